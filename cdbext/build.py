@@ -1,0 +1,38 @@
+"""The cffi builder of the two compiled modules; only ``setup.py`` imports it.
+
+``ucspi._cdbcore``  cdb images, record text, rules lines
+``ucspi._syscore``  starting programs; later line stamping and byte filters
+
+A module is one ``NAME.cdef`` (what Python may call) and a list of C files, one
+subject each.  No file includes ``Python.h`` but ``pytype.c``.
+"""
+
+import os
+
+from cffi import FFI
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# cffi's own generated code is compiled with these too, so only what it passes.
+FLAGS = ["-std=c11", "-O3", "-fno-strict-aliasing", "-fvisibility=hidden"]
+
+
+def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]]) -> FFI:
+    ffi = FFI()
+    with open(os.path.join(HERE, f"{name}.cdef"), encoding="ascii") as cdef:
+        ffi.cdef(cdef.read())
+    ffi.set_source(
+        f"ucspi._{name}",
+        f'#include "{name}.h"\n',
+        sources=[f"cdbext/{subject}.c" for subject in subjects],
+        depends=[f"cdbext/{entry}" for entry in os.listdir(HERE) if entry.endswith((".h", ".cdef"))],
+        include_dirs=["cdbext"],
+        define_macros=macros,
+        extra_compile_args=FLAGS,
+        py_limited_api=False,  # the native type needs the full C API
+    )
+    return ffi
+
+
+cdbcore = _builder("cdbcore", ["hash"], [("_CFFI_NO_LIMITED_API", None)])
+syscore = _builder("syscore", ["spawn"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])

@@ -1,0 +1,6 @@
+#include "spawn.h"
+
+int usys_version(void)
+{
+  return 1;
+}

@@ -1,0 +1,7 @@
+/* All that the module ucspi._syscore offers to Python. */
+#ifndef USYS_SYSCORE_H
+#define USYS_SYSCORE_H
+
+#include "spawn.h"
+
+#endif

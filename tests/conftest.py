@@ -1,0 +1,40 @@
+"""Fixtures that every kind of test uses."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Where Debian puts the original programs.  Found by absolute path, so that our
+# own commands of the same names, first on PATH, are never their own judges.
+ORACLE_DIRECTORIES = (Path("/usr/bin"), Path("/usr/sbin"), Path("/bin"), Path("/sbin"))
+
+Oracle = Callable[[str], str]
+
+
+def find_oracle(name: str) -> str | None:
+    """Return the absolute path of an original program, or None."""
+    for directory in ORACLE_DIRECTORIES:
+        if os.access(directory / name, os.X_OK):
+            return str(directory / name)
+    return None
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Oracle:
+    """Give a function from a program's name to its path.
+
+    A missing one skips the test, but fails it where ``UCSPI_ORACLES=required``.
+    """
+
+    def need(name: str) -> str:
+        path = find_oracle(name)
+        if path is None:
+            reason = f"the original {name} is not installed in {', '.join(map(str, ORACLE_DIRECTORIES))}"
+            if os.environ.get("UCSPI_ORACLES") == "required":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return path
+
+    return need

@@ -1,0 +1,43 @@
+"""Which package may import which: the layers of docs/design.md as data."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent / "ucspi"
+
+# A layer and what it may import besides itself.  The compiled modules stand
+# below all layers, each imported by the private ``_native.py`` of its users.
+MAY_IMPORT = {
+    "errors": set[str](),
+    "unix": {"errors"},
+    "cdb": {"errors", "unix"},
+    "rules": {"errors", "unix", "cdb"},
+    "tcp": {"errors", "unix", "cdb", "rules"},
+    "service": {"errors", "unix"},
+    "logs": {"errors", "unix"},
+    "compat": {"errors", "cdb"},
+    "programs": {"errors", "unix", "cdb", "rules", "tcp", "service", "logs"},
+    "__main__": {"errors", "unix", "programs"},
+    "__init__": set[str](),
+}
+NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix", "logs", "tcp"}}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Yield (layer, path) of every module of the package."""
+    for path in sorted(ROOT.rglob("*.py")):
+        yield path.relative_to(ROOT).with_suffix("").parts[0], path
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the dotted name of every ``ucspi`` module that a file imports."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "ucspi")
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "ucspi":
+                yield from (f"ucspi.{alias.name}" for alias in node.names)
+            elif node.module and node.module.startswith("ucspi."):
+                yield node.module

@@ -1,0 +1,33 @@
+"""The direction of imports, and what start-up may cost in imports."""
+
+from tests.layers import MAY_IMPORT, NATIVE_USERS, imported, modules
+
+
+def test_every_module_belongs_to_a_layer() -> None:
+    assert {layer for layer, _ in modules()} <= set(MAY_IMPORT)
+
+
+def test_imports_point_down() -> None:
+    for layer, path in modules():
+        for name in imported(path):
+            target = name.split(".")[1] if "." in name else "__init__"
+            if target.startswith("_") and target in NATIVE_USERS:
+                continue
+            assert target in MAY_IMPORT[layer] | {layer, "__version__"}, f"{path}: {name}"
+
+
+def test_compiled_modules_are_imported_by_private_native_modules_only() -> None:
+    for layer, path in modules():
+        for name in imported(path):
+            target = name.split(".")[1] if "." in name else ""
+            if target in NATIVE_USERS:
+                assert path.name == "_native.py", path
+                assert layer in NATIVE_USERS[target], path
+
+
+def test_private_modules_stay_inside_their_package() -> None:
+    for layer, path in modules():
+        for name in imported(path):
+            parts = name.split(".")
+            if any(part.startswith("_") for part in parts[2:]):
+                assert parts[1] == layer, f"{path}: {name}"

@@ -1,0 +1,35 @@
+"""``python -m ucspi PROGRAM ARGS``, also installed as the command ``ucspi``."""
+
+import os
+import sys
+
+from ucspi.programs.commands import COMMANDS
+from ucspi.unix.stderr import say
+
+
+def main() -> int:
+    """Run the program that the first argument names; return its exit code."""
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        return _explain(sys.argv[1:2])
+    program = __import__(f"ucspi.programs.{COMMANDS[sys.argv[1]]}", fromlist=["main"])
+    code: int = program.main([os.fsencode(argument) for argument in sys.argv[1:]])
+    return code
+
+
+def _explain(asked: list[str]) -> int:
+    if asked in (["--version"], ["--help"], ["-h"]):
+        from ucspi import __version__
+
+        print(
+            f"ucspi {__version__}\nusage: ucspi PROGRAM [ARGUMENTS]\nprograms: {' '.join(sorted(COMMANDS))}"
+        )
+        return 0
+    if asked:
+        say(b"ucspi: fatal: no program named %s" % os.fsencode(asked[0]))
+    say(b"ucspi: usage: ucspi program [ arguments ]")
+    say(b"ucspi: programs: " + " ".join(sorted(COMMANDS)).encode())
+    return 100
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Constant databases: files and bytes, no sockets."""

@@ -1,0 +1,49 @@
+"""Every deliberate exception, and the exit code of its kind.
+
+All stand under `Error` and also under the fitting builtin.  System calls raise
+plain `OSError`, which is never wrapped.
+"""
+
+EXIT_USAGE = 100
+EXIT_PERMANENT = 100
+EXIT_TEMPORARY = 111
+
+
+class Error(Exception):
+    """Base of every deliberate exception; ``exit_code`` is what a program ends with."""
+
+    exit_code = EXIT_TEMPORARY
+
+
+class CdbFormatError(Error, ValueError):
+    """A cdb image is damaged.  ``offset`` is the byte position of the damage, or None."""
+
+    def __init__(self, reason: str, *, offset: int | None = None) -> None:
+        """Say what is wrong, and at which byte."""
+        super().__init__(reason if offset is None else f"{reason} at byte {offset}")
+        self.reason, self.offset = reason, offset
+
+
+class CdbTooLargeError(Error, OverflowError):
+    """A database would pass the 4 GB that its positions can name."""
+
+
+class ClosedError(Error, ValueError):
+    """A reader or writer was used after it was closed."""
+
+
+class RuleSyntaxError(Error, ValueError):
+    """A rules line cannot be parsed.  ``line`` and ``column`` (in bytes) count from 1."""
+
+    exit_code = EXIT_PERMANENT
+
+    def __init__(self, reason: str, *, line: int, column: int, text: bytes) -> None:
+        """Say what is wrong with which line; ``text`` is the whole line."""
+        super().__init__(f"line {line}, column {column}: {reason}: {text!r}")
+        self.reason, self.line, self.column, self.text = reason, line, column, text
+
+
+class BackendUnavailableError(Error, ImportError):
+    """``UCSPI_CDB`` asks for a core that this installation does not have."""
+
+    exit_code = EXIT_PERMANENT

@@ -1,0 +1,1 @@
+"""One module per command: ``main(argv) -> exit code``; the only layer that parses options."""

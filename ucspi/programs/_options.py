@@ -1,0 +1,59 @@
+"""Options as the originals parse them.
+
+Short options bundle (``-vHR``), values are attached or follow (``-c3``,
+``-c 3``), parsing stops at the first operand or after ``--``, and nothing is
+ever reordered.  A lone ``-`` is an operand.
+"""
+
+from ucspi.programs._program import Stop
+
+
+def parse(argv: list[bytes], letters: bytes, usage: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Split arguments into options, in the order given, and operands.
+
+    Args:
+        argv: the whole command line; ``argv[0]`` is the name in complaints.
+        letters: option letters; one followed by ``:`` takes a value.
+        usage: the line printed after a complaint.
+
+    Returns:
+        ``(letter, value)`` pairs, the value empty for a flag; the operands.
+
+    Raises:
+        Stop: an unknown letter or a missing value; exit code 100.
+    """
+    options: list[tuple[bytes, bytes]] = []
+    at = 1
+    while at < len(argv) and argv[at][:1] == b"-" and argv[at] != b"-":
+        if argv[at] == b"--":
+            return options, argv[at + 1 :]
+        at = _parse_bundle(argv, at, letters, usage, options)
+    return options, argv[at:]
+
+
+def _parse_bundle(
+    argv: list[bytes], at: int, letters: bytes, usage: bytes, options: list[tuple[bytes, bytes]]
+) -> int:
+    """Append the options of ``argv[at]``; return the index of the next argument."""
+    bundle = argv[at][1:]
+    while bundle:
+        letter, bundle = bundle[:1], bundle[1:]
+        known = letters.find(letter) if letter != b":" else -1
+        if known < 0:
+            raise _complaint(argv[0], b"illegal option", letter, usage)
+        if letters[known + 1 : known + 2] != b":":
+            options.append((letter, b""))
+            continue
+        if not bundle:
+            at += 1
+            if at >= len(argv):
+                raise _complaint(argv[0], b"option requires an argument", letter, usage)
+            bundle = argv[at]
+        options.append((letter, bundle))
+        break
+    return at + 1
+
+
+def _complaint(program: bytes, what: bytes, letter: bytes, usage: bytes) -> Stop:
+    name = program.rpartition(b"/")[2]
+    return Stop(b"%s: %s -- %s\n%s" % (name, what, letter, usage), 100)

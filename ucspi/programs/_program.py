@@ -1,0 +1,39 @@
+"""What every program shares: arguments as bytes, one line and an exit code at the end."""
+
+import os
+import sys
+
+from ucspi.errors import EXIT_TEMPORARY
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Stop(Exception):  # noqa: N818 - an order to stop, not only an error
+    """End the program with a line on stderr (none when empty) and an exit code."""
+
+    def __init__(self, line: bytes, code: int) -> None:
+        """Take the line without its newline."""
+        super().__init__(line, code)
+        self.line, self.code = line, code
+
+
+def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int = EXIT_TEMPORARY) -> Stop:
+    """Return the `Stop` for ``PROGRAM: fatal: WHAT: ERRTEXT``, to be raised."""
+    tail = b"" if error is None else b": " + describe(error.errno)
+    return Stop(b"%s: fatal: %s%s" % (program, what, tail), code)
+
+
+def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None) -> int:
+    """Call a program's body with the command line as bytes; return its exit code."""
+    if argv is None:
+        argv = [os.fsencode(argument) for argument in sys.argv]
+    try:
+        return body(argv)
+    except Stop as stop:
+        if stop.line:
+            say(stop.line)
+        return stop.code

@@ -1,0 +1,1 @@
+"""The tcprules language: parse, compile, look up, judge."""

@@ -1,0 +1,1 @@
+"""The TCP side of UCSPI: listen, accept, limit, name, judge, log."""

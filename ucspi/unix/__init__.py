@@ -1,0 +1,1 @@
+"""Thin, policy-free wrappers of the system; import the module you need."""
