@@ -1,0 +1,2 @@
+# The builtin module under `collections`.
+from collections import deque as deque

@@ -1,0 +1,160 @@
+"""What tcpserver's command line means."""
+
+import os
+
+from ucspi.programs import _options
+from ucspi.programs._program import Stop, fatal
+from ucspi.tcp.settings import Settings
+from ucspi.unix.environ import value_of
+from ucspi.unix.privilege import Identity
+
+NAME = b"tcpserver"
+USAGE = (
+    b"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ]"
+    b" [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program"
+)
+LETTERS = b"dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO"
+
+
+class Choices:
+    """The options of one command line, later ones having won, and its operands."""
+
+    __slots__ = ("group", "missing_rules_allow", "operands", "print_port", "rules", "settings", "user")
+
+    def __init__(self) -> None:
+        """Begin with the defaults."""
+        self.settings = Settings()
+        self.user = Identity()  # of -u, or -U
+        self.group: int | None = None  # of -g, or -U; overrides the user's own
+        self.print_port = False
+        self.rules: bytes | None = None
+        self.missing_rules_allow = False
+        self.operands: list[bytes] = []
+
+    def identity(self) -> Identity:
+        """Return whom to become; an id of 0 means no change, as in the original."""
+        uid, gid, groups = self.user.uid, self.user.gid, self.user.groups
+        if self.group is not None:
+            gid, groups = self.group or None, [self.group] if self.group else None
+        return Identity(uid or None, gid, groups)
+
+
+def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
+    """Read a command line.
+
+    Args:
+        argv: all of it, the program's name first.
+        inherited: the environment, which ``-U`` reads.
+
+    Raises:
+        Stop: an option or its value makes no sense; exit code 100, or 111 for
+            a user or group that is unknown.
+    """
+    options, operands = _options.parse(argv, LETTERS, USAGE)
+    choices = Choices()
+    choices.operands = operands
+    for letter, value in options:
+        _apply(choices, letter, value, inherited)
+    return choices
+
+
+def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]) -> None:
+    settings = choices.settings
+    if letter in _FLAGS:
+        name, flag = _FLAGS[letter]
+        setattr(settings, name, flag)
+    elif letter in _NUMBERS:
+        setattr(settings, _NUMBERS[letter], _number(letter, value))
+        if not settings.limit:
+            raise _refuse(b"-c 0 would never accept a connection; give 1 or more")
+    elif letter == b"1":
+        choices.print_port = True
+    elif letter == b"X":
+        choices.missing_rules_allow = True
+    elif letter == b"x":
+        choices.rules = value
+    elif letter == b"B":
+        settings.banner = value
+    elif letter == b"l":
+        settings.local_host = value
+    else:
+        _apply_identity(choices, letter, value, inherited)
+
+
+_FLAGS: dict[bytes, tuple[str, bool | int]] = {
+    b"q": ("verbosity", 0),
+    b"Q": ("verbosity", 1),
+    b"v": ("verbosity", 2),
+    b"h": ("lookup_remote_host", True),
+    b"H": ("lookup_remote_host", False),
+    b"p": ("paranoid", True),
+    b"P": ("paranoid", False),
+    b"r": ("ask_info", True),
+    b"R": ("ask_info", False),
+    b"o": ("clear_ip_options", False),
+    b"O": ("clear_ip_options", True),
+    b"d": ("no_delay", False),
+    b"D": ("no_delay", True),
+}
+_NUMBERS = {b"c": "limit", b"b": "backlog", b"t": "info_timeout"}
+_LARGEST = 2**31 - 1
+
+
+def _number(letter: bytes, value: bytes) -> int:
+    if not value.isdigit() or int(value) > _LARGEST:
+        raise _refuse(b"-%s wants a number, not %s" % (letter, value or b"nothing"))
+    return int(value)
+
+
+def _apply_identity(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]) -> None:
+    if letter == b"U":
+        _apply_environment(choices, inherited)
+    elif letter == b"g":
+        choices.group = _number(letter, value) if value.isdigit() else _find_group(value)
+    elif value.isdigit():
+        choices.user = Identity(_number(letter, value))
+    else:
+        choices.user = _find_user(value)
+
+
+def _apply_environment(choices: Choices, inherited: list[bytes]) -> None:
+    """Do what ``-U`` asks.  As root both variables must be there: root by accident is no choice."""
+    for name in (b"UID", b"GID"):
+        value = value_of(inherited, name)
+        if value is None:
+            if os.geteuid() == 0:
+                raise _refuse(b"-U needs $%s in the environment; 0 means no change" % name)
+        elif not value.isdigit() or int(value) > _LARGEST:
+            raise _refuse(b"-U wants a number in $%s, not %s" % (name, value or b"nothing"))
+        elif name == b"UID":
+            choices.user = Identity(int(value))
+        else:
+            choices.group = int(value)
+
+
+def _find_user(value: bytes) -> Identity:
+    """Return the identity for ``NAME`` or ``NAME:GROUP``: that user, with the user's own groups."""
+    import pwd
+
+    name, _, group = value.partition(b":")
+    try:
+        entry = pwd.getpwnam(os.fsdecode(name))
+    except KeyError:
+        raise fatal(NAME, b"unknown user " + name) from None
+    gid = entry.pw_gid
+    if group:
+        gid = int(group) if group.isdigit() else _find_group(group)
+    return Identity(entry.pw_uid, gid, os.getgrouplist(entry.pw_name, gid))
+
+
+def _find_group(name: bytes) -> int:
+    import grp
+
+    try:
+        return grp.getgrnam(os.fsdecode(name)).gr_gid
+    except KeyError:
+        raise fatal(NAME, b"unknown group " + name) from None
+
+
+def _refuse(text: bytes) -> Stop:
+    return fatal(NAME, text, code=100)

@@ -1,0 +1,152 @@
+"""tcpserver: accept connections, judge each client, run a handler for the good ones."""
+
+import os
+from _signal import SIGCHLD, SIGTERM
+
+from ucspi.programs import _program
+from ucspi.programs._program import Stop, fatal
+from ucspi.programs._tcpserver_options import NAME, USAGE, Choices, choose
+from ucspi.tcp.address import NoAddressError, parse_port, resolve
+from ucspi.tcp.environment import REPLACED
+from ucspi.tcp.listener import Listener, ListenError, listen
+from ucspi.tcp.server import Server
+from ucspi.tcp.settings import Settings
+from ucspi.unix import environ, fds, privilege, search, signals
+from ucspi.unix.spawn import Program, spawner
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.server import Judge
+    from ucspi.unix.spawn import Spawner
+
+SETTLE_TIME = 1.0  # seconds for a handler that is just being started when SIGTERM comes
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived.  Raised in the loop, so that nothing it waits for can hold the server."""
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return _program.run(_serve, argv)
+
+
+def _serve(argv: list[bytes]) -> int:
+    fds.occupy_standard()
+    inherited = environ.inherited()
+    choices = choose(argv, inherited)
+    try:
+        return _start(choices, inherited)
+    except Stop as stop:
+        if choices.settings.verbosity == 0:
+            stop.line = b""
+        raise
+    except Terminated:
+        return 0
+
+
+def _start(choices: Choices, inherited: list[bytes]) -> int:
+    """Do what the original does, in its order; see the reference of its start-up in the manual."""
+    settings = choices.settings
+    host, port, program = _operands(choices.operands)
+    wakeup = _catch_signals()
+    listener = _listen(_ip(host), port, settings.backlog)
+    _warn_of_groups(choices)
+    _drop_privileges(choices.identity())
+    if choices.print_port:
+        _print_port(listener.port)
+    fds.discard(0)
+    fds.discard(1)
+    server = Server(settings, listener, _judge(choices), _spawner(settings, program, inherited), wakeup)
+    try:
+        server.run()
+    except Terminated:
+        server.handlers.settle(SETTLE_TIME)
+    os._exit(0)  # look-up threads may be waiting; an ordinary exit would wait for them
+
+
+def _operands(operands: list[bytes]) -> tuple[bytes, int, list[bytes]]:
+    """Return host, port and program; the port is looked up before the program is missed."""
+    if len(operands) < 2:
+        raise Stop(USAGE, 100)
+    try:
+        port = parse_port(operands[1])
+    except OSError:
+        raise fatal(NAME, b"unable to figure out port number for " + operands[1]) from None
+    if len(operands) < 3:
+        raise Stop(USAGE, 100)
+    return operands[0], port, operands[2:]
+
+
+def _ip(operand: bytes) -> bytes:
+    try:
+        return resolve(operand)
+    except NoAddressError:
+        raise fatal(NAME, b"no IP address for " + operand) from None
+    except OSError as error:
+        raise fatal(NAME, b"temporarily unable to figure out IP address for " + operand, error) from None
+
+
+def _listen(ip: bytes, port: int, backlog: int) -> Listener:
+    try:
+        return listen(ip, port, backlog)
+    except ListenError as failure:
+        raise fatal(NAME, failure.step, failure.error) from None
+
+
+def _catch_signals() -> signals.Wakeup:
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated
+
+    signals.undo_interpreter()
+    wakeup = signals.Wakeup()
+    signals.catch(SIGTERM, terminate)
+    signals.catch(SIGCHLD, lambda number, frame: None)  # the wakeup is all it is for
+    return wakeup
+
+
+def _warn_of_groups(choices: Choices) -> None:
+    identity = choices.identity()
+    if identity.uid is None or identity.gid is not None or os.geteuid() != 0:
+        return
+    if choices.settings.verbosity:
+        say(
+            b"tcpserver: warning: -u %d alone keeps the groups of root; add -g, or give a name" % identity.uid
+        )
+
+
+def _drop_privileges(identity: privilege.Identity) -> None:
+    step = b"unable to set gid"
+    try:
+        privilege.drop_groups(identity)
+        step = b"unable to set uid"
+        privilege.drop_user(identity)
+    except OSError as error:
+        raise fatal(NAME, step, error) from None
+
+
+def _print_port(port: int) -> None:
+    try:
+        os.write(1, b"%d\n" % port)
+    except OSError:
+        pass  # as the original: nobody reads it, but the service is wanted all the same
+
+
+def _judge(choices: Choices) -> "Judge | None":
+    if choices.rules is None:
+        return None
+    from ucspi.rules import LiveRules  # with no rules there is no cdb to load the code for
+
+    return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow)
+
+
+def _spawner(settings: Settings, program: list[bytes], inherited: list[bytes]) -> "Spawner":
+    complaint = b""
+    if settings.verbosity:
+        complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
+    paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
+    handler = spawner(Program(program, paths, environ.without(inherited, REPLACED), complaint))
+    if not handler.native and settings.verbosity > 1:
+        say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
+    return handler

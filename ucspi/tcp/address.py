@@ -1,0 +1,69 @@
+"""Host and port operands, read as the original reads them."""
+
+import _socket
+import errno
+
+DIGITS = b"0123456789"
+_LITERAL = frozenset(DIGITS + b".[]")
+
+
+class NoAddressError(Exception):
+    """A host operand names nothing; the message line says which."""
+
+
+def parse_port(operand: bytes) -> int:
+    """Return the port number that an operand means.
+
+    Digits are a number modulo 65536, so an empty operand is 0: any free port.
+    Anything else is a TCP service name.
+
+    Raises:
+        OSError: no such service.
+
+    Source: observed from the original; 65616 really is port 80.
+    """
+    if all(byte in DIGITS for byte in operand):
+        return int(operand or b"0") % 65536
+    return _socket.getservbyname(operand.decode("latin-1"), "tcp")
+
+
+def parse_literal(operand: bytes) -> bytes | None:
+    """Return the dotted quad that an operand spells, or None when it is a name.
+
+    Empty and ``0`` are every address.  Digits, dots and brackets alone are a
+    literal: each number counts modulo 256, groups after the fourth are ignored.
+
+    Raises:
+        NoAddressError: a literal with fewer than four numbers.
+    """
+    if operand in (b"", b"0"):
+        return b"0.0.0.0"
+    if not _LITERAL.issuperset(operand):
+        return None
+    groups = [group.strip(b"[]") for group in operand.split(b".")]
+    if len(groups) < 4 or not all(group.isdigit() for group in groups[:4]):
+        raise NoAddressError(operand)
+    return b".".join(b"%d" % (int(group) % 256) for group in groups[:4])
+
+
+def resolve(operand: bytes) -> bytes:
+    """Return the first IPv4 address of a host operand as a dotted quad.
+
+    Names go to the system resolver, so ``/etc/hosts`` counts.
+
+    Raises:
+        NoAddressError: the name has no IPv4 address, or does not exist.
+        OSError: no answer now; it may work later.
+    """
+    literal = parse_literal(operand)
+    if literal is not None:
+        return literal
+    try:
+        found = _socket.getaddrinfo(operand, None, _socket.AF_INET, _socket.SOCK_STREAM)
+    except _socket.gaierror as error:
+        if error.errno in (_socket.EAI_NONAME, _socket.EAI_NODATA):
+            raise NoAddressError(operand) from error
+        raise OSError(errno.EAGAIN, str(error)) from error
+    except UnicodeError as error:
+        raise NoAddressError(operand) from error
+    return str(found[0][4][0]).encode()

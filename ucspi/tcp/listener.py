@@ -1,0 +1,73 @@
+"""The listening socket."""
+
+import _socket
+import errno
+
+# What ``accept`` reports of a client that is gone again, or of trouble on its
+# way: the next client may well be fine.  Source: accept(2).
+GONE = frozenset(
+    (
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.EPERM,
+        errno.ENETDOWN,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        getattr(errno, "ENONET", errno.ENETDOWN),
+        errno.EOPNOTSUPP,
+    )
+)
+
+
+class ListenError(Exception):
+    """A step of `listen` failed: ``step`` is the original's word for it, ``error`` why."""
+
+    def __init__(self, step: bytes, error: OSError) -> None:
+        """Note the step and the error."""
+        super().__init__(step, error)
+        self.step, self.error = step, error
+
+
+class Listener:
+    """A bound, listening, non-blocking socket, closed on exec."""
+
+    __slots__ = ("_socket", "accept", "ip", "port")
+
+    def __init__(self, sock: _socket.socket) -> None:
+        """Own a socket that already listens."""
+        self._socket = sock
+        self.ip, self.port = sock.getsockname()[:2]
+        # () -> (descriptor, peer): accept4 with close-on-exec, and the new
+        # socket blocks, whatever this one does.
+        self.accept = sock._accept  # type: ignore[attr-defined]
+
+    def fileno(self) -> int:
+        """Return the descriptor, for poll."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Stop listening: clients in the backlog are refused."""
+        self._socket.close()
+
+
+def listen(ip: bytes, port: int, backlog: int) -> Listener:
+    """Bind and listen on an IPv4 address; port 0 is any free one.
+
+    Raises:
+        ListenError: with the step that failed; nothing is left open.
+    """
+    step = b"unable to create socket"
+    try:
+        sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        step = b"unable to bind"
+        sock.bind((ip.decode(), port))
+        step = b"unable to listen"
+        sock.listen(backlog)
+        step = b"unable to get local address"
+        return Listener(sock)
+    except OSError as error:
+        raise ListenError(step, error) from error

@@ -1,0 +1,69 @@
+"""The lines of the server's log, as the original writes them.
+
+Every text ends in its newline.  Where a new process writes a text itself,
+`PID` stands for its pid.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.connection import Connection
+
+PID = b"\0"
+FIELD_MAX = 100
+DENIED_STATUS = 100 << 8  # the raw wait status of an exit 100
+DROPPED_STATUS = 111 << 8
+
+# Bytes that would break a line, or the fields of one.
+_SAFE = bytes(ord("?") if byte < 33 or byte > 126 or byte in b"%:" else byte for byte in range(256))
+
+
+def field(text: bytes | None) -> bytes:
+    """Return a field as it may stand in a line; None is empty.
+
+    A field of 100 bytes or more is cut at 100, with dots: the original's
+    count, which marks a field of exactly 100 bytes too.
+    """
+    if not text:
+        return b""
+    safe = text[:FIELD_MAX].translate(_SAFE)
+    return safe + b"..." if len(text) >= FIELD_MAX else safe
+
+
+def status(children: int, limit: int) -> bytes:
+    """Return how many clients there are, of how many there may be."""
+    return b"tcpserver: status: %d/%d\n" % (children, limit)
+
+
+def arrival(pid: bytes, connection: "Connection") -> bytes:
+    """Return the line that names a client's process and address."""
+    return b"tcpserver: pid %s from %s\n" % (pid, connection.remote_ip)
+
+
+def verdict(word: bytes, pid: bytes, connection: "Connection") -> bytes:
+    """Return the line of a verdict, ``ok`` or ``deny``, with both ends of the connection."""
+    return b"tcpserver: %s %s %s:%s:%d %s:%s:%s:%d\n" % (
+        word,
+        pid,
+        field(connection.local_host),
+        connection.local_ip,
+        connection.local_port,
+        field(connection.remote_host),
+        connection.remote_ip,
+        field(connection.remote_info),
+        connection.remote_port,
+    )
+
+
+def end(pid: int, wait_status: int) -> bytes:
+    """Return the line for a process that ended, with its raw wait status."""
+    return b"tcpserver: end %d status %d\n" % (pid, wait_status)
+
+
+def dropping(reason: bytes) -> bytes:
+    """Return the warning for a client that is dropped without a verdict."""
+    return b"tcpserver: warning: dropping connection, %s\n" % reason
+
+
+def warning(text: bytes) -> bytes:
+    """Return any other warning."""
+    return b"tcpserver: warning: %s\n" % text

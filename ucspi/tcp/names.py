@@ -1,0 +1,42 @@
+"""Host names: reverse look-ups, checked forward where asked.
+
+These functions block; the look-up threads call them.  A name is what a client
+or its name server says, so it is lower-cased and cleaned before anyone uses it.
+"""
+
+import _socket
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
+
+
+def clean(name: bytes) -> bytes:
+    r"""Return a name in lower case, bytes outside ``a-z0-9-_.`` as ``\ooo``."""
+    lowered = name.lower()
+    if _PLAIN.issuperset(lowered):
+        return lowered
+    return b"".join(b"%c" % byte if byte in _PLAIN else b"\\%03o" % byte for byte in lowered)
+
+
+def reverse(ip: bytes) -> bytes | None:
+    """Return the host name of an address, None when it has none or nobody answers."""
+    try:
+        host, _ = _socket.getnameinfo((ip.decode(), 0), _socket.NI_NAMEREQD)
+    except OSError:
+        return None
+    return clean(host.encode("utf-8", "surrogateescape")) or None
+
+
+def reverse_checked(ip: bytes) -> bytes | None:
+    """Return the host name of an address if one of the name's addresses is this one."""
+    host = reverse(ip)
+    if host is None or ip not in _addresses(host):
+        return None
+    return host
+
+
+def _addresses(host: bytes) -> set[bytes]:
+    try:
+        found = _socket.getaddrinfo(host, None, _socket.AF_INET, _socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return set()
+    return {str(entry[4][0]).encode() for entry in found}

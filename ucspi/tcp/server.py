@@ -1,0 +1,247 @@
+"""The super-server: one thread decides.
+
+    listener -> accept -> banner -> facts -> judge -> start the handler -> reap -> log
+
+It listens, accepts, judges, counts, reaps and logs, each in a short step that
+never waits for a client.  What blocks is done by threads that do nothing else:
+look-ups (`facts`) and spawns (`handlers`).  Signals and threads wake the loop
+through one descriptor.
+"""
+
+import errno
+import os
+import select
+import time
+
+from ucspi.errors import CdbFormatError
+from ucspi.tcp import log
+from ucspi.tcp.connection import Connection, PrepareError
+from ucspi.tcp.environment import variables
+from ucspi.tcp.facts import Facts
+from ucspi.tcp.handlers import Handlers
+from ucspi.tcp.listener import GONE
+from ucspi.tcp.lookups import Lookups
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import emit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from ucspi.rules import Verdict
+    from ucspi.tcp.listener import Listener
+    from ucspi.tcp.settings import Settings
+    from ucspi.unix.signals import Wakeup
+    from ucspi.unix.spawn import Spawner
+
+    class Judge(Protocol):
+        """Decides about a client; `ucspi.rules.LiveRules` is one."""
+
+        path: bytes
+
+        def judge(self, ip: bytes, host: bytes | None, info: bytes | None) -> Verdict:
+            """Return the verdict, or raise OSError or CdbFormatError: there are no sound rules."""
+            ...
+
+
+BATCH = 16  # connections accepted before ended handlers are looked at again
+PAUSE = 1.0  # seconds without accepting after the system ran out of something
+
+
+class Server:
+    """Serves one listener until a signal handler raises out of `run`."""
+
+    def __init__(
+        self,
+        settings: "Settings",
+        listener: "Listener",
+        judge: "Judge | None",
+        spawner: "Spawner",
+        wakeup: "Wakeup",
+    ) -> None:
+        """Put the parts together; nothing is accepted before `run`.
+
+        Args:
+            settings: the choices of the command line.
+            listener: the socket to accept from.
+            judge: the rules; None allows everybody.
+            spawner: starts the handler.
+            wakeup: wakes the loop on SIGCHLD and for threads.
+        """
+        self._settings, self._listener, self._judge, self._wakeup = settings, listener, judge, wakeup
+        self._verbose = settings.verbosity >= 2
+        self._pid = os.getpid()
+        self.handlers = Handlers(spawner, wakeup.wake)
+        self._lookups = Lookups(settings.lookup_limit, wakeup.wake)
+        self._facts = Facts(settings, self._lookups, self._decide)
+        self._children = 0  # clients that are looked up, started or served
+        self._pause_until = 0.0
+        self._trouble_told = 0  # the errno of accept that is already in the log
+        self._unsaid = b""  # the status line of the client in hand
+        self._poll = select.poll()
+        self._poll.register(wakeup.fileno(), select.POLLIN)
+        self._listening = False
+
+    def run(self) -> None:
+        """Serve; returns only by an exception that a signal handler raises."""
+        self._say(self._status())
+        while True:
+            woken, ready = self._wait()
+            if woken:
+                self._wakeup.clear()
+                self._settle()
+            self._lookups.collect()
+            if ready:
+                self._accept_batch()
+
+    # Waiting.
+
+    def _wait(self) -> tuple[bool, bool]:
+        """Return whether something woke us, and whether a client is there."""
+        self._listen(self._children < self._settings.limit and not self._is_paused())
+        woken = ready = False
+        for descriptor, _ in self._poll.poll(self._timeout()):
+            if descriptor == self._wakeup.fileno():
+                woken = True
+            else:
+                ready = True
+        return woken, ready
+
+    def _listen(self, wanted: bool) -> None:
+        """Look at the listener or not; while we do not, new clients stay in the backlog."""
+        if wanted and not self._listening:
+            self._poll.register(self._listener.fileno(), select.POLLIN)
+        elif self._listening and not wanted:
+            self._poll.unregister(self._listener.fileno())
+        self._listening = wanted
+
+    def _is_paused(self) -> bool:
+        return self._pause_until != 0.0 and time.monotonic() < self._pause_until
+
+    def _timeout(self) -> int | None:
+        """Return the milliseconds until something is due, None when nothing is."""
+        deadline = self._lookups.next_deadline()
+        if self._is_paused():
+            deadline = self._pause_until if deadline is None else min(deadline, self._pause_until)
+        if deadline is None:
+            return None
+        return max(0, int((deadline - time.monotonic()) * 1000) + 1)
+
+    # Accepting.
+
+    def _accept_batch(self) -> None:
+        for _ in range(min(BATCH, self._settings.limit - self._children)):
+            try:
+                descriptor, peer = self._listener.accept()
+            except OSError as error:
+                if error.errno in GONE:
+                    continue
+                if error.errno != errno.EAGAIN:
+                    self._pause(error)
+                return
+            self._trouble_told = 0
+            self._admit(descriptor, peer)
+
+    def _pause(self, error: OSError) -> None:
+        """Stop accepting for a while, and say so once: out of descriptors or memory."""
+        self._pause_until = time.monotonic() + PAUSE
+        if self._settings.verbosity and self._trouble_told != error.errno:
+            self._trouble_told = error.errno or 0
+            emit(log.warning(b"unable to accept, pausing: " + describe(error.errno)))
+
+    def _admit(self, descriptor: int, peer: tuple[str, int]) -> None:
+        """Take one client through the steps that need no waiting."""
+        connection = Connection(descriptor, peer, self._listener.port)
+        self._children += 1
+        self._unsaid = self._status()
+        try:
+            connection.prepare(self._settings)
+        except PrepareError as failure:
+            self._drop(connection, failure.step + b": " + describe(failure.error.errno))
+            return
+        self._facts.find(connection)
+        self._say(b"")  # the status line, when the client has to wait for answers
+
+    # Deciding.
+
+    def _decide(self, connection: Connection) -> None:
+        """Judge a client of whom everything is known, and act on the verdict."""
+        if self._judge is None:
+            self._start(connection, ())
+            return
+        try:
+            verdict = self._judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
+        except OSError as error:
+            self._drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
+        except CdbFormatError:
+            self._drop(connection, b"unable to read %s: protocol error" % self._judge.path)
+        else:
+            if verdict.allowed:
+                self._start(connection, verdict.environment)
+            else:
+                self._deny(connection)
+
+    def _start(self, connection: Connection, assignments: "tuple[tuple[bytes, bytes], ...]") -> None:
+        self._say(b"")  # before the new process writes its own lines
+        lines = b""
+        if self._verbose:
+            lines = log.arrival(log.PID, connection) + log.verdict(b"ok", log.PID, connection)
+        new = variables(connection, assignments)
+        self.handlers.start(connection.release(), new, lines)
+
+    def _deny(self, connection: Connection) -> None:
+        connection.close()
+        self._children -= 1
+        if self._verbose:
+            pid = b"%d" % self._pid
+            self._say(
+                log.arrival(pid, connection)
+                + log.verdict(b"deny", pid, connection)
+                + log.end(self._pid, log.DENIED_STATUS)
+                + log.status(self._children, self._settings.limit)
+            )
+
+    def _drop(self, connection: Connection, reason: bytes) -> None:
+        """Cut off a client that cannot be judged, or greeted; the server's pid stands in."""
+        connection.close()
+        self._children -= 1
+        line = log.dropping(reason)
+        if self._verbose:
+            line = (
+                log.arrival(b"%d" % self._pid, connection)
+                + line
+                + log.end(self._pid, log.DROPPED_STATUS)
+                + log.status(self._children, self._settings.limit)
+            )
+        if self._settings.verbosity:
+            self._say(line)
+
+    # Settling what has happened meanwhile.
+
+    def _settle(self) -> None:
+        """Count and log the handlers that ended, and those that could not be started."""
+        lines = b""
+        self.handlers.reap()
+        for error in self.handlers.collect():
+            self._children -= 1
+            self._pause_until = time.monotonic() + PAUSE
+            if self._settings.verbosity:
+                lines += log.dropping(b"unable to fork: " + describe(error.errno))
+            lines += self._status()
+        for pid, status in self.handlers.ended():
+            self._children -= 1
+            self._pause_until = 0.0
+            if self._verbose:
+                lines += log.end(pid, status) + self._status()
+        self._say(lines)
+
+    # Saying.
+
+    def _status(self) -> bytes:
+        return log.status(self._children, self._settings.limit) if self._verbose else b""
+
+    def _say(self, lines: bytes) -> None:
+        """Write lines, after the status line that is still unsaid, in one write."""
+        lines, self._unsaid = self._unsaid + lines, b""
+        if lines:
+            emit(lines)

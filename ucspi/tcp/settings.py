@@ -1,0 +1,37 @@
+"""What a server was asked to do."""
+
+
+class Settings:
+    """The choices of one server, each as the option of the original means it."""
+
+    __slots__ = (
+        "ask_info",
+        "backlog",
+        "banner",
+        "clear_ip_options",
+        "info_timeout",
+        "limit",
+        "local_host",
+        "lookup_limit",
+        "lookup_remote_host",
+        "names_timeout",
+        "no_delay",
+        "paranoid",
+        "verbosity",
+    )
+
+    def __init__(self) -> None:
+        """Begin with the original's defaults; times are in seconds."""
+        self.verbosity = 1  # 0: silent, 1: errors, 2: every connection
+        self.limit = 40
+        self.backlog = 20
+        self.banner = b""
+        self.local_host: bytes | None = None  # None: look it up
+        self.lookup_remote_host = True
+        self.paranoid = False
+        self.ask_info = True
+        self.info_timeout = 26.0
+        self.names_timeout = 60.0
+        self.lookup_limit = 256  # threads
+        self.clear_ip_options = True
+        self.no_delay = False

@@ -1,0 +1,27 @@
+"""Descriptors 0, 1 and 2, which must never be something else by accident."""
+
+import errno
+import os
+
+
+def occupy_standard() -> None:
+    """Put ``/dev/null`` on each of 0, 1 and 2 that is closed.
+
+    Otherwise the next socket gets that number, and what is meant for it goes
+    to the network, or closes it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            # The lowest free number is this one: those below are occupied.
+            os.set_inheritable(os.open(b"/dev/null", os.O_RDWR), True)
+
+
+def discard(number: int) -> None:
+    """Replace a descriptor by ``/dev/null``: others see its end closed, the number stays taken."""
+    null = os.open(b"/dev/null", os.O_RDWR)
+    os.dup2(null, number)
+    os.close(null)

@@ -1,0 +1,67 @@
+"""Signals for a loop that sleeps in poll, and threads that no signal reaches."""
+
+import _signal
+import os
+from _signal import SIG_DFL, SIG_SETMASK, SIGINT, pthread_sigmask, set_wakeup_fd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+ALL = _signal.valid_signals()
+
+
+def undo_interpreter() -> None:
+    """Give SIGINT back its default action where CPython put its KeyboardInterrupt."""
+    if _signal.getsignal(SIGINT) is _signal.default_int_handler:
+        _signal.signal(SIGINT, SIG_DFL)
+
+
+class Wakeup:
+    """A descriptor that becomes readable whenever a caught signal arrives or a thread calls `wake`."""
+
+    __slots__ = ("_reader", "_writer")
+
+    def __init__(self) -> None:
+        """Open the pipe and have the interpreter write to it on signals; one per process."""
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll for reading."""
+        return self._reader
+
+    def wake(self) -> None:
+        """Make the descriptor readable; safe in any thread."""
+        try:
+            os.write(self._writer, b"w")
+        except BlockingIOError:
+            pass  # full: the loop will wake anyway
+
+    def clear(self) -> None:
+        """Make the descriptor unreadable again, before looking at what happened."""
+        try:
+            os.read(self._reader, 4096)
+        except BlockingIOError:
+            pass
+
+
+def catch(number: int, handler: "Callable[[int, Any], object]") -> None:
+    """Call a handler, in the main thread, after the signal."""
+    _signal.signal(number, handler)
+
+
+def start_deaf_thread(body: "Callable[[], object]") -> None:
+    """Start a daemon thread that no signal is ever delivered to.
+
+    The mask is inherited, so it is set around the start: set in the thread
+    itself it would come too late.
+    """
+    import _thread
+
+    before = pthread_sigmask(SIG_SETMASK, ALL)
+    try:
+        _thread.start_new_thread(body, ())
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)

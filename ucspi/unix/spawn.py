@@ -1,0 +1,165 @@
+"""Starting handlers: every fork of the project goes through here.
+
+With the compiled module a handler is spawned: a clone that shares our memory
+until the exec, about half a millisecond whatever the heap.  Without it the
+interpreter is forked, which does the same steps slower.  The contract of both
+is that of ``usys_spawn`` in ``cdbext/spawn.h``.
+"""
+
+import errno
+import os
+from _signal import SIG_DFL, SIG_SETMASK, SIGCHLD, SIGPIPE, SIGTERM, SIGXFSZ, pthread_sigmask, set_wakeup_fd
+from _signal import signal as set_action
+
+from ucspi.errors import EXIT_TEMPORARY
+from ucspi.unix import _native, search
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import emit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn, Protocol
+
+    class Spawner(Protocol):
+        """Starts one program again and again, each time on another connection."""
+
+        native: bool
+
+        def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+            """Start the program with a connection on descriptors 0 and 1.
+
+            Args:
+                connection: a descriptor; the call owns it and closes it here.
+                variables: ``NAME=VALUE`` strings each ended by a NUL, each name
+                    once; they replace inherited variables of the same name.
+                log: written to descriptor 2 by the new process before it
+                    executes; each NUL in it becomes the new process's pid.
+
+            Returns:
+                The pid.  It may have ended, and been reaped, by then.
+
+            Raises:
+                OSError: there is no new process (EAGAIN, ENOMEM).
+            """
+            ...
+
+
+class Program:
+    """What every handler of a server has in common."""
+
+    __slots__ = ("argv", "complaint", "environ", "paths")
+
+    def __init__(self, argv: list[bytes], paths: list[bytes], environ: list[bytes], complaint: bytes) -> None:
+        """Describe the program.
+
+        Args:
+            argv: its command line, the name first.
+            paths: the files to try, in order.
+            environ: what it inherits, as ``NAME=VALUE``.
+            complaint: begins the line on stderr when nothing can be executed;
+                the text of the error follows.  Empty: silent.
+        """
+        self.argv, self.paths, self.environ, self.complaint = argv, paths, environ, complaint
+
+
+def spawner(program: Program) -> "Spawner":
+    """Return the best way this installation has to start a program.
+
+    The calling thread's signal mask, less SIGCHLD, becomes the program's.
+    """
+    return ForkSpawner(program) if _native.lib is None else NativeSpawner(program)
+
+
+class NativeSpawner:
+    """Spawns through the compiled module; safe to call from several threads."""
+
+    __slots__ = ("_keep", "_program", "_spawn")
+
+    native = True
+
+    def __init__(self, program: Program) -> None:
+        """Lay the program out in C memory, once."""
+        ffi = _native.ffi
+        self._keep: list[object] = []
+        self._program = ffi.new("struct usys_program *")
+        self._program.paths = self._strings(program.paths)
+        self._program.argv = self._strings(program.argv)
+        self._program.environ = self._strings(program.environ)
+        texts = [describe(number) for number in range(max(errno.errorcode) + 1)]
+        self._program.errors = self._strings(texts)
+        self._program.error_count = len(texts)
+        self._program.complaint = self._strings([program.complaint])[0] if program.complaint else ffi.NULL
+        _native.lib.usys_capture_mask(self._program)
+        self._spawn = _native.lib.usys_spawn
+
+    def _strings(self, texts: list[bytes]) -> "_Strings":
+        ffi = _native.ffi
+        cells = [ffi.new("char[]", text) for text in texts]
+        array = ffi.new("char *[]", [*cells, ffi.NULL])
+        self._keep += [cells, array]
+        return array
+
+    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+        """See `Spawner.spawn`."""
+        pid: int = self._spawn(self._program, connection, variables, len(variables), log, len(log))
+        if pid < 0:
+            raise OSError(-pid, os.strerror(-pid))
+        return pid
+
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    _Strings = Any
+
+
+class ForkSpawner:
+    """Forks the interpreter; for installations without the compiled module.
+
+    Call it from one thread only.
+    """
+
+    __slots__ = ("_mask", "_program")
+
+    native = False
+
+    def __init__(self, program: Program) -> None:
+        """Note the signal mask that handlers shall have."""
+        self._program = program
+        self._mask = pthread_sigmask(SIG_SETMASK, pthread_sigmask(SIG_SETMASK, ())) - {SIGCHLD}
+
+    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+        """See `Spawner.spawn`."""
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become(connection, variables, log)
+            return pid
+        finally:
+            os.close(connection)
+
+    def _become(self, connection: int, variables: bytes, log: bytes) -> "NoReturn":
+        try:
+            # Parent and child share the wakeup pipe: until it is unset here, a
+            # SIGTERM meant for this child would stop the server.
+            set_wakeup_fd(-1)
+            emit(log.replace(b"\0", b"%d" % os.getpid()))
+            os.dup2(connection, 0)
+            os.set_inheritable(0, True)  # dup2(0, 0) leaves close-on-exec set
+            os.dup2(connection, 1)
+            os.set_inheritable(1, True)
+            for number in (SIGCHLD, SIGTERM, SIGPIPE, SIGXFSZ):
+                set_action(number, SIG_DFL)
+            pthread_sigmask(SIG_SETMASK, self._mask)
+            search.execute(self._program.paths, self._program.argv, self._environ(variables))
+        except OSError as error:
+            if self._program.complaint:
+                emit(self._program.complaint + describe(error.errno) + b"\n")
+        finally:
+            os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
+
+    def _environ(self, variables: bytes) -> list[bytes]:
+        new = variables.split(b"\0")[:-1]
+        names = {entry.partition(b"=")[0] for entry in new}
+        kept = [entry for entry in self._program.environ if entry.partition(b"=")[0] not in names]
+        return kept + new
