@@ -31,7 +31,7 @@ class Handlers:
 
     __slots__ = ("_held", "_orders", "_pids", "_results", "_spawner", "_starting", "_wake")
 
-    def __init__(self, spawner: "Spawner", wake: "Callable[[], None]") -> None:
+    def __init__(self, spawner: "Spawner", wake: "Callable[[], object]") -> None:
         """Start the spawn threads, where the spawner serves several.
 
         Args:

@@ -45,7 +45,7 @@ class Lookups:
         "_wake",
     )
 
-    def __init__(self, limit: int, wake: "Callable[[], None]") -> None:
+    def __init__(self, limit: int, wake: "Callable[[], object]") -> None:
         """Start with no thread.
 
         Args:

@@ -1,0 +1,51 @@
+import pytest
+
+from ucspi.tcp.address import NoAddressError, parse_literal, parse_port, resolve
+
+
+@pytest.mark.parametrize(
+    ("operand", "port"),
+    [(b"0", 0), (b"", 0), (b"23", 23), (b"00023", 23), (b"65536", 0), (b"65616", 80), (b"telnet", 23)],
+)
+def test_port_is_a_number_modulo_65536_or_a_service(operand: bytes, port: int) -> None:
+    assert parse_port(operand) == port
+
+
+@pytest.mark.parametrize(
+    "operand", [b"80x", b"-1", b"+1", b" 80", b"nosuchservice", b"\xff\xfe", b"a\xc3\xa9"]
+)
+def test_port_that_is_no_service_is_an_os_error(operand: bytes) -> None:
+    with pytest.raises(OSError, match="not found"):
+        parse_port(operand)
+
+
+@pytest.mark.parametrize(
+    ("operand", "ip"),
+    [
+        (b"0", b"0.0.0.0"),
+        (b"", b"0.0.0.0"),
+        (b"127.0.0.1", b"127.0.0.1"),
+        (b"127.000.000.001", b"127.0.0.1"),
+        (b"[127.0.0.1]", b"127.0.0.1"),
+        (b"383.256.0.1", b"127.0.0.1"),
+        (b"1.2.3.4.5.6", b"1.2.3.4"),
+    ],
+)
+def test_literal_counts_modulo_256_and_ignores_further_groups(operand: bytes, ip: bytes) -> None:
+    assert parse_literal(operand) == ip
+
+
+@pytest.mark.parametrize("operand", [b"127.0.1", b"1", b"...", b"[]", b"1.2.3."])
+def test_literal_of_fewer_than_four_numbers_is_no_address(operand: bytes) -> None:
+    with pytest.raises(NoAddressError):
+        parse_literal(operand)
+
+
+def test_name_is_resolved_by_the_system() -> None:
+    assert resolve(b"localhost") == b"127.0.0.1"
+
+
+@pytest.mark.parametrize("operand", [b"a" * 300 + b".invalid", b"\xff\xfe.example", b"a..b"])
+def test_impossible_name_is_no_address(operand: bytes) -> None:
+    with pytest.raises((NoAddressError, OSError)):
+        resolve(operand)

@@ -1,0 +1,33 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ucspi.tcp import names
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        (b"Host.Example", b"host.example"),
+        (b"a_b-c.0", b"a_b-c.0"),
+        (b"a b", b"a\\040b"),
+        (b"\xff\0\n", b"\\377\\000\\012"),
+    ],
+)
+def test_name_is_lower_case_and_escaped(name: bytes, cleaned: bytes) -> None:
+    assert names.clean(name) == cleaned
+
+
+@given(st.binary())
+def test_no_odd_byte_survives(name: bytes) -> None:
+    assert set(names.clean(name)) <= set(b"abcdefghijklmnopqrstuvwxyz0123456789-_.\\")
+
+
+def test_reverse_takes_the_system_resolver() -> None:
+    assert names.reverse(b"127.0.0.1") == b"localhost"
+    assert names.reverse_checked(b"127.0.0.1") == b"localhost"
+
+
+def test_name_is_dropped_when_it_does_not_lead_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "reverse", lambda ip: b"localhost")
+    assert names.reverse_checked(b"127.9.9.9") is None
