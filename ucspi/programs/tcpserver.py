@@ -103,6 +103,7 @@ def _catch_signals() -> signals.Wakeup:
     wakeup = signals.Wakeup()
     signals.catch(SIGTERM, terminate)
     signals.catch(SIGCHLD, lambda number, frame: None)  # the wakeup is all it is for
+    signals.unblock(SIGCHLD)
     return wakeup
 
 

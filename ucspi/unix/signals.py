@@ -2,7 +2,7 @@
 
 import _signal
 import os
-from _signal import SIG_DFL, SIG_SETMASK, SIGINT, pthread_sigmask, set_wakeup_fd
+from _signal import SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask, set_wakeup_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class Wakeup:
 def catch(number: int, handler: "Callable[[int, Any], object]") -> None:
     """Call a handler, in the main thread, after the signal."""
     _signal.signal(number, handler)
+
+
+def unblock(number: int) -> None:
+    """Let a signal through that whoever started us may have blocked."""
+    pthread_sigmask(SIG_UNBLOCK, (number,))
 
 
 def start_deaf_thread(body: "Callable[[], object]") -> None:
