@@ -102,22 +102,25 @@ static void write_log(const struct child *child)
   write_pieces(pieces, count);
 }
 
-/* Nothing pending may survive into the handler: a write to a closed stderr
- * has left a SIGPIPE, which ignoring drops and the default would deliver. */
-static void restore_signals(const sigset_t *mask)
+static void set_action(int number, void (*handler)(int))
 {
-  static const int numbers[] = { SIGCHLD, SIGTERM, SIGPIPE, SIGXFSZ };
   struct sigaction action;
-  size_t i;
 
   memset(&action, 0, sizeof action);
   sigemptyset(&action.sa_mask);
-  for (i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
-    action.sa_handler = SIG_IGN;
-    sigaction(numbers[i], &action, NULL);
-    action.sa_handler = SIG_DFL;
-    sigaction(numbers[i], &action, NULL);
-  }
+  action.sa_handler = handler;
+  sigaction(number, &action, NULL);
+}
+
+/* A write to a closed stderr may have left a SIGPIPE pending: ignoring drops
+ * it, the default action alone would deliver it to the handler. */
+static void restore_signals(const sigset_t *mask)
+{
+  set_action(SIGPIPE, SIG_IGN);
+  set_action(SIGPIPE, SIG_DFL);
+  set_action(SIGXFSZ, SIG_DFL);
+  set_action(SIGTERM, SIG_DFL);
+  set_action(SIGCHLD, SIG_DFL);
   sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
