@@ -1,0 +1,99 @@
+"""Starting our tcpserver for a test, and owning its end."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import ucspi
+
+DEADLINE = 20.0  # seconds that nothing here may take
+PACKAGE = Path(ucspi.__file__).parent.parent  # the checkout, or where a wheel was installed
+COMMAND = (sys.executable, "-m", "ucspi", "tcpserver")
+
+
+class Served:
+    """A running server: its port, its process and the lines it has written."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process, self.port, self.log = process, port, log
+
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        """Connect from a loopback address."""
+        client = socket.socket()
+        client.settimeout(DEADLINE)
+        client.bind((source, 0))
+        client.connect(("127.0.0.1", self.port))
+        return client
+
+    def lines(self) -> list[str]:
+        return self.log.read_text("latin-1").splitlines()
+
+    def wait_for(self, wanted: Callable[[list[str]], bool]) -> list[str]:
+        """Return the log's lines once they are as wanted."""
+        deadline = time.monotonic() + DEADLINE
+        while not wanted(lines := self.lines()):
+            assert time.monotonic() < deadline, lines
+            assert self.process.poll() is None, lines
+            time.sleep(0.01)
+        return lines
+
+    def stop(self) -> int:
+        """Ask the server to stop; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(DEADLINE)
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    options: Sequence[str],
+    handler: Sequence[str],
+    *,
+    command: Sequence[str] = COMMAND,
+    before: Callable[[], None] | None = None,
+) -> Iterator[Served]:
+    """Run a server on a free port of 127.0.0.1, its log in a file; kill it in the end."""
+    log = folder / "log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*command, "-1", *options, "127.0.0.1", "0", *handler],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+            preexec_fn=before,
+        )
+    try:
+        assert process.stdout is not None
+        ready = select.select([process.stdout], [], [], DEADLINE)[0]
+        port = process.stdout.readline() if ready else b""
+        assert port, log.read_text("latin-1")
+        yield Served(process, int(port), log)
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Return everything up to the end of the connection; a reset is an end."""
+    text = b""
+    try:
+        while block := client.recv(4096):
+            text += block
+    except ConnectionResetError:
+        pass
+    return text
+
+
+def descriptors(pid: int) -> int:
+    """Return how many descriptors a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
