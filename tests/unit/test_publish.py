@@ -1,0 +1,62 @@
+"""Publishing: each step does one thing, and the target is whole at every moment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ucspi.unix.publish import Publication
+
+
+@pytest.fixture
+def publication(tmp_path: Path) -> Publication:
+    (tmp_path / "target").write_bytes(b"old")
+    return Publication(bytes(tmp_path / "target"), bytes(tmp_path / "temporary"))
+
+
+def test_target_is_old_until_rename(publication: Publication, tmp_path: Path) -> None:
+    publication.create()
+    publication.write(b"new")
+    publication.seal()
+    assert (tmp_path / "target").read_bytes() == b"old"
+    assert (tmp_path / "temporary").read_bytes() == b"new"
+    publication.rename()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_what_is_skipped_reads_as_zeros(publication: Publication, tmp_path: Path) -> None:
+    publication.create()
+    publication.seek(4)
+    publication.write(b"tail")
+    publication.write_at(1, b"x")
+    publication.seal(fsync=False)
+    assert (tmp_path / "temporary").read_bytes() == b"\0x\0\0tail"
+
+
+def test_existing_temporary_is_emptied_and_keeps_its_mode(publication: Publication, tmp_path: Path) -> None:
+    (tmp_path / "temporary").write_bytes(b"longer than new")
+    (tmp_path / "temporary").chmod(0o600)
+    publication.create(0o644)
+    publication.seal()
+    assert (tmp_path / "temporary").stat().st_size == 0
+    assert (tmp_path / "temporary").stat().st_mode & 0o777 == 0o600
+
+
+def test_fifo_without_a_reader_is_refused_not_waited_for(publication: Publication, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "temporary")
+    with pytest.raises(OSError, match="No such device or address"):
+        publication.create()
+
+
+def test_exclusive_refuses_any_existing_name(publication: Publication, tmp_path: Path) -> None:
+    (tmp_path / "temporary").symlink_to("target")
+    with pytest.raises(FileExistsError):
+        publication.create(exclusive=True)
+
+
+def test_discard_removes_the_temporary_alone(publication: Publication, tmp_path: Path) -> None:
+    publication.create()
+    publication.discard()
+    publication.discard()
+    assert os.listdir(tmp_path) == ["target"]

@@ -1,0 +1,83 @@
+"""Publishing a file: write a temporary, make it durable, rename it over the target.
+
+Whoever opens the target sees the old file or the new one, whole, whatever
+happens in between.  Each step is a method that raises plain `OSError`, so that
+a program can say which step failed.
+
+    publication = Publication(b"rules.cdb", b"rules.tmp")
+    publication.create()
+    publication.write(...)
+    publication.seal()
+    publication.rename()
+
+Nothing is removed unless `discard` is called: the originals leave a failed
+temporary behind, and scripts may look at it.
+"""
+
+import os
+
+# As the originals open a temporary: an existing file keeps its mode, a symbolic
+# link is followed, and a fifo without a reader is refused instead of waited for.
+_REUSE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+class Publication:
+    """One temporary file on its way to become ``target``."""
+
+    __slots__ = ("_fd", "target", "temporary")
+
+    def __init__(self, target: bytes, temporary: bytes) -> None:
+        """Touch nothing yet.  Both paths must be on one file system."""
+        self.target, self.temporary = target, temporary
+        self._fd = -1
+
+    def create(self, mode: int = 0o644, *, exclusive: bool = False) -> None:
+        """Open the temporary for writing, emptied; ``mode`` (less the umask) is for a new one.
+
+        Args:
+            mode: permission bits; an existing temporary keeps its own.
+            exclusive: fail with `FileExistsError` if anything has that name,
+                a symbolic link too.
+
+        Source: flags and modes as observed from cdbmake and tcprules.
+        """
+        self._fd = os.open(self.temporary, _EXCLUSIVE if exclusive else _REUSE, mode)
+
+    def seek(self, offset: int) -> None:
+        """Let the next `write` begin at ``offset`` bytes; what is skipped reads as zeros."""
+        os.lseek(self._fd, offset, os.SEEK_SET)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of ``data`` where the last write ended."""
+        written = os.write(self._fd, data)
+        if written < len(data):
+            with memoryview(data) as rest:
+                while written < len(rest):
+                    written += os.write(self._fd, rest[written:])
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        """Write all of ``data`` at ``offset`` bytes from the start of the file."""
+        self.seek(offset)
+        self.write(data)
+
+    def seal(self, *, fsync: bool = True) -> None:
+        """Force what was written to the disk, unless ``fsync`` is false, and close the temporary."""
+        if fsync:
+            os.fsync(self._fd)
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+    def rename(self) -> None:
+        """Put the temporary in the target's place, in one step."""
+        os.rename(self.temporary, self.target)
+
+    def discard(self) -> None:
+        """Close and remove the temporary; nothing happens if it was never created or is gone."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+        try:  # noqa: SIM105 - contextlib costs start-up time
+            os.unlink(self.temporary)
+        except FileNotFoundError:
+            pass
