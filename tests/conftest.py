@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ucspi.cdb._core import NAMES, Core, load
+from ucspi.errors import BackendUnavailableError
+
 # Where Debian puts the original programs.  Found by absolute path, so that our
 # own commands of the same names, first on PATH, are never their own judges.
 ORACLE_DIRECTORIES = (Path("/usr/bin"), Path("/usr/sbin"), Path("/bin"), Path("/sbin"))
@@ -38,3 +41,14 @@ def oracle() -> Oracle:
         return path
 
     return need
+
+
+@pytest.fixture(params=NAMES)
+def core(request: pytest.FixtureRequest) -> Core:
+    """Give each core in turn; one that is not built skips, but fails where ``UCSPI_CORES=required``."""
+    try:
+        return load(request.param)
+    except BackendUnavailableError as error:
+        if os.environ.get("UCSPI_CORES") == "required":
+            pytest.fail(str(error))
+        pytest.skip(str(error))

@@ -1,1 +1,28 @@
-"""Constant databases: files and bytes, no sockets."""
+"""Constant databases: files and bytes, no sockets.
+
+    with ucspi.cdb.create("people.cdb") as writer:
+        writer.add(b"one", b"Hello")
+
+    with ucspi.cdb.open("people.cdb") as reader:
+        reader.get(b"one")
+
+Keys and data are bytes.  The format is djb's, byte for byte.
+"""
+
+from ucspi.cdb._core import CORE as _CORE
+from ucspi.cdb._core import backend as backend
+from ucspi.cdb._open import open as open
+from ucspi.cdb._reader import Reader as Reader
+from ucspi.cdb._writer import Writer as Writer
+from ucspi.cdb._writer import create as create
+from ucspi.errors import CdbFormatError as CdbFormatError
+from ucspi.errors import CdbTooLargeError as CdbTooLargeError
+from ucspi.errors import ClosedError as ClosedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.cdb._builder import Builder as Builder
+    from ucspi.cdb._pure import hash as hash
+else:
+    Builder = _CORE.builder
+    hash = _CORE.hash

@@ -1,0 +1,29 @@
+"""Making cdb images in tests."""
+
+import os
+from collections.abc import Iterable
+
+from ucspi.cdb._core import Core
+
+Pairs = Iterable[tuple[bytes, bytes]]
+
+
+def build(pairs: Pairs, core: Core) -> bytes:
+    """Return the whole image of some records."""
+    blocks: list[bytes] = []
+    builder = core.builder(blocks.append)
+    for key, data in pairs:
+        builder.add(key, data)
+    header = builder.finish()
+    return header + b"".join(blocks)
+
+
+def text(pairs: Pairs) -> bytes:
+    """Return records as cdbmake reads them."""
+    lines = (b"+%d,%d:%s->%s\n" % (len(key), len(data), key, data) for key, data in pairs)
+    return b"".join(lines) + b"\n"
+
+
+def leftovers(directory: "os.PathLike[str]") -> list[str]:
+    """Return the names of temporaries that a writer left behind."""
+    return [name for name in os.listdir(directory) if name.endswith(".tmp")]

@@ -1,0 +1,220 @@
+"""Writing: the bytes, the limits, and that the target is the old file or the new one."""
+
+import hashlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cdbfiles import build, leftovers
+from ucspi import cdb
+from ucspi.cdb._core import Core
+from ucspi.errors import CdbTooLargeError, ClosedError
+
+
+@pytest.mark.parametrize(
+    ("pairs", "digest"),
+    [
+        ([], "a646d6b87720195feb973de130b10123"),
+        ([(b"one", b"Hello"), (b"two", b"Goodbye")], "7cc6c39b46102a1a10ca542ec9e87aa3"),
+        (
+            [(b"one", b"here"), (b"a", b"b"), (b"b", b"abc"), (b"one", b"also")],
+            "97549c2e76e2d446430a392d77ed1bcb",
+        ),
+        ([(b"1.2.3.4", b"D\0")], "10081278a795737c8f1ffca6afff2829"),
+    ],
+)
+def test_files_have_the_known_digests(core: Core, pairs: list[tuple[bytes, bytes]], digest: str) -> None:
+    assert hashlib.md5(build(pairs, core)).hexdigest() == digest
+
+
+def test_blocks_of_any_size_make_the_same_file(core: Core) -> None:
+    pairs = [(b"%d" % number, b"x" * (number * 7919 % 200000)) for number in range(20)]
+    image = build(pairs, core)
+    assert len(image) == 2048 + sum(24 + len(key) + len(data) for key, data in pairs)
+    assert [len(data) for _, data in cdb.Reader(image).records()] == [len(data) for _, data in pairs]
+
+
+def test_key_and_data_may_be_any_buffer(core: Core) -> None:
+    pairs: Any = [(bytearray(b"one"), memoryview(b"Hello")), (memoryview(b"two"), bytearray(b"Goodbye"))]
+    assert build(pairs, core) == build([(b"one", b"Hello"), (b"two", b"Goodbye")], core)
+
+
+@pytest.mark.parametrize("pair", [("one", b"1"), (b"one", "1"), (1, b"1"), (b"one", None)])
+def test_what_is_no_buffer_is_a_type_error_and_adds_nothing(core: Core, pair: Any) -> None:
+    blocks: list[bytes] = []
+    builder = core.builder(blocks.append)
+    with pytest.raises(TypeError, match=r"encode|bytes-like"):
+        builder.add(*pair)
+    assert builder.finish() == build([], core)
+
+
+def test_finished_builder_refuses_more(core: Core) -> None:
+    builder = core.builder(lambda block: None)
+    builder.finish()
+    with pytest.raises(ClosedError):
+        builder.finish()
+    with pytest.raises(ClosedError):
+        builder.add(b"", b"")
+
+
+def test_builder_whose_sink_failed_refuses_more(core: Core) -> None:
+    def fail(block: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    builder = core.builder(fail)
+    builder.add(b"one", b"1")
+    with pytest.raises(OSError, match="No space"):
+        builder.finish()
+    with pytest.raises(ClosedError):
+        builder.finish()
+
+
+def test_file_past_4_gb_is_refused_before_a_wrong_byte(core: Core) -> None:
+    length = 0
+
+    def count(block: bytes) -> None:
+        nonlocal length
+        length += len(block)
+
+    builder = core.builder(count)
+    data = bytes(2**24)
+    for number in range(255):
+        builder.add(b"%4d" % number, data)
+    room = 2**32 - 1 - 2048 - 255 * (2**24 + 12 + 16)
+    with pytest.raises(CdbTooLargeError):
+        builder.add(b"rest", data[: room - 27])
+    builder.add(b"rest", data[: room - 28])  # to the last byte
+    with pytest.raises(CdbTooLargeError):
+        builder.add(b"", b"")
+    builder.finish()
+    assert 2048 + length == 2**32 - 1
+
+
+def write(path: Path, core: Core, value: bytes = b"new") -> None:
+    with cdb.create(path, core=core) as writer:
+        writer.add(b"key", value)
+
+
+def test_create_makes_a_readable_file(core: Core, tmp_path: Path) -> None:
+    path = tmp_path / "people.cdb"
+    write(path, core)
+    assert path.read_bytes() == build([(b"key", b"new")], core)
+    assert os.listdir(tmp_path) == ["people.cdb"]
+
+
+def test_create_obeys_mode_and_umask(core: Core, tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        with cdb.create(tmp_path / "people.cdb", mode=0o666, core=core):
+            pass
+    finally:
+        os.umask(old)
+    assert (tmp_path / "people.cdb").stat().st_mode & 0o777 == 0o640
+
+
+def test_named_temporary_keeps_its_mode_and_is_renamed(core: Core, tmp_path: Path) -> None:
+    temporary = tmp_path / "given"
+    temporary.write_bytes(b"long" * 9999)
+    temporary.chmod(0o600)
+    with cdb.create(tmp_path / "people.cdb", tmp=temporary, core=core) as writer:
+        writer.add(b"key", b"new")
+    assert os.listdir(tmp_path) == ["people.cdb"]
+    assert (tmp_path / "people.cdb").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "people.cdb").read_bytes() == build([(b"key", b"new")], core)
+
+
+def test_two_writers_of_one_file_do_not_meet(core: Core, tmp_path: Path) -> None:
+    path = tmp_path / "people.cdb"
+    with cdb.create(path, core=core) as one, cdb.create(path, core=core) as other:
+        other.add(b"key", b"other")
+        one.add(b"key", b"one")
+    with cdb.open(path) as reader:
+        assert reader.get(b"key") == b"one"
+    assert leftovers(tmp_path) == []
+
+
+def test_exception_inside_keeps_the_old_file(core: Core, tmp_path: Path) -> None:
+    path = tmp_path / "people.cdb"
+    write(path, core, b"old")
+    before = path.read_bytes()
+    writer = cdb.create(path, core=core)
+    with pytest.raises(RuntimeError), writer:  # noqa: PT012 - the block is what is tested
+        writer.add(b"key", b"x" * 100000)
+        raise RuntimeError
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["people.cdb"]
+    with pytest.raises(ClosedError):
+        writer.add(b"key", b"more")
+    with pytest.raises(ClosedError):
+        writer.publish()
+
+
+def test_published_writer_refuses_more(core: Core, tmp_path: Path) -> None:
+    with cdb.create(tmp_path / "people.cdb", core=core) as writer:
+        writer.publish()
+    with pytest.raises(ClosedError):
+        writer.add(b"", b"")
+    with pytest.raises(ClosedError):
+        writer.publish()
+    writer.discard()
+    assert os.listdir(tmp_path) == ["people.cdb"]
+
+
+def test_target_that_cannot_be_replaced_leaves_no_temporary(core: Core, tmp_path: Path) -> None:
+    (tmp_path / "people.cdb").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write(tmp_path / "people.cdb", core)
+    assert os.listdir(tmp_path) == ["people.cdb"]
+
+
+def test_full_disk_keeps_the_old_file(core: Core, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: write fails in the middle."""
+    path = tmp_path / "people.cdb"
+    write(path, core, b"old")
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            write(path, core, b"x" * 100000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["people.cdb"]
+
+
+KILLED = """
+import sys
+from ucspi import cdb
+with cdb.create(sys.argv[1]) as writer:
+    for number in range(100000):
+        writer.add(b"%d" % number, b"x" * 100)
+        if number == 50000:
+            print("half", flush=True)
+            sys.stdin.read()
+"""
+
+
+def test_killed_in_the_middle_keeps_the_old_file(core: Core, tmp_path: Path) -> None:
+    path = tmp_path / "people.cdb"
+    write(path, core, b"old")
+    before = path.read_bytes()
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"UCSPI_CDB": core.name, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"half\n"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    write(path, core)  # the temporary left behind is in nobody's way
+    assert path.read_bytes() == build([(b"key", b"new")], core)

@@ -1,0 +1,104 @@
+"""Checking a whole image in the pure core: can every record be found, and nothing else?
+
+In this order, so that all cores name the same first damage: the pointers, the
+records from first to last, the slots of each table, and at the end the records
+that no slot named.  Bytes after the last table are no damage: ``cdb -c -r``
+leaves some.  Nor is a record with an empty key and zeros as data that no slot
+names: so ``cdb -c -0`` removes one.
+"""
+
+from ucspi.cdb._format import (
+    BAD_HASH,
+    BAD_PLACE,
+    BAD_RECORD,
+    BAD_SLOT,
+    BAD_TABLE,
+    HEADER_SIZE,
+    LOST_RECORD,
+    PAIR,
+    PAIR_SIZE,
+    TABLES,
+)
+from ucspi.cdb._pure import hash
+from ucspi.errors import CdbFormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def check(view: memoryview) -> CdbFormatError | None:
+    """Return the first damage of an image, or None."""
+    try:
+        tables = list(_tables(view))
+        records = dict(_records(view))
+        for number, table, slots in tables:
+            _check_table(view, records, number, table, slots)
+        for record in records:  # those that no slot named
+            if not _is_removed(view, record):
+                raise CdbFormatError(LOST_RECORD, offset=record)
+    except CdbFormatError as damage:
+        return damage.with_traceback(None)
+    return None
+
+
+def _tables(view: memoryview) -> "Iterator[tuple[int, int, int]]":
+    """Yield number, position and slots of each table that has slots."""
+    records_end, _ = PAIR.unpack_from(view, 0)
+    if not HEADER_SIZE <= records_end <= len(view):
+        raise CdbFormatError(BAD_TABLE, offset=0)
+    for number in range(TABLES):
+        table, slots = PAIR.unpack_from(view, number * PAIR_SIZE)
+        if slots:
+            if table < records_end or table + slots * PAIR_SIZE > len(view):
+                raise CdbFormatError(BAD_TABLE, offset=number * PAIR_SIZE)
+            yield number, table, slots
+
+
+def _records(view: memoryview) -> "Iterator[tuple[int, int]]":
+    """Yield the position of each record and the hash of its key."""
+    records_end, _ = PAIR.unpack_from(view, 0)
+    record = HEADER_SIZE
+    while record < records_end:
+        start = record + PAIR_SIZE
+        if start > records_end:
+            raise CdbFormatError(BAD_RECORD, offset=record)
+        key_length, length = PAIR.unpack_from(view, record)
+        if start + key_length + length > records_end:
+            raise CdbFormatError(BAD_RECORD, offset=record)
+        yield record, hash(view[start : start + key_length])
+        record = start + key_length + length
+
+
+def _check_table(view: memoryview, records: dict[int, int], number: int, table: int, slots: int) -> None:
+    """Check each slot of a table, and strike the records that it names off ``records``."""
+    pairs = list(PAIR.iter_unpack(view[table : table + slots * PAIR_SIZE]))
+    run = _full_at_end(pairs)  # how many full slots stand before the current one, around the end
+    for index, (stored, record) in enumerate(pairs):
+        if not record:
+            run = 0
+            continue
+        offset = table + index * PAIR_SIZE
+        if record not in records:  # never was one, or an earlier slot named it
+            raise CdbFormatError(BAD_SLOT, offset=offset)
+        if records.pop(record) != stored or stored & 255 != number:
+            raise CdbFormatError(BAD_HASH, offset=offset)
+        if (index - (stored >> 8)) % slots > run:  # probing would have stopped before
+            raise CdbFormatError(BAD_PLACE, offset=offset)
+        run += 1
+
+
+def _full_at_end(pairs: list[tuple[int, ...]]) -> int:
+    """Count the full slots at the end of a table."""
+    count = 0
+    for _, record in reversed(pairs):
+        if not record:
+            break
+        count += 1
+    return count
+
+
+def _is_removed(view: memoryview, record: int) -> bool:
+    key_length, length = PAIR.unpack_from(view, record)
+    start = record + PAIR_SIZE
+    return key_length == 0 and not any(view[start : start + length])

@@ -1,0 +1,68 @@
+"""Which core reads and builds images: chosen once, at import.
+
+``UCSPI_CDB`` is ``auto`` (the default: the fastest there is), ``native`` (fail
+rather than be slow), ``cffi`` (the C core without its native type) or ``pure``.
+"""
+
+import os
+
+from ucspi.errors import BackendUnavailableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+    from ucspi.cdb._builder import Builder
+    from ucspi.cdb._pure import Image
+
+NAMES = ("native", "cffi", "pure")
+
+
+class Core:
+    """The functions of one core."""
+
+    __slots__ = ("builder", "hash", "image", "name")
+
+    def __init__(
+        self, name: str, image: "type[Image]", builder: "type[Builder]", hash_: "Callable[[Buffer], int]"
+    ) -> None:
+        """Gather what a core offers."""
+        self.name, self.image, self.builder, self.hash = name, image, builder, hash_
+
+    @property
+    def backend(self) -> str:
+        """``native`` for the two ways into the C core, else ``pure``."""
+        return "pure" if self.name == "pure" else "native"
+
+
+def load(name: str) -> Core:
+    """Return the named core, or raise `BackendUnavailableError`."""
+    if name == "pure":
+        from ucspi.cdb import _builder, _pure
+
+        return Core(name, _pure.Image, _builder.Builder, _pure.hash)
+    raise BackendUnavailableError(f"the {name} core of ucspi.cdb is not built")
+
+
+def choose(wanted: str) -> Core:
+    """Return the core that the value of ``UCSPI_CDB`` asks for."""
+    if wanted in NAMES:
+        return load(wanted)
+    if wanted != "auto":
+        raise BackendUnavailableError(f"UCSPI_CDB is {wanted!r}; use one of auto, {', '.join(NAMES)}")
+    for name in NAMES:
+        try:
+            return load(name)
+        except BackendUnavailableError:
+            pass
+    raise AssertionError("the pure core is always there")
+
+
+CORE = choose(os.environ.get("UCSPI_CDB") or "auto")
+
+
+def backend() -> str:
+    """Return which core is in use: ``"native"`` or ``"pure"``."""
+    return CORE.backend

@@ -1,0 +1,230 @@
+"""The pure core: the cdb hash and an image that can be searched, in plain Python.
+
+It is the readable one; the C core does the same steps.  Every position read
+from the image is checked against its size before it is used, and a table is
+probed at most once around, so damage ends in `CdbFormatError`.
+"""
+
+from ucspi.cdb._format import (
+    BAD_RECORD,
+    BAD_SLOT,
+    BAD_TABLE,
+    HEADER_SIZE,
+    PAIR,
+    PAIR_SIZE,
+    SHORT_HEADER,
+)
+from ucspi.cdb._key import to_bytes
+from ucspi.errors import CdbFormatError, ClosedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self, TypeVar, overload
+
+    from typing_extensions import Buffer
+
+    Default = TypeVar("Default")
+
+
+def hash(key: "Buffer") -> int:
+    """Return the cdb hash of a key: 32 bits, unsigned.
+
+    Source: cr.yp.to/cdb/cdb.txt.
+    """
+    if type(key) is not bytes:
+        key = to_bytes(key)
+    h = 5381
+    for byte in key:
+        h = h * 33 & 0xFFFFFFFF ^ byte
+    return h
+
+
+class Image:
+    """The bytes of a whole cdb file, and the ways to find records in them."""
+
+    __slots__ = ("_view",)
+    _view: "memoryview | None"
+
+    def __new__(cls, buffer: "Buffer") -> "Self":
+        """Look at ``buffer`` without copying it.
+
+        Args:
+            buffer: any bytes-like object: bytes, a map of a file, a memoryview.
+                It must not change while it is read.
+
+        Raises:
+            CdbFormatError: it is shorter than a header.
+        """
+        view = memoryview(buffer).toreadonly()
+        if view.format != "B" or view.ndim != 1:
+            view = view.cast("B")
+        if len(view) < HEADER_SIZE:
+            raise CdbFormatError(SHORT_HEADER, offset=len(view))
+        self = super().__new__(cls)
+        self._view = view
+        return self
+
+    @property
+    def view(self) -> memoryview:
+        """The image as a read-only memoryview; it outlives `close`."""
+        if self._view is None:
+            raise ClosedError("the cdb reader is closed")
+        return self._view
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._view is None
+
+    def close(self) -> None:
+        """End the reader at once; a second call does nothing.
+
+        A mapped file stays mapped until the last view of it is gone.
+        """
+        self._view = None
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, key: Buffer, default: None = None, /) -> bytes | None: ...
+        @overload
+        def get(self, key: Buffer, default: Default, /) -> bytes | Default: ...
+
+    def get(self, key: "Buffer", default: object = None, /) -> object:
+        """Return a copy of the first record's data under ``key``, else ``default``.
+
+        Args:
+            key: any length, also empty; compared byte for byte.
+            default: what an absent key gives.
+
+        Raises:
+            CdbFormatError: something on the way to the record is damaged.
+            ClosedError: the reader was closed.
+        """
+        for position, length in self._locate(key):
+            return self.view[position : position + length].tobytes()
+        return default
+
+    def __getitem__(self, key: "Buffer", /) -> bytes:
+        """Return a copy of the first record's data under ``key``, or raise `KeyError`."""
+        for position, length in self._locate(key):
+            return self.view[position : position + length].tobytes()
+        raise KeyError(key)
+
+    def __contains__(self, key: object, /) -> bool:
+        """Say whether there is a record under ``key``; raises as `get` does."""
+        return self.find(key) is not None  # type: ignore[arg-type]  # a TypeError is the answer
+
+    def find(self, key: "Buffer", /) -> tuple[int, int] | None:
+        """Return the position and length in bytes of the first record's data, None when absent.
+
+        ``reader.view[position : position + length]`` is the data, not copied.
+        Raises as `get` does.
+        """
+        for found in self._locate(key):
+            return found
+        return None
+
+    def get_all(self, key: "Buffer", /) -> "Iterator[bytes]":
+        """Yield the data of every record under ``key``, in the order added.
+
+        Args:
+            key: any length, also empty; compared byte for byte.
+
+        Yields:
+            A copy of each record's data, so it outlives the reader.
+
+        Raises:
+            CdbFormatError: something on the way is damaged.  What was yielded
+                before is sound.
+            ClosedError: the reader was closed, at once or between two steps.
+
+        Source: cr.yp.to/cdb/cdb.txt; duplicate keys are legal there.
+        """
+        return (self.view[position : position + length].tobytes() for position, length in self._locate(key))
+
+    def records(self) -> "Iterator[tuple[bytes, bytes]]":
+        """Yield every key and data, in the order added, duplicates too.
+
+        Raises:
+            CdbFormatError: a record crosses the end of the records.  What was
+                yielded before is sound.
+            ClosedError: the reader was closed, at once or between two steps.
+        """
+        return (
+            (self.view[start:middle].tobytes(), self.view[middle:end].tobytes())
+            for start, middle, end in self._walk()
+        )
+
+    def check(self) -> CdbFormatError | None:
+        """Return the first damage of the whole image, or None; it is not raised.
+
+        Sound means: each record can be found under its key, and every slot
+        names a record.
+        """
+        from ucspi.cdb._check import check  # here, as few programs need it
+
+        return check(self.view)
+
+    def __iter__(self) -> "Iterator[bytes]":
+        """Yield each distinct key once, in the order first added; raises as `records` does."""
+        for start, middle, _ in self._walk():
+            key = self.view[start:middle].tobytes()
+            first = self.find(key)
+            if first is not None and first[0] == middle:
+                yield key
+
+    def _locate(self, key: "Buffer") -> "Iterator[tuple[int, int]]":
+        """Return an iterator over position and length of the data of each record under ``key``."""
+        if type(key) is not bytes:
+            key = to_bytes(key)
+        return self._probe(self.view, key, hash(key))
+
+    def _probe(self, view: memoryview, key: bytes, h: int) -> "Iterator[tuple[int, int]]":
+        pointer = (h & 255) * PAIR_SIZE
+        table, slots = PAIR.unpack_from(view, pointer)
+        if not slots:
+            return
+        end = table + slots * PAIR_SIZE
+        if table < HEADER_SIZE or end > len(view):
+            raise CdbFormatError(BAD_TABLE, offset=pointer)
+        slot = table + (h >> 8) % slots * PAIR_SIZE
+        for _ in range(slots):  # a damaged table may have no empty slot
+            stored, record = PAIR.unpack_from(view, slot)
+            if not record:
+                return
+            if stored == h:
+                if not HEADER_SIZE <= record <= len(view) - PAIR_SIZE:
+                    raise CdbFormatError(BAD_SLOT, offset=slot)
+                key_length, length = PAIR.unpack_from(view, record)
+                if key_length == len(key):
+                    start = record + PAIR_SIZE
+                    position = start + key_length
+                    if position + length > len(view):
+                        raise CdbFormatError(BAD_RECORD, offset=record)
+                    if view[start:position] == key:
+                        yield position, length
+                        view = self.view  # may have been closed meanwhile
+            slot += PAIR_SIZE
+            if slot == end:
+                slot = table
+
+    def _walk(self) -> "Iterator[tuple[int, int, int]]":
+        """Yield where the key begins, where the data begins and where it ends, for each record."""
+        view = self.view
+        records_end, _ = PAIR.unpack_from(view, 0)
+        if not HEADER_SIZE <= records_end <= len(view):
+            raise CdbFormatError(BAD_TABLE, offset=0)
+        record = HEADER_SIZE
+        while record < records_end:
+            start = record + PAIR_SIZE
+            if start > records_end:
+                raise CdbFormatError(BAD_RECORD, offset=record)
+            key_length, length = PAIR.unpack_from(view, record)
+            end = start + key_length + length
+            if end > records_end:
+                raise CdbFormatError(BAD_RECORD, offset=record)
+            yield start, start + key_length, end
+            view = self.view
+            record = end

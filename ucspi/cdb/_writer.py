@@ -1,0 +1,128 @@
+"""Writing a cdb file so that readers see the old one or the new one, whole."""
+
+import os
+
+from ucspi.cdb._core import CORE
+from ucspi.cdb._format import HEADER_SIZE
+from ucspi.errors import ClosedError
+from ucspi.unix.publish import Publication
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from typing_extensions import Buffer
+
+    from ucspi.cdb._core import Core
+
+
+class Writer:
+    """A cdb file being made; a context manager that publishes it at the end."""
+
+    __slots__ = ("_builder", "_fsync", "_publication")
+
+    def __init__(self, publication: Publication, *, fsync: bool = True, core: "Core" = CORE) -> None:
+        """Begin with an opened publication; use `create` for the usual case."""
+        publication.seek(HEADER_SIZE)
+        self._publication: Publication | None = publication
+        self._builder = core.builder(publication.write)
+        self._fsync = fsync
+
+    def add(self, key: "Buffer", data: "Buffer") -> None:
+        """Append a record; the order added is the order found.
+
+        Args:
+            key: bytes-like, any length, also empty; duplicates are kept.
+            data: bytes-like, any length, also empty.
+
+        Raises:
+            CdbTooLargeError: the file would pass 4 GB; the record was not added.
+            ClosedError: the writer was published or discarded.
+            OSError: writing failed; the writer can only be discarded.
+        """
+        self._builder.add(key, data)
+
+    def publish(self) -> None:
+        """Write the tables and the header, fsync, and rename over the target.
+
+        On any failure the temporary is removed and the target is the old file.
+
+        Raises:
+            ClosedError: the writer was published or discarded.
+        """
+        if self._publication is None:
+            raise ClosedError("the cdb writer is closed")
+        try:
+            self._publication.write_at(0, self._builder.finish())
+            self._publication.seal(fsync=self._fsync)
+            self._publication.rename()
+        except Exception:
+            self.discard()
+            raise
+        self._publication = None
+
+    def discard(self) -> None:
+        """Remove the temporary and leave the target alone; nothing happens after `publish`."""
+        publication, self._publication = self._publication, None
+        if publication is not None:
+            self._builder.close()
+            publication.discard()
+
+    def __enter__(self) -> "Self":
+        """Return the writer itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        """Publish, or discard if an exception is on its way."""
+        if kind is not None:
+            self.discard()
+        elif self._publication is not None:
+            self.publish()
+
+
+def create(
+    path: "str | bytes | os.PathLike[str] | os.PathLike[bytes]",
+    *,
+    tmp: "str | bytes | os.PathLike[str] | os.PathLike[bytes] | None" = None,
+    mode: int = 0o644,
+    fsync: bool = True,
+    core: "Core" = CORE,
+) -> Writer:
+    """Begin a cdb file; at the end of the ``with`` block it replaces ``path`` in one step.
+
+    Args:
+        path: the file to make or replace.
+        tmp: the temporary, on the same file system; an existing one is
+            overwritten and keeps its mode.  By default a new name beside ``path``.
+        mode: permission bits of a new temporary, less the umask.
+        fsync: force the file to disk before it takes the place of the old one.
+        core: for tests.
+
+    Raises:
+        OSError: the temporary cannot be created.
+
+    An exception inside the block leaves the old file and no temporary.
+    """
+    target = os.fsencode(path)
+    if tmp is not None:
+        publication = Publication(target, os.fsencode(tmp))
+        publication.create(mode)
+    else:
+        publication = _beside(target, mode)
+    return Writer(publication, fsync=fsync, core=core)
+
+
+def _beside(target: bytes, mode: int) -> Publication:
+    """Create a temporary whose name nothing has yet, next to the target."""
+    number = 0
+    while True:
+        publication = Publication(target, b"%s.%d.%d.tmp" % (target, os.getpid(), number))
+        try:
+            publication.create(mode, exclusive=True)
+        except FileExistsError:  # left by a killed process, or another writer of ours
+            number += 1
+        else:
+            return publication
