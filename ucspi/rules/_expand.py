@@ -1,0 +1,58 @@
+"""Addresses with a range: ``1.2.3-5.`` stands for ``1.2.3.``, ``1.2.4.`` and ``1.2.5.``.
+
+Only the first ``-`` marks a range, and only in an address without ``=`` and
+``@``: names may contain dashes.  The bounds are the digits around it, up to the
+next dot on either side; what stands before and after is kept as it is.
+
+Source: cr.yp.to/ucspi-tcp/tcprules.html, "Address ranges"; the bounds' quirks
+are observed from the original ``tcprules``.
+"""
+
+from ucspi.errors import RuleSyntaxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OCTET_MAX = 255
+WORD_MASK = 2**64 - 1  # the original counts in an unsigned 64-bit word, which wraps
+
+
+def expand(address: bytes) -> "Sequence[bytes]":
+    """Return the keys that a rule with this address is filed under, in order.
+
+    Args:
+        address: everything before the first colon of a line; may be empty.
+
+    Returns:
+        The address itself when it has no range; one key per number otherwise,
+        so none at all when the lower bound is above the upper one.
+
+    Raises:
+        RuleSyntaxError: a bound is not a number; ``line`` is 1.
+
+    An empty bound is 0, leading zeros vanish, and the upper bound alone is cut
+    to 255: ``-3.`` is ``0.`` to ``3.``, ``250-300.`` is ``250.`` to ``255.``.
+    """
+    dash = address.find(b"-")
+    if dash < 0 or b"=" in address or b"@" in address:
+        return (address,)
+    start = address.rfind(b".", 0, dash) + 1
+    end = address.find(b".", dash)
+    if end < 0:
+        end = len(address)
+    low = _bound(address, start, dash)
+    high = _bound(address, dash + 1, end)
+    before, after = address[:start], address[end:]
+    return [b"%s%d%s" % (before, number, after) for number in range(low, min(high, OCTET_MAX) + 1)]
+
+
+def _bound(address: bytes, start: int, end: int) -> int:
+    number = 0
+    for at in range(start, end):
+        digit = address[at] - 48
+        if not 0 <= digit <= 9:
+            reason = "a range needs digits on both sides of its dash"
+            raise RuleSyntaxError(reason, line=1, column=at + 1, text=address)
+        number = (number * 10 + digit) & WORD_MASK
+    return number

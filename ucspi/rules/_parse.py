@@ -1,0 +1,108 @@
+"""One line of rules text, taken apart.
+
+    line         = address ":" instructions     (blanks at its end do not count)
+    instructions = "allow" or "deny", then any number of variables
+    variable     = "," NAME "=" QUOTE VALUE QUOTE
+
+NAME is all up to the next ``=``, QUOTE is any one byte, VALUE is all up to the
+next such byte; nothing is escaped.  Comments start in the first column.  A line
+without a colon is no rule and no error either.
+
+Source: cr.yp.to/ucspi-tcp/tcprules.html; what that page leaves open (names with
+commas, letters as quotes, blanks) is observed from the original ``tcprules``.
+"""
+
+from ucspi.errors import RuleSyntaxError
+from ucspi.rules._expand import expand
+
+BLANKS = b" \t\n"  # not b"\r": a line that ends in it is an error, as it was
+
+
+class Rule:
+    """What a line says: allow or deny the clients of an address, and set variables."""
+
+    __slots__ = ("address", "allowed", "variables")
+
+    def __init__(
+        self, address: bytes, allowed: bool, variables: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        """Take the address unexpanded, and (name, value) pairs in the line's order."""
+        self.address, self.allowed, self.variables = address, allowed, variables
+
+    def __repr__(self) -> str:
+        """Show the three parts."""
+        return f"Rule({self.address!r}, {self.allowed!r}, {self.variables!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the three parts."""
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return (self.address, self.allowed, self.variables) == (other.address, other.allowed, other.variables)
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash((self.address, self.allowed, self.variables))
+
+
+def parse(line: bytes, number: int = 1) -> Rule | None:
+    """Return the rule that a line states, or None when it states none.
+
+    Args:
+        line: with or without its newline; any bytes.
+        number: the line's number, for the error.
+
+    Returns:
+        None for an empty line, a comment and a line without a colon.
+
+    Raises:
+        RuleSyntaxError: with the leftmost fault's column and, as ``text``, the
+            line without the blanks at its end.
+    """
+    text = line.rstrip(BLANKS)
+    address, colon, _ = text.partition(b":")
+    if not colon or text[:1] == b"#":
+        return None
+    try:
+        expand(address)
+        allowed, at = _parse_verdict(text, len(address) + 1)
+        return Rule(address, allowed, _parse_variables(text, at))
+    except RuleSyntaxError as error:
+        raise RuleSyntaxError(error.reason, line=number, column=error.column, text=text) from None
+
+
+def _parse_verdict(text: bytes, at: int) -> tuple[bool, int]:
+    """Return the word at a position as "is it allow", and where it ends."""
+    if text.startswith(b"deny", at):
+        return False, at + 4
+    if text.startswith(b"allow", at):
+        return True, at + 5
+    raise _fault("allow or deny must follow the colon at once, in lower case", at, text)
+
+
+def _parse_variables(text: bytes, at: int) -> tuple[tuple[bytes, bytes], ...]:
+    variables = []
+    while at < len(text):
+        if text[at : at + 1] != b",":
+            raise _fault(_stray(text, at), at, text)
+        equals = text.find(b"=", at)
+        if equals < 0:
+            raise _fault('a variable has the form NAME="value"', at + 1, text)
+        quote = text[equals + 1 : equals + 2]
+        if not quote:
+            raise _fault("a quoted value must follow the equals sign", equals + 1, text)
+        close = text.find(quote, equals + 2)
+        if close < 0:
+            raise _fault("the quote that starts here is not closed", equals + 1, text)
+        variables.append((text[at + 1 : equals], text[equals + 2 : close]))
+        at = close + 1
+    return tuple(variables)
+
+
+def _stray(text: bytes, at: int) -> str:
+    if text[at:] == b"\r":
+        return "a carriage return ends this line; convert the file's DOS line ends"
+    return "only a comma and a variable can follow here"
+
+
+def _fault(reason: str, at: int, text: bytes) -> RuleSyntaxError:
+    return RuleSyntaxError(reason, line=1, column=at + 1, text=text)
