@@ -38,6 +38,11 @@ def test_a_bound_of_a_hundred_thousand_digits_is_a_number_too() -> None:
     assert list(expand(b"0" * 100_000 + b"1-2")) == [b"1", b"2"]
 
 
+@pytest.mark.parametrize("address", [b"1\0x-2.", b"1-2\0.", b"01-02\0x5."])
+def test_a_nul_ends_a_bound(address: bytes) -> None:
+    assert list(expand(address)) == [b"1.", b"2."]
+
+
 def test_only_the_first_dash_marks_a_range() -> None:
     assert list(expand(b"1.2-3.4-5.6")) == [b"1.2.4-5.6", b"1.3.4-5.6"]
 

@@ -33,6 +33,7 @@ def expand(address: bytes) -> "Sequence[bytes]":
 
     An empty bound is 0, leading zeros vanish, and the upper bound alone is cut
     to 255: ``-3.`` is ``0.`` to ``3.``, ``250-300.`` is ``250.`` to ``255.``.
+    A NUL ends a bound, and what follows it up to the next dot is lost.
     """
     dash = address.find(b"-")
     if dash < 0 or b"=" in address or b"@" in address:
@@ -50,6 +51,8 @@ def expand(address: bytes) -> "Sequence[bytes]":
 def _bound(address: bytes, start: int, end: int) -> int:
     number = 0
     for at in range(start, end):
+        if address[at] == 0:
+            break
         digit = address[at] - 48
         if not 0 <= digit <= 9:
             reason = "a range needs digits on both sides of its dash"
