@@ -1,13 +1,19 @@
 """The tcprules language: parse, compile, look up, judge.
 
     compile_rules([b"127.:allow\\n:deny\\n"], writer.add)
+    LiveRules(b"rules.cdb").judge(b"127.0.0.1").allowed
 
-Everything is bytes; nothing here touches the file system.
+Everything is bytes.  Only `load` and `LiveRules` touch the file system.
 """
 
 from ucspi.errors import RuleSyntaxError as RuleSyntaxError
 from ucspi.rules._compile import compile_rules as compile_rules
 from ucspi.rules._expand import expand as expand
+from ucspi.rules._live import LiveRules as LiveRules
+from ucspi.rules._live import load as load
+from ucspi.rules._lookup import RuleSet as RuleSet
+from ucspi.rules._lookup import Verdict as Verdict
+from ucspi.rules._lookup import candidates as candidates
 from ucspi.rules._parse import Rule as Rule
 from ucspi.rules._parse import parse as parse
 from ucspi.rules._record import encode as encode

@@ -1,0 +1,137 @@
+"""A rules file that may be replaced at any moment, read again when it is.
+
+One ``stat`` per client tells whether the file is still the one that was read.
+If not, the whole file is read into private memory and checked once.  It is not
+mapped: ``cp new rules.cdb`` truncates it in place, and touching a map would
+then kill the server.
+
+A file that cannot be trusted judges nobody: every client gets the error until
+the file changes.
+"""
+
+import errno
+import os
+import stat
+import time
+
+from ucspi.cdb import Reader
+from ucspi.errors import CdbFormatError
+from ucspi.rules._lookup import NO_RULE, RuleSet, Verdict
+
+HEADER_SIZE = 2048
+FILE_MAX = 2**32 - 1  # a cdb file's positions cannot name more
+ATTEMPTS = 4  # to read a file that somebody is writing to
+
+# Two changes within one tick of the kernel's clock (10 ms at most) carry the
+# same time stamp, so a file that had just changed when it was read is not yet
+# known by its stamp: it is read again until it is older than this.
+SETTLED_NS = 50_000_000
+
+
+def load(path: bytes) -> RuleSet:
+    """Read a rules file into memory and check it.
+
+    Raises:
+        OSError: it is missing, unreadable or not a regular file.
+        CdbFormatError: it is damaged, or kept changing while it was read.
+    """
+    try:
+        reader = Reader(_read_image(path))
+    except MemoryError:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from None
+    damage = reader.check()
+    if damage is not None:
+        raise damage
+    return RuleSet(reader)
+
+
+class LiveRules:
+    """The rules in a file, always as they are now."""
+
+    __slots__ = ("_missing_ok", "_path", "_rules", "_settled", "_state")
+
+    def __init__(self, path: bytes, *, missing_ok: bool = False) -> None:
+        """Name the file; nothing is read before the first client.
+
+        Args:
+            path: looked up anew for every client.
+            missing_ok: a file that does not exist allows everybody.
+        """
+        self._path, self._missing_ok = path, missing_ok
+        self._rules: RuleSet | CdbFormatError = CdbFormatError("not read yet")
+        self._state: tuple[int, ...] = ()
+        self._settled = False
+
+    def judge(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
+        """Decide about one client by the file as it is now; see `RuleSet.judge`.
+
+        Raises:
+            OSError: the file is missing (unless that is allowed), unreadable,
+                or not a regular file.
+            CdbFormatError: it is damaged, wherever that is.
+        """
+        try:
+            self._refresh()
+        except FileNotFoundError:
+            if self._missing_ok:
+                return NO_RULE
+            raise
+        if isinstance(self._rules, CdbFormatError):
+            raise self._rules.with_traceback(None)  # else it grows with every client
+        return self._rules.judge(ip, host, info)
+
+    def _refresh(self) -> None:
+        now = time.time_ns()
+        status = os.stat(self._path)
+        state = _state(status)
+        if state == self._state and self._settled:
+            return
+        try:
+            self._rules = load(self._path)
+        except CdbFormatError as damage:
+            self._rules = damage
+        # Taken before the reading, so a change since then shows up next time;
+        # kept after it, so a failed system call is tried again next time.
+        self._state = state
+        self._settled = abs(now - status.st_ctime_ns) > SETTLED_NS  # a clock may step back
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _read_image(path: bytes) -> bytes:
+    for _ in range(ATTEMPTS):
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a FIFO would hold up the server
+        try:
+            status = os.fstat(fd)
+            _require_regular(status, path)
+            image = _read_whole(fd, status.st_size)
+            if _state(os.fstat(fd)) == _state(status):
+                return image
+        finally:
+            os.close(fd)
+    raise CdbFormatError("the file changes while it is read")
+
+
+def _require_regular(status: os.stat_result, path: bytes) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+
+
+def _read_whole(fd: int, size: int) -> bytes:
+    """Read a file of this size; refuse it by its header where that can be."""
+    if size < HEADER_SIZE:
+        raise CdbFormatError("shorter than a header", offset=size)
+    if size > FILE_MAX:
+        raise CdbFormatError("longer than a cdb file can be", offset=FILE_MAX)
+    # A file that was never finished is all zeros here, whatever its size.
+    records_end = int.from_bytes(os.pread(fd, 4, 0), "little")
+    if not HEADER_SIZE <= records_end <= size:
+        raise CdbFormatError("the records end outside the file", offset=0)
+    image = os.read(fd, size)
+    while len(image) < size and (more := os.read(fd, size - len(image))):
+        image += more
+    return image
