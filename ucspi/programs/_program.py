@@ -1,5 +1,6 @@
 """What every program shares: arguments as bytes, one line and an exit code at the end."""
 
+import _signal  # type: ignore[import-not-found]  # `signal` costs half an interpreter start
 import os
 import sys
 
@@ -30,6 +31,7 @@ def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int =
 def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None) -> int:
     """Call a program's body with the command line as bytes; return its exit code."""
     if argv is None:
+        _die_of_interrupt()
         argv = [os.fsencode(argument) for argument in sys.argv]
     try:
         return body(argv)
@@ -37,3 +39,19 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None) -> int:
         if stop.line:
             say(stop.line)
         return stop.code
+
+
+def _die_of_interrupt() -> None:
+    """Let Ctrl-C end the process as it ends a C program, without a traceback."""
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+
+def die_of_pipe() -> None:
+    """End the process by SIGPIPE, as a write to a pipe that nobody reads ends a C program.
+
+    CPython ignores that signal from its start, whatever the parent wanted, and
+    reports `BrokenPipeError` instead.  Returns if the signal is blocked.
+    """
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    os.kill(os.getpid(), _signal.SIGPIPE)
