@@ -9,7 +9,7 @@ that is new in some way goes through `parse`.
 """
 
 from ucspi.rules._expand import expand
-from ucspi.rules._parse import BLANKS, parse
+from ucspi.rules._parse import parse
 from ucspi.rules._record import encode
 
 TYPE_CHECKING = False
@@ -31,17 +31,15 @@ def compile_rules(blocks: "Iterable[bytes]", add: "Callable[[bytes, bytes], obje
             the lines before it have been added.
     """
     known: dict[bytes, bytes] = {}
-    number = 0
+    first = 1
     for lines in split_lines(blocks):
-        for line in lines:
-            number += 1
-            text = line.rstrip(BLANKS)
-            address, _, instructions = text.partition(b":")
+        for number, line in enumerate(lines, first):
+            address, _, instructions = line.partition(b":")
             data = known.get(instructions)
-            if data is not None and text[0] != 35 and b"-" not in address:
+            if data is not None and b"-" not in address and line[0] != 35:
                 add(address, data)
                 continue
-            rule = parse(text, number)
+            rule = parse(line, number)
             if rule is None:
                 continue
             data = encode(rule)
@@ -50,6 +48,7 @@ def compile_rules(blocks: "Iterable[bytes]", add: "Callable[[bytes, bytes], obje
             known[instructions] = data
             for key in expand(address):
                 add(key, data)
+        first += len(lines)
 
 
 def split_lines(blocks: "Iterable[bytes]") -> "Iterator[list[bytes]]":
