@@ -1,11 +1,12 @@
 """What every program shares: arguments as bytes, one line and an exit code at the end."""
 
-import _signal  # type: ignore[import-not-found]  # `signal` costs half an interpreter start
+import _signal
 import os
 import sys
 
 from ucspi.errors import EXIT_TEMPORARY
 from ucspi.unix.errtext import describe
+from ucspi.unix.signals import undo_interpreter
 from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int =
 def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None) -> int:
     """Call a program's body with the command line as bytes; return its exit code."""
     if argv is None:
-        _die_of_interrupt()
+        undo_interpreter()  # Ctrl-C ends the process as it ends a C program
         argv = [os.fsencode(argument) for argument in sys.argv]
     try:
         return body(argv)
@@ -39,12 +40,6 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None) -> int:
         if stop.line:
             say(stop.line)
         return stop.code
-
-
-def _die_of_interrupt() -> None:
-    """Let Ctrl-C end the process as it ends a C program, without a traceback."""
-    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def die_of_pipe() -> None:

@@ -48,7 +48,7 @@ def load(path: bytes) -> RuleSet:
 class LiveRules:
     """The rules in a file, always as they are now."""
 
-    __slots__ = ("_missing_ok", "_path", "_rules", "_settled", "_state")
+    __slots__ = ("_missing_ok", "_rules", "_settled", "_state", "path")
 
     def __init__(self, path: bytes, *, missing_ok: bool = False) -> None:
         """Name the file; nothing is read before the first client.
@@ -57,7 +57,7 @@ class LiveRules:
             path: looked up anew for every client.
             missing_ok: a file that does not exist allows everybody.
         """
-        self._path, self._missing_ok = path, missing_ok
+        self.path, self._missing_ok = path, missing_ok
         self._rules: RuleSet | CdbFormatError = CdbFormatError("not read yet")
         self._state: tuple[int, ...] = ()
         self._settled = False
@@ -82,12 +82,12 @@ class LiveRules:
 
     def _refresh(self) -> None:
         now = time.time_ns()
-        status = os.stat(self._path)
+        status = os.stat(self.path)
         state = _state(status)
         if state == self._state and self._settled:
             return
         try:
-            self._rules = load(self._path)
+            self._rules = load(self.path)
         except CdbFormatError as damage:
             self._rules = damage
         # Taken before the reading, so a change since then shows up next time;

@@ -77,7 +77,7 @@ class Publication:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
-        try:  # noqa: SIM105 - contextlib costs start-up time
+        try:
             os.unlink(self.temporary)
         except FileNotFoundError:
             pass
