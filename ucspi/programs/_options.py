@@ -2,7 +2,8 @@
 
 Short options bundle (``-vHR``), values are attached or follow (``-c3``,
 ``-c 3``), parsing stops at the first operand or after ``--``, and nothing is
-ever reordered.  A lone ``-`` is an operand.
+ever reordered.  A lone ``-`` is an operand.  ``--word`` is refused: the
+originals take it for ``--``, and a mistyped long option would pass unseen.
 """
 
 from ucspi.programs._program import Stop
@@ -27,6 +28,8 @@ def parse(argv: list[bytes], letters: bytes, usage: bytes) -> tuple[list[tuple[b
     while at < len(argv) and argv[at][:1] == b"-" and argv[at] != b"-":
         if argv[at] == b"--":
             return options, argv[at + 1 :]
+        if argv[at].startswith(b"--"):
+            raise _complaint(argv[0], b"illegal option", argv[at][2:], usage)
         at = _parse_bundle(argv, at, letters, usage, options)
     return options, argv[at:]
 

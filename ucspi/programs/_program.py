@@ -4,6 +4,7 @@ import _signal
 import os
 import sys
 
+from ucspi import __version__
 from ucspi.errors import EXIT_TEMPORARY
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import undo_interpreter
@@ -29,17 +30,31 @@ def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int =
     return Stop(b"%s: fatal: %s%s" % (program, what, tail), code)
 
 
-def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None) -> int:
-    """Call a program's body with the command line as bytes; return its exit code."""
+def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: bytes) -> int:
+    """Call a program's body with the command line as bytes; return its exit code.
+
+    ``--help`` alone prints the usage line on standard output, ``--version``
+    alone the version; no original has an operand that looks like these.
+    """
     if argv is None:
         undo_interpreter()  # Ctrl-C ends the process as it ends a C program
         argv = [os.fsencode(argument) for argument in sys.argv]
+    if len(argv) == 2 and argv[1] in (b"--help", b"--version"):
+        return _tell(usage if argv[1] == b"--help" else b"ucspi " + __version__.encode())
     try:
         return body(argv)
     except Stop as stop:
         if stop.line:
             say(stop.line)
         return stop.code
+
+
+def _tell(line: bytes) -> int:
+    try:
+        os.write(1, line + b"\n")
+    except OSError:
+        return EXIT_TEMPORARY
+    return 0
 
 
 def die_of_pipe() -> None:

@@ -22,7 +22,7 @@ RECORDS_BEGIN = 2048  # the header goes in front of them, last
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(_tcprules, argv)
+    return run(_tcprules, argv, USAGE)
 
 
 def _tcprules(argv: list[bytes]) -> int:

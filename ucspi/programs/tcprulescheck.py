@@ -12,7 +12,7 @@ USAGE = b"tcprulescheck: usage: tcprulescheck rules.cdb"
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(_tcprulescheck, argv)
+    return run(_tcprulescheck, argv, USAGE)
 
 
 def _tcprulescheck(argv: list[bytes]) -> int:

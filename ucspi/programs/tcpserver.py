@@ -29,7 +29,7 @@ class Terminated(BaseException):
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return _program.run(_serve, argv)
+    return _program.run(_serve, argv, USAGE)
 
 
 def _serve(argv: list[bytes]) -> int:
