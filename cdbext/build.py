@@ -35,4 +35,4 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
 
 
 cdbcore = _builder("cdbcore", ["hash"], [("_CFFI_NO_LIMITED_API", None)])
-syscore = _builder("syscore", ["spawn"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])
+syscore = _builder("syscore", ["spawn", "spawnpool"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])

@@ -184,18 +184,14 @@ static int run_child(void *argument)
   _exit(EXIT_TEMPORARY);
 }
 
-static size_t name_length(const char *entry)
-{
-  return strcspn(entry, "=");
-}
-
+/* Whether an entry has the name of one of the variables.  A name ends at its
+ * first "=", which is compared too. */
 static int is_replaced(const char *entry, const char *variables, const char *end)
 {
-  size_t length = name_length(entry);
   const char *at;
 
   for (at = variables; at < end; at += strlen(at) + 1)
-    if (name_length(at) == length && !memcmp(at, entry, length))
+    if (*at == *entry && !strncmp(at, entry, strcspn(at, "=") + 1))
       return 1;
   return 0;
 }

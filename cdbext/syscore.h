@@ -2,6 +2,6 @@
 #ifndef USYS_SYSCORE_H
 #define USYS_SYSCORE_H
 
-#include "spawn.h"
+#include "spawnpool.h"
 
 #endif

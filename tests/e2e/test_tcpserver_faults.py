@@ -133,7 +133,7 @@ def test_full_stderr_blocks_loses_nothing_and_term_still_works(tmp_path: Path) -
         else:
             pytest.fail("the log never filled the pipe")
         text = b""
-        while text.count(b"status: 0/40") < 1 or not text.endswith(b"status: 0/40\n"):
+        while text.count(b" end ") < len(clients) or not text.endswith(b"status: 0/40\n"):
             text += os.read(reader, 65536)
         lines = text.decode().splitlines()
         assert lines.count("tcpserver: status: 1/40") + lines.count("tcpserver: status: 2/40") >= len(clients)

@@ -58,11 +58,13 @@ def _start(choices: Choices, inherited: list[bytes]) -> int:
         _print_port(listener.port)
     fds.discard(0)
     fds.discard(1)
-    server = Server(settings, listener, _judge(choices), _spawner(settings, program, inherited), wakeup)
+    server = Server(
+        settings, listener, _judge(choices), _spawner(settings, program, inherited, wakeup), wakeup
+    )
     try:
         server.run()
     except Terminated:
-        server.handlers.settle(SETTLE_TIME)
+        server.handlers.finish_starting(SETTLE_TIME)
     os._exit(0)  # look-up threads may be waiting; an ordinary exit would wait for them
 
 
@@ -142,12 +144,17 @@ def _judge(choices: Choices) -> "Judge | None":
     return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow)
 
 
-def _spawner(settings: Settings, program: list[bytes], inherited: list[bytes]) -> "Spawner":
+def _spawner(
+    settings: Settings, program: list[bytes], inherited: list[bytes], wakeup: signals.Wakeup
+) -> "Spawner":
     complaint = b""
     if settings.verbosity:
         complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
-    handler = spawner(Program(program, paths, environ.without(inherited, REPLACED), complaint))
+    try:
+        handler = spawner(Program(program, paths, environ.without(inherited, REPLACED), complaint), wakeup)
+    except OSError as error:
+        raise fatal(NAME, b"unable to start a thread", error) from None
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
     return handler

@@ -71,7 +71,7 @@ class Server:
         self._settings, self._listener, self._judge, self._wakeup = settings, listener, judge, wakeup
         self._verbose = settings.verbosity >= 2
         self._pid = os.getpid()
-        self.handlers = Handlers(spawner, wakeup.wake)
+        self.handlers = Handlers(spawner)
         self._lookups = Lookups(settings.lookup_limit, wakeup.wake)
         self._facts = Facts(settings, self._lookups, self._decide)
         self._children = 0  # clients that are looked up, started or served
@@ -221,14 +221,14 @@ class Server:
     def _settle(self) -> None:
         """Count and log the handlers that ended, and those that could not be started."""
         lines = b""
-        self.handlers.reap()
-        for error in self.handlers.collect():
+        failed, ended = self.handlers.settle()
+        for number in failed:
             self._children -= 1
             self._pause_until = time.monotonic() + PAUSE
             if self._settings.verbosity:
-                lines += log.dropping(b"unable to fork: " + describe(error.errno))
+                lines += log.dropping(b"unable to fork: " + describe(number))
             lines += self._status()
-        for pid, status in self.handlers.ended():
+        for pid, status in ended:
             self._children -= 1
             self._pause_until = 0.0
             if self._verbose:
