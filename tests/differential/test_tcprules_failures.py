@@ -89,6 +89,7 @@ def place(tmp_path: Path) -> Path:
         ["old.cdb", "/dev/null"],
         ["old.cdb", "/dev/full"],
         ["old.cdb", "x" * 300],
+        ["old.cdb", "\udcff/t.tmp"],
     ],
 )
 def test_failure_has_the_original_message_and_exit_code(
@@ -260,7 +261,7 @@ def test_a_file_that_would_pass_four_gigabytes_is_the_original_message(
 
 def test_line_beyond_memory_is_the_original_message(place: Path) -> None:
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (160 * 2**20, 160 * 2**20))
+        resource.setrlimit(resource.RLIMIT_AS, (256 * 2**20, 256 * 2**20))
 
     endless = os.open("/dev/zero", os.O_RDONLY)
     try:

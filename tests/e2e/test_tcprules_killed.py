@@ -1,6 +1,7 @@
 """tcprules killed at any moment: whoever opens the database finds a whole one."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from tests.rules_text import image_of
 pytestmark = pytest.mark.e2e
 
 ROUNDS = 40
+INSTALLED = [sys.executable, "-c", "from ucspi.programs.tcprules import main; raise SystemExit(main())"]
 
 
 def text(verdict: bytes) -> bytes:
@@ -47,3 +49,25 @@ def test_old_file_or_new_file_is_there_after_a_kill_at_any_moment(tmp_path: Path
         endings.add(child.wait())
         assert target.read_bytes() in images
     assert endings == {0, -9}, "the kills must fall before and after the end"
+
+
+def test_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [*INSTALLED, "rules.cdb", "rules.tmp"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "rules.tmp").exists():  # from then on it waits for its input
+            assert time.monotonic() < deadline, "tcprules did not start"
+            time.sleep(0.005)
+        child.send_signal(signal.SIGINT)
+        _, complaint = child.communicate(timeout=20)
+    finally:
+        child.kill()
+        child.wait()
+    assert (child.returncode, complaint) == (-signal.SIGINT, b"")
+    assert not (tmp_path / "rules.cdb").exists()
