@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import Oracle
 from tests.rules_text import image_of, image_with
+from ucspi import __version__
 from ucspi.errors import CdbTooLargeError
 from ucspi.programs import tcprules
 
@@ -340,3 +341,20 @@ def test_checker_stops_its_report_at_the_denial(checker: list[str], place: Path)
     expected = run([*checker, "rules"], place, TCPREMOTEIP="1.2.3.4")
     assert run([*ours("tcprulescheck"), "rules"], place, TCPREMOTEIP="1.2.3.4") == expected
     assert expected[1].endswith(b"deny connection\n")
+
+
+@pytest.mark.parametrize("program", ["tcprules", "tcprulescheck"])
+def test_help_and_version_alone_are_answered(place: Path, program: str) -> None:
+    """A row of docs/differences.md."""
+    code, answer, complaint = run([*ours(program), "--help"], place)
+    assert (code, complaint) == (0, b"")
+    assert answer.startswith(b"%s: usage: %s rules.cdb" % (program.encode(), program.encode()))
+    assert run([*ours(program), "--version"], place) == (0, f"ucspi {__version__}\n".encode(), b"")
+
+
+@pytest.mark.oracle
+def test_help_with_another_argument_is_a_file_name(original: list[str], place: Path) -> None:
+    for command in (original, ours("tcprules")):
+        assert run([*command, "--help", "t.tmp"], place) == (0, b"", b"")
+        assert (place / "--help").read_bytes() == NEW
+        (place / "--help").unlink()
