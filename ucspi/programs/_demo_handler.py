@@ -1,0 +1,42 @@
+"""The handler of the demonstration: greets, shows its UCSPI environment, echoes."""
+
+import os
+
+BLOCK = 4096  # bytes
+
+
+def serve() -> int:
+    """Serve the client on descriptors 0 and 1 until it closes its half."""
+    try:
+        _write(_greeting())
+        while block := os.read(0, BLOCK):
+            _write(block)
+    except OSError:
+        pass  # the client has gone
+    return 0
+
+
+def _greeting() -> bytes:
+    shown = [
+        b"  %s=%s" % (_printable(name), _printable(text))
+        for name, text in os.environb.items()
+        if name.startswith(b"TCP") or name in (b"PROTO", b"DEMO")
+    ]
+    lines = [
+        b"Welcome to the ucspi demo.  I am process %d, made for you alone," % os.getpid(),
+        b"and this is what tcpserver told me:",
+        *shown,
+        b"Whatever you type comes back.  Ctrl-D ends it.",
+        b"",
+    ]
+    return b"\r\n".join(lines)
+
+
+def _printable(text: bytes) -> bytes:
+    """Return text that can do nothing to a terminal: a client chooses some of it."""
+    return bytes(byte if 32 <= byte < 127 else ord("?") for byte in text)
+
+
+def _write(text: bytes) -> None:
+    while text:
+        text = text[os.write(1, text) :]

@@ -1,0 +1,161 @@
+"""``ucspi connect [ --from ADDRESS ] HOST PORT``: a client to try a server with.
+
+Copies standard input to the connection and the connection to standard output.
+At the end of the input it closes its half only, and goes on until the server
+has closed the other: an answer on its way is not lost.  It holds at most one
+block in each direction.
+"""
+
+import _socket
+import errno
+import os
+import select
+
+from ucspi.errors import EXIT_USAGE
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix.stderr import say
+
+USAGE = b"usage: ucspi connect [ --from address ] host port"
+CONNECT_TIMEOUT = 10.0  # seconds for each address of the host
+BLOCK = 65536  # bytes
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Connect and copy until the server closes; return 0, or 111 when that failed."""
+    try:
+        return run(_body, argv)
+    except KeyboardInterrupt:
+        return 130  # what a shell says of a command that Ctrl-C ended
+
+
+def _body(argv: list[bytes]) -> int:
+    source, host, port = _arguments(argv[1:])
+    connection = _connect(source, host, port)
+    if _Copy(connection).run():
+        say(b"connect: closed by " + host)
+    return 0
+
+
+def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
+    source = None
+    while operands[:1] and operands[0].startswith(b"-"):
+        option, _, value = operands.pop(0).partition(b"=")
+        if option != b"--from":
+            raise Stop(b"connect: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
+        if not value and not operands:
+            raise Stop(b"connect: --from needs an address; " + USAGE, EXIT_USAGE)
+        source = value or operands.pop(0)
+    if len(operands) != 2:
+        raise Stop(b"connect: " + USAGE, EXIT_USAGE)
+    host, port = operands
+    if not port.isdigit() or not 0 < int(port[:6]) < 65536:
+        raise Stop(b"connect: the port must be a number from 1 to 65535, not %s" % port, EXIT_USAGE)
+    return source, host, int(port)
+
+
+def _connect(source: bytes | None, host: bytes, port: int) -> _socket.socket:
+    """Connect to the first address of the host that answers."""
+    wanted = _socket.AF_UNSPEC
+    if source is not None:
+        wanted = _socket.AF_INET6 if b":" in source else _socket.AF_INET
+    try:
+        found = _socket.getaddrinfo(host, port, wanted, _socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise fatal(b"connect", b"no address for " + host) from None
+    problem = None
+    for family, kind, protocol, _, address in found:
+        connection = _socket.socket(family, kind, protocol)
+        connection.settimeout(CONNECT_TIMEOUT)
+        try:
+            _bind(connection, source)
+            connection.connect(address)
+        except OSError as error:
+            problem = error
+            connection.close()
+            continue
+        connection.setblocking(False)
+        return connection
+    raise fatal(b"connect", b"unable to connect to %s port %d" % (host, port), _with_errno(problem))
+
+
+def _bind(connection: _socket.socket, source: bytes | None) -> None:
+    if source is None:
+        return
+    try:
+        connection.bind((source.decode("ascii", "replace"), 0))
+    except OSError as error:
+        raise fatal(b"connect", b"unable to bind to " + source, _with_errno(error)) from None
+
+
+def _with_errno(problem: OSError | None) -> OSError | None:
+    """Return an error whose errno can be described: a timeout, a wrong address have none."""
+    if isinstance(problem, TimeoutError):
+        return OSError(errno.ETIMEDOUT, "")
+    if isinstance(problem, _socket.gaierror):
+        return OSError(errno.EADDRNOTAVAIL, "")
+    return problem
+
+
+class _Copy:
+    """Both directions, until the server has closed its half."""
+
+    __slots__ = ("connection", "reading", "waiting")
+
+    def __init__(self, connection: _socket.socket) -> None:
+        self.connection = connection
+        self.reading = True  # standard input has not ended
+        self.waiting = b""  # read from there, not yet sent
+
+    def run(self) -> bool:
+        """Copy; return whether the server closed while there was input to come."""
+        try:
+            while self._step():
+                pass
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        return self.reading
+
+    def _step(self) -> bool:
+        """Wait for something to do and do it; False when the server has closed."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN | (select.POLLOUT if self.waiting else 0))
+        if self.reading and not self.waiting:
+            poll.register(0, select.POLLIN)
+        ready = dict(poll.poll())
+        network = ready.get(self.connection.fileno(), 0)
+        if network & ~select.POLLOUT and not self._receive():
+            return False
+        if network & select.POLLOUT:
+            self._send()
+        if 0 in ready:
+            self._read()
+        return True
+
+    def _receive(self) -> bool:
+        try:
+            block = self.connection.recv(BLOCK)
+        except BlockingIOError:
+            return True
+        rest = block
+        while rest:
+            try:
+                rest = rest[os.write(1, rest) :]
+            except OSError as error:
+                raise fatal(b"connect", b"unable to write output", error) from None
+        return bool(block)
+
+    def _read(self) -> None:
+        try:
+            self.waiting = os.read(0, BLOCK)
+        except OSError as error:
+            raise fatal(b"connect", b"unable to read input", error) from None
+        self.reading = bool(self.waiting)
+        if not self.reading:
+            self.connection.shutdown(_socket.SHUT_WR)
+
+    def _send(self) -> None:
+        try:
+            sent = self.connection.send(self.waiting)
+        except BlockingIOError:
+            sent = 0
+        self.waiting = self.waiting[sent:]

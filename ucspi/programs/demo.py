@@ -1,0 +1,232 @@
+"""``ucspi demo [ --port PORT ] [ FOLDER ]``: a whole service, to see and to try.
+
+Makes a small service directory, compiles its rules and runs its ``run`` script,
+all with the commands of this package; tells how to connect, as a client that
+the rules allow and as one that they deny; then shows the log until Ctrl-C.
+
+The server gets a process group of its own.  So Ctrl-C reaches only this
+program, which ends the whole group and knows that nothing is left when the
+pipe that carries the log has no writer any more.
+"""
+
+import _signal
+import _socket
+import errno
+import os
+import select
+import sys
+
+from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.programs._demo_folder import adopt, fill, make_temporary, quote, remove
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final
+
+USAGE: "Final" = b"usage: ucspi demo [ --port port ] [ folder ]"
+HOST: "Final" = b"127.0.0.1"
+PORT: "Final" = 2323
+STOPPERS: "Final" = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
+READY: "Final" = b"tcpserver: status: 0/"
+PATIENCE: "Final" = 5000  # milliseconds that handlers have to end
+
+INSTRUCTIONS: "Final" = b"""\
+The service in %(folder)s listens on %(host)s port %(port)d.
+
+In another terminal, connect as a client that its rules allow:
+  %(ucspi)s connect %(host)s %(port)d
+and as one that they deny:
+  %(ucspi)s connect --from 127.0.0.2 %(host)s %(port)d
+
+To change the rules while it runs, edit %(folder)s/tcp.demo, then:
+  cd %(folder)s && ./make_cdb
+
+Ctrl-C ends it.  This is its log:
+"""
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the demonstration; return 0 after Ctrl-C."""
+    return run(_body, argv)
+
+
+def _body(argv: list[bytes]) -> int:
+    if argv[1:] == [b"--handler"]:
+        from ucspi.programs._demo_handler import serve
+
+        return serve()
+    port, folder = _arguments(argv[1:])
+    demo = _Demo(_choose_port(port), folder)
+    try:
+        return demo.run()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        for number in STOPPERS:  # a second Ctrl-C changes nothing
+            _signal.signal(number, _signal.SIG_IGN)
+        demo.stop()
+
+
+def _arguments(operands: list[bytes]) -> tuple[int | None, bytes | None]:
+    """Return the port and the folder that were asked for."""
+    port = None
+    while operands[:1] and operands[0].startswith(b"-"):
+        option, _, value = operands.pop(0).partition(b"=")
+        if option != b"--port":
+            raise Stop(b"demo: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
+        if not value:
+            value = operands.pop(0) if operands else b""
+        if not value.isdigit() or not 0 < int(value[:6]) < 65536:
+            raise Stop(b"demo: the port must be a number from 1 to 65535, not '%s'" % value, EXIT_USAGE)
+        port = int(value)
+    if len(operands) > 1:
+        raise Stop(b"demo: " + USAGE, EXIT_USAGE)
+    return port, operands[0] if operands else None
+
+
+def _choose_port(wanted: int | None) -> int:
+    """Return the wanted port, or else the usual one, or when that is taken a free one."""
+    for port in (wanted,) if wanted else (PORT, 0):
+        probe = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        try:
+            probe.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            probe.bind((HOST.decode(), port))
+            free: int = probe.getsockname()[1]
+        except OSError as error:
+            problem = error
+        else:
+            return free
+        finally:
+            probe.close()
+    hint = b" (a port below 1024 needs root)" if problem.errno == errno.EACCES else b""
+    raise fatal(b"demo", b"unable to use port %d%s" % (port, hint), problem)
+
+
+def _ucspi() -> bytes:
+    """Return the shell words that run ``ucspi`` from anywhere, and under ``env -``."""
+    python = os.fsencode(sys.executable)
+    command = quote(python) + b" -m ucspi"
+    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    probe = "import ucspi, os; print(os.path.dirname(os.path.dirname(os.path.abspath(ucspi.__file__))))"
+    bare = {name: text for name, text in os.environb.items() if not name.startswith(b"PYTHON")}
+    read, write = os.pipe()
+    pid = os.posix_spawn(
+        python,
+        [python, b"-P", b"-c", probe.encode()],
+        bare,
+        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)],
+    )
+    os.close(write)
+    with open(read, "rb") as output:
+        found = output.read().strip()
+    os.waitpid(pid, 0)
+    if found == os.fsencode(home):
+        return command
+    return b"env PYTHONPATH=%s %s" % (quote(os.fsencode(home)), command)
+
+
+class _Demo:
+    """The running service and its log."""
+
+    __slots__ = ("folder", "group", "log", "named", "port", "ucspi")
+
+    def __init__(self, port: int, named: bytes | None) -> None:
+        self.port, self.named = port, named
+        self.ucspi = _ucspi()
+        self.folder = b""  # once it is there
+        self.group = 0  # process group of the server, once it is started
+        self.log = -1  # where its log lines come out
+
+    def run(self) -> int:
+        """Make the service, start it, and show its log until it ends."""
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, STOPPERS)
+        for number in STOPPERS:
+            _signal.signal(number, _signal.default_int_handler)
+        self.folder = make_temporary() if self.named is None else adopt(self.named)
+        fill(self.folder, self.ucspi, self.port)
+        os.chdir(self.folder)
+        self._make_cdb()
+        self._start(mask)
+        # Only now: whatever is made before is known to stop().
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        self._show_start()
+        while block := os.read(self.log, 4096):
+            _show(block)
+        raise Stop(b"demo: fatal: the server has ended", EXIT_TEMPORARY)
+
+    def _make_cdb(self) -> None:
+        pid = os.posix_spawn(b"/bin/sh", [b"sh", b"./make_cdb"], os.environb)
+        if os.waitpid(pid, 0)[1]:
+            raise Stop(b"demo: fatal: the rules in %s/tcp.demo were refused" % self.folder, EXIT_TEMPORARY)
+
+    def _start(self, mask: "Iterable[int]") -> None:
+        self.log, write = os.pipe()
+        try:
+            self.group = os.posix_spawn(
+                b"/bin/sh",
+                [b"sh", b"./run"],
+                os.environb,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, b"/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, write, 1),
+                    (os.POSIX_SPAWN_DUP2, write, 2),
+                ],
+                setpgroup=0,
+                setsigmask=mask,
+                # CPython ignores these two; programs expect them as they were.
+                setsigdef=[_signal.SIGPIPE, _signal.SIGXFSZ],
+            )
+        finally:
+            os.close(write)
+
+    def _show_start(self) -> None:
+        """Wait until the server listens, tell how to use it, show its first lines."""
+        first = b""
+        while READY not in first:
+            block = os.read(self.log, 4096)
+            if not block:
+                _show(first)
+                raise Stop(b"demo: fatal: the server did not start", EXIT_TEMPORARY)
+            first += block
+        facts = {b"folder": quote(self.folder), b"host": HOST, b"port": self.port, b"ucspi": self.ucspi}
+        _show(INSTRUCTIONS % facts + first)
+
+    def stop(self) -> None:
+        """Leave nothing: no server, no handler, no folder but a named one."""
+        if self.group:
+            self._end_group()
+        if self.folder and self.named is None:
+            try:
+                remove(self.folder)
+            except OSError as error:
+                say(b"demo: warning: unable to remove %s: %s" % (self.folder, describe(error.errno)))
+
+    def _end_group(self) -> None:
+        """End the server and its handlers, and wait until the last one is gone."""
+        for number in (_signal.SIGTERM, _signal.SIGKILL):
+            os.killpg(self.group, number)
+            if self._ended():
+                break
+        os.waitpid(self.group, 0)
+
+    def _ended(self) -> bool:
+        """Read the log to its end; False when that takes too long."""
+        poll = select.poll()
+        poll.register(self.log, select.POLLIN)
+        while poll.poll(PATIENCE):
+            if not os.read(self.log, 4096):
+                return True
+        return False
+
+
+def _show(text: bytes) -> None:
+    """Write to standard output; a reader that has gone ends the demonstration."""
+    try:
+        while text:
+            text = text[os.write(1, text) :]
+    except OSError as error:
+        raise fatal(b"demo", b"unable to write output", error) from None
