@@ -4,7 +4,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent / "ucspi"
+import ucspi
+
+ROOT = Path(ucspi.__file__).resolve().parent  # where it is installed, if it is
 
 # A layer and what it may import besides itself.  The compiled modules stand
 # below all layers, each imported by the private ``_native.py`` of its users.

@@ -1,0 +1,99 @@
+"""Every command is installed, has its manual page, and stands in the README."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from importlib import import_module, metadata
+from pathlib import Path
+
+import pytest
+
+from ucspi.programs.commands import COMMANDS
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+
+# These two are reached through `ucspi` alone.
+INNER = {"demo", "connect"}
+INSTALLED = sorted(set(COMMANDS) - INNER | {"ucspi"})
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_command_has_a_program(command: str) -> None:
+    assert callable(import_module(f"ucspi.programs.{COMMANDS[command]}").main)
+
+
+def test_every_program_is_a_command() -> None:
+    programs = Path(import_module("ucspi.programs").__path__[0]).glob("*.py")
+    public = {path.stem for path in programs if not path.stem.startswith("_")}
+    assert public - {"commands"} == set(COMMANDS.values())
+
+
+@pytest.mark.parametrize("command", INSTALLED)
+def test_script_imports_its_program_and_no_more(command: str) -> None:
+    module = "ucspi.__main__" if command == "ucspi" else f"ucspi.programs.{COMMANDS[command]}"
+    assert (CHECKOUT / "bin" / command).read_text() == (
+        f"#!python\nfrom {module} import main\nraise SystemExit(main())\n"
+    )
+
+
+def test_all_scripts_are_installed() -> None:
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    assert settings["tool"]["setuptools"]["script-files"] == [f"bin/{command}" for command in INSTALLED]
+
+
+@pytest.mark.parametrize("command", INSTALLED)
+def test_installed_command_runs(command: str) -> None:
+    try:
+        metadata.version("ucspi")
+    except metadata.PackageNotFoundError:
+        pytest.skip("ucspi is not installed, only imported from a checkout")
+    script = Path(sysconfig.get_path("scripts")) / command
+    asked = ["--version"] if command == "ucspi" else []
+    done = subprocess.run([script, *asked], capture_output=True, timeout=20, check=False, cwd="/")
+    expected = (0, b"ucspi ") if asked else (100, f"{command}: usage: ".encode())
+    assert (done.returncode, (done.stdout or done.stderr).startswith(expected[1])) == (expected[0], True)
+
+
+@pytest.mark.parametrize("command", INSTALLED)
+def test_command_has_a_manual_page(command: str) -> None:
+    page = (CHECKOUT / "docs" / "man" / f"{command}.1").read_text()
+    assert page.startswith(f".TH {command} 1 ")
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT CODES", "DIFFERENCES"):
+        assert f"\n.SH {section}\n" in page
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_command_stands_in_the_table_of_the_readme(command: str) -> None:
+    shown = f"ucspi {command}" if command in INNER else command
+    assert f"\n| `{shown}` | " in (CHECKOUT / "README.md").read_text()
+
+
+class TestUcspi:
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "ucspi", *arguments],
+            capture_output=True,
+            timeout=20,
+            check=False,
+            text=True,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["--nonsense"]])
+    def test_unknown_program_lists_those_that_there_are(self, arguments: list[str]) -> None:
+        code, output, complaint = self.run(*arguments)
+        assert (code, output) == (100, "")
+        assert complaint.endswith(f"ucspi: programs: {' '.join(sorted(COMMANDS))}\n")
+
+    def test_version_is_the_one_of_the_package(self) -> None:
+        import ucspi
+
+        code, output, complaint = self.run("--version")
+        assert (code, output.splitlines()[0], complaint) == (0, f"ucspi {ucspi.__version__}", "")
+
+    def test_program_gets_its_arguments_as_they_are(self) -> None:
+        code, output, complaint = self.run("connect", "--from", os.fsdecode(b"\xff"), "127.0.0.1", "9")
+        assert (code, output) == (111, "")
+        assert complaint.startswith("connect: fatal: unable to bind to ")

@@ -1,0 +1,110 @@
+"""What a program loads before it works: start-up is a part of speed."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = "import sys; from ucspi.programs.{0} import main; sys.argv = ['{0}', *sys.argv[1:]]; sys.exit(main())"
+
+# Modules that cost more than what the programs need of them.
+HEAVY = {
+    "abc",
+    "argparse",
+    "asyncio",
+    "cffi",
+    "collections",
+    "contextlib",
+    "ctypes",
+    "dataclasses",
+    "enum",
+    "functools",
+    "inspect",
+    "logging",
+    "pathlib",
+    "re",
+    "shutil",
+    "signal",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "typing",
+}
+
+# How many modules of ours each may load, its packages counted.
+OURS = {"tcprules": 24, "tcprulescheck": 24, "tcpserver": 40}
+
+
+def imported(lines: str) -> set[str]:
+    """Return the modules that ``-X importtime`` names."""
+    return {line.rpartition("|")[2].strip() for line in lines.splitlines() if line.startswith("import time:")}
+
+
+def command(program: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-X", "importtime", "-c", RUN.format(program), *arguments]
+
+
+@pytest.fixture(scope="module")
+def bare() -> set[str]:
+    """Give what this Python itself loads; an editable installation adds to it."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "pass"], capture_output=True, text=True, check=True
+    )
+    return imported(done.stderr)
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
+    """Give compiled rules, and what compiling them loaded."""
+    directory = tmp_path_factory.mktemp("startup")
+    done = subprocess.run(
+        command("tcprules", str(directory / "rules.cdb"), str(directory / "rules.tmp")),
+        input="127.:allow\n:deny\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return directory / "rules.cdb", imported(done.stderr)
+
+
+def check(program: str, loaded: set[str], bare: set[str]) -> None:
+    assert not (loaded - bare) & HEAVY
+    ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= OURS[program], ours
+
+
+def test_tcprules_loads_little(rules: tuple[Path, set[str]], bare: set[str]) -> None:
+    check("tcprules", rules[1], bare)
+
+
+def test_tcprulescheck_loads_little(rules: tuple[Path, set[str]], bare: set[str]) -> None:
+    done = subprocess.run(
+        command("tcprulescheck", str(rules[0])), capture_output=True, text=True, check=True, timeout=20
+    )
+    assert done.stdout.endswith("deny connection\n")
+    check("tcprulescheck", imported(done.stderr), bare)
+
+
+def test_tcpserver_loads_little_until_it_has_served_a_client(
+    rules: tuple[Path, set[str]], bare: set[str]
+) -> None:
+    server = subprocess.Popen(
+        command("tcpserver", "-1", "-vRHl0", "-x", str(rules[0]), "127.0.0.1", "0", "echo", "served"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        with socket.create_connection(("127.0.0.1", int(server.stdout.readline()))) as client:
+            assert client.recv(100) == b"served\n"
+        server.send_signal(signal.SIGTERM)
+        _, said = server.communicate(timeout=20)
+    finally:
+        server.kill()
+        server.wait(20)
+    check("tcpserver", imported(said), bare)

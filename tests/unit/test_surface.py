@@ -1,0 +1,64 @@
+"""What each package offers, in one table.
+
+A new public name is a line here; a name that is not meant to be public fails.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+# Packages that re-export what is public, from private modules.
+NAMES = {
+    "ucspi": "",
+    "ucspi.errors": """
+        EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
+        BackendUnavailableError CdbFormatError CdbTooLargeError ClosedError Error RuleSyntaxError
+    """,
+    "ucspi.cdb": """
+        Builder Reader Writer backend create hash open
+        CdbFormatError CdbTooLargeError ClosedError
+    """,
+    "ucspi.rules": """
+        LiveRules Rule RuleSet RuleSyntaxError Verdict
+        candidates compile_rules encode expand load parse segments
+    """,
+    "ucspi.programs": "",
+}
+
+# Packages whose modules are public, each with names of its own.
+MODULES = {
+    "ucspi.tcp": """
+        address connection environment facts handlers ident listener log lookups names server settings
+    """,
+    "ucspi.unix": """
+        environ errtext fds privilege publish search signals spawn stderr
+    """,
+}
+
+
+def public(module: ModuleType) -> set[str]:
+    names = {name for name in vars(module) if not name.startswith("_") and name != "TYPE_CHECKING"}
+    return {name for name in names if not isinstance(getattr(module, name), ModuleType)}
+
+
+@pytest.mark.parametrize("package", sorted(NAMES))
+def test_package_offers_these_names_and_no_others(package: str) -> None:
+    assert public(import_module(package)) == set(NAMES[package].split())
+
+
+@pytest.mark.parametrize("package", sorted(MODULES))
+def test_package_offers_these_modules_and_no_others(package: str) -> None:
+    directory = Path(import_module(package).__path__[0])
+    assert {path.stem for path in directory.glob("[!_]*.py")} == set(MODULES[package].split())
+    assert public(import_module(package)) == set()
+
+
+@pytest.mark.parametrize("package", sorted(NAMES))
+def test_public_names_have_docstrings(package: str) -> None:
+    module = import_module(package)
+    assert module.__doc__
+    for name in NAMES[package].split():
+        thing = getattr(module, name)
+        assert isinstance(thing, int) or thing.__doc__, name
