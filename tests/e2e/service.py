@@ -44,16 +44,18 @@ STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}"
 
 
 class Service:
-    """The service directory, in a scan directory that svscan watches in a world."""
+    """The service directory, in a scan directory that a scanner watches in a world."""
 
-    def __init__(self, world: World, path: str, directory: Path) -> None:
-        """Write the directory and start svscan; the service is not linked yet."""
+    def __init__(
+        self, world: World, path: str, directory: Path, log_run: str = LOG_RUN, scanner: str = "svscan"
+    ) -> None:
+        """Write the directory and start the scanner; the service is not linked yet."""
         self.world, self.path = world, path
         self.directory = directory / "telnet"
         self.link = directory / "service" / "telnet"
         self.link.parent.mkdir(parents=True)
         (self.directory / "log").mkdir(parents=True)
-        for name, text in (("run", RUN), ("log/run", LOG_RUN), ("make_cdb", MAKE_CDB), ("tcp.telnet", RULES)):
+        for name, text in (("run", RUN), ("log/run", log_run), ("make_cdb", MAKE_CDB), ("tcp.telnet", RULES)):
             (self.directory / name).write_text(text)
         for script in ("run", "log/run", "make_cdb"):
             (self.directory / script).chmod(0o755)
@@ -64,7 +66,10 @@ class Service:
         (self.directory / "log" / "main").mkdir()
         self.run(["chown", "tellog", str(self.directory / "log" / "main")])
         world.start(
-            ["svscan", str(self.link.parent)], env=self._environment, stdout=subprocess.DEVNULL, stderr=None
+            [*scanner.split(), str(self.link.parent)],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=None,
         )
 
     def run(self, argv: list[str], *, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -83,13 +88,18 @@ class Service:
         self.link.symlink_to(self.directory)
         wait_for(lambda: "tcpserver: status: 0/3" in self.log(), "the server's first line")
 
+    def stored_log(self) -> bytes:
+        """Return the log as it was written."""
+        try:
+            return (self.directory / "log" / "main" / "current").read_bytes()
+        except FileNotFoundError:
+            return b""
+
     def log(self) -> list[str]:
         """Return the log's lines, as tai64nlocal shows them, times taken off and checked."""
-        try:
-            stored = (self.directory / "log" / "main" / "current").read_bytes()
-        except FileNotFoundError:
-            return []
-        shown = subprocess.run(["tai64nlocal"], input=stored, capture_output=True, check=True).stdout
+        shown = subprocess.run(
+            ["tai64nlocal"], input=self.stored_log(), capture_output=True, check=True
+        ).stdout
         lines = shown.decode().splitlines()
         for line in lines:
             assert re.match(STAMP + " ", line), line

@@ -35,8 +35,9 @@ HEAVY = {
     "typing",
 }
 
-# How many modules of ours each may load, its packages counted.
-OURS = {"tcprules": 24, "tcprulescheck": 24, "tcpserver": 40}
+# How many modules of ours each may load, packages and compiled modules counted:
+# what they load today.  Raise a number only with a measurement of start-up.
+OURS = {"tcprules": 27, "tcprulescheck": 28, "tcpserver": 50}
 
 
 def imported(lines: str) -> set[str]:

@@ -39,12 +39,12 @@ def _body(argv: list[bytes]) -> int:
 def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
     source = None
     while operands[:1] and operands[0].startswith(b"-"):
-        option, _, value = operands.pop(0).partition(b"=")
+        option, equals, value = operands.pop(0).partition(b"=")
         if option != b"--from":
             raise Stop(b"connect: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
-        if not value and not operands:
+        source = value if equals or not operands else operands.pop(0)
+        if not source:
             raise Stop(b"connect: --from needs an address; " + USAGE, EXIT_USAGE)
-        source = value or operands.pop(0)
     if len(operands) != 2:
         raise Stop(b"connect: " + USAGE, EXIT_USAGE)
     host, port = operands
@@ -82,7 +82,7 @@ def _bind(connection: _socket.socket, source: bytes | None) -> None:
     if source is None:
         return
     try:
-        connection.bind((source.decode("ascii", "replace"), 0))
+        connection.bind((source, 0))
     except OSError as error:
         raise fatal(b"connect", b"unable to bind to " + source, _with_errno(error)) from None
 

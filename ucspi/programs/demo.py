@@ -75,10 +75,10 @@ def _arguments(operands: list[bytes]) -> tuple[int | None, bytes | None]:
     """Return the port and the folder that were asked for."""
     port = None
     while operands[:1] and operands[0].startswith(b"-"):
-        option, _, value = operands.pop(0).partition(b"=")
+        option, equals, value = operands.pop(0).partition(b"=")
         if option != b"--port":
             raise Stop(b"demo: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
-        if not value:
+        if not equals:
             value = operands.pop(0) if operands else b""
         if not value.isdigit() or not 0 < int(value[:6]) < 65536:
             raise Stop(b"demo: the port must be a number from 1 to 65535, not '%s'" % value, EXIT_USAGE)
