@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.world import World, why_not
-
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+from tests.e2e.world import SYSTEM_PATH, World, why_not
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +60,7 @@ def path(request: pytest.FixtureRequest, our_commands: Path, oracle: Oracle) -> 
 
 
 @pytest.fixture(scope="class")
-def world(able: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Give a world of its own to a class of tests."""
+def world(able: None, path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Give a world of its own to a class of tests, and to each of the programs that it tries."""
     with World(tmp_path_factory.mktemp("e2e") / "world") as made:
         yield made

@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.e2e.world import World, wait_for
+from tests.e2e.world import SYSTEM_PATH, World, wait_for
 
 RUN = """\
 #!/bin/sh
@@ -51,6 +51,7 @@ class Service:
     ) -> None:
         """Write the directory and start the scanner; the service is not linked yet."""
         self.world, self.path = world, path
+        self.ours = path != SYSTEM_PATH
         self.directory = directory / "telnet"
         self.link = directory / "service" / "telnet"
         self.link.parent.mkdir(parents=True)

@@ -62,7 +62,7 @@ class TestWalkThrough:
         seen = service.world.telnet(OUTSIDER)
         assert b"Connection closed by foreign host" in seen
         assert b"login" not in seen
-        assert_shape(
+        facts = assert_shape(
             service.log_since(mark, 5),
             [
                 r"tcpserver: status: 1/3",
@@ -72,6 +72,9 @@ class TestWalkThrough:
                 r"tcpserver: status: 0/3",
             ],
         )
+        # Ours makes no process for such a client, so the pid is the server's.
+        # This also proves that it is ours that is tried, and not the original.
+        assert (facts["pid"] == service.server_pid().decode()) == service.ours
 
     def test_new_rules_judge_the_next_connection_without_a_restart(self, service: Service) -> None:
         server = service.server_pid()

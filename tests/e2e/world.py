@@ -20,6 +20,7 @@ from types import TracebackType
 SERVER = "192.168.1.44"
 FRIEND = "192.168.1.33"  # inside the network that the rules allow
 OUTSIDER = "203.0.113.9"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 PATIENCE = 30.0  # seconds; svscan looks every five
 
 TOOLS = ("unshare", "nsenter", "mount", "ip")
