@@ -22,6 +22,10 @@ class Difference:
     here: str
     reason: str
 
+    def markdown(self) -> str:
+        """Return the row of docs/differences.md, but for the column of its test."""
+        return f"| `tcpserver` | {self.original} | {self.here} | {self.reason} |"
+
 
 DENIED = Difference(
     "the pid in the five lines of a denied client is that of a child made to deny it",
@@ -65,6 +69,16 @@ XFSZ = Difference(
     "SIGXFSZ is at its default in the handler",
     "the interpreter changes it before our first line runs",
 )
+ORDER = Difference(
+    "replacing an inherited variable moves the last one into its place",
+    "inherited variables keep their order, ours follow",
+    "easier to read in `env`; no program depends on it",
+)
+GROUPS = Difference(
+    "`-u N` without `-g` silently keeps the groups of root",
+    "the same, with a warning at the start when root's groups are kept",
+    "fail loudly, where scripts forbid to fail closed",
+)
 SEARCH = Difference(
     "a component of PATH that is no directory ends the search for the handler",
     "it is passed over",
@@ -90,6 +104,8 @@ ALL = (
     CLOSED_AT_START,
     IP_OPTIONS,
     XFSZ,
+    ORDER,
+    GROUPS,
     SEARCH,
     STRANGERS,
     NAMES,

@@ -89,7 +89,7 @@ def _refusals() -> list[Case]:
         stop("an unknown option after -q", b"-q", b"-Z"),
         stop("a colon as an option", b"-:"),
         stop("a dash in a bundle", b"-v-1"),
-        stop("an option without its value", b"-c", host=b"", port=b"", handler=()),
+        stop("an option without its value", setup=b'set -- "$1" -v -c'),
         stop("a port that is no service", *PLAIN, port=b"no-such-service"),
         stop("a port that is no service, quietly", *PLAIN, b"-q", port=b"no-such-service"),
         stop("a port with a letter", *PLAIN, port=b"80x"),

@@ -10,6 +10,8 @@ from tests.differential.tcpserver.server import Launch, Observation, Server
 
 BLOCKING = b"""\
 import os, signal, sys
+for number in signal.SIGPIPE, signal.SIGXFSZ:
+    signal.signal(number, signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_BLOCK, {%s})
 os.execv(sys.argv[1], sys.argv[1:])
 """
@@ -107,19 +109,25 @@ def _identities() -> list[Case]:
     """Becoming another user; only root can."""
     both = ((b"UID", b"65534"), (b"GID", b"65533"))
     lines: list[tuple[str, tuple[bytes, ...], tuple[tuple[bytes, bytes], ...]]] = [
-        ("user", (b"-u65534",), ()),
         ("group", (b"-g", b"65534"), ()),
         ("user and group", (b"-u", b"65534", b"-g", b"65533"), ()),
-        ("user and group in a bundle", (b"-g1u2",), ()),
+        ("root by number", (b"-g0", b"-u0"), ()),
         ("user from the environment", (b"-U",), both),
         ("user given after the environment's", (b"-Uu", b"1", b"-g2"), both),
         ("user given before the environment's", (b"-u1", b"-g2", b"-U"), both),
         ("root by name of zero", (b"-U",), ((b"UID", b"0"), (b"GID", b"0"))),
     ]
-    return [
+    cases = [
         Case(name, Launch((*PLAIN, *options), environment=environment), needs_root=True)
         for name, options, environment in lines
     ]
+    alone = Launch((*PLAIN, b"-u65534"))
+    return [*cases, Case("user alone", alone, expect=_with_a_warning, needs_root=True)]
+
+
+def _with_a_warning(original: Observation) -> Observation:
+    warning = b"tcpserver: warning: -u 65534 alone keeps the groups of root; add -g, or give a name\n"
+    return replace(original, lines=(warning, *original.lines))
 
 
 CASES = [*_surroundings(), *_closed_at_start(), *_identities()]

@@ -1,0 +1,63 @@
+"""The two sides of every comparison, the probe, and the pairs."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ucspi
+from tests.conftest import Oracle
+from tests.differential.tcpserver.pairs import Pairs
+from tests.differential.tcpserver.report import compile_probe
+
+# Our command as the installed script-file is, but for the place of the package.
+SCRIPT = """\
+#!{python}
+import sys
+sys.path[0] = {place!r}
+from ucspi.programs.tcpserver import main
+raise SystemExit(main())
+"""
+
+
+@pytest.fixture(scope="session")
+def judged_by_itself() -> bool:
+    """Say whether the original stands in our place, to prove the judge."""
+    return os.environ.get("UCSPI_JUDGE") == "original"
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tcpserver")
+
+
+@pytest.fixture(scope="session")
+def original(oracle: Oracle) -> bytes:
+    return os.fsencode(oracle("tcpserver"))
+
+
+@pytest.fixture(scope="session")
+def ours(place: Path, original: bytes, judged_by_itself: bool) -> bytes:
+    if judged_by_itself:
+        return original
+    script = place / "tcpserver"
+    script.write_text(SCRIPT.format(python=sys.executable, place=str(Path(ucspi.__file__).parent.parent)))
+    script.chmod(0o755)
+    return bytes(script)
+
+
+@pytest.fixture(scope="session")
+def probe(place: Path) -> Path:
+    probe = compile_probe(place)
+    if probe is None:
+        pytest.skip("no C compiler for the probe")
+    return probe
+
+
+@pytest.fixture(scope="session")
+def pairs(place: Path, probe: Path, original: bytes, ours: bytes, oracle: Oracle) -> Iterator[Pairs]:
+    pairs = Pairs(place, probe, original, ours, oracle("tcprules"))
+    yield pairs
+    pairs.close()
