@@ -79,11 +79,6 @@ GROUPS = Difference(
     "the same, with a warning at the start when root's groups are kept",
     "fail loudly, where scripts forbid to fail closed",
 )
-SEARCH = Difference(
-    "a component of PATH that is no directory ends the search for the handler",
-    "it is passed over",
-    "harmless, and what every shell does",
-)
 STRANGERS = Difference(
     "children that the server was started with (`exec` in a shell) are counted and logged when they end",
     "they are reaped, not counted, not logged",
@@ -106,7 +101,6 @@ ALL = (
     XFSZ,
     ORDER,
     GROUPS,
-    SEARCH,
     STRANGERS,
     NAMES,
 )

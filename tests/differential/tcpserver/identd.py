@@ -1,0 +1,59 @@
+"""Ident servers for the tests: one per address, each with its own way to answer."""
+
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable
+
+Manner = Callable[[socket.socket, bytes], None]
+
+
+def says(answer: bytes) -> Manner:
+    """Answer with these bytes at once, then close."""
+    return lambda connection, _: connection.sendall(answer)
+
+
+def byte_by_byte(connection: socket.socket, _: bytes) -> None:
+    """Answer in as many packets as bytes."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in b"1,2:USERID:UNIX:slow\r\n":
+        connection.sendall(bytes([byte]))
+
+
+def hangs(connection: socket.socket, _: bytes) -> None:
+    """Never answer."""
+    connection.recv(1)
+
+
+def resets(connection: socket.socket, _: bytes) -> None:
+    """Answer with a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def checks(connection: socket.socket, question: bytes) -> None:
+    """Answer whether the question, and where it came from, are as they must be."""
+    form = re.fullmatch(rb"\d+ , \d+\r\n", question) is not None
+    origin = connection.getpeername()[0]
+    connection.sendall(b"0,0:USERID:UNIX:form=%d,from=%s\r\n" % (form, origin.encode()))
+
+
+class IdentServer(threading.Thread):
+    """Serves port 113 of one address until the process ends."""
+
+    def __init__(self, ip: str, manner: Manner) -> None:
+        """Listen on ``ip``; answer in this manner."""
+        super().__init__(daemon=True)
+        self._manner = manner
+        self._listener = socket.create_server((ip, 113))
+
+    def run(self) -> None:
+        """Answer one after the other, for ever."""
+        while True:
+            connection, _ = self._listener.accept()
+            connection.settimeout(30)
+            with connection:
+                try:
+                    self._manner(connection, connection.recv(1024))
+                except OSError:
+                    continue

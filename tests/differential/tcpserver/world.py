@@ -1,0 +1,167 @@
+"""Cases about names and ident, in a network namespace with its own DNS and ident servers.
+
+    unshare -n -m python -m tests.differential.tcpserver.world ORIGINAL OURS PROBE TCPRULES PLACE
+
+Runs every case on both and writes the pickled observations to standard output.
+The clients' addresses choose what the servers of this world answer about them.
+"""
+
+import fcntl
+import os
+import pickle
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.differential.tcpserver import identd
+from tests.differential.tcpserver.case import Case
+from tests.differential.tcpserver.dns import Labels, NameServer, labels
+from tests.differential.tcpserver.pairs import Pairs
+from tests.differential.tcpserver.server import Launch, Observation
+
+LOCAL = labels(b"local.test")
+LONG = (b"a" * 63, b"b" * 63, b"c" * 63, b"test")
+
+NAMES: dict[str, list[Labels]] = {
+    "127.0.0.1": [LOCAL],
+    "127.0.3.1": [labels(b"one.two.test")],
+    "127.0.3.2": [labels(b"Upper.Case.TEST")],
+    "127.0.3.3": [labels(b"under_score-9.test")],
+    "127.0.3.4": [labels(b"liar.test")],
+    "127.0.3.5": [labels(b"many.test")],
+    "127.0.3.6": [labels(b"first.test"), labels(b"second.test")],
+    "127.0.3.7": [labels(b"nowhere.test")],
+    "127.0.3.8": [],
+    "127.0.3.9": [LONG],
+    "127.0.3.10": [labels(b"single")],
+}
+ADDRESSES: dict[Labels, list[str]] = {
+    LOCAL: ["127.0.0.1"],
+    labels(b"one.two.test"): ["127.0.3.1"],
+    labels(b"upper.case.test"): ["127.0.3.2"],
+    labels(b"under_score-9.test"): ["127.0.3.3"],
+    labels(b"liar.test"): ["9.9.9.9"],
+    labels(b"many.test"): ["9.9.9.9", "127.0.3.5", "8.8.8.8"],
+    labels(b"first.test"): ["127.0.3.6"],
+    LONG: ["127.0.3.9"],
+    labels(b"single"): ["127.0.3.10"],
+}
+UNKNOWN = "127.0.3.200"  # NXDOMAIN
+# 127.0.3.201 is in the hosts file alone, under this name.
+HOSTS = "127.0.3.201 hosts.test\n"
+
+IDENT: dict[str, identd.Manner] = {
+    "127.0.2.1": identd.says(b"1 , 2 : USERID : UNIX : joe\r\n"),
+    "127.0.2.2": identd.says(b"1,2 : USERID :\tUNIX : \t j o\r e \r\n"),
+    "127.0.2.3": identd.says(b"1,2:ERROR:NO-USER\r\n"),
+    "127.0.2.4": identd.says(b"\r\n"),
+    "127.0.2.5": identd.says(b"1,2:USERID:UNIX:" + b"n" * 600 + b"\r\n"),
+    "127.0.2.6": identd.says(b"1,2:USERID:UNIX:joe"),
+    "127.0.2.7": identd.says(b"1,2:USERID:UNIX:j\0oe\r\n"),
+    "127.0.2.8": identd.says(b"1,2:USERID:UNIX:a:b:c\n"),
+    "127.0.2.9": identd.says(b"1,2:USERID:UNIX:%\xff\x7f\r\n"),
+    "127.0.2.10": identd.byte_by_byte,
+    "127.0.2.11": identd.says(b""),
+    "127.0.2.12": identd.says(b"1,2:USERID:UNIX:" + b"n" * 256 + b"\n"),
+    "127.0.2.13": identd.says(b"1,2:USERID:UNIX:" + b"n" * 257 + b"\n"),
+    "127.0.2.14": identd.says(b"1,2:USERID:UNIX:" + b"n" * 258 + b"\n"),
+    "127.0.2.15": identd.says(b"1,2:USERID:UNIX:joe\nand more\n"),
+    "127.0.2.16": identd.resets,
+    "127.0.2.17": identd.checks,
+    "127.0.2.18": identd.says(b"1,2:USERID:UNIX:" + b"n" * 100 + b"\n"),
+    "127.0.2.19": identd.says(b"1,2:USERID:UNIX:   \n"),
+    "127.0.2.20": identd.says(b"\n"),
+}
+REFUSED = "127.0.2.100"
+HANGING = "127.0.2.101"
+
+RULES = b"""\
+joe@127.0.2.1:deny
+joe@127.0.2.:allow,M="never"
+@127.0.2.4:allow,M="empty info"
+=one.two.test:allow,M="whole name"
+=.test:allow,M="domain"
+=Upper.Case.TEST:deny
+=:allow,M="any name"
+127.0.2.:allow,M="net"
+:deny
+"""
+
+
+def _cases() -> list[Case]:
+    named = (*NAMES, UNKNOWN)
+    asked = (*IDENT, REFUSED)
+    ruled = ("127.0.2.1", "127.0.2.2", "127.0.2.4", "127.0.3.1", "127.0.3.2", "127.0.3.10", UNKNOWN)
+    inherited = ((b"TCPREMOTEHOST", b"old"), (b"TCPREMOTEINFO", b"old"), (b"TCPLOCALHOST", b"old"))
+    rules = (b"-x", b"rules.cdb")
+    return [
+        Case("names", Launch((b"-1v", b"-Rl0")), named),
+        Case("names, paranoid", Launch((b"-1vp", b"-Rl0")), named),
+        Case("the local name", Launch((b"-1v", b"-RH")), ("127.0.0.1", "127.0.3.1")),
+        Case(
+            "names that replace inherited ones",
+            Launch((b"-1v",), environment=inherited),
+            (UNKNOWN, "127.0.3.1"),
+        ),
+        Case(
+            "no names, ident refused, inherited ones", Launch((b"-1vH",), environment=inherited), (REFUSED,)
+        ),
+        Case("a host by name", Launch((b"-1v", b"-HRl0"), host=b"local.test")),
+        Case("ident", Launch((b"-1v", b"-Hl0")), asked),
+        Case("ident that hangs", Launch((b"-1v", b"-Hl0", b"-t1")), (HANGING,)),
+        Case("ident, but no time", Launch((b"-1v", b"-Hl0", b"-t0")), ("127.0.2.1",)),
+        Case("rules on names and ident", Launch((b"-1v", b"-l0", *rules)), ruled, RULES),
+        Case(
+            "rules on names, paranoid", Launch((b"-1vp", b"-Rl0", *rules)), ("127.0.3.4", "127.0.3.1"), RULES
+        ),
+        Case("no option at all", Launch((b"-1",)), ("127.0.2.1", "127.0.3.1")),
+        Case("a service by name", Launch((b"-v", b"-HRl0", b"-1"), port=b"telnet")),
+    ]
+
+
+CASES = {case.name: case for case in _cases()}
+HOSTS_ONLY = Case("a name in the hosts file alone", Launch((b"-1v", b"-Rl0")), ("127.0.3.201",))
+
+
+def _make(place: Path) -> None:
+    """Bring up the loopback interface, replace the files of the resolver, start the servers."""
+    with socket.socket() as any_socket:
+        flags = struct.pack("16sH14x", b"lo", 0x41)  # IFF_UP | IFF_RUNNING
+        fcntl.ioctl(any_socket, 0x8914, flags)  # SIOCSIFFLAGS
+    files = {
+        "/etc/resolv.conf": "nameserver 127.0.0.1\n",
+        "/etc/hosts": HOSTS,
+        "/etc/nsswitch.conf": "hosts: files dns\nservices: files\n",
+    }
+    for target, text in files.items():
+        source = place / Path(target).name
+        source.write_text(text)
+        source.chmod(0o644)
+        if Path(target).exists():
+            subprocess.run(["mount", "--bind", source, target], check=True, timeout=10)
+    NameServer(NAMES, ADDRESSES).start()
+    for ip, manner in {**IDENT, HANGING: identd.hangs}.items():
+        identd.IdentServer(ip, manner).start()
+
+
+def main() -> None:
+    """Run all cases; the answer is one pickle."""
+    original, ours, probe, tcprules, place = sys.argv[1:]
+    _make(Path(place))
+    pairs = Pairs(Path(place), Path(probe), os.fsencode(original), os.fsencode(ours), tcprules)
+    running = {case.name: pairs.prefetch(case) for case in [*CASES.values(), HOSTS_ONLY]}
+    answers: dict[str, tuple[Observation, Observation] | str] = {}
+    for name, future in running.items():
+        try:
+            pair = future.result()
+            answers[name] = (pair.original, pair.ours)
+        except Exception as error:
+            answers[name] = repr(error)
+    pairs.close()
+    sys.stdout.buffer.write(pickle.dumps(answers))
+
+
+if __name__ == "__main__":
+    main()
