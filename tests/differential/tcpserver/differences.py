@@ -40,7 +40,7 @@ UNREADABLE = Difference(
 DAMAGED = Difference(
     "a damaged rules file is noticed only where a look-up touches the damage, else clients are allowed; "
     "a directory crashes the child",
-    "`protocol error` for every client until the file changes",
+    "`protocol error` (a directory: `is a directory`) for every client until the file changes",
     "fail closed",
 )
 NUMBERS = Difference(
@@ -139,8 +139,8 @@ def _with_pid(answer: Answer, words: dict[bytes, bytes]) -> Answer:
     return replace(answer, report=replace(answer.report, pid=pid))
 
 
-def protocol_error(path: bytes, limit: bytes = b"40") -> Expect:
-    """Expect every client to be dropped with the five lines of a damaged rules file."""
+def dropped(path: bytes, error: bytes, limit: bytes = b"40") -> Expect:
+    """Expect every client to be dropped with the five lines of an unsound rules file."""
 
     def expect(original: Observation) -> Observation:
         lines = [b"tcpserver: status: 0/%s\n" % limit]
@@ -148,7 +148,7 @@ def protocol_error(path: bytes, limit: bytes = b"40") -> Expect:
             lines += [
                 b"tcpserver: status: 1/%s\n" % limit,
                 b"tcpserver: pid SERVER from 127.0.0.1\n",
-                b"tcpserver: warning: dropping connection, unable to read %s: protocol error\n" % path,
+                b"tcpserver: warning: dropping connection, unable to read %s: %s\n" % (path, error),
                 b"tcpserver: end SERVER status 28416\n",
                 b"tcpserver: status: 0/%s\n" % limit,
             ]

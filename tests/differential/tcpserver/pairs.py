@@ -45,7 +45,9 @@ class Pairs:
 
     def _compile(self, target: Path, rules: bytes) -> None:
         command = [self._tcprules, str(target), str(target.with_suffix(".tmp"))]
-        subprocess.run(command, input=rules, check=True, timeout=10)
+        # An environment of its own: pytest changes os.environ in the main thread,
+        # and the old one may be freed under a spawn (EFAULT was seen).
+        subprocess.run(command, input=rules, check=True, timeout=10, env={})
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
