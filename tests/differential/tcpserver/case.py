@@ -12,6 +12,7 @@ from tests.differential.tcpserver.server import Launch, Observation, Server, run
 
 PLAIN = (b"-1", b"-v", b"-HRl0")
 FREE = b"a free port"  # stands for the number of one; the server then needs no -1
+TAKEN = b"a taken port"  # stands for the number of one where somebody listens
 Script = Callable[[Server], dict[str, object]]
 
 
@@ -33,6 +34,10 @@ class Case:
 
 def observe(program: bytes, launch: Launch, case: Case, directory: Path) -> Observation:
     """Run a case in a directory that `furnish` made, and return what it showed."""
+    if launch.port == TAKEN:
+        with socket.create_server(("127.0.0.1", 0)) as holder:
+            taken = b"%d" % holder.getsockname()[1]
+            return observe(program, replace(launch, port=taken), case, directory)
     port = _free_port() if launch.port == FREE else 0
     launch = replace(launch, directory=directory, port=b"%d" % port if port else launch.port)
     with running(program, launch) as server:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.differential.tcpserver.case import PLAIN, Case
+from tests.differential.tcpserver.case import PLAIN, TAKEN, Case
 from tests.differential.tcpserver.server import Launch
 
 
@@ -98,6 +98,8 @@ def _refusals() -> list[Case]:
         stop("a host of dots", *PLAIN, host=b"..."),
         stop("a host in brackets alone", *PLAIN, host=b"[]"),
         stop("an address of another machine", *PLAIN, host=b"8.8.8.8"),
+        stop("a taken port", *PLAIN, port=TAKEN),
+        stop("a taken port, quietly", *PLAIN, b"-q", port=TAKEN),
         stop("no handler", *PLAIN, handler=()),
         stop("no handler, quietly", *PLAIN, b"-q", handler=()),
     ]

@@ -44,6 +44,8 @@ def _rules() -> list[Case]:
             everybody[:4],
             RULES,
         ),
+        Case("a variable that is too long", with_rules, rules=b':allow,V="%s"\n' % (b"v" * 140000)),
+        Case("a variable with a NUL", with_rules, rules=b':allow,V="a\0b",W="c"\n'),
         Case("no rule matches", with_rules, ("127.0.0.1",), b"10.:deny\n"),
         Case("an empty rules database", with_rules, ("127.0.0.1",), b""),
         Case("deny everybody", with_rules, ("127.0.0.1",) * 3, b":deny\n"),

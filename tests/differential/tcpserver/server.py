@@ -18,9 +18,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.differential.tcpserver.connection import DEADLINE, Connection, Prepare, no_options
 from tests.differential.tcpserver.report import Report, parse, split
+from tests.differential.tcpserver.words import Words
 
-DEADLINE = 10.0  # seconds for any one step; reached only when something is wrong
 QUIET = 0.05  # seconds without a log line that end a conversation
 
 
@@ -63,58 +64,6 @@ class Observation:
     writes: int = 0
     answers: list[Answer] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
-
-
-class Connection:
-    """A client's side of one connection."""
-
-    def __init__(
-        self, address: tuple[str, int], source: str, prepare: Callable[[socket.socket], None]
-    ) -> None:
-        """Connect; ``prepare`` may set socket options before."""
-        self.socket = socket.socket()
-        self.socket.settimeout(DEADLINE)
-        prepare(self.socket)
-        self.socket.bind((source, 0))
-        self.socket.connect(address)
-        self.port: int = self.socket.getsockname()[1]
-        self.received = b""
-        self.end = ""
-
-    def read_until(self, mark: bytes) -> None:
-        """Read on until a mark has come."""
-        while mark not in self.received and not self.end:
-            self._read()
-
-    def finish(self, send: bytes = b"") -> None:
-        """Send the last bytes, half-close, and read to the end."""
-        with suppress(OSError):  # the server may have closed or reset already
-            self.socket.sendall(send)
-            self.socket.shutdown(socket.SHUT_WR)
-        while not self.end:
-            self._read()
-        self.socket.close()
-
-    def nothing_comes(self, seconds: float) -> bool:
-        """Say whether the server keeps silent and keeps the connection."""
-        return not select.select([self.socket], [], [], seconds)[0]
-
-    def _read(self) -> None:
-        try:
-            piece = self.socket.recv(65536)
-        except ConnectionResetError:
-            self.end = "reset"
-            return
-        except TimeoutError:
-            self.end = "nothing more, but not closed"
-            return
-        self.received += piece
-        if not piece:
-            self.end = "closed"
-
-
-def _no_options(_: socket.socket) -> None:
-    pass
 
 
 class Server:
@@ -201,7 +150,7 @@ class Server:
         self,
         source: str = "127.0.0.1",
         to: str = "127.0.0.1",
-        prepare: Callable[[socket.socket], None] = _no_options,
+        prepare: Prepare = no_options,
     ) -> Connection:
         """Open a connection, remembered in order for the observation."""
         connection = Connection((to, self.port), source, prepare)
@@ -227,7 +176,7 @@ class Server:
         if self._stdout == b"" and select.select([self.process.stdout], [], [], 0)[0]:
             self._stdout = os.read(self.process.stdout.fileno(), 4096)
         stdout = self._stdout.replace(b"%d\n" % self.port, b"PORT\n") if self.port else self._stdout
-        words = Words(self)
+        words = Words(self.pid, self.port, self.connections, self.log)
         lines = tuple(words.line(line) for line in self.log.splitlines(keepends=True))
         answers = [
             self._answer(n, connection, words.pids) for n, connection in enumerate(self.connections, 1)
@@ -253,32 +202,6 @@ class Server:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._log.close()
-
-
-class Words:
-    """Names for the numbers that differ in every run: pids and ports."""
-
-    def __init__(self, server: Server) -> None:
-        """Number the children in the order of their ``pid`` lines."""
-        self._port = server.port
-        self._clients = {b"%d" % c.port: b"CLIENT-%d" % n for n, c in enumerate(server.connections, 1)}
-        self.pids = {server.pid: "SERVER"}
-        for pid in re.findall(rb"^tcpserver: pid (\d+) from", server.log, re.MULTILINE):
-            self.pids.setdefault(int(pid), f"CHILD-{len(self.pids)}")
-
-    def line(self, line: bytes) -> bytes:
-        """Return a log line with words for its numbers."""
-        match = re.fullmatch(rb"(tcpserver: (pid|ok|deny|end) )(\d+)( .*)", line, re.DOTALL)
-        if match is None:
-            return line
-        rest = match[4]
-        if match[2] in (b"ok", b"deny"):
-            rest = re.sub(rb":%d " % self._port, b":PORT ", rest, count=1)
-            rest = re.sub(rb":(\d+)\n$", self._client, rest)
-        return match[1] + self.pids.get(int(match[3]), "STRANGER").encode() + rest
-
-    def _client(self, match: re.Match[bytes]) -> bytes:
-        return b":" + self._clients.get(match[1], match[1]) + b"\n"
 
 
 def _balanced(log: bytes) -> bool:

@@ -17,6 +17,17 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+BROKEN = b"""\
+import os, signal, sys
+for number in signal.SIGPIPE, signal.SIGXFSZ:
+    signal.signal(number, signal.SIG_DFL)
+reader, writer = os.pipe()
+os.dup2(writer, 2)
+os.closerange(3, 64)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def _surroundings() -> list[Case]:
     """What the server itself was started with."""
     ucspi = [b"PROTO", b"TCPLOCALIP", b"TCPLOCALPORT", b"TCPLOCALHOST"]
@@ -31,6 +42,7 @@ def _surroundings() -> list[Case]:
         (b"Z", b"a=b"),
     )
     mask = b"exec python3 -c '%s' \"$@\"" % BLOCKING
+    broken = b"exec python3 -c '%s' \"$@\"" % BROKEN
     several = b"exec 3</dev/null 5</etc/passwd 7>/dev/null 9</"
     lines: list[tuple[str, Launch]] = [
         ("an empty environment", Launch(PLAIN, environment=())),
@@ -47,6 +59,7 @@ def _surroundings() -> list[Case]:
         ("HUP and USR2 blocked", Launch(PLAIN, setup=mask % b"1, 12")),
         ("CHLD and PIPE blocked", Launch(PLAIN, setup=mask % b"13, 17")),
         ("a strict umask", Launch(PLAIN, setup=b"umask 077")),
+        ("a log that nobody reads", Launch(PLAIN, setup=broken)),
         ("few descriptors", Launch(PLAIN, setup=b"ulimit -n 32")),
         ("a cpu limit and niceness", Launch(PLAIN, setup=b"ulimit -s 4096; renice -n 5 -p $$ >/dev/null")),
     ]
