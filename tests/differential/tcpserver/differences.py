@@ -24,7 +24,7 @@ class Difference:
 
     def markdown(self) -> str:
         """Return the row of docs/differences.md, but for the column of its test."""
-        return f"| `tcpserver` | {self.original} | {self.here} | {self.reason} |"
+        return f"| tcpserver | {self.original} | {self.here} | {self.reason} |"
 
 
 DENIED = Difference(
@@ -47,6 +47,11 @@ NUMBERS = Difference(
     "a number that is none is read as its leading digits, or 0: `-u nobody` stays root, `-c 0` never serves",
     "the server does not start: a message naming the value, exit 100 or 111",
     "fail closed, loudly",
+)
+LONG_OPTIONS = Difference(
+    "any argument that begins with two dashes ends the options, as `--` does",
+    "`--help` and `--version` are answered, other long options refused with the usage, exit 100",
+    "a mistyped option must not pass unseen",
 )
 IDENTITY_FROM_NOTHING = Difference(
     "`-U` without UID or GID in the environment silently changes nothing",
@@ -95,6 +100,7 @@ ALL = (
     UNREADABLE,
     DAMAGED,
     NUMBERS,
+    LONG_OPTIONS,
     IDENTITY_FROM_NOTHING,
     CLOSED_AT_START,
     IP_OPTIONS,

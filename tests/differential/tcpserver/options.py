@@ -19,7 +19,6 @@ def _options() -> list[Case]:
         ("one bundle", (b"-1vHRl0",)),
         ("bundle with the value in the next argument", (b"-1vHRl", b"0")),
         ("two dashes end the options", (*PLAIN, b"--")),
-        ("anything after two dashes ends the options too", (*PLAIN, b"--help")),
         ("backlog", (*PLAIN, b"-b5")),
         ("backlog of zero", (*PLAIN, b"-b", b"0")),
         ("limit", (*PLAIN, b"-c", b"3")),

@@ -54,6 +54,28 @@ def test_nonsense_does_not_start(
     assert not any(b"Traceback" in line for line in seen.lines)
 
 
+def test_the_original_takes_a_long_option_for_two_dashes(
+    original: bytes, probe: Path, tmp_path: Path
+) -> None:
+    seen = show(original, probe, tmp_path, Launch((*PLAIN, b"--nonsense")), starts=True)
+    assert seen.answers[0].report is not None
+
+
+@pytest.mark.parametrize("option", [b"--nonsense", b"--v", b"--1"])
+def test_an_unknown_long_option_is_refused(ours: bytes, probe: Path, tmp_path: Path, option: bytes) -> None:
+    seen = show(ours, probe, tmp_path, Launch((*PLAIN, option)), starts=False)
+    assert (seen.exit_code, seen.stdout) == (100, b"")
+    assert seen.lines[0].endswith(b"illegal option -- %s\n" % option[2:])
+
+
+@pytest.mark.parametrize("option", [b"--help", b"--version"])
+def test_help_and_version_are_answered(ours: bytes, probe: Path, tmp_path: Path, option: bytes) -> None:
+    alone = Launch(setup=b'set -- "$1" ' + option)
+    seen = show(ours, probe, tmp_path, alone, starts=False)
+    assert (seen.exit_code, seen.lines) == (0, ())
+    assert seen.stdout.startswith((b"tcpserver: usage: ", b"ucspi "))
+
+
 @ROOT_ONLY
 @pytest.mark.parametrize("given", [(), ((b"UID", b"65534"),), ((b"GID", b"65534"),)])
 def test_root_takes_no_identity_from_nothing(
