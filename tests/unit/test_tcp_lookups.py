@@ -2,7 +2,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,11 +12,9 @@ Pump = Callable[[Lookups], None]
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    os.close(reader)
-    os.close(writer)
+def pipe() -> tuple[int, int]:
+    """Give a pipe that stays open: the threads outlive the test, and may wake it later."""
+    return os.pipe()
 
 
 def pump(lookups: Lookups, reader: int) -> None:
