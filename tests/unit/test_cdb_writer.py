@@ -218,3 +218,33 @@ def test_killed_in_the_middle_keeps_the_old_file(core: Core, tmp_path: Path) -> 
     assert path.read_bytes() == before
     write(path, core)  # the temporary left behind is in nobody's way
     assert path.read_bytes() == build([(b"key", b"new")], core)
+
+
+def test_builder_closed_by_its_own_sink_stays_closed(core: Core) -> None:
+    def sink(block: bytes) -> None:
+        builder.close()
+
+    builder = core.builder(sink)
+    builder.add(b"one", b"1")
+    with pytest.raises(ClosedError):
+        builder.finish()
+    with pytest.raises(ClosedError):
+        builder.add(b"two", b"2")
+
+
+def test_sink_that_adds_is_refused(core: Core) -> None:
+    """Its record would stand in the middle of another."""
+
+    def sink(block: bytes) -> None:
+        builder.add(b"two", b"2")
+
+    builder = core.builder(sink)
+    builder.add(b"one", b"1")
+    with pytest.raises(ClosedError):
+        builder.finish()
+
+
+def test_many_records_under_one_key_do_not_cost_their_square(core: Core) -> None:
+    """With a square, 30000 records would take the pure core minutes."""
+    image = build(((b"key", b"") for _ in range(30000)), core)
+    assert cdb.Reader(image).check() is None

@@ -35,7 +35,7 @@ class Builder:
         # One list of slots per table: 8 bytes per record, never the data.
         self._tables = [bytearray() for _ in range(TABLES)]
 
-    def add(self, key: "Buffer", data: "Buffer") -> None:
+    def add(self, key: "Buffer", data: "Buffer", /) -> None:
         """Append a record; the order added is the order found.
 
         Raises:
@@ -75,12 +75,12 @@ class Builder:
         if self._sink is None:
             raise ClosedError("the cdb builder is finished")
         header = bytearray()
-        for number, entries in enumerate(self._tables):
+        for number in range(TABLES):
+            entries, self._tables[number] = self._tables[number], bytearray()
             slots = len(entries) // PAIR_SIZE * 2
             header += PAIR.pack(self._position, slots)
             self._position += slots * PAIR_SIZE
-            self._block += _table(entries, slots)
-            self._tables[number] = bytearray()
+            self._block += self._table(entries)
             if len(self._block) >= BLOCK_SIZE:
                 self._send()
         self._send()
@@ -99,18 +99,26 @@ class Builder:
             self._pass(bytes(block))
 
     def _pass(self, block: bytes) -> None:
+        if self._sink is None:
+            raise ClosedError("the cdb builder is finished")
         sink, self._sink = self._sink, None  # stays so if the sink raises
-        if sink is not None:
-            sink(block)
+        sink(block)
+        if not self._tables:  # closed by its own sink
+            raise ClosedError("the cdb builder is finished")
         self._sink = sink
 
-
-def _table(entries: bytearray, slots: int) -> bytearray:
-    """Return a hash table: entries in the order added, each in the first free slot."""
-    table = bytearray(slots * PAIR_SIZE)
-    for h, position in PAIR.iter_unpack(entries):
-        slot = (h >> 8) % slots * PAIR_SIZE
-        while table[slot + 4 : slot + PAIR_SIZE] != b"\0\0\0\0":
-            slot = (slot + PAIR_SIZE) % len(table)
-        PAIR.pack_into(table, slot, h, position)
-    return table
+    @staticmethod
+    def _table(entries: bytearray) -> bytearray:
+        """Return a hash table: entries in the order added, each in the first free slot."""
+        table = bytearray(len(entries) * 2)
+        slots = len(table) // PAIR_SIZE
+        slot, before = 0, None
+        for h, position in PAIR.iter_unpack(entries):
+            # A hash seen just before goes on where that one ended, or many
+            # records under one key would cost the square of their number.
+            if h != before:
+                slot, before = (h >> 8) % slots * PAIR_SIZE, h
+            while table[slot + 4 : slot + PAIR_SIZE] != b"\0\0\0\0":
+                slot = (slot + PAIR_SIZE) % len(table)
+            PAIR.pack_into(table, slot, h, position)
+        return table

@@ -7,6 +7,8 @@ if TYPE_CHECKING:
 
 def to_bytes(value: "Buffer", what: str = "key") -> bytes:
     """Return a bytes-like object as bytes, or raise a TypeError that says what to do."""
+    if type(value) is bytes:
+        return value
     if isinstance(value, str):
         raise TypeError(f"cdb {what} must be bytes, not str: encode it first, for example with .encode()")
     try:

@@ -68,9 +68,7 @@ class Image:
     @property
     def view(self) -> memoryview:
         """The image as a read-only memoryview; it outlives `close`."""
-        if self._view is None:
-            raise ClosedError("the cdb reader is closed")
-        return self._view
+        return memoryview(self._open())
 
     @property
     def closed(self) -> bool:
@@ -103,13 +101,13 @@ class Image:
             ClosedError: the reader was closed.
         """
         for position, length in self._locate(key):
-            return self.view[position : position + length].tobytes()
+            return self._open()[position : position + length].tobytes()
         return default
 
     def __getitem__(self, key: "Buffer", /) -> bytes:
         """Return a copy of the first record's data under ``key``, or raise `KeyError`."""
         for position, length in self._locate(key):
-            return self.view[position : position + length].tobytes()
+            return self._open()[position : position + length].tobytes()
         raise KeyError(key)
 
     def __contains__(self, key: object, /) -> bool:
@@ -142,7 +140,9 @@ class Image:
 
         Source: cr.yp.to/cdb/cdb.txt; duplicate keys are legal there.
         """
-        return (self.view[position : position + length].tobytes() for position, length in self._locate(key))
+        return (
+            self._open()[position : position + length].tobytes() for position, length in self._locate(key)
+        )
 
     def records(self) -> "Iterator[tuple[bytes, bytes]]":
         """Yield every key and data, in the order added, duplicates too.
@@ -153,7 +153,7 @@ class Image:
             ClosedError: the reader was closed, at once or between two steps.
         """
         return (
-            (self.view[start:middle].tobytes(), self.view[middle:end].tobytes())
+            (self._open()[start:middle].tobytes(), self._open()[middle:end].tobytes())
             for start, middle, end in self._walk()
         )
 
@@ -165,23 +165,30 @@ class Image:
         """
         from ucspi.cdb._check import check  # here, as few programs need it
 
-        return check(self.view)
+        return check(self._open())
 
     def __iter__(self) -> "Iterator[bytes]":
         """Yield each distinct key once, in the order first added; raises as `records` does."""
         for start, middle, _ in self._walk():
-            key = self.view[start:middle].tobytes()
+            key = self._open()[start:middle].tobytes()
             first = self.find(key)
             if first is not None and first[0] == middle:
                 yield key
+
+    def _open(self) -> memoryview:
+        if self._view is None:
+            raise ClosedError("the cdb reader is closed")
+        return self._view
 
     def _locate(self, key: "Buffer") -> "Iterator[tuple[int, int]]":
         """Return an iterator over position and length of the data of each record under ``key``."""
         if type(key) is not bytes:
             key = to_bytes(key)
-        return self._probe(self.view, key, hash(key))
+        self._open()
+        return self._probe(key, hash(key))
 
-    def _probe(self, view: memoryview, key: bytes, h: int) -> "Iterator[tuple[int, int]]":
+    def _probe(self, key: bytes, h: int) -> "Iterator[tuple[int, int]]":
+        view = self._open()
         pointer = (h & 255) * PAIR_SIZE
         table, slots = PAIR.unpack_from(view, pointer)
         if not slots:
@@ -205,14 +212,14 @@ class Image:
                         raise CdbFormatError(BAD_RECORD, offset=record)
                     if view[start:position] == key:
                         yield position, length
-                        view = self.view  # may have been closed meanwhile
+                        view = self._open()  # may have been closed meanwhile
             slot += PAIR_SIZE
             if slot == end:
                 slot = table
 
     def _walk(self) -> "Iterator[tuple[int, int, int]]":
         """Yield where the key begins, where the data begins and where it ends, for each record."""
-        view = self.view
+        view = self._open()
         records_end, _ = PAIR.unpack_from(view, 0)
         if not HEADER_SIZE <= records_end <= len(view):
             raise CdbFormatError(BAD_TABLE, offset=0)
@@ -226,5 +233,5 @@ class Image:
             if end > records_end:
                 raise CdbFormatError(BAD_RECORD, offset=record)
             yield start, start + key_length, end
-            view = self.view
+            view = self._open()
             record = end
