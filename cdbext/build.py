@@ -4,10 +4,12 @@
 ``ucspi._syscore``  starting programs; later line stamping and byte filters
 
 A module is one ``NAME.cdef`` (what Python may call) and a list of C files, one
-subject each.  No file includes ``Python.h`` but ``pytype.c``.
+subject each.  No file includes ``Python.h`` but ``py*.c``, which are built
+where the C API is at home: in CPython.
 """
 
 import os
+import sys
 
 from cffi import FFI
 
@@ -21,6 +23,8 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
     ffi = FFI()
     with open(os.path.join(HERE, f"{name}.cdef"), encoding="ascii") as cdef:
         ffi.cdef(cdef.read())
+    if "pytype" in subjects:
+        ffi.cdef("int ucdb_register(void);")
     ffi.set_source(
         f"ucspi._{name}",
         f'#include "{name}.h"\n',
@@ -34,5 +38,9 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
     return ffi
 
 
-cdbcore = _builder("cdbcore", ["hash"], [("_CFFI_NO_LIMITED_API", None)])
+CDB = ["damage", "hash", "find", "walk", "build", "check"]
+if sys.implementation.name == "cpython":
+    CDB += ["pytype", "pyimage", "pyiterate", "pybuilder"]
+
+cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder("syscore", ["spawn", "spawnpool"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])

@@ -2,6 +2,15 @@
 #ifndef UCDB_CDBCORE_H
 #define UCDB_CDBCORE_H
 
+#include "build.h"
+#include "check.h"
+#include "damage.h"
+#include "find.h"
 #include "hash.h"
+#include "image.h"
+#include "walk.h"
+
+/* pytype.c; 0 when the native types were added to this module. */
+int ucdb_register(void);
 
 #endif

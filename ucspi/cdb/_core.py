@@ -43,7 +43,15 @@ def load(name: str) -> Core:
         from ucspi.cdb import _builder, _pure
 
         return Core(name, _pure.Image, _builder.Builder, _pure.hash)
-    raise BackendUnavailableError(f"the {name} core of ucspi.cdb is not built")
+    try:
+        from ucspi.cdb import _native
+    except ImportError as error:
+        raise BackendUnavailableError(f"the C core of ucspi.cdb is not built: {error}") from error
+    if name == "native":
+        return Core(name, *_native.types())
+    from ucspi.cdb import _plain
+
+    return Core(name, _plain.Image, _plain.Builder, _plain.hash)
 
 
 def choose(wanted: str) -> Core:

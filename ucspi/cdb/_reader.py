@@ -53,8 +53,12 @@ class Reader(Image, Shared):
     __slots__ = ()
 
 
+_TYPES: dict[str, type[Reader]] = {CORE.name: Reader}
+
+
 def reader_type(core: Core) -> type[Reader]:
     """Return the reader over another core's image, for tests that compare cores."""
-    if core.image is CORE.image:
-        return Reader
-    return type("Reader", (core.image, Shared), {"__slots__": (), "__doc__": Reader.__doc__})
+    if core.name not in _TYPES:
+        body = {"__slots__": (), "__doc__": Reader.__doc__, "__module__": __name__}
+        _TYPES[core.name] = type("Reader", (core.image, Shared), body)
+    return _TYPES[core.name]

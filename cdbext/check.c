@@ -1,0 +1,184 @@
+#include "check.h"
+
+#include "hash.h"
+#include "walk.h"
+
+/* One bit per byte of the records tells where a record begins that no slot has
+ * named yet.  A slot's position must be inside the records before it asks. */
+struct starts {
+  unsigned char *bits;
+  uint64_t end;
+};
+
+static unsigned char bit_of(uint64_t pos)
+{
+  return (unsigned char)(1u << (pos & 7));
+}
+
+static void mark(struct starts *starts, uint64_t pos)
+{
+  starts->bits[(pos - UCDB_HEADER_SIZE) >> 3] |= bit_of(pos);
+}
+
+/* Whether a record begins here; from now on none does. */
+static int strike(struct starts *starts, uint64_t pos)
+{
+  unsigned char *byte;
+  int marked;
+
+  if (pos < UCDB_HEADER_SIZE || pos >= starts->end)
+    return 0;
+  byte = starts->bits + ((pos - UCDB_HEADER_SIZE) >> 3);
+  marked = *byte & bit_of(pos);
+  *byte = (unsigned char)(*byte & ~bit_of(pos));
+  return marked;
+}
+
+uint64_t ucdb_check_scratch(const struct ucdb_image *im)
+{
+  const unsigned char *pointer = ucdb_at(im, 0, UCDB_PAIR_SIZE);
+  uint64_t end = pointer ? ucdb_u32(pointer) : 0;
+
+  if (end <= UCDB_HEADER_SIZE || end > im->size)
+    return 1; /* nothing will be marked, but nobody likes an empty buffer */
+  return ((end - UCDB_HEADER_SIZE) >> 3) + 1;
+}
+
+/* Where table number i lies; NULL when it has no slots or lies outside. */
+static const unsigned char *table_of(const struct ucdb_image *im, uint64_t i,
+                                     uint64_t *pos, uint64_t *slots)
+{
+  const unsigned char *pointer = im->base + i * UCDB_PAIR_SIZE;
+
+  *pos = ucdb_u32(pointer);
+  *slots = ucdb_u32(pointer + 4);
+  return *slots ? ucdb_at(im, *pos, *slots * UCDB_PAIR_SIZE) : NULL;
+}
+
+static enum ucdb_status check_pointers(const struct ucdb_image *im,
+                                       uint64_t *end, struct ucdb_fault *fault)
+{
+  uint64_t i, pos, slots;
+
+  if (im->size < UCDB_HEADER_SIZE)
+    return ucdb_malformed(fault, UCDB_SHORT_HEADER, im->size);
+  *end = ucdb_u32(im->base);
+  if (*end < UCDB_HEADER_SIZE || *end > im->size)
+    return ucdb_malformed(fault, UCDB_BAD_TABLE, 0);
+  for (i = 0; i < UCDB_TABLES; ++i) {
+    const unsigned char *table = table_of(im, i, &pos, &slots);
+
+    if (slots && (!table || pos < *end))
+      return ucdb_malformed(fault, UCDB_BAD_TABLE, i * UCDB_PAIR_SIZE);
+  }
+  return UCDB_FOUND;
+}
+
+static enum ucdb_status mark_records(const struct ucdb_image *im,
+                                     struct starts *starts,
+                                     struct ucdb_fault *fault)
+{
+  struct ucdb_walker walker = { 0 };
+  struct ucdb_record record;
+  enum ucdb_status status;
+
+  while ((status = ucdb_walk(im, &walker, &record, fault)) == UCDB_FOUND)
+    mark(starts, record.pos);
+  return status;
+}
+
+/* Count the full slots at the end of a table. */
+static uint64_t full_at_end(const unsigned char *table, uint64_t slots)
+{
+  uint64_t count = 0;
+
+  while (count < slots &&
+         ucdb_u32(table + (slots - count - 1) * UCDB_PAIR_SIZE + 4))
+    ++count;
+  return count;
+}
+
+/* The record was walked over before, so its key lies inside. */
+static uint32_t hash_at(const struct ucdb_image *im, uint64_t record)
+{
+  const unsigned char *head = im->base + record;
+
+  return ucdb_hash_of(head + UCDB_PAIR_SIZE, ucdb_u32(head));
+}
+
+static enum ucdb_status check_table(const struct ucdb_image *im, uint64_t i,
+                                    struct starts *starts,
+                                    struct ucdb_fault *fault)
+{
+  uint64_t index, pos, slots;
+  const unsigned char *table = table_of(im, i, &pos, &slots);
+  uint64_t run; /* full slots before this one, around the end */
+
+  if (!table)
+    return UCDB_FOUND;
+  run = full_at_end(table, slots);
+  for (index = 0; index < slots; ++index, table += UCDB_PAIR_SIZE) {
+    uint64_t offset = pos + index * UCDB_PAIR_SIZE;
+    uint32_t hash = ucdb_u32(table);
+    uint32_t record = ucdb_u32(table + 4);
+
+    if (!record) {
+      run = 0;
+      continue;
+    }
+    if (!strike(starts, record)) /* never was one, or a slot named it before */
+      return ucdb_malformed(fault, UCDB_BAD_SLOT, offset);
+    if (hash_at(im, record) != hash || hash % UCDB_TABLES != i)
+      return ucdb_malformed(fault, UCDB_BAD_HASH, offset);
+    if ((index + slots - (hash >> 8) % slots) % slots > run)
+      return ucdb_malformed(fault, UCDB_BAD_PLACE, offset);
+    ++run;
+  }
+  return UCDB_FOUND;
+}
+
+/* tinycdb's -0 empties the key, zeros the data and forgets the slot. */
+static int is_removed(const struct ucdb_image *im,
+                      const struct ucdb_record *record)
+{
+  const unsigned char *data = im->base + record->data.pos;
+  uint64_t i;
+
+  if (record->key.len)
+    return 0;
+  for (i = 0; i < record->data.len; ++i)
+    if (data[i])
+      return 0;
+  return 1;
+}
+
+static enum ucdb_status check_lost(const struct ucdb_image *im,
+                                   struct starts *starts,
+                                   struct ucdb_fault *fault)
+{
+  struct ucdb_walker walker = { 0 };
+  struct ucdb_record record;
+  enum ucdb_status status;
+
+  while ((status = ucdb_walk(im, &walker, &record, fault)) == UCDB_FOUND)
+    if (strike(starts, record.pos) && !is_removed(im, &record))
+      return ucdb_malformed(fault, UCDB_LOST_RECORD, record.pos);
+  return status;
+}
+
+void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
+                struct ucdb_fault *fault)
+{
+  struct starts starts = { scratch, 0 };
+  uint64_t i;
+
+  fault->damage = UCDB_SOUND;
+  if (check_pointers(im, &starts.end, fault) != UCDB_FOUND)
+    return;
+  if (mark_records(im, &starts, fault) == UCDB_MALFORMED)
+    return;
+  for (i = 0; i < UCDB_TABLES; ++i)
+    if (check_table(im, i, &starts, fault) != UCDB_FOUND)
+      return;
+  check_lost(im, &starts, fault);
+}

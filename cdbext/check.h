@@ -1,0 +1,17 @@
+/* Checking a whole image. */
+#ifndef UCDB_CHECK_H
+#define UCDB_CHECK_H
+
+#include "damage.h"
+#include "image.h"
+
+/* Bytes of scratch that ucdb_check needs: one bit per byte of the records. */
+uint64_t ucdb_check_scratch(const struct ucdb_image *im);
+
+/* The first damage into *fault, in this order: the pointers, the records from
+ * first to last, the slots of each table, records that no slot names.
+ * fault->damage is UCDB_SOUND when there is none.  scratch must be zeros. */
+void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
+                struct ucdb_fault *fault);
+
+#endif

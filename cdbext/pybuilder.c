@@ -1,0 +1,369 @@
+/* The native builder: records in, blocks of the file out to a sink.
+ *
+ * The slots of each table are gathered as they come, 8 bytes per record, so the
+ * tables are built one by one at the end and the data is never kept. */
+#include "pytype.h"
+
+#include "build.h"
+#include "hash.h"
+
+enum { BLOCK_SIZE = 65536, SLOTS_SIZE = 16, FIRST_ROOM = 8 };
+
+static const uint64_t FILE_MAX = UINT32_MAX; /* a position must fit a u32 */
+
+/* What one table will hold: (hash, record position), in the order added. */
+struct entries {
+  unsigned char *bytes;
+  uint32_t count;
+  uint32_t room;
+};
+
+typedef struct {
+  PyObject_HEAD
+  PyObject *sink;  /* NULL when finished, and while it is called */
+  PyObject *block; /* bytes being filled, BLOCK_SIZE long */
+  Py_ssize_t used;
+  uint64_t position;
+  uint64_t count;
+  int closed; /* for good */
+  struct entries tables[UCDB_TABLES];
+} Builder;
+
+static void free_tables(Builder *self)
+{
+  int i;
+
+  for (i = 0; i < UCDB_TABLES; ++i) {
+    PyMem_Free(self->tables[i].bytes);
+    self->tables[i].bytes = NULL;
+    self->tables[i].count = self->tables[i].room = 0;
+  }
+}
+
+static PyObject *builder_new(PyTypeObject *type, PyObject *args,
+                             PyObject *kwargs)
+{
+  static char *names[] = {"sink", NULL};
+  PyObject *sink;
+  Builder *self;
+
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &sink))
+    return NULL;
+  self = (Builder *)type->tp_alloc(type, 0);
+  if (!self)
+    return NULL;
+  Py_INCREF(sink);
+  self->sink = sink;
+  self->position = UCDB_HEADER_SIZE;
+  return (PyObject *)self;
+}
+
+static int builder_clear(PyObject *object)
+{
+  Builder *self = (Builder *)object;
+
+  self->closed = 1;
+  free_tables(self);
+  Py_CLEAR(self->block);
+  Py_CLEAR(self->sink);
+  return 0;
+}
+
+static int builder_traverse(PyObject *object, visitproc visit, void *arg)
+{
+  Py_VISIT(Py_TYPE(object));
+  Py_VISIT(((Builder *)object)->sink);
+  return 0;
+}
+
+static void builder_dealloc(PyObject *object)
+{
+  PyTypeObject *type = Py_TYPE(object);
+
+  PyObject_GC_UnTrack(object);
+  builder_clear(object);
+  type->tp_free(object);
+  Py_DECREF(type);
+}
+
+static int raise_finished(void)
+{
+  PyErr_SetString(ucdb_closed_error, "the cdb builder is finished");
+  return -1;
+}
+
+/* Give bytes to the sink.  If that fails the builder is finished for good, so
+ * that nobody completes a file with a hole in it. */
+static int pass(Builder *self, PyObject *bytes)
+{
+  PyObject *sink = self->sink;
+  PyObject *result;
+
+  if (!sink)
+    return raise_finished();
+  self->sink = NULL;
+  result = PyObject_CallOneArg(sink, bytes);
+  if (!result || self->closed) {
+    Py_DECREF(sink);
+    if (result)
+      raise_finished(); /* closed by its own sink */
+    Py_XDECREF(result);
+    return -1;
+  }
+  Py_DECREF(result);
+  self->sink = sink;
+  return 0;
+}
+
+/* Send what is gathered in the block. */
+static int send(Builder *self)
+{
+  PyObject *block = self->block;
+  Py_ssize_t used = self->used;
+  int result;
+
+  self->block = NULL;
+  self->used = 0;
+  if (!block)
+    return 0;
+  if (used < BLOCK_SIZE && _PyBytes_Resize(&block, used))
+    return -1;
+  result = used ? pass(self, block) : 0;
+  Py_DECREF(block);
+  return result;
+}
+
+/* Room for len bytes, fewer than BLOCK_SIZE, in the block. */
+static unsigned char *room_for(Builder *self, Py_ssize_t len)
+{
+  unsigned char *room;
+
+  if (self->block && self->used + len > BLOCK_SIZE && send(self))
+    return NULL;
+  if (!self->block) {
+    self->block = PyBytes_FromStringAndSize(NULL, BLOCK_SIZE);
+    if (!self->block)
+      return NULL;
+  }
+  room = (unsigned char *)PyBytes_AS_STRING(self->block) + self->used;
+  self->used += len;
+  return room;
+}
+
+/* Append bytes to the file; large ones are not copied. */
+static int put(Builder *self, PyObject *bytes)
+{
+  Py_ssize_t len = PyBytes_GET_SIZE(bytes);
+  unsigned char *room;
+
+  if (len >= BLOCK_SIZE)
+    return send(self) ? -1 : pass(self, bytes);
+  room = room_for(self, len);
+  if (!room)
+    return -1;
+  memcpy(room, PyBytes_AS_STRING(bytes), (size_t)len);
+  return 0;
+}
+
+static int put_record(Builder *self, PyObject *key, PyObject *data)
+{
+  unsigned char *head = room_for(self, UCDB_PAIR_SIZE);
+
+  if (!head)
+    return -1;
+  ucdb_put32(head, (uint32_t)ucdb_bytes_len(key));
+  ucdb_put32(head + 4, (uint32_t)ucdb_bytes_len(data));
+  return put(self, key) || put(self, data) ? -1 : 0;
+}
+
+/* Where the next entry of a table goes, NULL without memory. */
+static unsigned char *entry_for(struct entries *table)
+{
+  if (table->count == table->room) {
+    uint32_t room = table->room ? table->room + table->room / 2 : FIRST_ROOM;
+    unsigned char *bytes =
+        PyMem_Realloc(table->bytes, (size_t)room * UCDB_PAIR_SIZE);
+
+    if (!bytes)
+      return NULL;
+    table->bytes = bytes;
+    table->room = room;
+  }
+  return table->bytes + (size_t)table->count * UCDB_PAIR_SIZE;
+}
+
+/* A record of two bytes objects: 0, or -1 with an error. */
+static int add(Builder *self, PyObject *key, PyObject *data)
+{
+  uint64_t end = self->position + UCDB_PAIR_SIZE + ucdb_bytes_len(key) +
+                 ucdb_bytes_len(data);
+  uint32_t hash = ucdb_hash_of(ucdb_bytes(key), ucdb_bytes_len(key));
+  struct entries *table = &self->tables[hash % UCDB_TABLES];
+  unsigned char *entry;
+
+  if (!self->sink)
+    return raise_finished();
+  if (end + (self->count + 1) * SLOTS_SIZE > FILE_MAX) {
+    PyErr_SetString(ucdb_too_large_error, "a cdb file cannot pass 4 GB");
+    return -1;
+  }
+  entry = entry_for(table);
+  if (!entry) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  ucdb_put32(entry, hash);
+  ucdb_put32(entry + 4, (uint32_t)self->position);
+  ++table->count;
+  ++self->count;
+  self->position = end;
+  if (put_record(self, key, data)) {
+    Py_CLEAR(self->sink); /* also when there was no memory */
+    return -1;
+  }
+  return 0;
+}
+
+PyDoc_STRVAR(add_doc,
+"add($self, key, data, /)\n"
+"--\n\n"
+"Append a record; the order added is the order found.\n\n"
+"Raises:\n"
+"    CdbTooLargeError: the file would pass 4 GB.  Nothing of this record\n"
+"        was added; the builder can still be finished.\n"
+"    ClosedError: the builder was finished, or its sink failed.");
+
+static PyObject *builder_add(PyObject *self, PyObject *const *args,
+                             Py_ssize_t count)
+{
+  PyObject *key, *data;
+  int result = -1;
+
+  if (count != 2) {
+    PyErr_Format(PyExc_TypeError, "add expected 2 arguments, got %zd", count);
+    return NULL;
+  }
+  key = ucdb_as_bytes(args[0], "key");
+  data = key ? ucdb_as_bytes(args[1], "data") : NULL;
+  if (data) {
+    Py_BEGIN_CRITICAL_SECTION(self)
+    result = add((Builder *)self, key, data);
+    Py_END_CRITICAL_SECTION()
+  }
+  Py_XDECREF(key);
+  Py_XDECREF(data);
+  if (result)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+/* Build a table, append it, and forget its entries. */
+static int put_table(Builder *self, struct entries *table)
+{
+  PyObject *bytes =
+      PyBytes_FromStringAndSize(NULL, (Py_ssize_t)table->count * SLOTS_SIZE);
+  int result;
+
+  if (!bytes)
+    return -1;
+  ucdb_table(table->bytes, table->count,
+             (unsigned char *)PyBytes_AS_STRING(bytes));
+  PyMem_Free(table->bytes);
+  table->bytes = NULL;
+  table->room = 0;
+  result = put(self, bytes);
+  Py_DECREF(bytes);
+  return result;
+}
+
+/* Send tables and rest; the pointers into header. */
+static int put_tables(Builder *self, unsigned char *header)
+{
+  int i;
+
+  for (i = 0; i < UCDB_TABLES; ++i, header += UCDB_PAIR_SIZE) {
+    struct entries *table = &self->tables[i];
+
+    ucdb_put32(header, (uint32_t)self->position);
+    ucdb_put32(header + 4, table->count * 2);
+    self->position += (uint64_t)table->count * SLOTS_SIZE;
+    if (table->count && put_table(self, table))
+      return -1;
+  }
+  return send(self);
+}
+
+PyDoc_STRVAR(finish_doc,
+"finish($self, /)\n"
+"--\n\n"
+"Send the rest of the records and the tables; return the 2048-byte header.\n\n"
+"Raises:\n"
+"    ClosedError: the builder was finished, or its sink failed.");
+
+static PyObject *builder_finish(PyObject *object, PyObject *ignored)
+{
+  Builder *self = (Builder *)object;
+  PyObject *header = PyBytes_FromStringAndSize(NULL, UCDB_HEADER_SIZE);
+  int result;
+
+  (void)ignored;
+  if (!header)
+    return NULL;
+  Py_BEGIN_CRITICAL_SECTION(object)
+  result = self->sink
+               ? put_tables(self, (unsigned char *)PyBytes_AS_STRING(header))
+               : raise_finished();
+  Py_CLEAR(self->sink);
+  Py_END_CRITICAL_SECTION()
+  if (result)
+    Py_CLEAR(header);
+  return header;
+}
+
+PyDoc_STRVAR(close_doc,
+"close($self, /)\n"
+"--\n\n"
+"Give up: forget what was added; `add` and `finish` raise `ClosedError` from now on.");
+
+static PyObject *builder_close(PyObject *self, PyObject *ignored)
+{
+  (void)ignored;
+  Py_BEGIN_CRITICAL_SECTION(self)
+  builder_clear(self);
+  Py_END_CRITICAL_SECTION()
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+  {"add", (PyCFunction)(void (*)(void))builder_add, METH_FASTCALL, add_doc},
+  {"finish", builder_finish, METH_NOARGS, finish_doc},
+  {"close", builder_close, METH_NOARGS, close_doc},
+  {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(builder_doc,
+"Builder(sink)\n"
+"--\n\n"
+"Turns records into the bytes of a cdb file, from offset 2048 on.\n\n"
+"The header comes last, because it points at what was built: `finish` returns\n"
+"it, to be written at offset 0.\n\n"
+"Args:\n"
+"    sink: is called with the bytes of the file in order, in blocks.\n"
+"        When it raises, the builder is finished for good.");
+
+static PyType_Slot slots[] = {
+  {Py_tp_doc, (void *)builder_doc},
+  {Py_tp_new, builder_new},
+  {Py_tp_dealloc, builder_dealloc},
+  {Py_tp_traverse, builder_traverse},
+  {Py_tp_clear, builder_clear},
+  {Py_tp_methods, methods},
+  {0, NULL},
+};
+
+PyType_Spec ucdb_builder_spec = {
+  .name = "ucspi.cdb.Builder",
+  .basicsize = sizeof(Builder),
+  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+  .slots = slots,
+};

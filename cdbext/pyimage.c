@@ -1,0 +1,363 @@
+/* The native image: looking keys up with no Python frame in between.
+ *
+ * Nothing may run Python code between reading self->image and the last use of
+ * it: such code could close the reader.  So the key is turned into bytes first,
+ * and only bytes objects, which the garbage collector does not track, are made
+ * meanwhile. */
+#include "pytype.h"
+
+#include "check.h"
+
+typedef struct ucdb_py_image Image;
+
+static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+  static char *names[] = {"buffer", NULL};
+  PyObject *buffer, *view, *memory;
+  Image *self;
+
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &buffer))
+    return NULL;
+  view = PyMemoryView_FromObject(buffer);
+  if (!view)
+    return NULL;
+  memory = PyObject_CallMethod(view, "toreadonly", NULL);
+  Py_SETREF(view, memory);
+  if (view && (PyMemoryView_GET_BUFFER(view)->ndim != 1 ||
+               strcmp(PyMemoryView_GET_BUFFER(view)->format, "B"))) {
+    memory = PyObject_CallMethod(view, "cast", "s", "B");
+    Py_SETREF(view, memory);
+  }
+  if (!view)
+    return NULL;
+  self = (Image *)type->tp_alloc(type, 0);
+  if (!self || PyObject_GetBuffer(view, &self->buffer, PyBUF_SIMPLE)) {
+    Py_XDECREF(self);
+    Py_DECREF(view);
+    return NULL;
+  }
+  self->memory = view;
+  self->image.base = self->buffer.buf;
+  self->image.size = (uint64_t)self->buffer.len;
+  if (self->image.size < UCDB_HEADER_SIZE) {
+    struct ucdb_fault fault = {UCDB_SHORT_HEADER, self->image.size};
+
+    Py_DECREF(self);
+    return ucdb_raise_fault(&fault);
+  }
+  return (PyObject *)self;
+}
+
+/* Also tp_clear: a reader in a reference cycle is closed. */
+static int image_clear(PyObject *object)
+{
+  Image *self = (Image *)object;
+  PyObject *memory;
+  Py_buffer buffer;
+
+  Py_BEGIN_CRITICAL_SECTION(object)
+  memory = self->memory;
+  buffer = self->buffer;
+  self->memory = NULL;
+  self->image.base = NULL;
+  self->image.size = 0;
+  Py_END_CRITICAL_SECTION()
+  if (memory) { /* the last step, as it may run any code */
+    PyBuffer_Release(&buffer);
+    Py_DECREF(memory);
+  }
+  return 0;
+}
+
+static int image_traverse(PyObject *object, visitproc visit, void *arg)
+{
+  Py_VISIT(Py_TYPE(object));
+  Py_VISIT(((Image *)object)->memory);
+  return 0;
+}
+
+static void image_dealloc(PyObject *object)
+{
+  PyTypeObject *type = Py_TYPE(object);
+
+  PyObject_GC_UnTrack(object);
+  image_clear(object);
+  type->tp_free(object);
+  Py_DECREF(type);
+}
+
+/* First record's data under key: 1 found, 0 absent, -1 with an error.  With
+ * bytes not NULL a copy goes there, else its place into *span. */
+static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
+                  PyObject **bytes)
+{
+  Image *self = (Image *)object;
+  enum ucdb_status status = UCDB_ABSENT;
+  struct ucdb_cursor cursor = {0};
+  struct ucdb_fault fault;
+  int closed;
+
+  key = ucdb_as_bytes(key, "key");
+  if (!key)
+    return -1;
+  Py_BEGIN_CRITICAL_SECTION(object)
+  closed = !self->memory;
+  if (!closed)
+    status = ucdb_find(&self->image, &cursor, ucdb_bytes(key),
+                       ucdb_bytes_len(key), span, &fault);
+  if (status == UCDB_FOUND && bytes)
+    *bytes = ucdb_copy(&self->image, span);
+  Py_END_CRITICAL_SECTION()
+  Py_DECREF(key);
+  if (closed)
+    ucdb_raise_closed();
+  else if (status == UCDB_MALFORMED)
+    ucdb_raise_fault(&fault);
+  else if (status == UCDB_ABSENT)
+    return 0;
+  else if (!bytes || *bytes)
+    return 1;
+  return -1;
+}
+
+PyDoc_STRVAR(get_doc,
+"get($self, key, default=None, /)\n"
+"--\n\n"
+"Return a copy of the first record's data under ``key``, else ``default``.\n\n"
+"Args:\n"
+"    key: any length, also empty; compared byte for byte.\n"
+"    default: what an absent key gives.\n\n"
+"Raises:\n"
+"    CdbFormatError: something on the way to the record is damaged.\n"
+"    ClosedError: the reader was closed.");
+
+static PyObject *image_get(PyObject *self, PyObject *const *args,
+                           Py_ssize_t count)
+{
+  struct ucdb_span span;
+  PyObject *result = NULL;
+
+  if (count < 1 || count > 2) {
+    PyErr_Format(PyExc_TypeError, "get expected 1 or 2 arguments, got %zd",
+                 count);
+    return NULL;
+  }
+  if (!locate(self, args[0], &span, &result)) {
+    result = count == 2 ? args[1] : Py_None;
+    Py_INCREF(result);
+  }
+  return result;
+}
+
+static PyObject *image_subscript(PyObject *self, PyObject *key)
+{
+  struct ucdb_span span;
+  PyObject *result = NULL;
+
+  if (!locate(self, key, &span, &result))
+    PyErr_SetObject(PyExc_KeyError, key);
+  return result;
+}
+
+static int image_contains(PyObject *self, PyObject *key)
+{
+  struct ucdb_span span;
+
+  return locate(self, key, &span, NULL);
+}
+
+PyDoc_STRVAR(find_doc,
+"find($self, key, /)\n"
+"--\n\n"
+"Return the position and length in bytes of the first record's data, None when absent.\n\n"
+"``reader.view[position : position + length]`` is the data, not copied.\n"
+"Raises as `get` does.");
+
+static PyObject *image_find(PyObject *self, PyObject *key)
+{
+  struct ucdb_span span;
+
+  switch (locate(self, key, &span, NULL)) {
+    case 0: Py_RETURN_NONE;
+    case 1: return Py_BuildValue("(KK)", (unsigned long long)span.pos,
+                                 (unsigned long long)span.len);
+    default: return NULL;
+  }
+}
+
+/* A new reference to the memoryview, NULL with an error when closed. */
+static PyObject *borrow_memory(PyObject *object)
+{
+  PyObject *memory;
+
+  Py_BEGIN_CRITICAL_SECTION(object)
+  memory = ((Image *)object)->memory;
+  Py_XINCREF(memory);
+  Py_END_CRITICAL_SECTION()
+  return memory ? memory : ucdb_raise_closed();
+}
+
+PyDoc_STRVAR(get_all_doc,
+"get_all($self, key, /)\n"
+"--\n\n"
+"Yield the data of every record under ``key``, in the order added.\n\n"
+"Args:\n"
+"    key: any length, also empty; compared byte for byte.\n\n"
+"Yields:\n"
+"    A copy of each record's data, so it outlives the reader.\n\n"
+"Raises:\n"
+"    CdbFormatError: something on the way is damaged.  What was yielded\n"
+"        before is sound.\n"
+"    ClosedError: the reader was closed, at once or between two steps.\n\n"
+"Source: cr.yp.to/cdb/cdb.txt; duplicate keys are legal there.");
+
+static PyObject *image_get_all(PyObject *self, PyObject *key)
+{
+  PyObject *memory, *finder;
+
+  key = ucdb_as_bytes(key, "key");
+  if (!key)
+    return NULL;
+  memory = borrow_memory(self); /* only to learn whether it is closed */
+  finder = memory ? ucdb_finder_new(self, key) : NULL;
+  Py_XDECREF(memory);
+  Py_DECREF(key);
+  return finder;
+}
+
+PyDoc_STRVAR(records_doc,
+"records($self, /)\n"
+"--\n\n"
+"Yield every key and data, in the order added, duplicates too.\n\n"
+"Raises:\n"
+"    CdbFormatError: a record crosses the end of the records.  What was\n"
+"        yielded before is sound.\n"
+"    ClosedError: the reader was closed, at once or between two steps.");
+
+static PyObject *image_records(PyObject *self, PyObject *ignored)
+{
+  (void)ignored;
+  return ucdb_walker_new(self, 0);
+}
+
+static PyObject *image_iter(PyObject *self)
+{
+  return ucdb_walker_new(self, 1);
+}
+
+PyDoc_STRVAR(check_doc,
+"check($self, /)\n"
+"--\n\n"
+"Return the first damage of the whole image, or None; it is not raised.\n\n"
+"Sound means: each record can be found under its key, and every slot\n"
+"names a record.");
+
+static PyObject *image_check(PyObject *self, PyObject *ignored)
+{
+  PyObject *memory = borrow_memory(self);
+  struct ucdb_image image;
+  struct ucdb_fault fault;
+  unsigned char *scratch;
+  Py_buffer buffer; /* our own, since the reader may be closed meanwhile */
+
+  (void)ignored;
+  if (!memory)
+    return NULL;
+  if (PyObject_GetBuffer(memory, &buffer, PyBUF_SIMPLE)) {
+    Py_DECREF(memory);
+    return NULL;
+  }
+  image.base = buffer.buf;
+  image.size = (uint64_t)buffer.len;
+  scratch = PyMem_RawCalloc(ucdb_check_scratch(&image), 1);
+  if (scratch) {
+    Py_BEGIN_ALLOW_THREADS
+    ucdb_check(&image, scratch, &fault);
+    Py_END_ALLOW_THREADS
+    PyMem_RawFree(scratch);
+  }
+  PyBuffer_Release(&buffer);
+  Py_DECREF(memory);
+  if (!scratch)
+    return PyErr_NoMemory();
+  if (fault.damage != UCDB_SOUND)
+    return ucdb_fault_object(&fault);
+  Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(close_doc,
+"close($self, /)\n"
+"--\n\n"
+"End the reader at once; a second call does nothing.\n\n"
+"A mapped file stays mapped until the last view of it is gone.");
+
+static PyObject *image_close(PyObject *self, PyObject *ignored)
+{
+  (void)ignored;
+  image_clear(self);
+  Py_RETURN_NONE;
+}
+
+static PyObject *image_view(PyObject *self, void *ignored)
+{
+  PyObject *memory = borrow_memory(self);
+  PyObject *view = memory ? PyMemoryView_FromObject(memory) : NULL;
+
+  (void)ignored;
+  Py_XDECREF(memory);
+  return view;
+}
+
+static PyObject *image_closed(PyObject *self, void *ignored)
+{
+  PyObject *memory;
+
+  (void)ignored;
+  Py_BEGIN_CRITICAL_SECTION(self)
+  memory = ((Image *)self)->memory;
+  Py_END_CRITICAL_SECTION()
+  return PyBool_FromLong(!memory);
+}
+
+static PyMethodDef methods[] = {
+  {"get", (PyCFunction)(void (*)(void))image_get, METH_FASTCALL, get_doc},
+  {"find", image_find, METH_O, find_doc},
+  {"get_all", image_get_all, METH_O, get_all_doc},
+  {"records", image_records, METH_NOARGS, records_doc},
+  {"check", image_check, METH_NOARGS, check_doc},
+  {"close", image_close, METH_NOARGS, close_doc},
+  {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef properties[] = {
+  {"view", image_view, NULL,
+   "The image as a read-only memoryview; it outlives `close`.", NULL},
+  {"closed", image_closed, NULL, "Whether `close` was called.", NULL},
+  {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyDoc_STRVAR(image_doc,
+"Image(buffer)\n"
+"--\n\n"
+"The bytes of a whole cdb file, and the ways to find records in them.");
+
+static PyType_Slot slots[] = {
+  {Py_tp_doc, (void *)image_doc},
+  {Py_tp_new, image_new},
+  {Py_tp_dealloc, image_dealloc},
+  {Py_tp_traverse, image_traverse},
+  {Py_tp_clear, image_clear},
+  {Py_tp_iter, image_iter},
+  {Py_tp_methods, methods},
+  {Py_tp_getset, properties},
+  {Py_sq_contains, image_contains},
+  {Py_mp_subscript, image_subscript},
+  {0, NULL},
+};
+
+PyType_Spec ucdb_image_spec = {
+  .name = "ucspi._cdbcore.Image",
+  .basicsize = sizeof(Image),
+  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+  .slots = slots,
+};

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Compiles each C file on its own with warnings as errors.
+# cffi's generated code is exempt: it warns.  Usage: PYTHON=python3 cdbext/warnings.sh
+set -eu
+cd "$(dirname "$0")"
+: "${PYTHON:=python3}" "${CC:=cc}"
+include=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+warn='-std=c11 -O2 -Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only'
+
+for file in *.c; do
+  case $file in
+    py*) "$CC" $warn -isystem "$include" "$file" ;; # Python's headers are not pedantic
+    spawn*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
+    *) "$CC" $warn -pedantic "$file" ;;
+  esac
+done

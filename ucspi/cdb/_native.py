@@ -1,0 +1,29 @@
+"""The C core: the module that cffi compiled, and the native types inside it.
+
+The only module of this package that imports ``ucspi._cdbcore``.  What comes out
+of it has no types of its own and gets them here and in `_plain`.
+"""
+
+import ucspi._cdbcore as _cdbcore
+from ucspi.errors import BackendUnavailableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from typing_extensions import Buffer
+
+    from ucspi.cdb._builder import Builder
+    from ucspi.cdb._pure import Image
+
+ffi: "Any" = _cdbcore.ffi
+lib: "Any" = _cdbcore.lib
+
+
+def types() -> "tuple[type[Image], type[Builder], Callable[[Buffer], int]]":
+    """Return the native image, builder and hash; they have the pure core's interface."""
+    if not hasattr(lib, "ucdb_register") or lib.ucdb_register():
+        raise BackendUnavailableError("this Python cannot hold the native types of ucspi.cdb")
+    module: Any = _cdbcore
+    return module.Image, module.Builder, module.hash

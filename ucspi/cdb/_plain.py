@@ -1,0 +1,108 @@
+"""The C core through plain cffi calls: for Pythons without CPython's C API.
+
+The classes are the pure core's; what searches, walks, builds a table or checks
+is one call into C.  cffi releases the GIL for it, so another thread may close
+the reader meanwhile: a local ``view`` keeps the image where it is.
+"""
+
+from ucspi.cdb import _builder, _pure
+from ucspi.cdb._key import to_bytes
+from ucspi.cdb._native import ffi, lib
+from ucspi.errors import CdbFormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Self
+
+    from typing_extensions import Buffer
+
+FOUND, MALFORMED = 1, 2  # enum ucdb_status
+ASK_FIND = 1  # what ucdb_get returns when one integer cannot tell
+
+
+def hash(key: "Buffer") -> int:
+    """Return the cdb hash of a key: 32 bits, unsigned."""
+    key = to_bytes(key)
+    return int(lib.ucdb_hash(key, len(key)))
+
+
+def _damage(fault: "Any") -> CdbFormatError:
+    return CdbFormatError(ffi.string(lib.ucdb_damage_text(fault.damage)).decode(), offset=fault.offset)
+
+
+class Image(_pure.Image):
+    """The bytes of a whole cdb file, and the ways to find records in them."""
+
+    __slots__ = ("_held", "_image")
+    _image: "Any"  # struct ucdb_image *
+    _held: "Any"  # keeps what it points to
+
+    def __new__(cls, buffer: "Buffer") -> "Self":
+        """Look at ``buffer`` without copying it; as in the pure core."""
+        self = super().__new__(cls, buffer)
+        view = self._open()
+        self._held = ffi.from_buffer(view)
+        self._image = ffi.new("struct ucdb_image *", (ffi.cast("unsigned char *", self._held), len(view)))
+        return self
+
+    def get(self, key: "Buffer", default: object = None, /) -> "Any":
+        """Return a copy of the first record's data under ``key``, else ``default``."""
+        if type(key) is not bytes:
+            key = to_bytes(key)
+        view = self._open()
+        place = lib.ucdb_get(self._image, key, len(key))
+        if place == ASK_FIND:
+            return super().get(key, default)
+        position = place >> 32
+        return view[position : position + (place & 0xFFFFFFFF)].tobytes() if place else default
+
+    def check(self) -> CdbFormatError | None:
+        """Return the first damage of the whole image, or None; it is not raised."""
+        view = self._open()  # noqa: F841 - kept
+        fault = ffi.new("struct ucdb_fault *")
+        scratch = ffi.new("unsigned char[]", lib.ucdb_check_scratch(self._image))
+        lib.ucdb_check(self._image, scratch, fault)
+        return _damage(fault) if fault.damage else None
+
+    def close(self) -> None:
+        """End the reader at once; a second call does nothing."""
+        super().close()
+        self._held = None
+
+    def _locate(self, key: "Buffer") -> "Iterator[tuple[int, int]]":
+        key = to_bytes(key)
+        self._open()
+        return self._find_each(key)
+
+    def _find_each(self, key: bytes) -> "Iterator[tuple[int, int]]":
+        cursor = ffi.new("struct ucdb_cursor *")
+        data, fault = ffi.new("struct ucdb_span *"), ffi.new("struct ucdb_fault *")
+        view = self._open()
+        while status := lib.ucdb_find(self._image, cursor, key, len(key), data, fault):
+            if status == MALFORMED:
+                raise _damage(fault)
+            yield data.pos, data.len
+            view = self._open()  # noqa: F841 - kept
+
+    def _walk(self) -> "Iterator[tuple[int, int, int]]":
+        walker, record = ffi.new("struct ucdb_walker *"), ffi.new("struct ucdb_record *")
+        fault = ffi.new("struct ucdb_fault *")
+        view = self._open()
+        while status := lib.ucdb_walk(self._image, walker, record, fault):
+            if status == MALFORMED:
+                raise _damage(fault)
+            yield record.key.pos, record.data.pos, record.data.pos + record.data.len
+            view = self._open()  # noqa: F841 - kept
+
+
+class Builder(_builder.Builder):
+    """Turns records into the bytes of a cdb file, from offset 2048 on."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _table(entries: bytearray) -> bytearray:
+        table = bytearray(len(entries) * 2)
+        lib.ucdb_table(ffi.from_buffer(entries), len(entries) // 8, ffi.from_buffer(table))
+        return table
