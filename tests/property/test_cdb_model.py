@@ -1,0 +1,57 @@
+"""A cdb is a list of pairs: what is put in is found, on every core, and nothing else."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.cdbfiles import build
+from tests.strategies import keys, records
+from ucspi.cdb._core import Core
+from ucspi.cdb._reader import reader_type
+
+Pairs = list[tuple[bytes, bytes]]
+
+# The core fixture does not change between examples.
+modest = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@modest
+@given(pairs=records, absent=keys)
+def test_get_all_is_a_filtered_list(core: Core, pairs: Pairs, absent: bytes) -> None:
+    reader = reader_type(core)(build(pairs, core))
+    for key in {key for key, _ in pairs} | {absent}:
+        found = [data for other, data in pairs if other == key]
+        assert list(reader.get_all(key)) == found
+        assert reader.get(key) == (found[0] if found else None)
+        assert (key in reader) == bool(found)
+
+
+@modest
+@given(pairs=records)
+def test_records_are_the_list_and_items_its_first_pairs(core: Core, pairs: Pairs) -> None:
+    reader = reader_type(core)(build(pairs, core))
+    first: dict[bytes, bytes] = {}
+    for key, data in pairs:
+        first.setdefault(key, data)
+    assert list(reader.records()) == pairs
+    assert list(reader) == list(first)
+    assert list(reader.items()) == list(first.items())
+    assert len(reader) == len(first)
+    assert reader.check() is None
+
+
+@modest
+@given(key=st.binary(max_size=300))
+def test_hash_is_as_the_format_says(core: Core, key: bytes) -> None:
+    h = 5381
+    for byte in key:
+        h = ((h << 5) + h & 0xFFFFFFFF) ^ byte
+    assert core.hash(key) == h
+
+
+@modest
+@given(pairs=records, cut=st.integers(1, 9))
+def test_sink_gets_the_file_in_order(core: Core, pairs: Pairs, cut: int) -> None:
+    """Data of a block and more is passed on; what was gathered before goes first."""
+    pairs = [(key, data * (8192 if number % cut == 0 else 1)) for number, (key, data) in enumerate(pairs)]
+    image = build(pairs, core)
+    assert list(reader_type(core)(image).records()) == pairs
