@@ -12,7 +12,8 @@ def main() -> int:
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         return _explain(sys.argv[1:2])
     program = __import__(f"ucspi.programs.{COMMANDS[sys.argv[1]]}", fromlist=["main"])
-    code: int = program.main([os.fsencode(argument) for argument in sys.argv[1:]])
+    del sys.argv[0]  # the program finds its own name first, as when it is run by that name
+    code: int = program.main()
     return code
 
 

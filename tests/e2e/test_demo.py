@@ -160,6 +160,16 @@ def test_a_named_folder_is_kept_and_so_are_its_rules(start: Start, tmp_path: Pat
     assert b"Welcome" in typed(again.fact(r"they deny:\n  (.*)")).stdout
 
 
+def test_a_reader_of_its_output_that_has_gone_ends_it(start: Start) -> None:
+    demo = start()
+    folder = demo.folder
+    assert demo.process.stdout is not None
+    demo.process.stdout.close()
+    typed(demo.fact(r"rules allow:\n  (.*)"))
+    assert demo.process.wait(PATIENCE) == 111
+    assert not folder.exists()
+
+
 def complain(*arguments: str) -> str:
     """Return the one line with which the demonstration refuses to start."""
     done = subprocess.run(
@@ -265,3 +275,19 @@ class TestConnect:
             listener.accept()[0].close()
             assert client.wait(PATIENCE) == 0
             assert client.communicate()[1] == b"connect: closed by 127.0.0.1\n"
+
+    def test_a_reader_that_has_gone_is_named(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = subprocess.Popen(
+                [*UCSPI, "connect", *map(str, listener.getsockname())],
+                stdin=subprocess.PIPE,
+                stdout=writer,
+                stderr=subprocess.PIPE,
+            )
+            os.close(writer)
+            with listener.accept()[0] as connection:
+                connection.sendall(b"hello")
+                assert client.wait(PATIENCE) == 111
+        assert client.communicate()[1] == b"connect: fatal: unable to write output: broken pipe\n"

@@ -22,10 +22,7 @@ BLOCK = 65536  # bytes
 
 def main(argv: list[bytes] | None = None) -> int:
     """Connect and copy until the server closes; return 0, or 111 when that failed."""
-    try:
-        return run(_body, argv, USAGE)
-    except KeyboardInterrupt:
-        return 130  # what a shell says of a command that Ctrl-C ended
+    return run(_body, argv, b"connect: " + USAGE)
 
 
 def _body(argv: list[bytes]) -> int:

@@ -51,7 +51,7 @@ Ctrl-C ends it.  This is its log:
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the demonstration; return 0 after Ctrl-C."""
-    return run(_body, argv, USAGE)
+    return run(_body, argv, b"demo: " + USAGE)
 
 
 def _body(argv: list[bytes]) -> int:
