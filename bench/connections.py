@@ -63,7 +63,7 @@ class Load:
 
 def main() -> None:
     arguments = options(__doc__ or "")
-    accepted, denied = (200, 200) if arguments.quick else (6000, 20000)
+    accepted, denied = (200, 200) if arguments.quick else (3000, 10000)
     header([f"{PEER} (ucspi-tcp 0.88)"])
     columns("connections/s", faster_by_rate)
     rows: list[str] = []

@@ -40,7 +40,7 @@ def header(peers: Sequence[str]) -> None:
     from ucspi.cdb import backend
 
     place = "checkout" if str(ROOT) in ucspi.__file__ else "installed"
-    command = shlex.join([Path(sys.executable).name, *sys.argv])
+    command = shlex.join([Path(sys.executable).name, f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     print(f"$ {command}")
     print(f"ucspi {ucspi.__version__} ({place}, {backend()} core) against {', '.join(peers)}")
     implementation = f"{platform.python_implementation()} {platform.python_version()}"

@@ -36,7 +36,7 @@ def until_ready(command: Sequence[str]) -> float:
 def main() -> None:
     arguments = options(__doc__ or "")
     repeat = 1 if arguments.quick else 20
-    header([f"python -c pass ({sys.executable})"])
+    header(["python -c pass"])
     columns("ms", longer)
 
     def mean(command: Sequence[str], codes: Sequence[int], stdin: Path | None = None) -> float:

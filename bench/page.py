@@ -1,0 +1,45 @@
+"""Runs every benchmark and prints docs/benchmarks.md.
+
+python bench/page.py [--rounds N] > docs/benchmarks.md
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SUBJECTS = ("lookup", "tcprules", "connections", "startup")
+
+INTRODUCTION = """\
+# Benchmarks
+
+Made by `python bench/page.py`, with the interpreter of an environment where the
+wheel is installed beside `cdbx` and `pure-cdb`, on a machine that has Debian's
+`ucspi-tcp`.  Each section names the command that makes it alone.
+
+Times are of one machine: read the ratios.  Each ratio compares two measurements
+made one right after the other; shown are the median of all rounds, the smallest
+and the largest.  The second line of each section says which core did the work.
+"""
+
+
+def main() -> None:
+    print(INTRODUCTION)
+    for subject in SUBJECTS:
+        script = Path(__file__).with_name(f"{subject}.py")
+        print(f"## {subject.capitalize()}\n\n{title(script)}\n", flush=True)
+        done = subprocess.run(
+            [sys.executable, str(script), *sys.argv[1:]], check=True, text=True, stdout=subprocess.PIPE
+        )
+        command, against, machine, *table = done.stdout.splitlines()
+        print(f"```\n{command}\n{against}\n{machine}\n```")
+        print("\n".join(table), end="\n\n" if subject != SUBJECTS[-1] else "\n", flush=True)
+
+
+def title(script: Path) -> str:
+    """Return the first paragraph of a script's docstring."""
+    paragraph = script.read_text().split('"""')[1].split("\n\n")[0]
+    return paragraph.strip()
+
+
+if __name__ == "__main__":
+    main()
