@@ -43,4 +43,6 @@ if sys.implementation.name == "cpython":
     CDB += ["pytype", "pyimage", "pyiterate", "pybuilder"]
 
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
-syscore = _builder("syscore", ["spawn", "spawnpool"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])
+syscore = _builder(
+    "syscore", ["accept", "spawn", "spawnpool"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)]
+)

@@ -2,6 +2,7 @@
 #ifndef USYS_SYSCORE_H
 #define USYS_SYSCORE_H
 
+#include "accept.h"
 #include "spawnpool.h"
 
 #endif

@@ -3,18 +3,23 @@ import socket
 
 import pytest
 
-from ucspi.tcp.connection import Connection, PrepareError
-from ucspi.tcp.settings import Settings
+from ucspi.tcp.connection import Connection
 
 
-def test_banner_that_cannot_be_sent_at_once_drops_the_client() -> None:
+def test_banner_that_cannot_be_sent_at_once_is_an_error() -> None:
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-    connection = Connection(ours.detach(), ("127.0.0.1", 1), 23)
-    settings = Settings()
-    settings.banner = b"x" * 1_000_000
-    with theirs, pytest.raises(PrepareError) as raised:
-        connection.prepare(settings)
-    assert raised.value.step == b"unable to print banner"
-    assert raised.value.error.errno == errno.EAGAIN
+    connection = Connection(ours.detach(), b"127.0.0.1", 23, b"127.0.0.1", 1)
+    with theirs, pytest.raises(BlockingIOError) as raised:
+        connection.print_banner(b"x" * 1_000_000)
+    assert raised.value.errno == errno.EAGAIN
     connection.close()
+
+
+def test_descriptor_is_given_away_once() -> None:
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours.detach(), b"127.0.0.1", 23, b"127.0.0.1", 1)
+    with theirs, socket.socket(fileno=connection.release()) as given:
+        given.send(b"x")
+        assert theirs.recv(1) == b"x"
+    assert connection.release() == -1

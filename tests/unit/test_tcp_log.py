@@ -13,8 +13,7 @@ from ucspi.tcp.connection import Connection
 def connection() -> Iterator[Connection]:
     ours, theirs = socket.socketpair()
     with theirs:
-        made = Connection(ours.detach(), ("192.168.1.33", 2600), 23)
-        made.local_ip = b"192.168.1.44"
+        made = Connection(ours.detach(), b"192.168.1.44", 23, b"192.168.1.33", 2600)
         yield made
         made.close()
 
@@ -49,8 +48,8 @@ def test_field_is_made_safe_and_cut_at_100_bytes(text: bytes | None, shown: byte
 @given(host=st.none() | st.binary(), info=st.none() | st.binary())
 def test_nothing_a_client_says_can_break_a_line(host: bytes | None, info: bytes | None) -> None:
     ours, theirs = socket.socketpair()
-    connection = Connection(ours.detach(), ("127.0.0.1", 1), 23)
-    connection.local_ip, connection.remote_host, connection.remote_info = b"127.0.0.1", host, info
+    connection = Connection(ours.detach(), b"127.0.0.1", 23, b"127.0.0.1", 1)
+    connection.remote_host, connection.remote_info = host, info
     line = log.verdict(b"ok", b"1", connection)
     connection.close()
     theirs.close()

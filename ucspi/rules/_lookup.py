@@ -27,7 +27,10 @@ def candidates(ip: bytes, host: bytes | None = None, info: bytes | None = None) 
     yield ip
     if host is not None:
         yield b"=" + host
-    yield from (ip[:end] for end in range(len(ip), 0, -1) if ip[end - 1] == 46)
+    end = ip.rfind(b".") + 1
+    while end:
+        yield ip[:end]
+        end = ip.rfind(b".", 0, end - 1) + 1
     if host is not None:
         yield from (b"=" + host[at:] for at in range(len(host)) if host[at] == 46)
         yield b"="

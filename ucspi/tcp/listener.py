@@ -33,23 +33,20 @@ class ListenError(Exception):
 class Listener:
     """A bound, listening, non-blocking socket, closed on exec."""
 
-    __slots__ = ("_socket", "accept", "ip", "port")
+    __slots__ = ("ip", "port", "socket")
 
     def __init__(self, sock: _socket.socket) -> None:
         """Own a socket that already listens."""
-        self._socket = sock
+        self.socket = sock
         self.ip, self.port = sock.getsockname()[:2]
-        # () -> (descriptor, peer): accept4 with close-on-exec, and the new
-        # socket blocks, whatever this one does.
-        self.accept = sock._accept  # type: ignore[attr-defined]
 
     def fileno(self) -> int:
         """Return the descriptor, for poll."""
-        return self._socket.fileno()
+        return self.socket.fileno()
 
     def close(self) -> None:
         """Stop listening: clients in the backlog are refused."""
-        self._socket.close()
+        self.socket.close()
 
 
 def listen(ip: bytes, port: int, backlog: int) -> Listener:

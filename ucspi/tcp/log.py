@@ -54,6 +54,27 @@ def verdict(word: bytes, pid: bytes, connection: "Connection") -> bytes:
     )
 
 
+def refusal(
+    pid: int, connection: "Connection", middle: bytes, wait_status: int, children: int, limit: int
+) -> bytes:
+    """Return the lines of a client that no process was made for; ``pid`` stands in for one.
+
+    Args:
+        middle: the line between the client's arrival and its end.
+        wait_status: what the original's process would have ended with.
+        children: how many clients are left, of ``limit``.
+    """
+    return b"tcpserver: pid %d from %s\n%stcpserver: end %d status %d\ntcpserver: status: %d/%d\n" % (
+        pid,
+        connection.remote_ip,
+        middle,
+        pid,
+        wait_status,
+        children,
+        limit,
+    )
+
+
 def end(pid: int, wait_status: int) -> bytes:
     """Return the line for a process that ended, with its raw wait status."""
     return b"tcpserver: end %d status %d\n" % (pid, wait_status)

@@ -8,20 +8,20 @@ look-ups (`facts`) and spawns (`handlers`).  Signals and threads wake the loop
 through one descriptor.
 """
 
-import errno
 import os
 import select
 import time
 
 from ucspi.errors import CdbFormatError
 from ucspi.tcp import log
-from ucspi.tcp.connection import Connection, PrepareError
+from ucspi.tcp.connection import Connection
 from ucspi.tcp.environment import variables
 from ucspi.tcp.facts import Facts
 from ucspi.tcp.handlers import Handlers
 from ucspi.tcp.listener import GONE
 from ucspi.tcp.lookups import Lookups
 from ucspi.unix.errtext import describe
+from ucspi.unix.sockets import NoLocalAddressError, acceptor
 from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
@@ -70,6 +70,9 @@ class Server:
         """
         self._settings, self._listener, self._judge, self._wakeup = settings, listener, judge, wakeup
         self._verbose = settings.verbosity >= 2
+        self._accept = acceptor(
+            listener.socket, clear_ip_options=settings.clear_ip_options, no_delay=settings.no_delay
+        )
         self._pid = os.getpid()
         self.handlers = Handlers(spawner)
         self._lookups = Lookups(settings.lookup_limit, wakeup.wake)
@@ -132,15 +135,20 @@ class Server:
     def _accept_batch(self) -> None:
         for _ in range(min(BATCH, self._settings.limit - self._children)):
             try:
-                descriptor, peer = self._listener.accept()
+                accepted = self._accept()
+            except NoLocalAddressError as failure:
+                connection = self._admit(*failure.accepted)
+                self._drop(connection, b"unable to get local address: " + describe(failure.error.errno))
+                continue
             except OSError as error:
                 if error.errno in GONE:
                     continue
-                if error.errno != errno.EAGAIN:
-                    self._pause(error)
+                self._pause(error)
+                return
+            if accepted is None:
                 return
             self._trouble_told = 0
-            self._admit(descriptor, peer)
+            self._receive(self._admit(*accepted))
 
     def _pause(self, error: OSError) -> None:
         """Stop accepting for a while, and say so once: out of descriptors or memory."""
@@ -149,16 +157,21 @@ class Server:
             self._trouble_told = error.errno or 0
             emit(log.warning(b"unable to accept, pausing: " + describe(error.errno)))
 
-    def _admit(self, descriptor: int, peer: tuple[str, int]) -> None:
-        """Take one client through the steps that need no waiting."""
-        connection = Connection(descriptor, peer, self._listener.port)
+    def _admit(self, descriptor: int, local_ip: bytes, remote_ip: bytes, remote_port: int) -> Connection:
+        """Count a client; its status line stays unsaid until there is more to say."""
         self._children += 1
         self._unsaid = self._status()
-        try:
-            connection.prepare(self._settings)
-        except PrepareError as failure:
-            self._drop(connection, failure.step + b": " + describe(failure.error.errno))
-            return
+        return Connection(descriptor, local_ip, self._listener.port, remote_ip, remote_port)
+
+    def _receive(self, connection: Connection) -> None:
+        """Take one client through the steps that need no waiting."""
+        banner = self._settings.banner
+        if banner:
+            try:
+                connection.print_banner(banner)
+            except OSError as error:
+                self._drop(connection, b"unable to print banner: " + describe(error.errno))
+                return
         self._facts.find(connection)
         self._say(b"")  # the status line, when the client has to wait for answers
 
@@ -190,31 +203,21 @@ class Server:
         self.handlers.start(connection.release(), new, lines)
 
     def _deny(self, connection: Connection) -> None:
-        connection.close()
-        self._children -= 1
-        if self._verbose:
-            pid = b"%d" % self._pid
-            self._say(
-                log.arrival(pid, connection)
-                + log.verdict(b"deny", pid, connection)
-                + log.end(self._pid, log.DENIED_STATUS)
-                + log.status(self._children, self._settings.limit)
-            )
+        line = log.verdict(b"deny", b"%d" % self._pid, connection) if self._verbose else b""
+        self._refuse(connection, line, log.DENIED_STATUS)
 
     def _drop(self, connection: Connection, reason: bytes) -> None:
-        """Cut off a client that cannot be judged, or greeted; the server's pid stands in."""
+        """Cut off a client that cannot be judged, or greeted."""
+        line = log.dropping(reason) if self._settings.verbosity else b""
+        self._refuse(connection, line, log.DROPPED_STATUS)
+
+    def _refuse(self, connection: Connection, line: bytes, status: int) -> None:
+        """Cut off a client for whom no process is made; the server's pid stands in."""
         connection.close()
         self._children -= 1
-        line = log.dropping(reason)
         if self._verbose:
-            line = (
-                log.arrival(b"%d" % self._pid, connection)
-                + line
-                + log.end(self._pid, log.DROPPED_STATUS)
-                + log.status(self._children, self._settings.limit)
-            )
-        if self._settings.verbosity:
-            self._say(line)
+            line = log.refusal(self._pid, connection, line, status, self._children, self._settings.limit)
+        self._say(line)
 
     # Settling what has happened meanwhile.
 

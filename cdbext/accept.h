@@ -1,0 +1,26 @@
+/* Accepting a connection, with all that is asked of every one, in one call. */
+#ifndef USYS_ACCEPT_H
+#define USYS_ACCEPT_H
+
+enum {
+  USYS_CLEAR_IP_OPTIONS = 1,
+  USYS_NO_DELAY = 2,
+  USYS_IP_SIZE = 46  /* the longest address as text, and a NUL */
+};
+
+/* Both ends of an accepted connection, addresses as NUL-terminated text. */
+struct usys_client {
+  char local_ip[USYS_IP_SIZE];
+  char remote_ip[USYS_IP_SIZE];
+  int remote_port;
+  int error; /* errno of finding the local address, or 0; local_ip is then empty */
+};
+
+/* Accept a connection from a non-blocking listener.  The connection blocks and
+ * is closed on exec.  flags: what to set on it; where that fails it is gone,
+ * and whoever reads or writes next will be told.
+ *
+ * Returns the descriptor, or -errno; -EAGAIN when no client is there. */
+int usys_accept(int listener, int flags, struct usys_client *client);
+
+#endif
