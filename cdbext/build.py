@@ -18,6 +18,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # cffi's own generated code is compiled with these too, so only what it passes.
 FLAGS = ["-std=c11", "-O3", "-fno-strict-aliasing", "-fvisibility=hidden"]
 
+# All symbols are bound at load: a spawned child that shares our memory must
+# not enter the dynamic linker.
+LINK_FLAGS = ["-Wl,-z,now"] if sys.platform == "linux" else []
+
 
 def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]]) -> FFI:
     ffi = FFI()
@@ -33,6 +37,7 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
         include_dirs=["cdbext"],
         define_macros=macros,
         extra_compile_args=FLAGS,
+        extra_link_args=LINK_FLAGS,
         py_limited_api=False,  # the native type needs the full C API
     )
     return ffi
@@ -43,6 +48,4 @@ if sys.implementation.name == "cpython":
     CDB += ["pytype", "pyimage", "pyiterate", "pybuilder"]
 
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
-syscore = _builder(
-    "syscore", ["accept", "spawn", "spawnpool"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)]
-)
+syscore = _builder("syscore", ["accept", "spawn"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])

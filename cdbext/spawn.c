@@ -1,16 +1,21 @@
 /* Theory of operation.
  *
  * A fork of an interpreter copies its page tables, which costs a millisecond
- * and grows with the heap.  clone(CLONE_VM | CLONE_VFORK) copies nothing: the
- * child borrows the parent's memory, on a stack of its own, until it executes,
- * and only the calling thread waits.  So the child may write no memory that
- * the parent still needs, and must not return from a libc function that takes
- * a lock.  Everything it reads is prepared before the clone.
+ * and grows with the heap.  clone(CLONE_VM) copies nothing: until it executes
+ * the child borrows the parent's memory, on a stack of its own, and both run.
+ * So the parent neither waits for the exec nor needs a thread to wait for it,
+ * and knows the pid before the child can end.
  *
- * The signal table is not shared (no CLONE_SIGHAND), descriptors neither (no
- * CLONE_FILES).  Every signal stays blocked in the child until its handlers
- * are the default again: a Python handler run here would write into the
- * parent's wakeup pipe. */
+ * What the child touches is its own (a slot: stack, texts, environment) or
+ * never changes (the program).  A slot is busy until the kernel clears its
+ * flag, which it does when the child leaves our memory, by exec or by exit
+ * (CLONE_CHILD_CLEARTID); then it serves again.  The child makes bare system
+ * calls only, for errno is the parent's: see bare.h.  Where there are none the
+ * parent stands still until the exec (CLONE_VFORK).
+ *
+ * The signal table and the descriptors are the child's own (no CLONE_SIGHAND,
+ * no CLONE_FILES).  It starts with every signal blocked: a Python handler run
+ * in it would write into the parent's wakeup pipe. */
 #include "spawn.h"
 
 #include <errno.h>
@@ -24,31 +29,46 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bare.h"
+
 enum {
   EXIT_TEMPORARY = 111,
-  STACK_SIZE = 32768,  /* the child's deepest frame is a few hundred bytes */
+  STACK_SIZE = 16384,  /* the child's deepest frame is a few hundred bytes */
   LOG_PIECES = 16,     /* two per pid in the log text, and the text has two */
-  PID_DIGITS = 20
+  PID_DIGITS = 20,
+  SIGNAL_SET_SIZE = 8  /* bytes, as the kernel counts them */
 };
 
-struct child {
-  const struct usys_program *program;
-  char *const *environ;
+#if USYS_BARE
+#define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD)
+#else
+#define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_VFORK | SIGCHLD)
+#endif
+
+struct usys_slot {
+  _Alignas(16) char stack[STACK_SIZE];
+  struct usys_slot *next;
+  pid_t busy;  /* cleared by the kernel when the child has left our memory */
   int connection;
+  const struct usys_program *program;
+  size_t capacity;  /* bytes at texts */
+  char *texts;      /* the environment's pointers, the variables, the log */
+  char *const *environ;
   const char *log;
   size_t log_length;
 };
 
-static size_t format_pid(char *text, pid_t pid)
+/* The child's part: bare system calls, no memory but the slot. */
+
+static size_t format_number(char *text, uint64_t number)
 {
   char reversed[PID_DIGITS];
   size_t count = 0, i;
-  uint64_t rest = (uint64_t) pid;
 
   do {
-    reversed[count++] = (char) ('0' + rest % 10);
-    rest /= 10;
-  } while (rest);
+    reversed[count++] = (char) ('0' + number % 10);
+    number /= 10;
+  } while (number);
   for (i = 0; i < count; ++i)
     text[i] = reversed[count - 1 - i];
   return count;
@@ -58,15 +78,14 @@ static size_t format_pid(char *text, pid_t pid)
 static void write_pieces(struct iovec *piece, int count)
 {
   while (count) {
-    ssize_t written = writev(2, piece, count);
+    long written = usys_bare(SYS_writev, 2, (long) (intptr_t) piece, count, 0);
 
-    if (written < 0) {
-      if (errno == EINTR)
-        continue;
+    if (written == -EINTR)
+      continue;
+    if (written < 0)
       return;
-    }
     while (count && (size_t) written >= piece->iov_len) {
-      written -= (ssize_t) piece->iov_len;
+      written -= (long) piece->iov_len;
       ++piece;
       --count;
     }
@@ -83,12 +102,12 @@ static void set_piece(struct iovec *piece, const char *text, size_t length)
   piece->iov_len = length;
 }
 
-static void write_log(const struct child *child)
+static void write_log(const struct usys_slot *slot)
 {
   char pid[PID_DIGITS];
   struct iovec pieces[LOG_PIECES];
-  const char *text = child->log, *end = child->log + child->log_length, *nul;
-  size_t digits = format_pid(pid, getpid());
+  const char *text = slot->log, *end = slot->log + slot->log_length, *nul;
+  size_t digits = format_number(pid, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
   int count = 0;
 
   while (text < end && count <= LOG_PIECES - 2) {
@@ -102,14 +121,13 @@ static void write_log(const struct child *child)
   write_pieces(pieces, count);
 }
 
+/* The kernel's own structure begins with the handler; the rest may be zero. */
 static void set_action(int number, void (*handler)(int))
 {
-  struct sigaction action;
+  uintptr_t action[8] = { 0 };
 
-  memset(&action, 0, sizeof action);
-  sigemptyset(&action.sa_mask);
-  action.sa_handler = handler;
-  sigaction(number, &action, NULL);
+  action[0] = (uintptr_t) handler;
+  usys_bare(SYS_rt_sigaction, number, (long) (intptr_t) action, 0, SIGNAL_SET_SIZE);
 }
 
 /* A write to a closed stderr may have left a SIGPIPE pending: ignoring drops
@@ -121,36 +139,39 @@ static void restore_signals(const sigset_t *mask)
   set_action(SIGXFSZ, SIG_DFL);
   set_action(SIGTERM, SIG_DFL);
   set_action(SIGCHLD, SIG_DFL);
-  sigprocmask(SIG_SETMASK, mask, NULL);
+  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
 }
 
-/* dup2 of a descriptor onto itself leaves close-on-exec set. */
-static int put_on(int connection, int target)
+/* dup3 refuses to put a descriptor onto itself, and it would stay close-on-exec. */
+static void put_on(int connection, int target)
 {
   if (connection == target)
-    return fcntl(target, F_SETFD, 0);
-  return dup2(connection, target);
+    usys_bare(SYS_fcntl, target, F_SETFD, 0, 0);
+  else
+    usys_bare(SYS_dup3, connection, target, 0, 0);
 }
 
-static int may_try_next(int error)
+static int may_try_next(long error)
 {
-  return error == ENOENT || error == EACCES || error == EPERM || error == EISDIR;
+  return error == -ENOENT || error == -EACCES || error == -EPERM || error == -EISDIR;
 }
 
-/* Returns only when nothing could be executed: the error to report.  One that
+/* Returns only when nothing could be executed: the errno to report.  One that
  * is not ENOENT is worth more to the administrator. */
-static int execute(const struct child *child)
+static int execute(const struct usys_slot *slot)
 {
-  const struct usys_program *program = child->program;
+  const struct usys_program *program = slot->program;
   char *const *path;
   int worst = ENOENT;
 
   for (path = program->paths; *path; ++path) {
-    execve(*path, program->argv, child->environ);
-    if (!may_try_next(errno))
-      return errno;
-    if (errno != ENOENT)
-      worst = errno;
+    long error = usys_bare(SYS_execve, (long) (intptr_t) *path, (long) (intptr_t) program->argv,
+                           (long) (intptr_t) slot->environ, 0);
+
+    if (!may_try_next(error))
+      return (int) -error;
+    if (error != -ENOENT)
+      worst = (int) -error;
   }
   return worst;
 }
@@ -162,7 +183,7 @@ static void complain(const struct usys_program *program, int error)
 
   if (!program->complaint)
     return;
-  if (error >= 0 && error < program->error_count)
+  if (error < program->error_count)
     text = program->errors[error];
   set_piece(&pieces[0], program->complaint, strlen(program->complaint));
   set_piece(&pieces[1], text, strlen(text));
@@ -172,16 +193,66 @@ static void complain(const struct usys_program *program, int error)
 
 static int run_child(void *argument)
 {
-  const struct child *child = argument;
-  int error;
+  const struct usys_slot *slot = argument;
 
-  write_log(child);
-  if (put_on(child->connection, 0) == -1 || put_on(child->connection, 1) == -1)
-    _exit(EXIT_TEMPORARY);
-  restore_signals(&child->program->mask);
-  error = execute(child);
-  complain(child->program, error);
-  _exit(EXIT_TEMPORARY);
+  write_log(slot);
+  put_on(slot->connection, 0);
+  put_on(slot->connection, 1);
+  restore_signals(&slot->program->mask);
+  complain(slot->program, execute(slot));
+  usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
+  return EXIT_TEMPORARY;
+}
+
+/* The parent's part. */
+
+/* A slot whose child is gone, or a new one; NULL without memory. */
+static struct usys_slot *take_slot(struct usys_program *program)
+{
+  struct usys_slot *slot;
+
+  for (slot = program->slots; slot; slot = slot->next)
+    if (!__atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE))
+      return slot;
+  slot = calloc(1, sizeof *slot);
+  if (slot) {
+    slot->program = program;
+    slot->next = program->slots;
+    program->slots = slot;
+  }
+  return slot;
+}
+
+static int reserve(struct usys_slot *slot, size_t size)
+{
+  char *texts;
+
+  if (size <= slot->capacity)
+    return 0;
+  texts = realloc(slot->texts, size);
+  if (!texts)
+    return -1;
+  slot->texts = texts;
+  slot->capacity = size;
+  return 0;
+}
+
+static size_t count_entries(char *const *entries)
+{
+  size_t count = 0;
+
+  while (entries[count])
+    ++count;
+  return count;
+}
+
+static size_t count_texts(const char *texts, const char *end)
+{
+  size_t count = 0;
+
+  for (; texts < end; texts += strlen(texts) + 1)
+    ++count;
+  return count;
 }
 
 /* Whether an entry has the name of one of the variables.  A name ends at its
@@ -196,28 +267,49 @@ static int is_replaced(const char *entry, const char *variables, const char *end
   return 0;
 }
 
-/* The inherited variables that are not replaced, then the new ones.  The array
- * is the caller's to free; the strings stay where they are. */
-static char **merge_environ(char *const *inherited, const char *variables, size_t length)
+/* Fill a slot: the inherited variables that are not replaced, then the new. */
+static int fill(struct usys_slot *slot, const char *variables, size_t variables_length,
+                const char *log, size_t log_length)
 {
-  const char *end = variables + length, *at;
-  size_t count = 1, i;
-  char **merged, **next;
+  char *const *inherited = slot->program->environ;
+  size_t entries = count_entries(inherited) + count_texts(variables, variables + variables_length) + 1;
+  char **next, *text, *end;
 
-  for (i = 0; inherited[i]; ++i)
-    ++count;
-  for (at = variables; at < end; at += strlen(at) + 1)
-    ++count;
-  next = merged = malloc(count * sizeof *merged);
-  if (!merged)
-    return NULL;
-  for (i = 0; inherited[i]; ++i)
-    if (!is_replaced(inherited[i], variables, end))
-      *next++ = inherited[i];
-  for (at = variables; at < end; at += strlen(at) + 1)
-    *next++ = (char *) (uintptr_t) at;
+  if (reserve(slot, entries * sizeof *next + variables_length + log_length))
+    return -1;
+  next = (char **) (void *) slot->texts;
+  text = slot->texts + entries * sizeof *next;
+  end = text + variables_length;
+  memcpy(text, variables, variables_length);
+  memcpy(end, log, log_length);
+  slot->environ = next;
+  slot->log = end;
+  slot->log_length = log_length;
+  for (; *inherited; ++inherited)
+    if (!is_replaced(*inherited, text, end))
+      *next++ = *inherited;
+  for (; text < end; text += strlen(text) + 1)
+    *next++ = text;
   *next = NULL;
-  return merged;
+  return 0;
+}
+
+/* Every signal is blocked meanwhile, and so in the child. */
+static int start(struct usys_slot *slot)
+{
+  sigset_t all, before;
+  int pid;
+
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  slot->busy = 1;
+  pid = clone(run_child, slot->stack + STACK_SIZE, CLONE_FLAGS, slot, NULL, NULL, &slot->busy);
+  if (pid < 0) {
+    pid = -errno;
+    slot->busy = 0;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return pid;
 }
 
 void usys_capture_mask(struct usys_program *program)
@@ -226,22 +318,17 @@ void usys_capture_mask(struct usys_program *program)
   sigdelset(&program->mask, SIGCHLD);
 }
 
-int usys_spawn(const struct usys_program *program, int connection,
+int usys_spawn(struct usys_program *program, int connection,
                const char *variables, size_t variables_length,
                const char *log, size_t log_length)
 {
-  _Alignas(16) char stack[STACK_SIZE];
-  struct child child = { program, NULL, connection, log, log_length };
-  char **merged = merge_environ(program->environ, variables, variables_length);
-  int pid = -1;
+  struct usys_slot *slot = take_slot(program);
+  int pid = -ENOMEM;
 
-  if (merged) {
-    child.environ = merged;
-    pid = clone(run_child, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
+  if (slot && !fill(slot, variables, variables_length, log, log_length)) {
+    slot->connection = connection;
+    pid = start(slot);
   }
-  if (pid < 0)
-    pid = -errno;
-  free(merged);
   close(connection);
   return pid;
 }

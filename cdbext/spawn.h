@@ -1,12 +1,14 @@
-/* Starting a handler without forking the interpreter. */
+/* Starting a handler without forking the interpreter, and without waiting. */
 #ifndef USYS_SPAWN_H
 #define USYS_SPAWN_H
 
 #include <signal.h>
 #include <stddef.h>
 
-/* What every handler of a server has in common.  The caller owns all of it and
- * keeps it unchanged while any call runs. */
+struct usys_slot;
+
+/* What every handler of a server has in common.  The caller owns the strings
+ * and keeps all of it unchanged for the life of the process. */
 struct usys_program {
   char *const *paths;        /* files to try, in order; NULL ends */
   char *const *argv;         /* NULL ends */
@@ -15,6 +17,7 @@ struct usys_program {
   int error_count;
   const char *complaint;     /* begins the line for a failed exec; NULL: silent */
   sigset_t mask;             /* the handler's signal mask */
+  struct usys_slot *slots;   /* memory of children that are or were preparing */
 };
 
 /* Take the caller's signal mask, less SIGCHLD, for the handlers. */
@@ -23,14 +26,14 @@ void usys_capture_mask(struct usys_program *program);
 /* Start one handler on a connection.
  *
  * variables: NAME=VALUE strings, each ended by a NUL; each name once; they
- *   replace inherited variables of the same name.
+ *   replace inherited variables of the same name.  Copied.
  * log: written to descriptor 2 by the new process before it executes, in one
- *   write; each NUL in it becomes the new process's pid.
+ *   write; each NUL in it becomes the new process's pid.  Copied.
  *
  * The call owns the connection: it is closed in the parent, whatever happens.
- * Returns the pid, or -errno when there is no new process.  Blocks until the
- * handler is executed; call it without the GIL, with every signal blocked. */
-int usys_spawn(const struct usys_program *program, int connection,
+ * Returns the pid, or -errno when there is no new process.  Does not wait for
+ * the exec.  Call it from one thread at a time. */
+int usys_spawn(struct usys_program *program, int connection,
                const char *variables, size_t variables_length,
                const char *log, size_t log_length);
 

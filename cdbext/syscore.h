@@ -3,6 +3,6 @@
 #define USYS_SYSCORE_H
 
 #include "accept.h"
-#include "spawnpool.h"
+#include "spawn.h"
 
 #endif

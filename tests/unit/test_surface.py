@@ -33,7 +33,7 @@ MODULES = {
         address connection environment facts handlers ident listener log lookups names server settings
     """,
     "ucspi.unix": """
-        environ errtext fds privilege publish search signals spawn stderr
+        environ errtext fds privilege publish search signals sockets spawn stderr
     """,
 }
 

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ucspi.unix import _native
-from ucspi.unix.signals import Wakeup
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
 
 if TYPE_CHECKING:
@@ -20,23 +18,13 @@ if TYPE_CHECKING:
 Make = Callable[[Program], "Spawner"]
 
 
-class Loop(Wakeup):
-    """A wakeup that does not take the process's signals."""
-
-    def __init__(self) -> None:
-        self._reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-
-    def __del__(self) -> None:
-        os.close(self._reader)  # the writer stays: the pool's threads live on
-
-
 @pytest.fixture(params=["native", "fork"])
 def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "fork":
-        return lambda program: ForkSpawner(program, Loop())
+        return ForkSpawner
     if _native.lib is None:
         pytest.skip("the compiled module is not built")
-    return lambda program: NativeSpawner(program, Loop())
+    return NativeSpawner
 
 
 def program(script: str, *, environ: tuple[bytes, ...] = (), complaint: bytes = b"") -> Program:
@@ -45,22 +33,12 @@ def program(script: str, *, environ: tuple[bytes, ...] = (), complaint: bytes = 
     )
 
 
-def wait_for_pid(spawner: "Spawner") -> int:
-    deadline = time.monotonic() + 20
-    while not (found := spawner.collect(False)):
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    assert len(found) == 1
-    return found[0]
-
-
 def talk(spawner: "Spawner", variables: bytes = b"", log: bytes = b"") -> tuple[int, bytes, int]:
     """Start a handler on one end of a pair; return its pid, what it wrote, its wait status."""
     ours, theirs = socket.socketpair()
     with theirs:
         descriptor = ours.detach()
-        spawner.start(descriptor, variables, log)
-        pid = wait_for_pid(spawner)
+        pid = spawner.spawn(descriptor, variables, log)
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(descriptor)  # given away, and closed here
         theirs.settimeout(20)

@@ -17,10 +17,10 @@ from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from ucspi.tcp.server import Judge
     from ucspi.unix.spawn import Spawner
-
-SETTLE_TIME = 1.0  # seconds for a handler that is just being started when SIGTERM comes
 
 
 class Terminated(BaseException):
@@ -37,7 +37,7 @@ def _serve(argv: list[bytes]) -> int:
     inherited = environ.inherited()
     choices = choose(argv, inherited)
     try:
-        return _start(choices, inherited)
+        _start(choices, inherited)
     except Stop as stop:
         if choices.settings.verbosity == 0:
             stop.line = b""
@@ -46,7 +46,7 @@ def _serve(argv: list[bytes]) -> int:
         return 0
 
 
-def _start(choices: Choices, inherited: list[bytes]) -> int:
+def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
     """Do what the original does, in its order; see the reference of its start-up in the manual."""
     settings = choices.settings
     host, port, program = _operands(choices.operands)
@@ -58,14 +58,11 @@ def _start(choices: Choices, inherited: list[bytes]) -> int:
         _print_port(listener.port)
     fds.discard(0)
     fds.discard(1)
-    server = Server(
-        settings, listener, _judge(choices), _spawner(settings, program, inherited, wakeup), wakeup
-    )
+    server = Server(settings, listener, _judge(choices), _spawner(settings, program, inherited), wakeup)
     try:
         server.run()
     except Terminated:
-        server.handlers.finish_starting(SETTLE_TIME)
-    os._exit(0)  # look-up threads may be waiting; an ordinary exit would wait for them
+        os._exit(0)  # look-up threads may be waiting; an ordinary exit would wait for them
 
 
 def _operands(operands: list[bytes]) -> tuple[bytes, int, list[bytes]]:
@@ -144,17 +141,12 @@ def _judge(choices: Choices) -> "Judge | None":
     return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow)
 
 
-def _spawner(
-    settings: Settings, program: list[bytes], inherited: list[bytes], wakeup: signals.Wakeup
-) -> "Spawner":
+def _spawner(settings: Settings, program: list[bytes], inherited: list[bytes]) -> "Spawner":
     complaint = b""
     if settings.verbosity:
         complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
-    try:
-        handler = spawner(Program(program, paths, environ.without(inherited, REPLACED), complaint), wakeup)
-    except OSError as error:
-        raise fatal(NAME, b"unable to start a thread", error) from None
+    handler = spawner(Program(program, paths, environ.without(inherited, REPLACED), complaint))
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
     return handler

@@ -2,10 +2,10 @@
 
     listener -> accept -> banner -> facts -> judge -> start the handler -> reap -> log
 
-It listens, accepts, judges, counts, reaps and logs, each in a short step that
-never waits for a client.  What blocks is done by threads that do nothing else:
-look-ups (`facts`) and spawns (`handlers`).  Signals and threads wake the loop
-through one descriptor.
+It listens, accepts, judges, counts, starts, reaps and logs, each in a short step
+that never waits for a client.  Look-ups, which block, are done by threads that
+do nothing else (`facts`).  Signals and threads wake the loop through one
+descriptor.
 """
 
 import os
@@ -26,7 +26,7 @@ from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import NoReturn, Protocol
 
     from ucspi.rules import Verdict
     from ucspi.tcp.listener import Listener
@@ -74,7 +74,7 @@ class Server:
             listener.socket, clear_ip_options=settings.clear_ip_options, no_delay=settings.no_delay
         )
         self._pid = os.getpid()
-        self.handlers = Handlers(spawner)
+        self._handlers = Handlers(spawner)
         self._lookups = Lookups(settings.lookup_limit, wakeup.wake)
         self._facts = Facts(settings, self._lookups, self._decide)
         self._children = 0  # clients that are looked up, started or served
@@ -85,14 +85,14 @@ class Server:
         self._poll.register(wakeup.fileno(), select.POLLIN)
         self._listening = False
 
-    def run(self) -> None:
+    def run(self) -> "NoReturn":
         """Serve; returns only by an exception that a signal handler raises."""
         self._say(self._status())
         while True:
             woken, ready = self._wait()
             if woken:
                 self._wakeup.clear()
-                self._settle()
+                self._reap()
             self._lookups.collect()
             if ready:
                 self._accept_batch()
@@ -199,8 +199,17 @@ class Server:
         lines = b""
         if self._verbose:
             lines = log.arrival(log.PID, connection) + log.verdict(b"ok", log.PID, connection)
-        new = variables(connection, assignments)
-        self.handlers.start(connection.release(), new, lines)
+        try:
+            self._handlers.start(connection.release(), variables(connection, assignments), lines)
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        """Out of processes or memory: the client is gone; accept no other for a while."""
+        self._children -= 1
+        self._pause_until = time.monotonic() + PAUSE
+        lines = log.dropping(b"unable to fork: " + describe(error.errno)) if self._settings.verbosity else b""
+        self._say(lines + self._status())
 
     def _deny(self, connection: Connection) -> None:
         line = log.verdict(b"deny", b"%d" % self._pid, connection) if self._verbose else b""
@@ -219,19 +228,12 @@ class Server:
             line = log.refusal(self._pid, connection, line, status, self._children, self._settings.limit)
         self._say(line)
 
-    # Settling what has happened meanwhile.
+    # Reaping.
 
-    def _settle(self) -> None:
-        """Count and log the handlers that ended, and those that could not be started."""
+    def _reap(self) -> None:
+        """Count and log the handlers that ended."""
         lines = b""
-        failed, ended = self.handlers.settle()
-        for number in failed:
-            self._children -= 1
-            self._pause_until = time.monotonic() + PAUSE
-            if self._settings.verbosity:
-                lines += log.dropping(b"unable to fork: " + describe(number))
-            lines += self._status()
-        for pid, status in ended:
+        for pid, status in self._handlers.reap():
             self._children -= 1
             self._pause_until = 0.0
             if self._verbose:

@@ -21,15 +21,12 @@ def undo_interpreter() -> None:
 class Wakeup:
     """A descriptor that becomes readable whenever a caught signal arrives or a thread calls `wake`."""
 
-    __slots__ = ("_reader", "writer")
+    __slots__ = ("_reader", "_writer")
 
     def __init__(self) -> None:
-        """Open the pipe and have the interpreter write to it on signals; one per process.
-
-        ``writer`` is the pipe's other end, for threads that are not Python's.
-        """
-        self._reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        """Open the pipe and have the interpreter write to it on signals; one per process."""
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        set_wakeup_fd(self._writer, warn_on_full_buffer=False)
 
     def fileno(self) -> int:
         """Return the descriptor to poll for reading."""
@@ -38,7 +35,7 @@ class Wakeup:
     def wake(self) -> None:
         """Make the descriptor readable; safe in any thread."""
         try:
-            os.write(self.writer, b"w")
+            os.write(self._writer, b"w")
         except BlockingIOError:
             pass  # full: the loop will wake anyway
 

@@ -1,9 +1,9 @@
 """Starting handlers: every fork of the project goes through here.
 
 With the compiled module a handler is spawned: a clone that shares our memory
-until the exec, about half a millisecond whatever the heap, done by threads
-that never touch the interpreter.  Without it the interpreter is forked, which
-does the same steps slower.  The contract is that of ``cdbext/spawn.h``.
+until the exec, and for which we do not wait.  Without it the interpreter is
+forked, which does the same steps slower.  The contract of both is that of
+``usys_spawn`` in ``cdbext/spawn.h``.
 """
 
 import errno
@@ -30,14 +30,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn, Protocol
 
-    from ucspi.unix.signals import Wakeup
-
     class Spawner(Protocol):
         """Starts one program again and again, each time on another connection."""
 
         native: bool
 
-        def start(self, connection: int, variables: bytes, log: bytes) -> None:
+        def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
             """Start the program with a connection on descriptors 0 and 1.
 
             Args:
@@ -46,23 +44,14 @@ if TYPE_CHECKING:
                     once; they replace inherited variables of the same name.
                 log: written to descriptor 2 by the new process before it
                     executes; each NUL in it becomes the new process's pid.
+
+            Returns:
+                The pid of the new process, which may not have executed yet.
+
+            Raises:
+                OSError: there is no new process (EAGAIN, ENOMEM).
             """
             ...
-
-        def collect(self, wake: bool) -> list[int]:
-            """Return, for starts carried out since the last call, the pid or minus the errno.
-
-            A process may have ended, and been reaped, before its pid is here.
-
-            Args:
-                wake: whether any result that comes later shall wake the loop;
-                    a failed start does so in any case.
-            """
-            ...
-
-
-THREADS = 2  # a clone's parent waits for the exec: one spawn at a time cannot use a second core
-RESULTS = 64  # taken from the pool in one call
 
 
 class Program:
@@ -83,49 +72,35 @@ class Program:
         self.argv, self.paths, self.environ, self.complaint = argv, paths, environ, complaint
 
 
-def spawner(program: Program, wakeup: "Wakeup") -> "Spawner":
+def spawner(program: Program) -> "Spawner":
     """Return the best way this installation has to start a program.
 
     The calling thread's signal mask, less SIGCHLD, becomes the program's.
     """
-    return ForkSpawner(program, wakeup) if _native.lib is None else NativeSpawner(program, wakeup)
+    return ForkSpawner(program) if _native.lib is None else NativeSpawner(program)
 
 
 class NativeSpawner:
-    """Spawns in threads of the compiled module, which live as long as the process."""
+    """Spawns through the compiled module; for one thread."""
 
-    __slots__ = ("_keep", "_order", "_pool", "_results", "_take")
+    __slots__ = ("_keep", "_program", "_spawn")
 
     native = True
 
-    def __init__(self, program: Program, wakeup: "Wakeup") -> None:
-        """Lay the program out in C memory, once, and start the threads.
-
-        Raises:
-            OSError: the system gives no thread.
-        """
-        ffi, lib = _native.ffi, _native.lib
-        self._keep: list[object] = []
-        laid_out = self._lay_out(program)
-        lib.usys_capture_mask(laid_out)
-        self._pool = lib.usys_pool_start(laid_out, THREADS, wakeup.writer)
-        if not self._pool:
-            raise OSError(ffi.errno, os.strerror(ffi.errno))
-        self._results = ffi.new("int[]", RESULTS)
-        self._order, self._take = lib.usys_pool_order, lib.usys_pool_collect
-
-    def _lay_out(self, program: Program) -> "Any":
+    def __init__(self, program: Program) -> None:
+        """Lay the program out in C memory, once."""
         ffi = _native.ffi
         texts = [describe(number) for number in range(max(errno.errorcode) + 1)]
-        laid_out = ffi.new("struct usys_program *")
-        laid_out.paths = self._strings(program.paths)
-        laid_out.argv = self._strings(program.argv)
-        laid_out.environ = self._strings(program.environ)
-        laid_out.errors = self._strings(texts)
-        laid_out.error_count = len(texts)
-        laid_out.complaint = self._strings([program.complaint])[0] if program.complaint else ffi.NULL
-        self._keep.append(laid_out)
-        return laid_out
+        self._keep: list[object] = []
+        self._program = ffi.new("struct usys_program *")
+        self._program.paths = self._strings(program.paths)
+        self._program.argv = self._strings(program.argv)
+        self._program.environ = self._strings(program.environ)
+        self._program.errors = self._strings(texts)
+        self._program.error_count = len(texts)
+        self._program.complaint = self._strings([program.complaint])[0] if program.complaint else ffi.NULL
+        _native.lib.usys_capture_mask(self._program)
+        self._spawn = _native.lib.usys_spawn
 
     def _strings(self, texts: list[bytes]) -> "Any":
         ffi = _native.ffi
@@ -134,51 +109,35 @@ class NativeSpawner:
         self._keep += [cells, array]
         return array
 
-    def start(self, connection: int, variables: bytes, log: bytes) -> None:
-        """See `Spawner.start`."""
-        if self._order(self._pool, connection, variables, len(variables), log, len(log)):
-            raise MemoryError
-
-    def collect(self, wake: bool) -> list[int]:
-        """See `Spawner.collect`."""
-        found: list[int] = []
-        while True:
-            count = self._take(self._pool, self._results, RESULTS, wake)
-            found.extend(self._results[0:count])
-            if count < RESULTS:
-                return found
+    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+        """See `Spawner.spawn`."""
+        pid: int = self._spawn(self._program, connection, variables, len(variables), log, len(log))
+        if pid < 0:
+            raise OSError(-pid, os.strerror(-pid))
+        return pid
 
 
 class ForkSpawner:
     """Forks the interpreter; for installations without the compiled module."""
 
-    __slots__ = ("_mask", "_program", "_results", "_wakeup")
+    __slots__ = ("_mask", "_program")
 
     native = False
 
-    def __init__(self, program: Program, wakeup: "Wakeup") -> None:
+    def __init__(self, program: Program) -> None:
         """Note the signal mask that handlers shall have."""
-        self._program, self._wakeup = program, wakeup
+        self._program = program
         self._mask = pthread_sigmask(SIG_BLOCK, ()) - {SIGCHLD}
-        self._results: list[int] = []
 
-    def start(self, connection: int, variables: bytes, log: bytes) -> None:
-        """See `Spawner.start`."""
+    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+        """See `Spawner.spawn`."""
         try:
             pid = os.fork()
             if pid == 0:
                 self._become(connection, variables, log)
-            self._results.append(pid)
-        except OSError as error:
-            self._results.append(-(error.errno or errno.EAGAIN))
-            self._wakeup.wake()
+            return pid
         finally:
             os.close(connection)
-
-    def collect(self, wake: bool) -> list[int]:
-        """See `Spawner.collect`."""
-        found, self._results = self._results, []
-        return found
 
     def _become(self, connection: int, variables: bytes, log: bytes) -> "NoReturn":
         try:
