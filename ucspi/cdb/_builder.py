@@ -1,8 +1,8 @@
 """Building an image in the pure core: records stream out, the tables follow."""
 
-from ucspi.cdb._format import BLOCK_SIZE, FILE_MAX, HEADER_SIZE, PAIR, PAIR_SIZE, SLOTS_SIZE, TABLES
+from ucspi.cdb._format import BLOCK_SIZE, FILE_MAX, HEADER_SIZE, PAIR_SIZE, SLOTS_SIZE, TABLES
 from ucspi.cdb._key import to_bytes
-from ucspi.cdb._pure import hash
+from ucspi.cdb._pure import PAIR, hash
 from ucspi.errors import CdbTooLargeError, ClosedError
 
 TYPE_CHECKING = False

@@ -15,11 +15,10 @@ from ucspi.cdb._format import (
     BAD_TABLE,
     HEADER_SIZE,
     LOST_RECORD,
-    PAIR,
     PAIR_SIZE,
     TABLES,
 )
-from ucspi.cdb._pure import hash
+from ucspi.cdb._pure import PAIR, hash
 from ucspi.errors import CdbFormatError
 
 TYPE_CHECKING = False

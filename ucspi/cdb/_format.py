@@ -9,15 +9,12 @@ probing goes upwards and wraps.  A table of n records has 2n slots.  The records
 end where table 0 begins.  Source: cr.yp.to/cdb/cdb.txt.
 """
 
-from struct import Struct
-
 TABLES = 256
 HEADER_SIZE = 2048
-PAIR_SIZE = 8
+PAIR_SIZE = 8  # pointer, slot and record head alike
 SLOTS_SIZE = 16  # what one record will cost in its table: two slots
 FILE_MAX = 2**32 - 1  # a position must fit a u32
 BLOCK_SIZE = 65536  # records are handed to the sink in blocks of about this size
-PAIR = Struct("<II")  # pointer, slot and record head alike
 
 # What is wrong with a damaged image; the C core has the same texts in damage.c.
 SHORT_HEADER = "shorter than its 2048-byte header"

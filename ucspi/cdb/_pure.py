@@ -5,17 +5,20 @@ from the image is checked against its size before it is used, and a table is
 probed at most once around, so damage ends in `CdbFormatError`.
 """
 
+from struct import Struct
+
 from ucspi.cdb._format import (
     BAD_RECORD,
     BAD_SLOT,
     BAD_TABLE,
     HEADER_SIZE,
-    PAIR,
     PAIR_SIZE,
     SHORT_HEADER,
 )
 from ucspi.cdb._key import to_bytes
 from ucspi.errors import CdbFormatError, ClosedError
+
+PAIR = Struct("<II")  # pointer, slot and record head alike
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
