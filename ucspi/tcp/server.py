@@ -78,8 +78,7 @@ class Server:
         self._lookups = Lookups(settings.lookup_limit, wakeup.wake)
         self._facts = Facts(settings, self._lookups, self._decide)
         self._children = 0  # clients that are looked up, started or served
-        self._pause_until = 0.0
-        self._trouble_told = 0  # the errno of accept that is already in the log
+        self._pause_until = -PAUSE  # monotonic seconds
         self._unsaid = b""  # the status line of the client in hand
         self._poll = select.poll()
         self._poll.register(wakeup.fileno(), select.POLLIN)
@@ -101,7 +100,7 @@ class Server:
 
     def _wait(self) -> tuple[bool, bool]:
         """Return whether something woke us, and whether a client is there."""
-        self._listen(self._children < self._settings.limit and not self._is_paused())
+        self._listen(self._may_accept())
         woken = ready = False
         for descriptor, _ in self._poll.poll(self._timeout()):
             if descriptor == self._wakeup.fileno():
@@ -118,8 +117,11 @@ class Server:
             self._poll.unregister(self._listener.fileno())
         self._listening = wanted
 
+    def _may_accept(self) -> bool:
+        return self._children < self._settings.limit and not self._is_paused()
+
     def _is_paused(self) -> bool:
-        return self._pause_until != 0.0 and time.monotonic() < self._pause_until
+        return time.monotonic() < self._pause_until
 
     def _timeout(self) -> int | None:
         """Return the milliseconds until something is due, None when nothing is."""
@@ -133,7 +135,9 @@ class Server:
     # Accepting.
 
     def _accept_batch(self) -> None:
-        for _ in range(min(BATCH, self._settings.limit - self._children)):
+        for _ in range(BATCH):
+            if not self._may_accept():
+                return
             try:
                 accepted = self._accept()
             except NoLocalAddressError as failure:
@@ -141,20 +145,22 @@ class Server:
                 self._drop(connection, b"unable to get local address: " + describe(failure.error.errno))
                 continue
             except OSError as error:
-                if error.errno in GONE:
-                    continue
-                self._pause(error)
-                return
+                if error.errno not in GONE:
+                    self._pause(error)
+                continue
             if accepted is None:
                 return
-            self._trouble_told = 0
             self._receive(self._admit(*accepted))
 
     def _pause(self, error: OSError) -> None:
-        """Stop accepting for a while, and say so once: out of descriptors or memory."""
-        self._pause_until = time.monotonic() + PAUSE
-        if self._settings.verbosity and self._trouble_told != error.errno:
-            self._trouble_told = error.errno or 0
+        """Stop accepting for a while: out of descriptors or memory.
+
+        It is said once, and again only after a time without such trouble.
+        """
+        now = time.monotonic()
+        is_news = now > self._pause_until + PAUSE
+        self._pause_until = now + PAUSE
+        if is_news and self._settings.verbosity:
             emit(log.warning(b"unable to accept, pausing: " + describe(error.errno)))
 
     def _admit(self, descriptor: int, local_ip: bytes, remote_ip: bytes, remote_port: int) -> Connection:
@@ -235,7 +241,7 @@ class Server:
         lines = b""
         for pid, status in self._handlers.reap():
             self._children -= 1
-            self._pause_until = 0.0
+            self._pause_until = min(self._pause_until, time.monotonic())
             if self._verbose:
                 lines += log.end(pid, status) + self._status()
         self._say(lines)
