@@ -69,10 +69,11 @@ static int image_clear(PyObject *object)
   return 0;
 }
 
+/* Not the memoryview: the garbage collector would clear it while a buffer of it
+ * is taken, which crashes (python/cpython#77894). */
 static int image_traverse(PyObject *object, visitproc visit, void *arg)
 {
   Py_VISIT(Py_TYPE(object));
-  Py_VISIT(((Image *)object)->memory);
   return 0;
 }
 

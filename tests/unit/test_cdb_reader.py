@@ -1,5 +1,6 @@
 """Reading: what a reader finds, what it refuses, and what closing means."""
 
+import gc
 import mmap
 import os
 import pickle
@@ -229,3 +230,20 @@ def test_open_leaves_no_descriptor_behind(core: Core, tmp_path: Path) -> None:
     with cdb.open(path):
         assert len(os.listdir("/proc/self/fd")) <= before + 1  # the one that a map keeps
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_reader_in_a_reference_loop_is_collected(core: Core) -> None:
+    """An error that is kept holds its frame, which holds the reader and the error."""
+
+    def make_a_loop(image: bytearray) -> None:
+        reader = reader_type(core)(image)
+        with pytest.raises(CdbFormatError) as caught:
+            reader.get(b"one")
+        loop: list[Any] = [reader, caught]
+        loop.append(loop)
+
+    for _ in range(20):
+        image = bytearray(b"\xff" * 4096)
+        make_a_loop(image)
+        gc.collect()
+        image.clear()  # refused while a reader looks at it

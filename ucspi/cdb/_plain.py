@@ -34,16 +34,17 @@ def _damage(fault: "Any") -> CdbFormatError:
 class Image(_pure.Image):
     """The bytes of a whole cdb file, and the ways to find records in them."""
 
-    __slots__ = ("_held", "_image")
-    _image: "Any"  # struct ucdb_image *
-    _held: "Any"  # keeps what it points to
+    __slots__ = ("_image",)
+    _image: "Any"  # struct ucdb_image *; what it points to stays as long as the view
 
     def __new__(cls, buffer: "Buffer") -> "Self":
         """Look at ``buffer`` without copying it; as in the pure core."""
         self = super().__new__(cls, buffer)
         view = self._open()
-        self._held = ffi.from_buffer(view)
-        self._image = ffi.new("struct ucdb_image *", (ffi.cast("unsigned char *", self._held), len(view)))
+        # Held no longer than this: the garbage collector crashes on a memoryview
+        # in a reference loop that has a buffer taken (python/cpython#77894).
+        with ffi.from_buffer(view) as held:
+            self._image = ffi.new("struct ucdb_image *", (ffi.cast("unsigned char *", held), len(view)))
         return self
 
     def get(self, key: "Buffer", default: object = None, /) -> "Any":
@@ -64,11 +65,6 @@ class Image(_pure.Image):
         scratch = ffi.new("unsigned char[]", lib.ucdb_check_scratch(self._image))
         lib.ucdb_check(self._image, scratch, fault)
         return _damage(fault) if fault.damage else None
-
-    def close(self) -> None:
-        """End the reader at once; a second call does nothing."""
-        super().close()
-        self._held = None
 
     def _locate(self, key: "Buffer") -> "Iterator[tuple[int, int]]":
         key = to_bytes(key)
