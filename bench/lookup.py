@@ -41,6 +41,17 @@ def per_get(get: Get, keys: Sequence[bytes], passes: int) -> Measure:
     return measure
 
 
+def per_many(reader: ucspi.cdb.Reader, keys: Sequence[bytes]) -> Measure:
+    """Measure nanoseconds for one key of many in one call."""
+
+    def measure() -> float:
+        start = time.perf_counter_ns()
+        reader.get_many(keys)
+        return (time.perf_counter_ns() - start) / len(keys)
+
+    return measure
+
+
 def peers(path: Path) -> dict[str, Get]:
     """Open the file in every peer that is installed."""
     found: dict[str, Get] = {}
@@ -87,6 +98,12 @@ def main() -> None:
                     check(reader.get, get, keys)
                     ours, theirs = per_get(reader.get, keys, passes), per_get(get, keys, passes)
                     compare(f"{subject}: {peer}", ours, theirs, arguments.rounds, faster_by_cost)
+        keys = source_keys(source, large, asked)
+        with ucspi.cdb.open(large_file) as reader:
+            for peer, get in peers(large_file).items():
+                ours, theirs = per_many(reader, keys), per_get(get, keys, 1)
+                subject = f"get_many, {large:,} records: {peer}, one by one"
+                compare(subject, ours, theirs, arguments.rounds, faster_by_cost)
 
 
 def source_keys(source: random.Random, large: int, asked: int) -> list[bytes]:

@@ -43,9 +43,9 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
     return ffi
 
 
-CDB = ["damage", "hash", "find", "walk", "build", "check"]
+CDB = ["damage", "hash", "find", "many", "walk", "build", "check"]
 if sys.implementation.name == "cpython":
-    CDB += ["pytype", "pyimage", "pyiterate", "pybuilder"]
+    CDB += ["pytype", "pyimage", "pymany", "pyiterate", "pybuilder"]
 
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder("syscore", ["accept", "spawn"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])

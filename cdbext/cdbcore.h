@@ -8,6 +8,7 @@
 #include "find.h"
 #include "hash.h"
 #include "image.h"
+#include "many.h"
 #include "walk.h"
 
 /* pytype.c; 0 when the native types were added to this module. */

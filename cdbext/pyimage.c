@@ -226,6 +226,17 @@ static PyObject *image_get_all(PyObject *self, PyObject *key)
   return finder;
 }
 
+PyDoc_STRVAR(get_many_doc,
+"get_many($self, /, keys, default=None)\n"
+"--\n\n"
+"Return what `get` returns for each key, in the order of the keys, and sooner.\n\n"
+"Args:\n"
+"    keys: any iterable, consumed before the first key is looked up; each\n"
+"        key as for `get`.\n"
+"    default: what an absent key gives.\n\n"
+"Raises:\n"
+"    As `get`, for the first key that meets damage.");
+
 PyDoc_STRVAR(records_doc,
 "records($self, /)\n"
 "--\n\n"
@@ -324,6 +335,8 @@ static PyMethodDef methods[] = {
   {"get", (PyCFunction)(void (*)(void))image_get, METH_FASTCALL, get_doc},
   {"find", image_find, METH_O, find_doc},
   {"get_all", image_get_all, METH_O, get_all_doc},
+  {"get_many", (PyCFunction)(void (*)(void))ucdb_get_many,
+   METH_VARARGS | METH_KEYWORDS, get_many_doc},
   {"records", image_records, METH_NOARGS, records_doc},
   {"check", image_check, METH_NOARGS, check_doc},
   {"close", image_close, METH_NOARGS, close_doc},

@@ -61,6 +61,9 @@ PyObject *ucdb_copy(const struct ucdb_image *im, const struct ucdb_span *span);
 PyObject *ucdb_finder_new(PyObject *reader, PyObject *key);
 PyObject *ucdb_walker_new(PyObject *reader, int distinct);
 
+/* The method get_many of ucdb_image_type. */
+PyObject *ucdb_get_many(PyObject *reader, PyObject *args, PyObject *kwargs);
+
 /* Add the types and functions to the module ucspi._cdbcore: 0, or -1 when the
  * native type cannot be had.  Takes the GIL, as cffi calls it without. */
 int ucdb_register(void);

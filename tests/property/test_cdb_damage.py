@@ -46,7 +46,7 @@ def answer(function: Callable[[], object]) -> object:
         return damage.reason, damage.offset
 
 
-def everything(image: bytes, core: Core, keys: Iterable[bytes]) -> list[object]:
+def everything(image: bytes, core: Core, keys: list[bytes]) -> list[object]:
     """Ask one core everything about an image; only `CdbFormatError` may come."""
     try:
         reader = reader_type(core)(image)
@@ -58,12 +58,13 @@ def everything(image: bytes, core: Core, keys: Iterable[bytes]) -> list[object]:
         for ask in (reader.get, reader.find, reader.__contains__):
             answers.append(answer(lambda ask=ask, key=key: ask(key)))  # type: ignore[misc]
         answers.append(steps(reader.get_all(key)))
+    answers.append(answer(lambda: reader.get_many(keys)))
     answers.append(steps(reader.records()))
     answers.append(steps(reader))
     return answers
 
 
-def agree(image: bytes, keys: Iterable[bytes]) -> list[object]:
+def agree(image: bytes, keys: list[bytes]) -> list[object]:
     """Return what all cores say about an image."""
     first, *others = (everything(image, core, keys) for core in available())
     for other in others:

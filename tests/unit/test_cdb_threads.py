@@ -25,7 +25,7 @@ def mapped(core: Core, tmp_path: Path) -> Reader:
         return reader_type(core)(contents(file.fileno()))
 
 
-@pytest.mark.parametrize("operation", ["get", "get_all", "records", "check"])
+@pytest.mark.parametrize("operation", ["get", "get_all", "get_many", "records", "check"])
 def test_close_beside_running_operations(mapped: Reader, operation: str) -> None:
     started = threading.Barrier(4)
     wrong: list[object] = []
@@ -38,6 +38,9 @@ def test_close_beside_running_operations(mapped: Reader, operation: str) -> None
                     wrong.extend(pair for pair in PAIRS if mapped.get(pair[0]) != pair[1])
                 elif operation == "get_all":
                     wrong.extend(pair for pair in PAIRS if list(mapped.get_all(pair[0])) != [pair[1]])
+                elif operation == "get_many":
+                    found = mapped.get_many([key for key, _ in PAIRS])
+                    wrong.extend([1] if found != [data for _, data in PAIRS] else [])
                 elif operation == "records":
                     wrong.extend([1] if list(mapped.records()) != ALL else [])
                 else:

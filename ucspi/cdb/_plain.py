@@ -5,6 +5,9 @@ is one call into C.  cffi releases the GIL for it, so another thread may close
 the reader meanwhile: a local ``view`` keeps the image where it is.
 """
 
+from itertools import accumulate
+from struct import Struct
+
 from ucspi.cdb import _builder, _pure
 from ucspi.cdb._key import to_bytes
 from ucspi.cdb._native import ffi, lib
@@ -12,7 +15,7 @@ from ucspi.errors import CdbFormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, Self
 
     from typing_extensions import Buffer
@@ -57,6 +60,22 @@ class Image(_pure.Image):
             return super().get(key, default)
         position = place >> 32
         return view[position : position + (place & 0xFFFFFFFF)].tobytes() if place else default
+
+    def get_many(self, keys: "Iterable[Buffer]", default: object = None) -> "list[Any]":
+        """Return what `get` returns for each key, in the order of the keys, and sooner."""
+        wanted = [to_bytes(key) for key in keys]
+        view = self._open()
+        ends = Struct(f"={len(wanted)}Q").pack(*accumulate(map(len, wanted)))
+        places = ffi.new("uint64_t[]", 2 * len(wanted))
+        fault = ffi.new("struct ucdb_fault *")
+        joined = ffi.from_buffer(b"".join(wanted))
+        ends_held = ffi.from_buffer("uint64_t[]", ends)
+        if lib.ucdb_find_many(self._image, joined, ends_held, len(wanted), places, fault) == MALFORMED:
+            raise _damage(fault)
+        return [
+            view[position : position + length].tobytes() if position else default
+            for position, length in Struct("=QQ").iter_unpack(ffi.buffer(places))
+        ]
 
     def check(self) -> CdbFormatError | None:
         """Return the first damage of the whole image, or None; it is not raised."""

@@ -22,8 +22,8 @@ PAIR = Struct("<II")  # pointer, slot and record head alike
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Self, TypeVar, overload
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Self, TypeVar, overload
 
     from typing_extensions import Buffer
 
@@ -146,6 +146,28 @@ class Image:
         return (
             self._open()[position : position + length].tobytes() for position, length in self._locate(key)
         )
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get_many(self, keys: Iterable[Buffer], default: None = None) -> list[bytes | None]: ...
+        @overload
+        def get_many(self, keys: Iterable[Buffer], default: Default) -> list[bytes | Default]: ...
+
+    def get_many(self, keys: "Iterable[Buffer]", default: object = None) -> "list[Any]":
+        """Return what `get` returns for each key, in the order of the keys, and sooner.
+
+        Args:
+            keys: any iterable, consumed before the first key is looked up; each
+                key as for `get`.
+            default: what an absent key gives.
+
+        Raises:
+            As `get`, for the first key that meets damage.
+        """
+        wanted = [to_bytes(key) for key in keys]
+        self._open()
+        return [self.get(key, default) for key in wanted]
 
     def records(self) -> "Iterator[tuple[bytes, bytes]]":
         """Yield every key and data, in the order added, duplicates too.
