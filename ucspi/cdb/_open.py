@@ -5,36 +5,83 @@ import stat
 
 from ucspi.cdb._reader import Reader
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
 
-def open(path: "str | bytes | os.PathLike[str] | os.PathLike[bytes]") -> Reader:
-    """Open a cdb file; a regular one is mapped, anything else is read to its end.
+    class HasFileno(Protocol):
+        """An open file: whatever says which descriptor it has."""
 
-    The file must not be written in place while it is open: replace it, as
-    `create` and all cdb tools do.  Truncating a mapped file kills its readers
-    with SIGBUS.
+        def fileno(self) -> int: ...
+
+    Source = str | bytes | os.PathLike[str] | os.PathLike[bytes] | HasFileno | int
+
+BLOCK_SIZE = 65536
+
+
+def open(source: "Source", *, mmap: bool = True) -> Reader:
+    """Open a cdb file: all of it, from its start.
+
+    What is no regular file, a pipe for example, is read to its end.
 
     Args:
-        path: str, bytes or PathLike.
+        source: a path (str, bytes or PathLike), an open file or a descriptor.
+            The latter two stay open, and where they stand does not change
+            unless they are no regular file; they may be closed at once.
+        mmap: map a regular file, so that nothing is read before it is needed
+            and processes share the memory.  Such a file must not be written in
+            place while it is open: replace it, as `create` and all cdb tools
+            do.  Truncating a mapped file kills its readers with SIGBUS.
+            When false, or where the file system cannot map, the file is read
+            into private memory and may change afterwards.
 
     Raises:
         OSError: it cannot be opened or read.
         CdbFormatError: it is shorter than a header.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = _descriptor(source)
+    if fd is not None:
+        return Reader(contents(fd, mmap=mmap))
+    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)  # type: ignore[arg-type]  # a path then
     try:
-        return Reader(contents(fd))
+        return Reader(contents(fd, mmap=mmap))
     finally:
         os.close(fd)
 
 
-def contents(fd: int) -> "memoryview | bytes":
-    """Return everything a descriptor gives: a map of a regular file, else what is read from it."""
-    status = os.fstat(fd)
-    if stat.S_ISREG(status.st_mode) and status.st_size:  # an empty file cannot be mapped
-        import mmap  # here, so that programs that map nothing do not load it
+def _descriptor(source: "Source") -> int | None:
+    """Return the descriptor of what is open already, None for a path."""
+    if isinstance(source, int):
+        return source
+    fileno = getattr(source, "fileno", None)
+    return None if fileno is None else int(fileno())
 
-        return memoryview(mmap.mmap(fd, status.st_size, access=mmap.ACCESS_READ))
-    blocks = []
-    while block := os.read(fd, 65536):
-        blocks.append(block)
-    return b"".join(blocks)
+
+def contents(fd: int, *, mmap: bool = True) -> "memoryview | bytearray | bytes":
+    """Return all that a descriptor gives: a map of a regular file, or what is read from it."""
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        return b"".join(iter(lambda: os.read(fd, BLOCK_SIZE), b""))
+    if mmap and status.st_size:  # an empty file cannot be mapped
+        try:
+            return _map(fd, status.st_size)
+        except OSError:  # some file systems cannot
+            pass
+    return _read(fd, status.st_size)
+
+
+def _map(fd: int, size: int) -> memoryview:
+    import mmap  # here, so that programs that map nothing do not load it
+
+    return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_READ))
+
+
+def _read(fd: int, size: int) -> bytearray:
+    """Read ``size`` bytes from the start of a regular file, fewer if it has shrunk."""
+    buffer = bytearray(size)
+    done = 0
+    with memoryview(buffer) as room:
+        while done < size and (got := os.preadv(fd, [room[done:]], done)):
+            done += got
+    del buffer[done:]
+    return buffer
