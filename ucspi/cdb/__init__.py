@@ -23,6 +23,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.cdb._builder import Builder as Builder
     from ucspi.cdb._pure import hash as hash
+    from ucspi.cdb._stats import Stats as Stats
 else:
     Builder = _CORE.builder
     hash = _CORE.hash
+
+    def __getattr__(name: str) -> object:
+        """Import what few programs need when it is asked for."""
+        if name == "Stats":
+            from ucspi.cdb._stats import Stats
+
+            return Stats
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,9 +11,15 @@ from ucspi.cdb._core import CORE, Core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn, Self
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, NoReturn, Self, TypeVar, overload
+
+    from typing_extensions import Buffer
 
     from ucspi.cdb._pure import Image
+    from ucspi.cdb._stats import Stats
+
+    Default = TypeVar("Default")
 else:
     Image = CORE.image
 
@@ -23,9 +29,57 @@ class Shared(Mapping[bytes, bytes]):
 
     __slots__ = ()
 
+    if TYPE_CHECKING:  # what the image type gives
+        records: Callable[[], Iterator[tuple[bytes, bytes]]]
+        close: Callable[[], None]
+
+        @property
+        def view(self) -> memoryview: ...
+
     def __len__(self) -> int:
-        """Count the distinct keys, by walking through all records."""
+        """Count the distinct keys, by walking through all records; raises as iteration does."""
         return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        """Say whether there is any record; unlike ``len`` this looks at the first one only."""
+        for _ in self.records():
+            return True
+        return False
+
+    def record_count(self) -> int:
+        """Count all records, duplicates too, by walking through them; raises as `records` does."""
+        return sum(1 for _ in self.records())
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get_many(self, keys: Iterable[Buffer], default: None = None) -> list[bytes | None]: ...
+        @overload
+        def get_many(self, keys: Iterable[Buffer], default: Default) -> list[bytes | Default]: ...
+
+    def get_many(self, keys: "Iterable[Buffer]", default: object = None) -> "list[Any]":
+        """Return what `get` returns for each key, in the order of the keys.
+
+        Args:
+            keys: any iterable, consumed once; each key as for `get`.
+            default: what an absent key gives.
+
+        Raises:
+            As `get`, for the first key that makes it raise.
+        """
+        get = self.get
+        return [get(key, default) for key in keys]  # type: ignore[call-overload]  # any buffer
+
+    def stats(self) -> "Stats":
+        """Count the records by how far each stands from its first slot.
+
+        Raises:
+            CdbFormatError: a table lies outside the file.
+            ClosedError: the reader was closed.
+        """
+        from ucspi.cdb._stats import count  # here, as few programs need it
+
+        return count(self.view)
 
     __eq__ = object.__eq__  # readers compare by identity
     __hash__ = object.__hash__
@@ -36,7 +90,7 @@ class Shared(Mapping[bytes, bytes]):
 
     def __exit__(self, *_: object) -> None:
         """Close the reader."""
-        self.close()  # type: ignore[attr-defined]
+        self.close()
 
     def __reduce__(self) -> "NoReturn":
         """Refuse: a map cannot be pickled; pickle the path and open it again."""

@@ -1,0 +1,61 @@
+"""How well the tables of an image serve: probes per record."""
+
+from ucspi.cdb._format import BAD_TABLE, HEADER_SIZE, PAIR_SIZE, TABLES
+from ucspi.cdb._pure import PAIR
+from ucspi.errors import CdbFormatError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAR = 10  # distances from here on are counted together, as cdbstats does
+
+
+class Stats:
+    """What `Reader.stats` returns."""
+
+    __slots__ = ("distances", "records")
+
+    def __init__(self, distances: tuple[int, ...]) -> None:
+        """Gather counts; their sum is ``records``.
+
+        ``distances[d]`` is the number of records whose own slot is ``d`` probes
+        beyond the first slot of their key, for ``d`` from 0 to 9, and
+        ``distances[10]`` the number of those beyond 9.
+        """
+        self.records, self.distances = sum(distances), distances
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the counts."""
+        return isinstance(other, Stats) and self.distances == other.distances
+
+    def __hash__(self) -> int:
+        """Hash the counts."""
+        return hash(self.distances)
+
+    def __repr__(self) -> str:
+        """Show the counts."""
+        return f"Stats(records={self.records}, distances={self.distances})"
+
+
+def count(view: memoryview) -> Stats:
+    """Count the slots of an image that are not empty, by distance.
+
+    Source: cdb's cdbstats, which comes to the same by looking every record up.
+    """
+    distances = [0] * (FAR + 1)
+    for table, slots in _tables(view):
+        for index, (h, record) in enumerate(PAIR.iter_unpack(view[table : table + slots * PAIR_SIZE])):
+            if record:
+                distances[min((index - (h >> 8)) % slots, FAR)] += 1
+    return Stats(tuple(distances))
+
+
+def _tables(view: memoryview) -> "Iterator[tuple[int, int]]":
+    """Yield position and slots of each table that has slots."""
+    for number in range(TABLES):
+        table, slots = PAIR.unpack_from(view, number * PAIR_SIZE)
+        if slots:
+            if table < HEADER_SIZE or table + slots * PAIR_SIZE > len(view):
+                raise CdbFormatError(BAD_TABLE, offset=number * PAIR_SIZE)
+            yield table, slots
