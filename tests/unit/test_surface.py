@@ -17,7 +17,7 @@ NAMES = {
         BackendUnavailableError CdbFormatError CdbTooLargeError ClosedError Error RuleSyntaxError
     """,
     "ucspi.cdb": """
-        Builder Reader Writer backend create hash open
+        Builder Reader Writer backend create hash make open
         CdbFormatError CdbTooLargeError ClosedError
     """,
     "ucspi.rules": """

@@ -15,6 +15,7 @@ from ucspi.cdb._open import open as open
 from ucspi.cdb._reader import Reader as Reader
 from ucspi.cdb._writer import Writer as Writer
 from ucspi.cdb._writer import create as create
+from ucspi.cdb._writer import make as make
 from ucspi.errors import CdbFormatError as CdbFormatError
 from ucspi.errors import CdbTooLargeError as CdbTooLargeError
 from ucspi.errors import ClosedError as ClosedError

@@ -1,6 +1,7 @@
 """Writing a cdb file so that readers see the old one or the new one, whole."""
 
 import os
+from _collections_abc import Mapping
 
 from ucspi.cdb._core import CORE
 from ucspi.cdb._format import HEADER_SIZE
@@ -9,12 +10,16 @@ from ucspi.unix.publish import Publication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
     from typing_extensions import Buffer
 
     from ucspi.cdb._core import Core
+
+    Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+    Pairs = Mapping[bytes, bytes] | Iterable[tuple[Buffer, Buffer]]
 
 
 class Writer:
@@ -42,6 +47,31 @@ class Writer:
             OSError: writing failed; the writer can only be discarded.
         """
         self._builder.add(key, data)
+
+    def update(self, pairs: "Pairs") -> None:
+        """Append many records, in their order.
+
+        Args:
+            pairs: a mapping, or any iterable of (key, data), consumed once.  A
+                `Reader` is a mapping, so it gives each key once; give its
+                ``records()`` to keep duplicates.
+
+        Raises:
+            As `add`.  The records before the refused one are added.
+        """
+        add = self._builder.add
+        for key, data in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            add(key, data)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the temporary, for fchmod, fchown or flock; never write to it.
+
+        Raises:
+            ClosedError: the writer was published or discarded.
+        """
+        if self._publication is None:
+            raise ClosedError("the cdb writer is closed")
+        return self._publication.fileno()
 
     def publish(self) -> None:
         """Write the tables and the header, fsync, and rename over the target.
@@ -84,9 +114,9 @@ class Writer:
 
 
 def create(
-    path: "str | bytes | os.PathLike[str] | os.PathLike[bytes]",
+    path: "Path",
     *,
-    tmp: "str | bytes | os.PathLike[str] | os.PathLike[bytes] | None" = None,
+    tmp: "Path | None" = None,
     mode: int = 0o644,
     fsync: bool = True,
     core: "Core" = CORE,
@@ -113,6 +143,24 @@ def create(
     else:
         publication = _beside(target, mode)
     return Writer(publication, fsync=fsync, core=core)
+
+
+def make(
+    path: "Path",
+    pairs: "Pairs",
+    *,
+    tmp: "Path | None" = None,
+    mode: int = 0o644,
+    fsync: bool = True,
+    core: "Core" = CORE,
+) -> None:
+    """Make or replace a cdb file in one call: `create`, then `Writer.update` with ``pairs``.
+
+    On any error ``path`` is the old file, and no temporary is left.  The other
+    arguments are those of `create`.
+    """
+    with create(path, tmp=tmp, mode=mode, fsync=fsync, core=core) as writer:
+        writer.update(pairs)
 
 
 def _beside(target: bytes, mode: int) -> Publication:

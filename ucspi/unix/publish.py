@@ -44,6 +44,10 @@ class Publication:
         """
         self._fd = os.open(self.temporary, _EXCLUSIVE if exclusive else _REUSE, mode)
 
+    def fileno(self) -> int:
+        """Return the descriptor of the temporary, -1 when it is not open."""
+        return self._fd
+
     def seek(self, offset: int) -> None:
         """Let the next `write` begin at ``offset`` bytes; what is skipped reads as zeros."""
         os.lseek(self._fd, offset, os.SEEK_SET)
