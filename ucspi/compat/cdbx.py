@@ -1,0 +1,272 @@
+"""The interface of cdbx 0.3.0.
+
+    from ucspi.compat.cdbx import CDB
+
+    maker = CDB.make("people.cdb")
+    maker.add("one", b"Hello")
+    people = maker.commit()
+    people.get("one")
+
+As in the original, text given as key or value is encoded as latin-1, what comes
+out is bytes, and errors are OSErrors.  Different on purpose:
+
+- A maker given a path writes beside it and replaces the file at `commit`; until
+  then readers see the old one, and `close` leaves it alone.  The original
+  empties the file at once, which kills those who have it mapped.
+- Anything bytes-like may be a key or a value.
+- A file shorter than its header is an error at once, and damage is always one.
+"""
+
+import os
+from mmap import ACCESS_READ
+from mmap import mmap as map_file
+
+from ucspi import cdb
+from ucspi.compat._errors import ClosedFileError, as_os_error
+from ucspi.compat._inplace import InPlace
+from ucspi.errors import CdbFormatError, ClosedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, Literal, Protocol, TypeVar, overload
+
+    from typing_extensions import Buffer
+
+    class HasFileno(Protocol):
+        """An open file."""
+
+        def fileno(self) -> int: ...
+        def close(self) -> object: ...
+
+    Text = str | Buffer
+    File = str | bytes | os.PathLike[str] | os.PathLike[bytes] | HasFileno | int
+    Item = TypeVar("Item")
+    Default = TypeVar("Default")
+
+__all__ = ["CDB", "CDBMaker"]
+
+
+class CDB:
+    """A cdb file open for reading."""
+
+    __slots__ = ("__weakref__", "_fd", "_get", "_reader", "_release")
+
+    def __init__(self, file: "File", close: bool | None = None, mmap: bool | None = None) -> None:
+        """Open a cdb file.
+
+        Args:
+            file: a path, an open file or a descriptor.
+            close: whether `close` also closes a given file or descriptor.
+            mmap: True demands a map, False reads the file into memory, None
+                maps it if that is possible.
+
+        Raises:
+            OSError: it cannot be opened, or is shorter than a header.
+        """
+        self._release: Callable[[], object] | None = None
+        self._fd, self._release = _descriptor(file, close, os.O_RDONLY)
+        try:
+            self._reader = _read(self._fd, mmap)
+        except CdbFormatError as error:
+            raise as_os_error(error) from error
+        self._get = self._reader.get
+
+    @classmethod
+    def make(cls, file: "File", close: bool | None = None, mmap: bool | None = None) -> "CDBMaker":
+        """Begin a cdb file; the arguments are kept for the `CDB` that `CDBMaker.commit` returns.
+
+        Raises:
+            OSError: it cannot be created.
+        """
+        return CDBMaker(cls, file, close, mmap)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get(self, key: Text, default: None = None, all: Literal[False] = False) -> bytes | None: ...
+        @overload
+        def get(self, key: Text, default: Default, all: Literal[False] = False) -> bytes | Default: ...
+        @overload
+        def get(self, key: Text, default: None = None, *, all: Literal[True]) -> list[bytes] | None: ...
+        @overload
+        def get(self, key: Text, default: Default, all: Literal[True]) -> list[bytes] | Default: ...
+
+    def get(self, key: "Text", default: object = None, all: bool = False) -> "Any":  # noqa: A002 - its name
+        """Return the first value of ``key``, with ``all`` the list of all, ``default`` if there is none."""
+        if type(key) is not bytes:
+            key = _encoded(key)
+        try:
+            if all:
+                return list(self._reader.get_all(key)) or default
+            return self._get(key, default)
+        except (CdbFormatError, ClosedError) as error:
+            raise as_os_error(error) from error
+
+    def __getitem__(self, key: "Text") -> bytes:
+        """Return the first value of ``key``, or raise `KeyError`."""
+        try:
+            return self._reader[key if type(key) is bytes else _encoded(key)]
+        except KeyError:
+            raise KeyError(key) from None
+        except (CdbFormatError, ClosedError) as error:
+            raise as_os_error(error) from error
+
+    def __contains__(self, key: "Text") -> bool:
+        """Say whether there is a record under ``key``."""
+        try:
+            return (key if type(key) is bytes else _encoded(key)) in self._reader
+        except (CdbFormatError, ClosedError) as error:
+            raise as_os_error(error) from error
+
+    def has_key(self, key: "Text", /) -> bool:
+        """Say whether there is a record under ``key``."""
+        return key in self
+
+    def __len__(self) -> int:
+        """Count the distinct keys, by walking through the file."""
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> "Iterator[bytes]":
+        """Yield each distinct key once, in the order first added."""
+        return self._steps(lambda: self._reader)
+
+    def keys(self, all: bool = False) -> "Iterator[bytes]":  # noqa: A002 - its name
+        """Yield each distinct key once, or with ``all`` the key of every record."""
+        if all:
+            return self._steps(lambda: (key for key, _ in self._reader.records()))
+        return iter(self)
+
+    def items(self, all: bool = False) -> "Iterator[tuple[bytes, bytes]]":  # noqa: A002 - its name
+        """Yield each distinct key with its first value, or with ``all`` every record."""
+        return self._steps(self._reader.records if all else self._reader.items)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        if self._reader.closed:
+            raise ClosedFileError
+        return self._fd
+
+    def close(self) -> None:
+        """End reading, and close the file if it is ours to close; a second call does nothing."""
+        release, self._release = self._release, None
+        self._reader.close()
+        if release is not None:
+            release()
+
+    def __del__(self) -> None:
+        """Close what is ours to close."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def _steps(self, items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
+        if self._reader.closed:
+            raise ClosedFileError
+        return _translated(items)
+
+
+class CDBMaker:
+    """A cdb file being made; `CDB.make` begins one."""
+
+    __slots__ = ("__weakref__", "_add", "_arguments", "_kind", "_release", "_writer")
+
+    def __init__(self, kind: type[CDB], file: "File", close: bool | None, mmap: bool | None) -> None:
+        """Begin a file; what `commit` returns will be ``kind(file, close, mmap)``."""
+        self._writer: cdb.Writer | InPlace | None = None
+        self._release: Callable[[], object] | None = None
+        if _is_path(file):
+            self._writer = cdb.create(file, mode=0o666)  # type: ignore[arg-type]  # a path
+        else:
+            fd, self._release = _descriptor(file, close, os.O_RDWR)
+            self._writer = InPlace(fd)
+        self._add = self._writer.add
+        self._kind, self._arguments = kind, (file, close, mmap)
+
+    def add(self, key: "Text", value: "Text") -> None:
+        """Append a record; any error gives the whole file up, as `close` does.
+
+        Raises:
+            OSError: the maker is closed, or writing failed.
+            TypeError, UnicodeEncodeError: key or value is not what it must be.
+        """
+        try:
+            self._add(
+                key if type(key) is bytes else _encoded(key),
+                value if type(value) is bytes else _encoded(value),
+            )
+        except ClosedError as error:
+            raise as_os_error(error) from error
+        except Exception:
+            self.close()
+            raise
+
+    def commit(self) -> CDB:
+        """Finish the file and return it, open for reading; the maker is closed then.
+
+        Raises:
+            OSError: the maker is closed, or the file cannot be finished.
+        """
+        writer = self._open()
+        try:
+            writer.publish()
+        except Exception:
+            self.close()
+            raise
+        self._writer = self._release = None  # the CDB closes what it was given
+        return self._kind(*self._arguments)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file that is being written."""
+        return self._open().fileno()
+
+    def close(self) -> None:
+        """Give up, unless committed: what was added is gone; a second call does nothing."""
+        writer, self._writer = self._writer, None
+        release, self._release = self._release, None
+        if writer is not None:
+            writer.discard()
+        if release is not None:
+            release()
+
+    def __del__(self) -> None:
+        """Remove the temporary; a file that was given may be closed by now, so it is not touched."""
+        if isinstance(self._writer, cdb.Writer):
+            self._writer.discard()
+
+    def _open(self) -> "cdb.Writer | InPlace":
+        if self._writer is None:
+            raise ClosedFileError
+        return self._writer
+
+
+def _encoded(text: "Text") -> "Buffer":
+    return text.encode("latin-1") if isinstance(text, str) else text
+
+
+def _translated(items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
+    """Yield items; errors of ours come as OSErrors."""
+    try:
+        yield from items()
+    except (CdbFormatError, ClosedError) as error:
+        raise as_os_error(error) from error
+
+
+def _is_path(file: "File") -> bool:
+    return not isinstance(file, int) and not hasattr(file, "fileno")
+
+
+def _descriptor(file: "Any", close: bool | None, flags: int) -> "tuple[int, Callable[[], object] | None]":
+    """Return the descriptor of a file, opened if need be, and what closes it if we shall."""
+    if _is_path(file):
+        fd = os.open(file, flags | os.O_CLOEXEC)
+        return fd, lambda: os.close(fd)
+    if isinstance(file, int):
+        return file, (lambda: os.close(file)) if close else None
+    return file.fileno(), file.close if close else None
+
+
+def _read(fd: int, mmap: bool | None) -> cdb.Reader:
+    if mmap and os.fstat(fd).st_size:
+        return cdb.Reader(map_file(fd, 0, access=ACCESS_READ))  # or the error that it cannot be mapped
+    return cdb.open(fd, mmap=mmap is not False)
