@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.strategies import keys, records
 from ucspi.compat import cdbx as ours
 
-theirs: Any = pytest.importorskip("cdbx", reason="cdbx, the original of ucspi.compat.cdbx, is not installed")
+theirs: Any = pytest.importorskip("cdbx", reason="cdbx, the original, is not installed: pip install .[peers]")
 
 modest = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 latin = st.text(st.characters(max_codepoint=255), max_size=4)
