@@ -24,11 +24,16 @@ NAMES = {
         LiveRules Rule RuleSet RuleSyntaxError Verdict
         candidates compile_rules encode expand load parse segments
     """,
+    "ucspi.compat": "",
+    "ucspi.compat.cdb": "cdb cdbmake error hash init",
+    "ucspi.compat.cdblib": "Reader Writer djb_hash",
+    "ucspi.compat.cdblib.compat": "cdb cdbmake error init",
     "ucspi.programs": "",
 }
 
 # Packages whose modules are public, each with names of its own.
 MODULES = {
+    "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
         address connection environment facts handlers ident listener log lookups names server settings
     """,
