@@ -11,15 +11,11 @@ from ucspi.cdb._core import CORE, Core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, NoReturn, Self, TypeVar, overload
-
-    from typing_extensions import Buffer
+    from collections.abc import Callable, Iterator
+    from typing import NoReturn, Self
 
     from ucspi.cdb._pure import Image
     from ucspi.cdb._stats import Stats
-
-    Default = TypeVar("Default")
 else:
     Image = CORE.image
 
@@ -49,26 +45,6 @@ class Shared(Mapping[bytes, bytes]):
     def record_count(self) -> int:
         """Count all records, duplicates too, by walking through them; raises as `records` does."""
         return sum(1 for _ in self.records())
-
-    if TYPE_CHECKING:
-
-        @overload
-        def get_many(self, keys: Iterable[Buffer], default: None = None) -> list[bytes | None]: ...
-        @overload
-        def get_many(self, keys: Iterable[Buffer], default: Default) -> list[bytes | Default]: ...
-
-    def get_many(self, keys: "Iterable[Buffer]", default: object = None) -> "list[Any]":
-        """Return what `get` returns for each key, in the order of the keys.
-
-        Args:
-            keys: any iterable, consumed once; each key as for `get`.
-            default: what an absent key gives.
-
-        Raises:
-            As `get`, for the first key that makes it raise.
-        """
-        get = self.get
-        return [get(key, default) for key in keys]  # type: ignore[call-overload]  # any buffer
 
     def stats(self) -> "Stats":
         """Count the records by how far each stands from its first slot.
