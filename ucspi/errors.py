@@ -24,8 +24,30 @@ class CdbFormatError(Error, ValueError):
         self.reason, self.offset = reason, offset
 
 
+class CdbTruncatedError(CdbFormatError):
+    """A cdb image ends before its records do; ``offset`` is its length in bytes."""
+
+
+class CdbTextError(Error, ValueError):
+    """Text in cdbmake's format is malformed.
+
+    ``entry`` counts the records from 1, the empty line at the end included.
+    ``offset`` is the position of the first wrong byte; at the end of the text,
+    its length.  ``is_cut`` says that the text ends inside a key or its data.
+    """
+
+    def __init__(self, reason: str, *, entry: int, offset: int, is_cut: bool = False) -> None:
+        """Say what is wrong, in which record and at which byte."""
+        super().__init__(f"entry {entry}, byte {offset}: {reason}")
+        self.reason, self.entry, self.offset, self.is_cut = reason, entry, offset, is_cut
+
+
 class CdbTooLargeError(Error, OverflowError):
     """A database would pass the 4 GB that its positions can name."""
+
+
+class CdbLengthError(CdbTextError, CdbTooLargeError):
+    """Text in cdbmake's format has a length beyond what any cdb file can hold."""
 
 
 class ClosedError(Error, ValueError):

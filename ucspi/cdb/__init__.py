@@ -17,7 +17,10 @@ from ucspi.cdb._writer import Writer as Writer
 from ucspi.cdb._writer import create as create
 from ucspi.cdb._writer import make as make
 from ucspi.errors import CdbFormatError as CdbFormatError
+from ucspi.errors import CdbLengthError as CdbLengthError
+from ucspi.errors import CdbTextError as CdbTextError
 from ucspi.errors import CdbTooLargeError as CdbTooLargeError
+from ucspi.errors import CdbTruncatedError as CdbTruncatedError
 from ucspi.errors import ClosedError as ClosedError
 
 TYPE_CHECKING = False
@@ -25,14 +28,20 @@ if TYPE_CHECKING:
     from ucspi.cdb._builder import Builder as Builder
     from ucspi.cdb._pure import hash as hash
     from ucspi.cdb._stats import Stats as Stats
+    from ucspi.cdb._text import dump as dump
+    from ucspi.cdb._text import load as load
+    from ucspi.cdb._text import scan as scan
 else:
     Builder = _CORE.builder
     hash = _CORE.hash
 
-    def __getattr__(name: str) -> object:
-        """Import what few programs need when it is asked for."""
-        if name == "Stats":
-            from ucspi.cdb._stats import Stats
+    # What few programs need is imported when it is asked for.
+    _LATER = {"Stats": "_stats", "dump": "_text", "load": "_text", "scan": "_text"}
 
-            return Stats
+    def __getattr__(name: str) -> object:
+        """Import a name of ``_LATER``."""
+        if name in _LATER:
+            from importlib import import_module
+
+            return getattr(import_module(f"ucspi.cdb.{_LATER[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
