@@ -30,16 +30,17 @@ def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int =
     return Stop(b"%s: fatal: %s%s" % (program, what, tail), code)
 
 
-def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: bytes) -> int:
+def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: bytes = b"") -> int:
     """Call a program's body with the command line as bytes; return its exit code.
 
     ``--help`` alone prints the usage line on standard output, ``--version``
-    alone the version; no original has an operand that looks like these.
+    alone the version; no original has an operand that looks like these, but
+    for those that take any bytes: they give no usage line and see both.
     """
     if argv is None:
         undo_interpreter()  # Ctrl-C ends the process as it ends a C program
         argv = [os.fsencode(argument) for argument in sys.argv]
-    if len(argv) == 2 and argv[1] in (b"--help", b"--version"):
+    if usage and len(argv) == 2 and argv[1] in (b"--help", b"--version"):
         return _tell(usage if argv[1] == b"--help" else b"ucspi " + __version__.encode())
     try:
         return body(argv)

@@ -1,6 +1,13 @@
 """The commands, and the module of ``ucspi.programs`` that each one is."""
 
 COMMANDS = {
+    "cdbdump": "cdbdump",
+    "cdbget": "cdbget",
+    "cdbmake": "cdbmake",
+    "cdbmake-12": "cdbmake_12",
+    "cdbmake-sv": "cdbmake_sv",
+    "cdbstats": "cdbstats",
+    "cdbtest": "cdbtest",
     "connect": "connect",
     "demo": "demo",
     "tcprules": "tcprules",

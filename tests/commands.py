@@ -1,0 +1,46 @@
+"""Running our programs and the originals the same way."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+Outcome = tuple[int, bytes, bytes]
+
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def ours(program: str) -> list[str]:
+    """Return our program as the beginning of a command."""
+    return [sys.executable, "-m", "ucspi", program]
+
+
+def run(
+    command: "list[str] | list[str | bytes]",
+    where: Path,
+    stdin: int | bytes = b"",
+    *,
+    stdout: int = subprocess.PIPE,
+    before: Callable[[], object] | None = None,
+    **environment: str,
+) -> Outcome:
+    """Run a command in a directory; return exit code, stdout and stderr."""
+    done = subprocess.run(
+        command,
+        cwd=where,
+        env=ENVIRONMENT | environment,
+        input=stdin if isinstance(stdin, bytes) else None,
+        stdin=stdin if isinstance(stdin, int) else None,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=before,
+        timeout=30,
+    )
+    return done.returncode, done.stdout or b"", done.stderr
+
+
+def run_file(command: "list[str] | list[str | bytes]", where: Path, stdin: Path) -> Outcome:
+    """Run a command with a file as its standard input."""
+    with open(stdin, "rb") as file:
+        return run(command, where, file.fileno())

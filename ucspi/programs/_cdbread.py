@@ -1,0 +1,30 @@
+"""What cdbdump, cdbget, cdbstats and cdbtest share: the words for what goes wrong."""
+
+from ucspi.errors import CdbFormatError, CdbTruncatedError
+from ucspi.programs._program import fatal
+from ucspi.programs._standard import InputError, OutputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def attempt(program: bytes, work: "Callable[[], int | None]") -> int:
+    """Do the work of a program that reads a database; return its exit code, 0 for None.
+
+    Raises:
+        Stop: with the original's line for whatever went wrong.
+    """
+    unreadable = b"unable to read input"
+    try:
+        return work() or 0
+    except CdbTruncatedError:
+        raise fatal(program, unreadable + b": truncated file") from None
+    except CdbFormatError:
+        raise fatal(program, unreadable + b": protocol error") from None
+    except InputError as trouble:
+        raise fatal(program, unreadable, trouble.error) from None
+    except OutputError as trouble:
+        raise fatal(program, b"unable to write output", trouble.error) from None
+    except MemoryError:
+        raise fatal(program, b"out of memory") from None

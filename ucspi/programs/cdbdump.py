@@ -1,0 +1,19 @@
+"""``cdbdump``: print the database on standard input as text that cdbmake reads."""
+
+from ucspi.cdb import dump
+from ucspi.programs._cdbread import attempt
+from ucspi.programs._program import run
+from ucspi.programs._standard import blocks, write
+
+PROGRAM = b"cdbdump"
+USAGE = b"cdbdump: usage: cdbdump"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_cdbdump, argv, USAGE)
+
+
+def _cdbdump(argv: list[bytes]) -> int:
+    """Dump; arguments are ignored, as in cdb 0.75."""
+    return attempt(PROGRAM, lambda: dump(blocks(), write))

@@ -1,0 +1,52 @@
+"""``cdbget KEY [SKIP]``: print the data of one record of the database on standard input."""
+
+from ucspi.cdb import Reader
+from ucspi.errors import EXIT_TEMPORARY
+from ucspi.programs._cdbread import attempt
+from ucspi.programs._program import Stop, run
+from ucspi.programs._standard import image, write
+
+PROGRAM = b"cdbget"
+USAGE = b"cdbget: usage: cdbget key [skip]"
+EXIT_ABSENT = 100
+DIGITS = 20  # no file has so many records; and int() refuses thousands of digits
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_cdbget, argv)  # ``--help`` alone is a key
+
+
+def _cdbget(argv: list[bytes]) -> int:
+    if len(argv) < 2:
+        raise Stop(USAGE, EXIT_TEMPORARY)  # not 100, which would say that the key is absent
+    skip = _number(argv[2]) if len(argv) > 2 else 0
+    return attempt(PROGRAM, lambda: _get(argv[1], skip))
+
+
+def _get(key: bytes, skip: int) -> int:
+    data = _find(Reader(image()), key, skip)
+    if data is None:
+        return EXIT_ABSENT
+    write(data)
+    return 0
+
+
+def _find(reader: Reader, key: bytes, skip: int) -> "bytes | memoryview | None":
+    """Return the data of the record under ``key`` that has ``skip`` others before it."""
+    if not skip:
+        found = reader.find(key)
+        return None if found is None else reader.view[found[0] : found[0] + found[1]]
+    for data in reader.get_all(key):
+        if not skip:
+            return data
+        skip -= 1
+    return None
+
+
+def _number(text: bytes) -> int:
+    """Return the digits that a text begins with as a number; none are 0."""
+    end = 0
+    while text[end : end + 1].isdigit():
+        end += 1
+    return int(text[:end].lstrip(b"0")[:DIGITS] or b"0")

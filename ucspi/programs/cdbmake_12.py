@@ -1,0 +1,30 @@
+"""``cdbmake-12 CDB TMP``: make a cdb file of lines with a key and data, and publish it.
+
+The original is an awk script in front of cdbmake.
+"""
+
+from ucspi.programs._cdbmake import USAGE, make
+from ucspi.programs._lines import fields, lines
+from ucspi.programs._program import run
+from ucspi.programs._standard import blocks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.cdb import Builder
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_cdbmake_12, argv, USAGE)
+
+
+def _cdbmake_12(argv: list[bytes]) -> int:
+    return make(argv, _fill)
+
+
+def _fill(builder: "Builder") -> None:
+    """Add field 1 as key and field 2 as data of each line; a missing one is empty."""
+    for line in lines(blocks()):
+        if line and not line.startswith(b"#"):
+            key, data = (fields(line) + [b"", b""])[:2]
+            builder.add(key, data)

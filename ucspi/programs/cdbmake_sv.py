@@ -1,0 +1,35 @@
+"""``cdbmake-sv CDB TMP``: make a cdb file of /etc/services, and publish it.
+
+The original is an awk script in front of cdbmake.
+"""
+
+from ucspi.programs._cdbmake import USAGE, make
+from ucspi.programs._lines import fields, lines
+from ucspi.programs._program import run
+from ucspi.programs._standard import blocks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.cdb import Builder
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_cdbmake_sv, argv, USAGE)
+
+
+def _cdbmake_sv(argv: list[bytes]) -> int:
+    return make(argv, _fill)
+
+
+def _fill(builder: "Builder") -> None:
+    """Add ``@PORT/PROTO`` with the name, and ``NAME/PROTO`` with the port for name and aliases."""
+    for line in lines(blocks()):
+        name, *others = fields(line.partition(b"#")[0]) or [b""]
+        port, slash, protocol = (others or [b""])[0].partition(b"/")
+        if not slash:
+            continue
+        protocol = protocol.partition(b"/")[0]
+        builder.add(b"@%s/%s" % (port, protocol), name)
+        for alias in (name, *others[1:]):
+            builder.add(b"%s/%s" % (alias, protocol), port)

@@ -1,0 +1,53 @@
+"""``cdbtest``: look up every record of the database on standard input, and count how it went."""
+
+from ucspi.cdb import Reader, scan
+from ucspi.programs._cdbread import attempt
+from ucspi.programs._program import run
+from ucspi.programs._standard import image, write
+
+PROGRAM = b"cdbtest"
+USAGE = b"cdbtest: usage: cdbtest"
+KEY_MAX = 1024  # longer ones are not tested, as in cdb 0.75
+RECORDS_BEGIN = 2048
+HEAD_SIZE = 8
+
+FOUND, DIFFERENT, BAD_LENGTH, NOT_FOUND, UNTESTED = range(5)
+LABELS = (b"found", b"different record", b"bad length", b"not found", b"untested")
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_cdbtest, argv, USAGE)
+
+
+def _cdbtest(argv: list[bytes]) -> int:
+    """Test; arguments are ignored, as in cdb 0.75."""
+    return attempt(PROGRAM, _test)
+
+
+def _test() -> None:
+    rows = zip(LABELS, _count(image()), strict=True)
+    write(b"".join(b"%s: %d\n" % row for row in rows))
+
+
+def _count(image: "memoryview | bytes") -> list[int]:
+    counts = [0] * len(LABELS)
+    reader = None
+    position = RECORDS_BEGIN
+    for key, data in scan(image):
+        reader = reader or Reader(image)
+        counts[_judge(reader, key, position + HEAD_SIZE + len(key), len(data))] += 1
+        position += HEAD_SIZE + len(key) + len(data)
+    return counts
+
+
+def _judge(reader: Reader, key: bytes, position: int, length: int) -> int:
+    """Say what a look-up finds instead of the data of a record, which is at ``position``."""
+    if len(key) > KEY_MAX:
+        return UNTESTED
+    found = reader.find(key)
+    if found is None:
+        return NOT_FOUND
+    if found[0] != position:  # an earlier record has the same key
+        return DIFFERENT
+    return FOUND if found[1] == length else BAD_LENGTH
