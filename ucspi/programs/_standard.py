@@ -1,4 +1,4 @@
-"""Standard input and output as the cdb programs use them: bytes, in blocks, unbuffered."""
+"""Inputs and standard output as the cdb programs use them: bytes, in blocks, unbuffered."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ BLOCK_SIZE = 262144
 
 
 class InputError(Exception):
-    """Standard input cannot be read; ``error`` says why."""
+    """An input cannot be read; ``error`` says why."""
 
     def __init__(self, error: OSError) -> None:
         """Keep it apart from what goes wrong with output."""
@@ -46,21 +46,21 @@ def blocks(fd: int = 0) -> "Iterator[bytes]":
         yield block
 
 
-def image() -> "memoryview | bytes":
-    """Return the whole of standard input, or raise `InputError`.
+def image(fd: int = 0) -> "memoryview | bytes":
+    """Return the whole of an input, or raise `InputError`.
 
     A regular file is mapped, from its start whatever its offset; anything else
     is read into memory.
     """
     try:
-        status = os.fstat(0)
+        status = os.fstat(fd)
         if stat.S_ISREG(status.st_mode) and status.st_size:
             import mmap  # here, as a pipe needs none
 
-            return memoryview(mmap.mmap(0, status.st_size, access=mmap.ACCESS_READ))
+            return memoryview(mmap.mmap(fd, status.st_size, access=mmap.ACCESS_READ))
     except OSError as error:
         raise InputError(error) from None
-    return b"".join(blocks())
+    return b"".join(blocks(fd))
 
 
 def write(data: "bytes | memoryview") -> None:

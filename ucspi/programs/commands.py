@@ -1,6 +1,7 @@
 """The commands, and the module of ``ucspi.programs`` that each one is."""
 
 COMMANDS = {
+    "cdb": "cdb",
     "cdbdump": "cdbdump",
     "cdbget": "cdbget",
     "cdbmake": "cdbmake",

@@ -1,0 +1,129 @@
+"""``cdb -c``: make a database of one or more inputs."""
+
+import errno
+import os
+
+from ucspi.cdb import Builder, load
+from ucspi.errors import CdbTextError, CdbTooLargeError
+from ucspi.programs._cdb_trouble import EXIT_USAGE, open_input, short_file, system_error
+from ucspi.programs._lines import lines
+from ucspi.programs._program import Stop
+from ucspi.programs._standard import InputError, blocks
+from ucspi.unix.publish import Publication
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ucspi.programs._cdb_duplicates import Duplicates
+    from ucspi.programs.cdb import Settings
+
+RECORDS_BEGIN = 2048
+OWNER_READS = 0o400
+BLANKS = b" \t"
+
+
+def make(settings: "Settings", database: bytes, inputs: list[bytes]) -> int:
+    """Make a database and put it in place; return the exit code.
+
+    Source: order and messages as observed from tinycdb 0.78.
+    """
+    temporary = database + b".tmp" if settings.temporary is None else settings.temporary
+    if temporary == b"-":
+        temporary = database  # asked for in place
+    publication = Publication(database, temporary)
+    mode = settings.permissions
+    if mode is None:
+        mode = 0o666 & ~_umask()
+    _step(b"unable to create " + temporary, lambda: _create(publication, mode))
+    publication.seek(RECORDS_BEGIN)
+    builder = Builder(publication.write)
+    into = _into(settings, builder)
+    for path in inputs:
+        _step(b"cdb_make_put", lambda path=path: _add(path, into, settings.plain))  # type: ignore[misc]
+    _step(b"cdb_make_finish", lambda: _finish(publication, builder, into, mode))
+    if temporary != database:
+        _step(b"rename %b->%b" % (temporary, database), publication.rename)
+    return 0
+
+
+def _step(what: bytes, work: "Callable[[], None]") -> None:
+    """Do one step; name it in the complaint when a system call fails."""
+    try:
+        work()
+    except OSError as error:
+        raise system_error(what, error) from None
+    except CdbTooLargeError:
+        raise system_error(what, OSError(errno.ENOMEM, "")) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _create(publication: Publication, mode: int) -> None:
+    """Create the temporary anew: whatever had its name, a symbolic link too, is removed, not written to.
+
+    We may have to read it again, whatever its mode will be.
+    """
+    try:
+        os.unlink(publication.temporary)
+    except OSError:
+        pass  # then creating it says why
+    mask = os.umask(0)
+    try:
+        publication.create(mode | OWNER_READS, exclusive=True)
+    finally:
+        os.umask(mask)
+
+
+def _into(settings: "Settings", builder: Builder) -> "Builder | Duplicates":
+    """Return what takes the records: the builder itself, if duplicates are of no interest."""
+    if not (settings.duplicates or settings.warn or settings.stop):
+        return builder
+    from ucspi.programs._cdb_duplicates import Duplicates
+
+    return Duplicates(builder, settings)
+
+
+def _add(path: bytes, into: "Builder | Duplicates", plain: bool) -> None:
+    """Add the records of one input."""
+    fd = open_input(path, path)
+    name = b"(stdin)" if path == b"-" else path
+    try:
+        if plain:
+            _add_lines(blocks(fd), into)
+        else:
+            load(blocks(fd), into, empty_lengths=False)
+    except CdbTextError as error:
+        if error.is_cut:
+            raise short_file() from None
+        where = b"%b: %b" % (name, str(error).encode())
+        raise Stop(b"cdb: %b: bad format\n%b" % (name, where), EXIT_USAGE) from None
+    except InputError as trouble:
+        raise system_error(name, trouble.error) from None
+    finally:
+        if fd:
+            os.close(fd)
+
+
+def _add_lines(source: "Iterable[bytes]", into: "Builder | Duplicates") -> None:
+    """Add a record for each line of ``-m`` input: a key, blanks, and the rest as data."""
+    for line in lines(source):
+        line = line.lstrip(BLANKS)
+        if line and not line.startswith(b"#"):
+            key = line.replace(b"\t", b" ").partition(b" ")[0]
+            into.add(key, line[len(key) :].lstrip(BLANKS))
+
+
+def _finish(publication: Publication, builder: Builder, into: "Builder | Duplicates", mode: int) -> None:
+    """Make the temporary a finished database."""
+    if into is builder:
+        publication.write_at(0, builder.finish())
+    else:
+        into.finish_in(publication)  # type: ignore[union-attr]  # the builder is the other case
+    if not mode & OWNER_READS:
+        os.chmod(publication.temporary, mode)
+    publication.seal()

@@ -1,0 +1,56 @@
+"""``cdb -q``: print the data of a key's records."""
+
+import errno
+import os
+import stat
+
+from ucspi.cdb import Reader
+from ucspi.errors import CdbFormatError
+from ucspi.programs._cdb_trouble import EXIT_ABSENT, protocol_error, system_error
+from ucspi.programs._standard import image, write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+HEADER_SIZE = 2048
+
+
+def query(path: bytes, key: bytes, *, nth: int, lines: bool) -> int:
+    """Print the data of all records under a key, or of the ``nth`` alone; return the exit code.
+
+    Args:
+        path: a file name, ``-`` too.
+        key: looked up as it is.
+        nth: from 1; 0 for all.
+        lines: end each with a newline.
+    """
+    code = EXIT_ABSENT
+    try:
+        for number, data in enumerate(Reader(_open(path)).get_all(key), 1):
+            if nth in (0, number):
+                write(data + b"\n" if lines else data)
+                code = 0
+                if nth:
+                    break
+    except CdbFormatError:
+        raise protocol_error(key) from None
+    return code
+
+
+def _open(path: bytes) -> "memoryview | bytes":
+    """Map a database, which must be a real file; name it in any complaint."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        status = os.fstat(fd)
+        if status.st_size < HEADER_SIZE:
+            _fail(errno.EPROTO)
+        if not stat.S_ISREG(status.st_mode):
+            _fail(errno.ENODEV)  # the original's mmap says so
+        return image(fd)
+    except OSError as error:
+        raise system_error(b"unable to open database `%b'" % path, error) from None
+
+
+def _fail(number: int) -> "NoReturn":
+    raise OSError(number, os.strerror(number))

@@ -1,0 +1,68 @@
+"""The words in which tinycdb's ``cdb`` says what went wrong; libc's for what the system says."""
+
+import os
+
+from ucspi.errors import CdbFormatError, CdbTruncatedError
+from ucspi.programs._program import Stop
+from ucspi.programs._standard import InputError, OutputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXIT_DUPLICATE = 1
+EXIT_USAGE = 2  # also of malformed text and short files
+EXIT_ABSENT = 100
+EXIT_SYSTEM = 111
+
+
+def usage_error(reason: bytes) -> Stop:
+    """Return the order to stop after a wrong command line."""
+    return Stop(b"cdb: %b\ncdb: try `cdb -h' for help" % reason, EXIT_USAGE)
+
+
+def system_error(what: bytes, error: OSError) -> Stop:
+    """Return the order to stop after a failed system call."""
+    text = os.fsencode(os.strerror(error.errno or 0))
+    return Stop(b"cdb: %b: %b" % (what, text), EXIT_SYSTEM)
+
+
+def protocol_error(what: bytes) -> Stop:
+    """Return the order to stop at a damaged database."""
+    return Stop(b"cdb: %b: Protocol error" % what, EXIT_SYSTEM)
+
+
+def short_file() -> Stop:
+    """Return the order to stop where a file ends too early."""
+    return Stop(b"cdb: unable to read: short file", EXIT_USAGE)
+
+
+def open_input(path: bytes, what: bytes) -> int:
+    """Return a descriptor to read from; ``-`` is standard input, ``what`` precedes the complaint."""
+    if path == b"-":
+        return 0
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise system_error(what, error) from None
+
+
+def attempt(work: "Callable[[], int | None]") -> int:
+    """Do the work of one mode; return its exit code, 0 for None.
+
+    Raises:
+        Stop: with the original's line for whatever went wrong.
+    """
+    try:
+        return work() or 0
+    except CdbTruncatedError:
+        raise short_file() from None
+    except CdbFormatError as damage:
+        what = b"invalid database format" if damage.offset else b"invalid cdb file format"
+        raise protocol_error(what) from None
+    except InputError as trouble:
+        raise system_error(b"unable to read", trouble.error) from None
+    except OutputError as trouble:
+        raise system_error(b"unable to write", trouble.error) from None
+    except MemoryError:
+        raise Stop(b"cdb: out of memory", EXIT_SYSTEM) from None

@@ -1,0 +1,86 @@
+"""Options as GNU getopt parses them, for the one program that was written with it.
+
+Options may follow operands, unless ``POSIXLY_CORRECT`` is in the environment;
+``--`` ends them; there are no long ones.
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class OptionError(Exception):
+    """An option is unknown or lacks its value; the text is getopt's own."""
+
+    def __init__(self, text: bytes, letter: bytes) -> None:
+        """Take the text up to the letter."""
+        super().__init__(text, letter)
+        self.line = b"%b -- '%b'" % (text, letter)
+
+
+class Options:
+    """The options of a command line; iterate, and find the operands in ``operands``."""
+
+    __slots__ = ("_arguments", "_letters", "operands")
+
+    def __init__(self, argv: list[bytes], letters: bytes) -> None:
+        """Take a whole command line; a letter followed by ``:`` has a value."""
+        self._arguments = argv[:0:-1]  # the next one is the last
+        self._letters = letters
+        self.operands: list[bytes] = []
+
+    def __iter__(self) -> "Iterator[tuple[bytes, bytes]]":
+        """Yield letter and value (empty for a flag) one by one, or raise `OptionError`."""
+        in_order = b"POSIXLY_CORRECT" in os.environb
+        while self._arguments:
+            argument = self._arguments.pop()
+            if argument == b"--":
+                break
+            if argument[:1] == b"-" and argument != b"-":
+                yield from self._bundle(argument[1:])
+            else:
+                self.operands.append(argument)
+                if in_order:
+                    break
+        self.operands += self._arguments[::-1]
+
+    def _bundle(self, bundle: bytes) -> "Iterator[tuple[bytes, bytes]]":
+        while bundle:
+            letter, bundle = bundle[:1], bundle[1:]
+            known = self._letters.find(letter) if letter != b":" else -1
+            if known < 0:
+                raise OptionError(b"invalid option", letter)
+            if self._letters[known + 1 : known + 2] != b":":
+                yield letter, b""
+                continue
+            if not bundle and not self._arguments:
+                raise OptionError(b"option requires an argument", letter)
+            yield letter, bundle or self._arguments.pop()
+            return
+
+
+def number(text: bytes) -> int | None:
+    """Return a whole number as C's strtol reads it with base 0, None when something is left over.
+
+    White space and a sign may precede; ``0x`` means hexadecimal and ``0``
+    octal; nothing at all is 0.
+    """
+    if not text:
+        return 0
+    digits = text.lstrip(b" \t\n\v\f\r")
+    sign = -1 if digits[:1] == b"-" else 1
+    if digits[:1] in (b"+", b"-"):
+        digits = digits[1:]
+    base = 10
+    if digits[:2].lower() == b"0x":
+        base, digits = 16, digits[2:]
+    elif digits[:1] == b"0":
+        base = 8
+    if not digits or len(digits) > 1000 or digits.strip(b"0123456789abcdefABCDEF"):
+        return None  # int() takes more than strtol: underscores, blanks, other digits
+    try:
+        return sign * int(digits, base)
+    except ValueError:
+        return None
