@@ -304,6 +304,10 @@ class TestCdbtest:
         lost = IMAGE[:RECORDS_END] + bytes(len(IMAGE) - RECORDS_END)
         assert self.counts(place, lost) == [0, 0, 0, 5, 0]
 
+    def test_cost_grows_with_the_number_of_records_and_not_its_square(self, place: Path) -> None:
+        many = build([(b"%d" % number, b"") for number in range(40_000)], CORE)
+        assert self.counts(place, many) == [40_000, 0, 0, 0, 0]  # within the time that a run has
+
     def test_empty_database_has_nothing_to_find(self, place: Path) -> None:
         assert self.counts(place, OLD) == [0] * 5
 

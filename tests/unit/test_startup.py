@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import ENVIRONMENT
+from ucspi.cdb import make
+
 RUN = "import sys; from ucspi.programs.{0} import main; sys.argv = ['{0}', *sys.argv[1:]]; sys.exit(main())"
 
 # Modules that cost more than what the programs need of them.
@@ -22,6 +25,7 @@ HEAVY = {
     "dataclasses",
     "enum",
     "functools",
+    "importlib",
     "inspect",
     "logging",
     "pathlib",
@@ -38,6 +42,17 @@ HEAVY = {
 # How many modules of ours each may load, packages and compiled modules counted:
 # what they load today.  Raise a number only with a measurement of start-up.
 OURS = {"tcprules": 27, "tcprulescheck": 28, "tcpserver": 50}
+CDB_PROGRAMS = {
+    "cdbmake new.cdb new.tmp": 21,
+    "cdbdump": 23,
+    "cdbget one": 20,
+    "cdbstats": 23,
+    "cdbtest": 23,
+    "cdb -d": 25,
+    "cdb -q a.cdb one": 22,
+    "cdb -c new.cdb text": 24,
+    "cdb -s a.cdb": 27,
+}
 
 
 def imported(lines: str) -> set[str]:
@@ -88,6 +103,28 @@ def test_tcprulescheck_loads_little(rules: tuple[Path, set[str]], bare: set[str]
     )
     assert done.stdout.endswith("deny connection\n")
     check("tcprulescheck", imported(done.stderr), bare)
+
+
+@pytest.mark.parametrize("line", CDB_PROGRAMS)
+def test_cdb_programs_load_little(line: str, tmp_path: Path, bare: set[str]) -> None:
+    make(tmp_path / "a.cdb", [(b"one", b"1")])
+    (tmp_path / "text").write_bytes(b"+3,1:one->1\n\n")
+    program, *arguments = line.split()
+    with open(tmp_path / ("text" if program == "cdbmake" else "a.cdb"), "rb") as file:
+        done = subprocess.run(
+            command(program, *arguments),
+            stdin=file,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            timeout=20,
+        )
+    assert done.returncode == 0, done.stderr
+    loaded = imported(done.stderr)
+    assert not (loaded - bare) & HEAVY
+    ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= CDB_PROGRAMS[line], ours
 
 
 def test_tcpserver_loads_little_until_it_has_served_a_client(

@@ -41,7 +41,6 @@ else:
     def __getattr__(name: str) -> object:
         """Import a name of ``_LATER``."""
         if name in _LATER:
-            from importlib import import_module
-
-            return getattr(import_module(f"ucspi.cdb.{_LATER[name]}"), name)
+            # Not importlib: that one would have to be imported.
+            return getattr(__import__(f"ucspi.cdb.{_LATER[name]}", fromlist=[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,10 +4,10 @@ import errno
 import os
 import stat
 
-from ucspi.cdb import Reader
+from ucspi.cdb import Reader, open
 from ucspi.errors import CdbFormatError
 from ucspi.programs._cdb_trouble import EXIT_ABSENT, protocol_error, system_error
-from ucspi.programs._standard import image, write
+from ucspi.programs._standard import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def query(path: bytes, key: bytes, *, nth: int, lines: bool) -> int:
     """
     code = EXIT_ABSENT
     try:
-        for number, data in enumerate(Reader(_open(path)).get_all(key), 1):
+        for number, data in enumerate(_open(path).get_all(key), 1):
             if nth in (0, number):
                 write(data + b"\n" if lines else data)
                 code = 0
@@ -38,7 +38,7 @@ def query(path: bytes, key: bytes, *, nth: int, lines: bool) -> int:
     return code
 
 
-def _open(path: bytes) -> "memoryview | bytes":
+def _open(path: bytes) -> Reader:
     """Map a database, which must be a real file; name it in any complaint."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -47,7 +47,7 @@ def _open(path: bytes) -> "memoryview | bytes":
             _fail(errno.EPROTO)
         if not stat.S_ISREG(status.st_mode):
             _fail(errno.ENODEV)  # the original's mmap says so
-        return image(fd)
+        return open(fd)
     except OSError as error:
         raise system_error(b"unable to open database `%b'" % path, error) from None
 

@@ -1,5 +1,6 @@
-"""What cdbdump, cdbget, cdbstats and cdbtest share: the words for what goes wrong."""
+"""What the programs that read a whole database share."""
 
+from ucspi.cdb import Reader, open
 from ucspi.errors import CdbFormatError, CdbTruncatedError
 from ucspi.programs._program import fatal
 from ucspi.programs._standard import InputError, OutputError
@@ -28,3 +29,18 @@ def attempt(program: bytes, work: "Callable[[], int | None]") -> int:
         raise fatal(program, b"unable to write output", trouble.error) from None
     except MemoryError:
         raise fatal(program, b"out of memory") from None
+
+
+def whole(fd: int = 0) -> Reader:
+    """Open a whole input: a regular file from its start, anything else read into memory.
+
+    Raises:
+        InputError: it cannot be read.
+        CdbTruncatedError: it is shorter than a header.
+    """
+    try:
+        return open(fd)
+    except OSError as error:
+        raise InputError(error) from None
+    except CdbFormatError as damage:
+        raise CdbTruncatedError(damage.reason, offset=damage.offset) from None

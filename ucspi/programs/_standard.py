@@ -1,7 +1,6 @@
 """Inputs and standard output as the cdb programs use them: bytes, in blocks, unbuffered."""
 
 import os
-import stat
 
 from ucspi.programs._program import die_of_pipe
 
@@ -44,23 +43,6 @@ def blocks(fd: int = 0) -> "Iterator[bytes]":
         if not block:
             return
         yield block
-
-
-def image(fd: int = 0) -> "memoryview | bytes":
-    """Return the whole of an input, or raise `InputError`.
-
-    A regular file is mapped, from its start whatever its offset; anything else
-    is read into memory.
-    """
-    try:
-        status = os.fstat(fd)
-        if stat.S_ISREG(status.st_mode) and status.st_size:
-            import mmap  # here, as a pipe needs none
-
-            return memoryview(mmap.mmap(fd, status.st_size, access=mmap.ACCESS_READ))
-    except OSError as error:
-        raise InputError(error) from None
-    return b"".join(blocks(fd))
 
 
 def write(data: "bytes | memoryview") -> None:

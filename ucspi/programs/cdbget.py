@@ -1,10 +1,10 @@
 """``cdbget KEY [SKIP]``: print the data of one record of the database on standard input."""
 
-from ucspi.cdb import Reader
+from ucspi.cdb import Reader, open
 from ucspi.errors import EXIT_TEMPORARY
 from ucspi.programs._cdbread import attempt
 from ucspi.programs._program import Stop, run
-from ucspi.programs._standard import image, write
+from ucspi.programs._standard import InputError, write
 
 PROGRAM = b"cdbget"
 USAGE = b"cdbget: usage: cdbget key [skip]"
@@ -25,7 +25,11 @@ def _cdbget(argv: list[bytes]) -> int:
 
 
 def _get(key: bytes, skip: int) -> int:
-    data = _find(Reader(image()), key, skip)
+    try:
+        reader = open(0)
+    except OSError as error:
+        raise InputError(error) from None
+    data = _find(reader, key, skip)
     if data is None:
         return EXIT_ABSENT
     write(data)

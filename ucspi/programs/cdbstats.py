@@ -1,15 +1,17 @@
 """``cdbstats``: count at which distance the records of the database on standard input are found."""
 
+from struct import Struct
+
 from ucspi.cdb import Reader, scan
-from ucspi.programs._cdbread import attempt
-from ucspi.programs._distances import PAIR, distances
+from ucspi.programs._cdbread import attempt, whole
 from ucspi.programs._program import run
-from ucspi.programs._standard import image, write
+from ucspi.programs._standard import write
 
 PROGRAM = b"cdbstats"
 USAGE = b"cdbstats: usage: cdbstats"
 KEY_MAX = 1024  # records with longer ones are not counted, as in cdb 0.75
 HEADER_SIZE = 2048
+PAIR = Struct("<II")  # a pointer, a slot or the head of a record
 LABELS = (*(b"d%d" % distance for distance in range(10)), b">9")
 
 
@@ -24,20 +26,21 @@ def _cdbstats(argv: list[bytes]) -> int:
 
 
 def _report() -> None:
-    counts = _count(image())
+    counts = _count(whole())
     rows = zip((b"records", *LABELS), (sum(counts), *counts), strict=True)
     write(b"".join(b"%-8s%10d\n" % row for row in rows))
 
 
-def _count(image: "memoryview | bytes") -> list[int]:
-    next(scan(image), None)  # says so when a file is truncated before its first record ends
-    reader = Reader(image)
+def _count(reader: Reader) -> list[int]:
+    next(scan(reader), None)  # says so when a file is truncated before its first record ends
     damage = reader.check()
     if damage is not None:
         raise damage
+    view = reader.view
     counts = [0] * len(LABELS)
-    for table, slots in PAIR.iter_unpack(reader.view[:HEADER_SIZE]):
-        for record, distance in distances(reader.view[table : table + slots * PAIR.size]):
-            if PAIR.unpack_from(reader.view, record)[0] <= KEY_MAX:
+    for table, slots in PAIR.iter_unpack(view[:HEADER_SIZE]):
+        for index, (h, record) in enumerate(PAIR.iter_unpack(view[table : table + slots * PAIR.size])):
+            if record and PAIR.unpack_from(view, record)[0] <= KEY_MAX:
+                distance = (index - (h >> 8)) % slots
                 counts[min(distance, len(counts) - 1)] += 1
     return counts

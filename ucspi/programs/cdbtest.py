@@ -1,9 +1,9 @@
 """``cdbtest``: look up every record of the database on standard input, and count how it went."""
 
 from ucspi.cdb import Reader, scan
-from ucspi.programs._cdbread import attempt
+from ucspi.programs._cdbread import attempt, whole
 from ucspi.programs._program import run
-from ucspi.programs._standard import image, write
+from ucspi.programs._standard import write
 
 PROGRAM = b"cdbtest"
 USAGE = b"cdbtest: usage: cdbtest"
@@ -26,16 +26,14 @@ def _cdbtest(argv: list[bytes]) -> int:
 
 
 def _test() -> None:
-    rows = zip(LABELS, _count(image()), strict=True)
+    rows = zip(LABELS, _count(whole()), strict=True)
     write(b"".join(b"%s: %d\n" % row for row in rows))
 
 
-def _count(image: "memoryview | bytes") -> list[int]:
+def _count(reader: Reader) -> list[int]:
     counts = [0] * len(LABELS)
-    reader = None
     position = RECORDS_BEGIN
-    for key, data in scan(image):
-        reader = reader or Reader(image)
+    for key, data in scan(reader):  # says truncated where the reader's own walk does not
         counts[_judge(reader, key, position + HEAD_SIZE + len(key), len(data))] += 1
         position += HEAD_SIZE + len(key) + len(data)
     return counts
