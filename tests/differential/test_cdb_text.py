@@ -59,11 +59,11 @@ def original(cdbmake: str, where: Path, whole: bytes) -> tuple[int, bytes, bytes
     return done.returncode, done.stderr, made
 
 
-def ours(whole: bytes) -> tuple[bytes | None, CdbTextError | None]:
+def ours(whole: bytes, *, empty_lengths: bool = True) -> tuple[bytes | None, CdbTextError | None]:
     blocks: list[bytes] = []
     builder = Builder(blocks.append)
     try:
-        load(whole, builder)
+        load(whole, builder, empty_lengths=empty_lengths)
     except CdbTextError as error:
         return None, error
     header = builder.finish()
@@ -90,6 +90,25 @@ def test_generated_texts_make_the_same_file_or_are_refused_at_the_same_entry(
             assert error.entry == int(entry), whole
             assert error.reason.startswith(REASONS[reason]), whole
     assert TEXTS // 5 < refused < TEXTS, "the generator lost its balance"
+
+
+def test_generated_texts_make_the_same_file_as_tinycdb_or_are_refused_in_the_same_way(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    cdb = oracle("cdb")
+    for whole in texts():
+        (tmp_path / "x.cdb").unlink(missing_ok=True)
+        done = subprocess.run(
+            [cdb, "-c", "x.cdb"], input=whole, cwd=tmp_path, stderr=subprocess.PIPE, timeout=30
+        )
+        image, error = ours(whole, empty_lengths=False)
+        if isinstance(error, CdbTooLargeError) or b"4294967209" in whole:
+            assert done.returncode == 2  # which lengths are too large is a difference
+        elif error is not None:
+            expected = b"cdb: unable to read: short file" if error.is_cut else b"cdb: (stdin): bad format"
+            assert (done.returncode, done.stderr) == (2, expected + b"\n"), whole
+        else:
+            assert (done.returncode, (tmp_path / "x.cdb").read_bytes()) == (0, image), whole
 
 
 @pytest.mark.parametrize("command", [["cdbdump"], ["cdb", "-d"]])

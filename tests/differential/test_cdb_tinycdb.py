@@ -252,6 +252,14 @@ def test_statistics_of_generated_databases_are_the_same(tiny: list[str], place: 
 
 
 @pytest.mark.oracle
+def test_records_that_were_zeroed_count_as_collisions(tiny: list[str], place: Path) -> None:
+    run([*tiny, "-c0", "z.cdb"], place, TWICE)
+    expected = run([*tiny, "-s", "z.cdb"], place)
+    assert b"collisions: 3/6/2\n" in expected[1]
+    assert run([*OURS, "-s", "z.cdb"], place) == expected
+
+
+@pytest.mark.oracle
 @pytest.mark.parametrize(
     ("arguments", "stdin"),
     [

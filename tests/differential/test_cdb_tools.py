@@ -240,6 +240,12 @@ class TestCdbget:
         assert expected == (111, b"", b"cdbget: fatal: unable to read input: protocol error\n")
         assert run_file([*ours("cdbget"), "one"], place, place / "damaged") == expected
 
+    def test_damage_on_the_way_is_a_protocol_error(self, place: Path) -> None:
+        """A row of docs/differences.md: the original passes over a record without looking at its length."""
+        damaged = IMAGE[:2052] + b"\xff" * 4 + IMAGE[2056:]
+        outcome = run([*ours("cdbget"), "one", "1"], place, damaged)
+        assert outcome == (111, b"", b"cdbget: fatal: unable to read input: protocol error\n")
+
     def test_pipe_will_do(self, place: Path) -> None:
         """A row of docs/differences.md: the original needs a file."""
         assert run([*ours("cdbget"), "two"], place, IMAGE) == (0, b"Goodbye", b"")

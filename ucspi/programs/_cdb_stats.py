@@ -55,7 +55,7 @@ def describe(path: bytes) -> int:
         b"number of records: %d\n" % records
         + b"key min/avg/max length: %b\n" % bytes(keys)
         + b"val min/avg/max length: %b\n" % bytes(values)
-        + b"hash tables/entries/collisions: %d/%d/%d\n" % (lengths.count, lengths.total, sum(spread[1:]))
+        + b"hash tables/entries/collisions: %d/%d/%d\n" % (lengths.count, lengths.total, records - spread[0])
         + b"hash table min/avg/max length: %b\n" % bytes(lengths)
         + b"hash table distances:\n"
         + b"".join(_row(number, count, records) for number, count in enumerate(spread))
