@@ -13,7 +13,7 @@ from ucspi.cdb._core import CORE
 
 pytestmark = pytest.mark.oracle
 
-TEXTS = 500
+TEXTS = 220
 IMAGES = 60
 KEYS = [b"", b"a", b"b", b"one", b"->", b"\n", b"a\0b", b"afcyda}", b"k1197", b"x" * 300]
 HURTS = [b"", b"+", b",", b":", b"-", b">", b"\n", b"\r", b"0", b"1", b"9", b"a", b"\0", b" "]

@@ -202,7 +202,7 @@ def test_options_end_at_the_first_operand_where_posix_wants_it(tiny: list[str], 
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("mode", ["-d", "-l", "-s", "-dm", "-lm"])
+@pytest.mark.parametrize("mode", ["-d", "-s", "-lm"])
 @pytest.mark.parametrize(
     "image",
     [
