@@ -5,25 +5,46 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
 union address {
   struct sockaddr any;
   struct sockaddr_in ip4;
+  struct sockaddr_in6 ip6;
   struct sockaddr_storage storage;
 };
 
-/* Returns the port; the text is empty when the address is not an IPv4 one. */
-static int describe(const union address *address, char *text)
+static int describe_ip6(const struct sockaddr_in6 *address, char *text, unsigned *scope)
 {
-  if (address->any.sa_family != AF_INET
-      || !inet_ntop(AF_INET, &address->ip4.sin_addr, text, USYS_IP_SIZE)) {
-    *text = 0;
-    return 0;
+  const unsigned char *bytes = address->sin6_addr.s6_addr;
+
+  if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
+    inet_ntop(AF_INET, bytes + 12, text, USYS_IP_SIZE);
+  } else {
+    inet_ntop(AF_INET6, bytes, text, USYS_IP_SIZE);
+    *scope = address->sin6_scope_id;
   }
-  return ntohs(address->ip4.sin_port);
+  return ntohs(address->sin6_port);
 }
 
+/* Returns the port.  The text is empty when the address is none of IP. */
+static int describe(const union address *address, char *text, unsigned *scope)
+{
+  *text = 0;
+  *scope = 0;
+  switch (address->any.sa_family) {
+    case AF_INET:
+      inet_ntop(AF_INET, &address->ip4.sin_addr, text, USYS_IP_SIZE);
+      return ntohs(address->ip4.sin_port);
+    case AF_INET6:
+      return describe_ip6(&address->ip6, text, scope);
+    default:
+      return 0;
+  }
+}
+
+/* What does not fit the family fails, and does no harm. */
 static void set_options(int connection, int flags)
 {
   const int on = 1;
@@ -42,13 +63,15 @@ int usys_accept(int listener, int flags, struct usys_client *client)
 
   if (connection == -1)
     return -errno;
-  client->remote_port = describe(&remote, client->remote_ip);
+  client->remote_port = describe(&remote, client->remote_ip, &client->scope);
   set_options(connection, flags);
   length = sizeof local;
   client->error = getsockname(connection, &local.any, &length) ? errno : 0;
-  if (client->error)
+  if (client->error) {
     *client->local_ip = 0;
-  else
-    describe(&local, client->local_ip);
+    client->local_port = 0;
+  } else {
+    client->local_port = describe(&local, client->local_ip, &client->scope);
+  }
   return connection;
 }

@@ -8,11 +8,14 @@ enum {
   USYS_IP_SIZE = 46  /* the longest address as text, and a NUL */
 };
 
-/* Both ends of an accepted connection, addresses as NUL-terminated text. */
+/* Both ends of an accepted connection, addresses as NUL-terminated text: an
+ * IPv4 address that an IPv6 socket shows mapped is shown as what it is. */
 struct usys_client {
   char local_ip[USYS_IP_SIZE];
   char remote_ip[USYS_IP_SIZE];
+  int local_port;
   int remote_port;
+  unsigned scope; /* index of the interface of a link-local address, or 0 */
   int error; /* errno of finding the local address, or 0; local_ip is then empty */
 };
 

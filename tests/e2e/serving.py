@@ -15,6 +15,7 @@ import ucspi
 
 DEADLINE = 20.0  # seconds that nothing here may take
 PACKAGE = Path(ucspi.__file__).parent.parent  # the checkout, or where a wheel was installed
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE)}
 COMMAND = (sys.executable, "-m", "ucspi", "tcpserver")
 
 
@@ -31,6 +32,11 @@ class Served:
         client.bind((source, 0))
         client.connect(("127.0.0.1", self.port))
         return client
+
+    def more_ports(self, count: int) -> list[int]:
+        """Return the ports of further listeners, in the order of the command line."""
+        assert self.process.stdout is not None
+        return [int(self.process.stdout.readline()) for _ in range(count)]
 
     def lines(self) -> list[str]:
         return self.log.read_text("latin-1").splitlines()
@@ -56,19 +62,20 @@ def serving(
     options: Sequence[str],
     handler: Sequence[str],
     *,
+    host: str = "127.0.0.1",
     command: Sequence[str] = COMMAND,
     before: Callable[[], None] | None = None,
 ) -> Iterator[Served]:
-    """Run a server on a free port of 127.0.0.1, its log in a file; kill it in the end."""
+    """Run a server on a free port, its log in a file; kill it in the end."""
     log = folder / "log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [*command, "-1", *options, "127.0.0.1", "0", *handler],
+            [*command, "-1", *options, host, "0", *handler],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+            env=ENVIRONMENT,
             preexec_fn=before,
         )
     try:

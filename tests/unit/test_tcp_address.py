@@ -49,3 +49,17 @@ def test_name_is_resolved_by_the_system() -> None:
 def test_impossible_name_is_no_address(operand: bytes) -> None:
     with pytest.raises((NoAddressError, OSError)):
         resolve(operand)
+
+
+@pytest.mark.parametrize(
+    ("operand", "ip"),
+    [(b"::", b"::"), (b"[::]", b"::"), (b"::1", b"::1"), (b"[::1]", b"::1"), (b"fe80::1%lo", b"fe80::1%lo")],
+)
+def test_ip6_address_stands_for_itself(operand: bytes, ip: bytes) -> None:
+    assert resolve(operand) == ip
+
+
+@pytest.mark.parametrize("operand", [b":::", b"[::1", b"1::2::3", b"::g", b"::\xff", b"1:2", b"[]:"])
+def test_impossible_ip6_address_is_no_address(operand: bytes) -> None:
+    with pytest.raises(NoAddressError):
+        resolve(operand)

@@ -42,12 +42,14 @@ def test_connection_blocks_is_closed_on_exec_and_knows_both_ends(
     with socket.create_connection(listener.getsockname(), source_address=("127.0.0.3", 0)) as client:
         accepted = make(no_delay)()
         assert accepted is not None
-        descriptor, local_ip, remote_ip, remote_port = accepted
+        descriptor, local_ip, local_port, remote_ip, remote_port, scope = accepted
         assert not os.get_inheritable(descriptor)
         with socket.socket(fileno=descriptor) as connection:
             assert os.get_blocking(descriptor)
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == no_delay
-        assert (local_ip, remote_ip, remote_port) == (b"127.0.0.1", b"127.0.0.3", client.getsockname()[1])
+        assert (local_ip, local_port) == (b"127.0.0.1", listener.getsockname()[1])
+        assert (remote_ip, remote_port) == (b"127.0.0.3", client.getsockname()[1])
+        assert scope == 0
 
 
 def test_failure_is_an_os_error(make: "Callable[[bool], Accept]", listener: socket.socket) -> None:
@@ -57,3 +59,19 @@ def test_failure_is_an_os_error(make: "Callable[[bool], Accept]", listener: sock
     os.close(plain)
     with pytest.raises(OSError, match=os.strerror(errno.ENOTSOCK)):
         accept()
+
+
+@pytest.mark.parametrize("way", ["native", "python"])
+@pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
+def test_ip4_client_of_an_ip6_socket_is_shown_as_one(way: str, client: str) -> None:
+    if way == "native" and _native.lib is None:
+        pytest.skip("the compiled module is not built")
+    make = sockets._native_acceptor if way == "native" else sockets._python_acceptor
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:
+        both.setblocking(False)
+        with socket.create_connection((client, both.getsockname()[1])) as connection:
+            accepted = make(both, True, True)()
+            assert accepted is not None
+            os.close(accepted[0])
+            assert accepted[1] == accepted[3] == client.encode()
+            assert accepted[4] == connection.getsockname()[1]

@@ -9,19 +9,23 @@ originals take it for ``--``, and a mistyped long option would pass unseen.
 from ucspi.programs._program import Stop
 
 
-def parse(argv: list[bytes], letters: bytes, usage: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+def parse(
+    argv: list[bytes], letters: bytes, usage: bytes, words: "dict[bytes, bool] | None" = None
+) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
     """Split arguments into options, in the order given, and operands.
 
     Args:
         argv: the whole command line; ``argv[0]`` is the name in complaints.
         letters: option letters; one followed by ``:`` takes a value.
         usage: the line printed after a complaint.
+        words: long options without their dashes, and whether each takes a
+            value, which follows or is attached with ``=``.
 
     Returns:
-        ``(letter, value)`` pairs, the value empty for a flag; the operands.
+        ``(letter or word, value)`` pairs, the value empty for a flag; the operands.
 
     Raises:
-        Stop: an unknown letter or a missing value; exit code 100.
+        Stop: an unknown option or a missing value; exit code 100.
     """
     options: list[tuple[bytes, bytes]] = []
     at = 1
@@ -29,9 +33,26 @@ def parse(argv: list[bytes], letters: bytes, usage: bytes) -> tuple[list[tuple[b
         if argv[at] == b"--":
             return options, argv[at + 1 :]
         if argv[at].startswith(b"--"):
-            raise _complaint(argv[0], b"illegal option", argv[at][2:], usage)
-        at = _parse_bundle(argv, at, letters, usage, options)
+            at = _parse_word(argv, at, words or {}, usage, options)
+        else:
+            at = _parse_bundle(argv, at, letters, usage, options)
     return options, argv[at:]
+
+
+def _parse_word(
+    argv: list[bytes], at: int, words: dict[bytes, bool], usage: bytes, options: list[tuple[bytes, bytes]]
+) -> int:
+    """Append the long option ``argv[at]``; return the index of the next argument."""
+    word, equals, value = argv[at][2:].partition(b"=")
+    if word not in words or (equals and not words[word]):
+        raise _complaint(argv[0], b"illegal option", argv[at][2:], usage)
+    if words[word] and not equals:
+        at += 1
+        if at >= len(argv):
+            raise _complaint(argv[0], b"option requires an argument", word, usage)
+        value = argv[at]
+    options.append((word, value))
+    return at + 1
 
 
 def _parse_bundle(

@@ -13,13 +13,23 @@ USAGE = (
     b"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ]"
     b" [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program"
 )
+WORDS = {b"listen": True, b"timeout-names": True, b"lookups": True}
 LETTERS = b"dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO"
 
 
 class Choices:
     """The options of one command line, later ones having won, and its operands."""
 
-    __slots__ = ("group", "missing_rules_allow", "operands", "print_port", "rules", "settings", "user")
+    __slots__ = (
+        "group",
+        "listen",
+        "missing_rules_allow",
+        "operands",
+        "print_port",
+        "rules",
+        "settings",
+        "user",
+    )
 
     def __init__(self) -> None:
         """Begin with the defaults."""
@@ -27,6 +37,7 @@ class Choices:
         self.user = Identity()  # of -u, or -U
         self.group: int | None = None  # of -g, or -U; overrides the user's own
         self.print_port = False
+        self.listen: list[tuple[bytes, bytes]] = []  # further hosts and ports
         self.rules: bytes | None = None
         self.missing_rules_allow = False
         self.operands: list[bytes] = []
@@ -50,7 +61,7 @@ def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
         Stop: an option or its value makes no sense; exit code 100, or 111 for
             a user or group that is unknown.
     """
-    options, operands = _options.parse(argv, LETTERS, USAGE)
+    options, operands = _options.parse(argv, LETTERS, USAGE, WORDS)
     choices = Choices()
     choices.operands = operands
     for letter, value in options:
@@ -67,6 +78,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         setattr(settings, _NUMBERS[letter], _number(letter, value))
         if not settings.limit:
             raise _refuse(b"-c 0 would never accept a connection; give 1 or more")
+        if not settings.lookup_limit:
+            raise _refuse(b"--lookups 0 would never look anything up; give 1 or more, or -H -R -l0")
     elif letter == b"1":
         choices.print_port = True
     elif letter == b"X":
@@ -75,6 +88,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         choices.rules = value
     elif letter == b"B":
         settings.banner = value
+    elif letter == b"listen":
+        choices.listen.append(_place(value))
     elif letter == b"l":
         settings.local_host = value
     else:
@@ -96,14 +111,34 @@ _FLAGS: dict[bytes, tuple[str, bool | int]] = {
     b"d": ("no_delay", False),
     b"D": ("no_delay", True),
 }
-_NUMBERS = {b"c": "limit", b"b": "backlog", b"t": "info_timeout"}
+_NUMBERS = {
+    b"c": "limit",
+    b"b": "backlog",
+    b"t": "info_timeout",
+    b"timeout-names": "names_timeout",
+    b"lookups": "lookup_limit",
+}
 _LARGEST = 2**31 - 1
 
 
 def _number(letter: bytes, value: bytes) -> int:
     if not value.isdigit() or int(value) > _LARGEST:
-        raise _refuse(b"-%s wants a number, not %s" % (letter, value or b"nothing"))
+        raise _refuse(b"%s wants a number, not %s" % (_dashed(letter), value or b"nothing"))
     return int(value)
+
+
+def _dashed(option: bytes) -> bytes:
+    return b"-" + option if len(option) == 1 else b"--" + option
+
+
+def _place(value: bytes) -> tuple[bytes, bytes]:
+    """Split ``ADDRESS:PORT`` at its last colon; an IPv6 address stands in brackets."""
+    host, colon, port = value.rpartition(b":")
+    if not colon or (b":" in host and not (host[:1] == b"[" and host[-1:] == b"]")):
+        raise _refuse(
+            b"--listen wants ADDRESS:PORT, an IPv6 address in brackets, not " + (value or b"nothing")
+        )
+    return host, port
 
 
 def _apply_identity(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]) -> None:

@@ -7,7 +7,7 @@ from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import NAME, USAGE, Choices, choose
 from ucspi.tcp.address import NoAddressError, parse_port, resolve
-from ucspi.tcp.environment import REPLACED
+from ucspi.tcp.environment import REPLACED, REPLACED6
 from ucspi.tcp.listener import Listener, ListenError, listen
 from ucspi.tcp.server import Server
 from ucspi.tcp.settings import Settings
@@ -51,14 +51,16 @@ def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
     settings = choices.settings
     host, port, program = _operands(choices.operands)
     wakeup = _catch_signals()
-    listener = _listen(_ip(host), port, settings.backlog)
+    listeners = [_listen(_ip(host), port, settings.backlog)]
+    listeners += [_listen(_ip(more), _port(service), settings.backlog) for more, service in choices.listen]
     _warn_of_groups(choices)
     _drop_privileges(choices.identity())
     if choices.print_port:
-        _print_port(listener.port)
+        _print_ports(listeners)
     fds.discard(0)
     fds.discard(1)
-    server = Server(settings, listener, _judge(choices), _spawner(settings, program, inherited), wakeup)
+    handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)))
+    server = Server(settings, listeners, _judge(choices), handler, wakeup)
     try:
         server.run()
     except Terminated:
@@ -69,13 +71,17 @@ def _operands(operands: list[bytes]) -> tuple[bytes, int, list[bytes]]:
     """Return host, port and program; the port is looked up before the program is missed."""
     if len(operands) < 2:
         raise Stop(USAGE, 100)
-    try:
-        port = parse_port(operands[1])
-    except OSError:
-        raise fatal(NAME, b"unable to figure out port number for " + operands[1]) from None
+    port = _port(operands[1])
     if len(operands) < 3:
         raise Stop(USAGE, 100)
     return operands[0], port, operands[2:]
+
+
+def _port(operand: bytes) -> int:
+    try:
+        return parse_port(operand)
+    except OSError:
+        raise fatal(NAME, b"unable to figure out port number for " + operand) from None
 
 
 def _ip(operand: bytes) -> bytes:
@@ -126,11 +132,15 @@ def _drop_privileges(identity: privilege.Identity) -> None:
         raise fatal(NAME, step, error) from None
 
 
-def _print_port(port: int) -> None:
+def _print_ports(listeners: list[Listener]) -> None:
     try:
-        os.write(1, b"%d\n" % port)
+        os.write(1, b"".join(b"%d\n" % listener.port for listener in listeners))
     except OSError:
         pass  # as the original: nobody reads it, but the service is wanted all the same
+
+
+def _replaced(listeners: list[Listener]) -> frozenset[bytes]:
+    return REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
 
 
 def _judge(choices: Choices) -> "Judge | None":
@@ -146,7 +156,7 @@ def _spawner(settings: Settings, program: list[bytes], inherited: list[bytes]) -
     if settings.verbosity:
         complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
-    handler = spawner(Program(program, paths, environ.without(inherited, REPLACED), complaint))
+    handler = spawner(Program(program, paths, inherited, complaint))
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
     return handler

@@ -47,23 +47,37 @@ def parse_literal(operand: bytes) -> bytes | None:
 
 
 def resolve(operand: bytes) -> bytes:
-    """Return the first IPv4 address of a host operand as a dotted quad.
+    """Return the first address of a host operand as text, IPv4 before IPv6.
 
+    ``::``, every address of both kinds, any other IPv6 address, bare or in
+    brackets, and one with a zone (``fe80::1%eth0``) stand for themselves.
     Names go to the system resolver, so ``/etc/hosts`` counts.
 
     Raises:
-        NoAddressError: the name has no IPv4 address, or does not exist.
+        NoAddressError: the name has no address, or does not exist.
         OSError: no answer now; it may work later.
     """
+    if b":" in operand:
+        return _parse_ip6(operand)
     literal = parse_literal(operand)
     if literal is not None:
         return literal
     try:
-        found = _socket.getaddrinfo(operand, None, _socket.AF_INET, _socket.SOCK_STREAM)
+        found = _socket.getaddrinfo(operand, None, 0, _socket.SOCK_STREAM)
     except _socket.gaierror as error:
         if error.errno in (_socket.EAI_NONAME, _socket.EAI_NODATA):
             raise NoAddressError(operand) from error
         raise OSError(errno.EAGAIN, str(error)) from error
     except UnicodeError as error:
         raise NoAddressError(operand) from error
-    return str(found[0][4][0]).encode()
+    first = min(found, key=lambda entry: entry[0] != _socket.AF_INET)
+    return str(first[4][0]).encode()
+
+
+def _parse_ip6(operand: bytes) -> bytes:
+    bare = operand[1:-1] if operand[:1] == b"[" and operand[-1:] == b"]" else operand
+    try:
+        _socket.inet_pton(_socket.AF_INET6, bare.partition(b"%")[0].decode("ascii"))
+    except (OSError, UnicodeError) as error:
+        raise NoAddressError(operand) from error
+    return bare

@@ -13,6 +13,7 @@ class Connection:
 
     __slots__ = (
         "descriptor",
+        "ip6",
         "local_host",
         "local_ip",
         "local_port",
@@ -20,16 +21,36 @@ class Connection:
         "remote_info",
         "remote_ip",
         "remote_port",
+        "scope",
         "waiting",
     )
 
     def __init__(
-        self, descriptor: int, local_ip: bytes, local_port: int, remote_ip: bytes, remote_port: int
+        self,
+        descriptor: int,
+        local_ip: bytes,
+        local_port: int,
+        remote_ip: bytes,
+        remote_port: int,
+        scope: int = 0,
+        *,
+        ip6: bool = False,
     ) -> None:
-        """Own a connected socket's descriptor."""
+        """Own a connected socket's descriptor.
+
+        Args:
+            descriptor: the socket.
+            local_ip: the address that the client connected to, and its port.
+            local_port: that port.
+            remote_ip: the client's address, an IPv4 one whatever the socket.
+            remote_port: the client's port.
+            scope: index of the interface of a link-local address, or 0.
+            ip6: whether the socket is one of IPv6.
+        """
         self.descriptor = descriptor
         self.local_ip, self.local_port = local_ip, local_port
         self.remote_ip, self.remote_port = remote_ip, remote_port
+        self.scope, self.ip6 = scope, ip6
         self.local_host: bytes | None = None
         self.remote_host: bytes | None = None
         self.remote_info: bytes | None = None
@@ -41,7 +62,9 @@ class Connection:
         Raises:
             OSError: not all of it could be sent at once.
         """
-        connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, self.descriptor)
+        connection = _socket.socket(
+            _socket.AF_INET, _socket.SOCK_STREAM, 0, self.descriptor
+        )  # any family will do
         try:
             sent = connection.send(banner, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL)
         finally:

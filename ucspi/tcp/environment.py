@@ -1,6 +1,10 @@
 """The UCSPI environment of a handler.
 
-Source: cr.yp.to/ucspi-tcp/environment.html, and the original as observed.
+A connection of an IPv6 socket has the ``TCP6`` variables too, its addresses in
+IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.
+
+Source: cr.yp.to/ucspi-tcp/environment.html, and the originals as observed,
+Debian's ucspi-tcp-ipv6 for IPv6.
 """
 
 TYPE_CHECKING = False
@@ -9,19 +13,11 @@ if TYPE_CHECKING:
 
     from ucspi.tcp.connection import Connection
 
+_FACTS = (b"LOCALIP", b"LOCALPORT", b"LOCALHOST", b"REMOTEIP", b"REMOTEPORT", b"REMOTEHOST", b"REMOTEINFO")
+
 # Variables that are removed, even if inherited, when there is no value for them.
-REPLACED = frozenset(
-    (
-        b"PROTO",
-        b"TCPLOCALIP",
-        b"TCPLOCALPORT",
-        b"TCPLOCALHOST",
-        b"TCPREMOTEIP",
-        b"TCPREMOTEPORT",
-        b"TCPREMOTEHOST",
-        b"TCPREMOTEINFO",
-    )
-)
+REPLACED = frozenset((b"PROTO", *(b"TCP" + fact for fact in _FACTS)))
+REPLACED6 = REPLACED | {b"TCP6INTERFACE", *(b"TCP6" + fact for fact in _FACTS)}
 
 
 def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, bytes]]") -> bytes:
@@ -35,18 +31,40 @@ def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, byte
     Returns:
         ``NAME=VALUE`` strings, each ended by a NUL, each name once.
     """
-    new = {
-        b"PROTO": b"TCP",
-        b"TCPLOCALIP": connection.local_ip,
-        b"TCPLOCALPORT": b"%d" % connection.local_port,
-    }
-    if connection.local_host is not None:
-        new[b"TCPLOCALHOST"] = connection.local_host
-    new[b"TCPREMOTEIP"] = connection.remote_ip
-    new[b"TCPREMOTEPORT"] = b"%d" % connection.remote_port
-    if connection.remote_host is not None:
-        new[b"TCPREMOTEHOST"] = connection.remote_host
-    if connection.remote_info is not None:
-        new[b"TCPREMOTEINFO"] = connection.remote_info
+    new = {b"PROTO": b"TCP6" if b":" in connection.remote_ip else b"TCP"}
+    _add(new, b"TCP", connection, connection.local_ip, connection.remote_ip)
+    if connection.ip6:
+        _add(new, b"TCP6", connection, _in_ip6(connection.local_ip), _in_ip6(connection.remote_ip))
+        if connection.scope:
+            new[b"TCP6INTERFACE"] = _interface(connection.scope)
     new.update(assignments)
     return b"".join(b"%s=%s\0" % pair for pair in new.items())
+
+
+def _add(
+    new: dict[bytes, bytes], prefix: bytes, connection: "Connection", local_ip: bytes, remote_ip: bytes
+) -> None:
+    new[prefix + b"LOCALIP"] = local_ip
+    new[prefix + b"LOCALPORT"] = b"%d" % connection.local_port
+    if connection.local_host is not None:
+        new[prefix + b"LOCALHOST"] = connection.local_host
+    new[prefix + b"REMOTEIP"] = remote_ip
+    new[prefix + b"REMOTEPORT"] = b"%d" % connection.remote_port
+    if connection.remote_host is not None:
+        new[prefix + b"REMOTEHOST"] = connection.remote_host
+    if connection.remote_info is not None:
+        new[prefix + b"REMOTEINFO"] = connection.remote_info
+
+
+def _in_ip6(ip: bytes) -> bytes:
+    return ip if b":" in ip else b"::ffff:" + ip
+
+
+def _interface(scope: int) -> bytes:
+    """Return the name of an interface, or its index when it is gone."""
+    import _socket  # link-local clients are rare
+
+    try:
+        return _socket.if_indextoname(scope).encode()
+    except OSError:
+        return b"%d" % scope

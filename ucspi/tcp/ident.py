@@ -50,7 +50,7 @@ def ask(local: tuple[bytes, int], remote: tuple[bytes, int], timeout: float) -> 
     """
     if timeout <= 0:
         return None
-    sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    sock = _socket.socket(_socket.AF_INET6 if b":" in remote[0] else _socket.AF_INET, _socket.SOCK_STREAM)
     try:
         sock.bind((local[0].decode(), 0))
         sock.settimeout(timeout)

@@ -33,12 +33,13 @@ class ListenError(Exception):
 class Listener:
     """A bound, listening, non-blocking socket, closed on exec."""
 
-    __slots__ = ("ip", "port", "socket")
+    __slots__ = ("ip6", "port", "socket")
 
     def __init__(self, sock: _socket.socket) -> None:
         """Own a socket that already listens."""
         self.socket = sock
-        self.ip, self.port = sock.getsockname()[:2]
+        self.ip6 = sock.family == _socket.AF_INET6
+        self.port: int = sock.getsockname()[1]
 
     def fileno(self) -> int:
         """Return the descriptor, for poll."""
@@ -50,16 +51,20 @@ class Listener:
 
 
 def listen(ip: bytes, port: int, backlog: int) -> Listener:
-    """Bind and listen on an IPv4 address; port 0 is any free one.
+    """Bind and listen on an address as `resolve` returns it; port 0 is any free one.
+
+    ``::`` serves IPv4 clients too.
 
     Raises:
         ListenError: with the step that failed; nothing is left open.
     """
     step = b"unable to create socket"
     try:
-        sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        sock = _socket.socket(_socket.AF_INET6 if b":" in ip else _socket.AF_INET, _socket.SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        if b":" in ip:
+            sock.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, ip != b"::")
         step = b"unable to bind"
         sock.bind((ip.decode(), port))
         step = b"unable to listen"

@@ -45,10 +45,10 @@ def verdict(word: bytes, pid: bytes, connection: "Connection") -> bytes:
         word,
         pid,
         field(connection.local_host),
-        connection.local_ip,
+        connection.local_ip.replace(b":", b"?"),
         connection.local_port,
         field(connection.remote_host),
-        connection.remote_ip,
+        connection.remote_ip.replace(b":", b"?"),
         field(connection.remote_info),
         connection.remote_port,
     )

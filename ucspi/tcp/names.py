@@ -36,7 +36,7 @@ def reverse_checked(ip: bytes) -> bytes | None:
 
 def _addresses(host: bytes) -> set[bytes]:
     try:
-        found = _socket.getaddrinfo(host, None, _socket.AF_INET, _socket.SOCK_STREAM)
+        found = _socket.getaddrinfo(host, None, 0, _socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return set()
     return {str(entry[4][0]).encode() for entry in found}

@@ -48,13 +48,31 @@ BATCH = 16  # connections accepted before ended handlers are looked at again
 PAUSE = 1.0  # seconds without accepting after the system ran out of something
 
 
+class Door:
+    """A listener, and how to accept from it."""
+
+    __slots__ = ("_accept", "_ip6")
+
+    def __init__(self, listener: "Listener", settings: "Settings") -> None:
+        """Prepare to accept."""
+        self._accept = acceptor(
+            listener.socket, clear_ip_options=settings.clear_ip_options, no_delay=settings.no_delay
+        )
+        self._ip6 = listener.ip6
+
+    def accept(self) -> Connection | None:
+        """Accept one connection, or return None when no client is there; see `acceptor`."""
+        accepted = self._accept()
+        return None if accepted is None else Connection(*accepted, ip6=self._ip6)
+
+
 class Server:
-    """Serves one listener until a signal handler raises out of `run`."""
+    """Serves its listeners until a signal handler raises out of `run`."""
 
     def __init__(
         self,
         settings: "Settings",
-        listener: "Listener",
+        listeners: "list[Listener]",
         judge: "Judge | None",
         spawner: "Spawner",
         wakeup: "Wakeup",
@@ -63,16 +81,14 @@ class Server:
 
         Args:
             settings: the choices of the command line.
-            listener: the socket to accept from.
+            listeners: the sockets to accept from.
             judge: the rules; None allows everybody.
             spawner: starts the handler.
             wakeup: wakes the loop on SIGCHLD and for threads.
         """
-        self._settings, self._listener, self._judge, self._wakeup = settings, listener, judge, wakeup
+        self._settings, self._judge, self._wakeup = settings, judge, wakeup
         self._verbose = settings.verbosity >= 2
-        self._accept = acceptor(
-            listener.socket, clear_ip_options=settings.clear_ip_options, no_delay=settings.no_delay
-        )
+        self._doors = {listener.fileno(): Door(listener, settings) for listener in listeners}
         self._pid = os.getpid()
         self._handlers = Handlers(spawner)
         self._lookups = Lookups(settings.lookup_limit, wakeup.wake)
@@ -93,28 +109,27 @@ class Server:
                 self._wakeup.clear()
                 self._reap()
             self._lookups.collect()
-            if ready:
-                self._accept_batch()
+            for door in ready:
+                self._accept_batch(door)
 
     # Waiting.
 
-    def _wait(self) -> tuple[bool, bool]:
-        """Return whether something woke us, and whether a client is there."""
+    def _wait(self) -> "tuple[bool, list[Door]]":
+        """Return whether something woke us, and the doors where a client is."""
         self._listen(self._may_accept())
-        woken = ready = False
-        for descriptor, _ in self._poll.poll(self._timeout()):
-            if descriptor == self._wakeup.fileno():
-                woken = True
-            else:
-                ready = True
-        return woken, ready
+        ready = [descriptor for descriptor, _ in self._poll.poll(self._timeout())]
+        woken = self._wakeup.fileno() in ready
+        return woken, [self._doors[descriptor] for descriptor in ready if descriptor in self._doors]
 
     def _listen(self, wanted: bool) -> None:
-        """Look at the listener or not; while we do not, new clients stay in the backlog."""
-        if wanted and not self._listening:
-            self._poll.register(self._listener.fileno(), select.POLLIN)
-        elif self._listening and not wanted:
-            self._poll.unregister(self._listener.fileno())
+        """Look at the listeners or not; while we do not, new clients stay in the backlog."""
+        if wanted == self._listening:
+            return
+        for descriptor in self._doors:
+            if wanted:
+                self._poll.register(descriptor, select.POLLIN)
+            else:
+                self._poll.unregister(descriptor)
         self._listening = wanted
 
     def _may_accept(self) -> bool:
@@ -134,23 +149,24 @@ class Server:
 
     # Accepting.
 
-    def _accept_batch(self) -> None:
+    def _accept_batch(self, door: "Door") -> None:
         for _ in range(BATCH):
             if not self._may_accept():
                 return
             try:
-                accepted = self._accept()
+                connection = door.accept()
             except NoLocalAddressError as failure:
-                connection = self._admit(*failure.accepted)
+                self._admit()
+                connection = Connection(*failure.accepted)
                 self._drop(connection, b"unable to get local address: " + describe(failure.error.errno))
-                continue
             except OSError as error:
                 if error.errno not in GONE:
                     self._pause(error)
-                continue
-            if accepted is None:
-                return
-            self._receive(self._admit(*accepted))
+            else:
+                if connection is None:
+                    return
+                self._admit()
+                self._receive(connection)
 
     def _pause(self, error: OSError) -> None:
         """Stop accepting for a while: out of descriptors or memory.
@@ -163,11 +179,10 @@ class Server:
         if is_news and self._settings.verbosity:
             emit(log.warning(b"unable to accept, pausing: " + describe(error.errno)))
 
-    def _admit(self, descriptor: int, local_ip: bytes, remote_ip: bytes, remote_port: int) -> Connection:
+    def _admit(self) -> None:
         """Count a client; its status line stays unsaid until there is more to say."""
         self._children += 1
         self._unsaid = self._status()
-        return Connection(descriptor, local_ip, self._listener.port, remote_ip, remote_port)
 
     def _receive(self, connection: Connection) -> None:
         """Take one client through the steps that need no waiting."""

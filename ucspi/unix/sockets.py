@@ -9,17 +9,14 @@ from ucspi.unix import _native
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NamedTuple
 
-    class Accepted(NamedTuple):
-        """A connection and both its ends; the caller owns the descriptor."""
-
-        descriptor: int
-        local_ip: bytes
-        remote_ip: bytes
-        remote_port: int
-
+    # Descriptor, which the caller owns; local address and port; remote address
+    # and port; index of the interface of a link-local address, or 0.  An IPv4
+    # client of an IPv6 socket has IPv4 addresses.
+    Accepted = tuple[int, bytes, int, bytes, int, int]
     Accept = Callable[[], Accepted | None]
+
+_MAPPED = "::ffff:"
 
 
 class NoLocalAddressError(Exception):
@@ -35,14 +32,14 @@ class NoLocalAddressError(Exception):
 
 
 def acceptor(listener: _socket.socket, *, clear_ip_options: bool, no_delay: bool) -> "Accept":
-    """Return a function that accepts one connection from a non-blocking IPv4 listener.
+    """Return a function that accepts one connection from a non-blocking listener.
 
     The connection blocks and is closed on exec.  The function returns None when
     no client is there, and raises OSError as accept(2) fails, or
     `NoLocalAddressError`.
 
     Args:
-        listener: the listening socket.
+        listener: the listening socket, of IPv4 or IPv6.
         clear_ip_options: remove IP options, such as a source route.
         no_delay: never wait for more data to fill a packet (TCP_NODELAY).
     """
@@ -62,10 +59,17 @@ def _native_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
             if descriptor == -errno.EAGAIN:
                 return None
             raise OSError(-descriptor, os.strerror(-descriptor))
-        accepted = (descriptor, text(client.local_ip), text(client.remote_ip), client.remote_port)
+        accepted = (
+            descriptor,
+            text(client.local_ip),
+            client.local_port,
+            text(client.remote_ip),
+            client.remote_port,
+            client.scope,
+        )
         if client.error:
-            raise NoLocalAddressError(accepted, OSError(client.error, os.strerror(client.error)))  # type: ignore[arg-type]
-        return accepted  # type: ignore[return-value]
+            raise NoLocalAddressError(accepted, OSError(client.error, os.strerror(client.error)))
+        return accepted
 
     return accept
 
@@ -77,19 +81,27 @@ def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
             descriptor, peer = listener._accept()  # type: ignore[attr-defined]
         except BlockingIOError:
             return None
-        connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, descriptor)
+        connection = _socket.socket(listener.family, listener.type, 0, descriptor)
+        remote = _describe(peer)
         try:
             if clear_ip_options:
                 _set(connection, _socket.IPPROTO_IP, _socket.IP_OPTIONS, b"")
             if no_delay:
                 _set(connection, _socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            local = connection.getsockname()[0].encode()
+            local = _describe(connection.getsockname())
         except OSError as error:
-            accepted = (connection.detach(), b"", peer[0].encode(), peer[1])
-            raise NoLocalAddressError(accepted, error) from error  # type: ignore[arg-type]
-        return connection.detach(), local, peer[0].encode(), peer[1]  # type: ignore[return-value]
+            raise NoLocalAddressError((connection.detach(), b"", 0, *remote), error) from error
+        return connection.detach(), *local[:2], *remote
 
     return accept
+
+
+def _describe(name: "tuple[str, int] | tuple[str, int, int, int]") -> tuple[bytes, int, int]:
+    """Return address, port and scope of a socket's name, an IPv4 address as what it is."""
+    address = name[0].partition("%")[0]
+    if address.startswith(_MAPPED) and "." in address:
+        return address.removeprefix(_MAPPED).encode(), name[1], 0
+    return address.encode(), name[1], name[3] if len(name) == 4 else 0
 
 
 def _set(connection: _socket.socket, level: int, option: int, value: "int | bytes") -> None:
