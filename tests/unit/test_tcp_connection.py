@@ -6,12 +6,12 @@ import pytest
 from ucspi.tcp.connection import Connection
 
 
-def test_banner_that_cannot_be_sent_at_once_is_an_error() -> None:
+def test_text_that_cannot_be_sent_at_once_is_an_error() -> None:
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     connection = Connection(ours.detach(), b"127.0.0.1", 23, b"127.0.0.1", 1)
     with theirs, pytest.raises(BlockingIOError) as raised:
-        connection.print_banner(b"x" * 1_000_000)
+        connection.print_at_once(b"x" * 1_000_000)
     assert raised.value.errno == errno.EAGAIN
     connection.close()
 

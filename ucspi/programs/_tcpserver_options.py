@@ -13,7 +13,15 @@ USAGE = (
     b"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ]"
     b" [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program"
 )
-WORDS = {b"listen": True, b"timeout-names": True, b"lookups": True}
+WORDS = {
+    b"listen": True,
+    b"timeout-names": True,
+    b"lookups": True,
+    b"per-ip": True,
+    b"per-net": True,
+    b"limit-message": True,
+    b"holders": False,
+}
 LETTERS = b"dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO"
 
 
@@ -88,6 +96,10 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         choices.rules = value
     elif letter == b"B":
         settings.banner = value
+    elif letter == b"per-net":
+        _set_per_net(settings, value)
+    elif letter == b"limit-message":
+        settings.limit_message = value
     elif letter == b"listen":
         choices.listen.append(_place(value))
     elif letter == b"l":
@@ -107,6 +119,7 @@ _FLAGS: dict[bytes, tuple[str, bool | int]] = {
     b"r": ("ask_info", True),
     b"R": ("ask_info", False),
     b"o": ("clear_ip_options", False),
+    b"holders": ("tell_holders", True),
     b"O": ("clear_ip_options", True),
     b"d": ("no_delay", False),
     b"D": ("no_delay", True),
@@ -117,6 +130,7 @@ _NUMBERS = {
     b"t": "info_timeout",
     b"timeout-names": "names_timeout",
     b"lookups": "lookup_limit",
+    b"per-ip": "per_ip",
 }
 _LARGEST = 2**31 - 1
 
@@ -129,6 +143,18 @@ def _number(letter: bytes, value: bytes) -> int:
 
 def _dashed(option: bytes) -> bytes:
     return b"-" + option if len(option) == 1 else b"--" + option
+
+
+def _set_per_net(settings: Settings, value: bytes) -> None:
+    """Read ``N`` or ``N/BITS4/BITS6``: the limit, and how many bits of an address are its network."""
+    number, *bits = value.split(b"/")
+    settings.per_net = _number(b"per-net", number)
+    if bits:
+        if len(bits) != 2:
+            raise _refuse(b"--per-net wants N or N/BITS4/BITS6, such as 10/24/64, not " + value)
+        settings.net4_bits, settings.net6_bits = (_number(b"per-net", text) for text in bits)
+        if settings.net4_bits > 32 or settings.net6_bits > 128:
+            raise _refuse(b"--per-net: an IPv4 address has 32 bits, an IPv6 address 128, not " + value)
 
 
 def _place(value: bytes) -> tuple[bytes, bytes]:

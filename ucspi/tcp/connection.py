@@ -56,8 +56,8 @@ class Connection:
         self.remote_info: bytes | None = None
         self.waiting = 0  # look-ups not yet answered
 
-    def print_banner(self, banner: bytes) -> None:
-        """Send the banner without waiting for the client to read.
+    def print_at_once(self, text: bytes) -> None:
+        """Send a text without waiting for the client to read.
 
         Raises:
             OSError: not all of it could be sent at once.
@@ -66,10 +66,10 @@ class Connection:
             _socket.AF_INET, _socket.SOCK_STREAM, 0, self.descriptor
         )  # any family will do
         try:
-            sent = connection.send(banner, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL)
+            sent = connection.send(text, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL)
         finally:
             connection.detach()
-        if sent < len(banner):
+        if sent < len(text):
             raise BlockingIOError(errno.EAGAIN, "the client does not read")
 
     def release(self) -> int:

@@ -10,29 +10,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ucspi.tcp.connection import Connection
     from ucspi.unix.spawn import Spawner
 
 
 class Handlers:
-    """Every handler of a server that is running."""
+    """Every handler of a server that is running, by pid."""
 
-    __slots__ = ("_pids", "_spawn")
+    __slots__ = ("_connections", "_spawn")
 
     def __init__(self, spawner: "Spawner") -> None:
         """Begin with none."""
         self._spawn = spawner.spawn
-        self._pids: set[int] = set()
+        self._connections: dict[int, Connection] = {}
 
-    def start(self, connection: int, variables: bytes, log: bytes) -> None:
-        """Start a handler on a connection, which is given away; see `Spawner.spawn`.
+    def start(self, connection: "Connection", variables: bytes, log: bytes) -> None:
+        """Start a handler on a connection, whose descriptor is given away; see `Spawner.spawn`.
 
         Raises:
             OSError: there is no new process.
         """
-        self._pids.add(self._spawn(connection, variables, log))
+        pid = self._spawn(connection.release(), variables, log)
+        self._connections[pid] = connection
 
-    def reap(self) -> "Iterator[tuple[int, int]]":
-        """Yield (pid, wait status) of every handler that has ended, each once, without waiting."""
+    def reap(self) -> "Iterator[tuple[int, int, Connection]]":
+        """Yield pid, wait status and connection of every handler that has ended, each once."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -40,6 +42,15 @@ class Handlers:
                 return
             if pid == 0:
                 return
-            if pid in self._pids:
-                self._pids.remove(pid)
-                yield pid, status
+            connection = self._connections.pop(pid, None)
+            if connection is not None:
+                yield pid, status, connection
+
+    def signal(self, number: int) -> None:
+        """Send a signal to every handler; one that has ended meanwhile is only not reaped yet."""
+        for pid in self._connections:
+            os.kill(pid, number)
+
+    def __len__(self) -> int:
+        """Return how many are running."""
+        return len(self._connections)

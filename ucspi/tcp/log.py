@@ -39,9 +39,12 @@ def arrival(pid: bytes, connection: "Connection") -> bytes:
     return b"tcpserver: pid %s from %s\n" % (pid, connection.remote_ip)
 
 
-def verdict(word: bytes, pid: bytes, connection: "Connection") -> bytes:
-    """Return the line of a verdict, ``ok`` or ``deny``, with both ends of the connection."""
-    return b"tcpserver: %s %s %s:%s:%d %s:%s:%s:%d\n" % (
+def verdict(word: bytes, pid: bytes, connection: "Connection", why: bytes = b"") -> bytes:
+    """Return the line of a verdict, ``ok`` or ``deny``, with both ends of the connection.
+
+    ``why`` is the limit that the client is over, which the original has none of.
+    """
+    return b"tcpserver: %s %s %s:%s:%d %s:%s:%s:%d%s\n" % (
         word,
         pid,
         field(connection.local_host),
@@ -51,6 +54,7 @@ def verdict(word: bytes, pid: bytes, connection: "Connection") -> bytes:
         connection.remote_ip.replace(b":", b"?"),
         field(connection.remote_info),
         connection.remote_port,
+        b" " + why if why else b"",
     )
 
 

@@ -11,12 +11,18 @@ class Settings:
         "clear_ip_options",
         "info_timeout",
         "limit",
+        "limit_message",
         "local_host",
         "lookup_limit",
         "lookup_remote_host",
         "names_timeout",
+        "net4_bits",
+        "net6_bits",
         "no_delay",
         "paranoid",
+        "per_ip",
+        "per_net",
+        "tell_holders",
         "verbosity",
     )
 
@@ -35,3 +41,8 @@ class Settings:
         self.lookup_limit = 256  # threads
         self.clear_ip_options = True
         self.no_delay = False
+        self.per_ip: int | None = None  # clients of one address
+        self.per_net: int | None = None  # clients of one network
+        self.net4_bits, self.net6_bits = 24, 64  # what is one network
+        self.limit_message = b""  # for a client over one of these
+        self.tell_holders = False

@@ -1,0 +1,106 @@
+"""Where clients come in: the listeners, and when to look at them."""
+
+import select
+import time
+
+from ucspi.tcp.connection import Connection
+from ucspi.unix.sockets import acceptor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.listener import Listener
+    from ucspi.tcp.settings import Settings
+
+PAUSE = 1.0  # seconds without accepting after the system ran out of something
+
+
+class Door:
+    """A listener, and how to accept from it."""
+
+    __slots__ = ("_accept", "listener")
+
+    def __init__(self, listener: "Listener", settings: "Settings") -> None:
+        """Prepare to accept."""
+        self.listener = listener
+        self._accept = acceptor(
+            listener.socket, clear_ip_options=settings.clear_ip_options, no_delay=settings.no_delay
+        )
+
+    def accept(self) -> Connection | None:
+        """Accept one connection, or return None when no client is there; see `acceptor`."""
+        accepted = self._accept()
+        return None if accepted is None else Connection(*accepted, ip6=self.listener.ip6)
+
+
+class Doors:
+    """All listeners, looked at together or not at all; beside them, what wakes the loop."""
+
+    __slots__ = ("_doors", "_is_open", "_pause_until", "_poll", "_wakeup")
+
+    def __init__(self, listeners: "list[Listener]", settings: "Settings", wakeup: int) -> None:
+        """Own the listeners; nothing is accepted yet.
+
+        Args:
+            listeners: the sockets to accept from.
+            settings: what to set on each connection.
+            wakeup: a descriptor that becomes readable when there is other work.
+        """
+        self._doors = {listener.fileno(): Door(listener, settings) for listener in listeners}
+        self._wakeup = wakeup
+        self._poll = select.poll()
+        self._poll.register(wakeup, select.POLLIN)
+        self._is_open = False
+        self._pause_until = -PAUSE  # monotonic seconds
+
+    def wait(self, wanted: bool, deadline: float | None) -> tuple[bool, list[Door]]:
+        """Wait until something wakes us, a client is there, or a time has come.
+
+        Args:
+            wanted: whether to look at the listeners; else clients stay in the backlog.
+            deadline: in monotonic seconds, or None.
+
+        Returns:
+            Whether we were woken, and the doors where a client is.
+        """
+        self._open(wanted and not self.is_paused())
+        ready = [descriptor for descriptor, _ in self._poll.poll(self._timeout(deadline))]
+        return self._wakeup in ready, [self._doors[fd] for fd in ready if fd in self._doors]
+
+    def _open(self, wanted: bool) -> None:
+        if wanted == self._is_open:
+            return
+        for descriptor in self._doors:
+            if wanted:
+                self._poll.register(descriptor, select.POLLIN)
+            else:
+                self._poll.unregister(descriptor)
+        self._is_open = wanted
+
+    def _timeout(self, deadline: float | None) -> int | None:
+        """Return the milliseconds until something is due, None when nothing is."""
+        now = time.monotonic()
+        if now < self._pause_until:
+            deadline = self._pause_until if deadline is None else min(deadline, self._pause_until)
+        return None if deadline is None else max(0, int((deadline - now) * 1000) + 1)
+
+    def is_paused(self) -> bool:
+        """Return whether nothing shall be accepted now."""
+        return time.monotonic() < self._pause_until
+
+    def pause(self) -> bool:
+        """Accept nothing for a while; return whether it is long since the last such trouble."""
+        now = time.monotonic()
+        is_news = now > self._pause_until + PAUSE
+        self._pause_until = now + PAUSE
+        return is_news
+
+    def resume(self) -> None:
+        """Accept again: something was given back."""
+        self._pause_until = min(self._pause_until, time.monotonic())
+
+    def close(self) -> None:
+        """Stop listening for good: clients in the backlog are refused."""
+        self._open(False)
+        for door in self._doors.values():
+            door.listener.close()
+        self._doors.clear()

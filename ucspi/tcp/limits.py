@@ -1,0 +1,65 @@
+"""Limits that know who: how many clients one address, or one network, may have.
+
+Those of the command line hold for everybody, before anything is asked about a
+client.  A rule can add its own through the assignments of the well-known
+limits patch: MAXCONNIP (of one address), MAXCONNC (of one network) and DIEMSG
+(what a client that is over one is told).  The client in hand is counted too.
+"""
+
+from ucspi.tcp.census import NET4_BITS, NET6_BITS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.census import Census
+    from ucspi.tcp.settings import Settings
+
+
+class BadLimitError(Exception):
+    """A rule sets a limit that is no number: nobody can tell what it allows.  ``name`` says which."""
+
+    def __init__(self, name: bytes) -> None:
+        """Note the variable."""
+        super().__init__(name)
+        self.name = name
+
+
+def over_general(census: "Census", ip: bytes, settings: "Settings") -> bytes:
+    """Return the limit of the command line that a client is over, ``NAME HELD/LIMIT``, or nothing."""
+    if settings.per_ip is not None and census.of_ip(ip) > settings.per_ip:
+        return _told(b"per-ip", census.of_ip(ip), settings.per_ip)
+    if settings.per_net is not None:
+        held = census.of_network(ip, settings.net4_bits, settings.net6_bits)
+        if held > settings.per_net:
+            return _told(b"per-net", held, settings.per_net)
+    return b""
+
+
+def over_assigned(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, bytes], ...]") -> bytes:
+    """Return the limit of the deciding rule that a client is over, or nothing.
+
+    Raises:
+        BadLimitError: the rule's limit is no number.
+    """
+    for name, value in assignments:
+        if name == b"MAXCONNIP" and census.of_ip(ip) > _number(name, value):
+            return _told(name, census.of_ip(ip), int(value))
+        if name == b"MAXCONNC":
+            held = census.of_network(ip, NET4_BITS, NET6_BITS)
+            if held > _number(name, value):
+                return _told(name, held, int(value))
+    return b""
+
+
+def _number(name: bytes, value: bytes) -> int:
+    if not value.isdigit():
+        raise BadLimitError(name)
+    return int(value)
+
+
+def _told(name: bytes, held: int, limit: int) -> bytes:
+    return b"%s %d/%d" % (name, held, limit)
+
+
+def message(assignments: "tuple[tuple[bytes, bytes], ...]", default: bytes) -> bytes:
+    """Return what a client over a limit is told: the rule's DIEMSG, or the server's own."""
+    return dict(assignments).get(b"DIEMSG", default)
