@@ -53,8 +53,7 @@ class Facts:
 
     def _find_local_host(self, connection: "Connection") -> None:
         settings, ip = self._settings, connection.local_ip
-        if settings.local_host is not None:
-            connection.local_host = settings.local_host
+        if connection.local_host is not None:
             return
         name, until = self._local_names.get(ip, (None, 0.0))
         if name is not None or time.monotonic() < until:

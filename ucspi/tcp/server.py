@@ -133,6 +133,7 @@ class Server:
         self._report.flush()  # the status line, when the client has to wait for answers
 
     def _admit(self, connection: Connection) -> None:
+        connection.local_host = self._settings.local_host
         census = self._census
         census.enter(connection.remote_ip)
         self._report.admitted(census.children)

@@ -1,0 +1,93 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ucspi.tcp.census import Census, network
+from ucspi.tcp.limits import BadLimitError, message, over_assigned, over_general
+from ucspi.tcp.settings import Settings
+
+ADDRESSES = [
+    b"10.0.0.1",
+    b"10.0.0.2",
+    b"10.0.1.1",
+    b"::1",
+    b"2001:db8::1",
+    b"2001:db8::2",
+    b"2001:db8:0:1::1",
+]
+
+
+def census(*ips: bytes) -> Census:
+    made = Census()
+    for ip in ips:
+        made.enter(ip)
+    return made
+
+
+def general(per_ip: int | None = None, per_net: int | None = None) -> Settings:
+    settings = Settings()
+    settings.per_ip, settings.per_net = per_ip, per_net
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (b"10.0.0.1", b"10.0.0.255", True),
+        (b"10.0.0.1", b"10.0.1.1", False),
+        (b"2001:db8::1", b"2001:db8::ffff:ffff:ffff:ffff", True),
+        (b"2001:db8::1", b"2001:db8:0:1::1", False),
+        (b"0.0.0.1", b"::1", False),
+    ],
+)
+def test_network_is_24_bits_of_ip4_and_64_of_ip6(one: bytes, other: bytes, same: bool) -> None:
+    assert (network(one) == network(other)) == same
+
+
+@pytest.mark.parametrize("bits", [0, 1, 31, 32])
+def test_network_of_no_bits_is_everybody_and_of_all_bits_the_address(bits: int) -> None:
+    assert (network(b"1.2.3.4", bits, 64) == network(b"1.2.3.5", bits, 64)) == (bits < 32)
+
+
+@given(st.lists(st.sampled_from(ADDRESSES)), st.randoms(use_true_random=False))
+def test_census_counts_who_entered_and_has_not_left(ips: list[bytes], random: "object") -> None:
+    made = census(*ips)
+    assert made.children == len(ips)
+    assert all(made.of_ip(ip) == ips.count(ip) for ip in ADDRESSES)
+    assert made.of_network(b"10.0.0.9", 24, 64) == ips.count(b"10.0.0.1") + ips.count(b"10.0.0.2")
+    assert dict(made.holders()).items() <= {(ip, ips.count(ip)) for ip in ips}
+    for ip in ips:
+        made.leave(ip)
+    assert (made.children, list(made.holders()), made._counts) == (0, [], {})
+
+
+def test_client_over_the_limit_of_its_address_is_told_which() -> None:
+    made = census(b"10.0.0.1", b"10.0.0.1", b"10.0.0.2")
+    assert over_general(made, b"10.0.0.1", general(per_ip=2)) == b""
+    assert over_general(made, b"10.0.0.1", general(per_ip=1)) == b"per-ip 2/1"
+    assert over_general(made, b"10.0.0.2", general(per_ip=1)) == b""
+
+
+def test_client_over_the_limit_of_its_network_is_told_which() -> None:
+    made = census(b"10.0.0.1", b"10.0.0.2", b"10.0.1.1")
+    assert over_general(made, b"10.0.0.1", general(per_net=1)) == b"per-net 2/1"
+    assert over_general(made, b"10.0.1.1", general(per_net=1)) == b""
+
+
+def test_rule_sets_limits_of_its_own() -> None:
+    made = census(b"10.0.0.1", b"10.0.0.1", b"10.0.0.2")
+    assert over_assigned(made, b"10.0.0.1", ((b"MAXCONNIP", b"2"),)) == b""
+    assert over_assigned(made, b"10.0.0.1", ((b"MAXCONNIP", b"1"),)) == b"MAXCONNIP 2/1"
+    assert over_assigned(made, b"10.0.0.1", ((b"X", b"1"), (b"MAXCONNC", b"2"))) == b"MAXCONNC 3/2"
+
+
+@pytest.mark.parametrize("value", [b"", b"x", b"-1", b"1.5", b" 1"])
+def test_limit_that_is_no_number_is_an_error_and_never_no_limit(value: bytes) -> None:
+    with pytest.raises(BadLimitError) as raised:
+        over_assigned(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", value),))
+    assert raised.value.name == b"MAXCONNIP"
+
+
+def test_message_of_the_rule_comes_before_the_server_s_own() -> None:
+    assert message((), b"own") == b"own"
+    assert message(((b"DIEMSG", b"rule"),), b"own") == b"rule"
