@@ -130,6 +130,17 @@ static void set_action(int number, void (*handler)(int))
   usys_bare(SYS_rt_sigaction, number, (long) (intptr_t) action, 0, SIGNAL_SET_SIZE);
 }
 
+/* What the parent catches would run the parent's handler here, in memory that
+ * is shared; what it ignores stays ignored. */
+static void forget_caught(int number)
+{
+  uintptr_t action[8] = { 0 };
+
+  usys_bare(SYS_rt_sigaction, number, 0, (long) (intptr_t) action, SIGNAL_SET_SIZE);
+  if (action[0] != (uintptr_t) SIG_DFL && action[0] != (uintptr_t) SIG_IGN)
+    set_action(number, SIG_DFL);
+}
+
 /* A write to a closed stderr may have left a SIGPIPE pending: ignoring drops
  * it, the default action alone would deliver it to the handler. */
 static void restore_signals(const sigset_t *mask)
@@ -139,6 +150,10 @@ static void restore_signals(const sigset_t *mask)
   set_action(SIGXFSZ, SIG_DFL);
   set_action(SIGTERM, SIG_DFL);
   set_action(SIGCHLD, SIG_DFL);
+  forget_caught(SIGHUP);
+  forget_caught(SIGQUIT);
+  forget_caught(SIGABRT);
+  forget_caught(SIGUSR1);
   usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
 }
 

@@ -65,6 +65,7 @@ def serving(
     host: str = "127.0.0.1",
     command: Sequence[str] = COMMAND,
     before: Callable[[], None] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Iterator[Served]:
     """Run a server on a free port, its log in a file; kill it in the end."""
     log = folder / "log"
@@ -77,6 +78,7 @@ def serving(
             cwd=folder,
             env=ENVIRONMENT,
             preexec_fn=before,
+            pass_fds=pass_fds,
         )
     try:
         assert process.stdout is not None

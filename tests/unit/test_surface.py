@@ -36,10 +36,11 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
-        address connection environment facts handlers ident listener log lookups names server settings
+        address census connection door drain environment facts handlers ident limits listener log lookups
+        names report server settings
     """,
     "ucspi.unix": """
-        environ errtext fds privilege publish search signals sockets spawn stderr
+        environ errtext fds notify privilege publish search signals sockets spawn stderr
     """,
 }
 

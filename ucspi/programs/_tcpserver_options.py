@@ -21,6 +21,11 @@ WORDS = {
     b"per-net": True,
     b"limit-message": True,
     b"holders": False,
+    b"drain": True,
+    b"signals": True,
+    b"ready-fd": True,
+    b"listen-fd": True,
+    b"listen-fds": False,
 }
 LETTERS = b"dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO"
 
@@ -31,9 +36,11 @@ class Choices:
     __slots__ = (
         "group",
         "listen",
+        "listen_descriptors",
         "missing_rules_allow",
         "operands",
         "print_port",
+        "ready_descriptor",
         "rules",
         "settings",
         "user",
@@ -45,6 +52,8 @@ class Choices:
         self.user = Identity()  # of -u, or -U
         self.group: int | None = None  # of -g, or -U; overrides the user's own
         self.print_port = False
+        self.listen_descriptors: list[int] = []  # listening sockets instead of host and port
+        self.ready_descriptor: int | None = None
         self.listen: list[tuple[bytes, bytes]] = []  # further hosts and ports
         self.rules: bytes | None = None
         self.missing_rules_allow = False
@@ -98,6 +107,12 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         settings.banner = value
     elif letter == b"per-net":
         _set_per_net(settings, value)
+    elif letter == b"signals":
+        if value != b"s6":
+            raise _refuse(b"--signals wants s6, not " + (value or b"nothing"))
+        settings.is_s6 = True
+    elif letter in (b"ready-fd", b"listen-fd", b"listen-fds"):
+        _apply_descriptor(choices, letter, value, inherited)
     elif letter == b"limit-message":
         settings.limit_message = value
     elif letter == b"listen":
@@ -131,6 +146,7 @@ _NUMBERS = {
     b"timeout-names": "names_timeout",
     b"lookups": "lookup_limit",
     b"per-ip": "per_ip",
+    b"drain": "drain_time",
 }
 _LARGEST = 2**31 - 1
 
@@ -143,6 +159,25 @@ def _number(letter: bytes, value: bytes) -> int:
 
 def _dashed(option: bytes) -> bytes:
     return b"-" + option if len(option) == 1 else b"--" + option
+
+
+def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: list[bytes]) -> None:
+    if word == b"listen-fds":
+        choices.listen_descriptors += _passed_descriptors(inherited)
+    elif word == b"listen-fd":
+        choices.listen_descriptors.append(_number(word, value))
+    else:
+        choices.ready_descriptor = _number(word, value)
+        if choices.ready_descriptor in (0, 2):
+            raise _refuse(b"--ready-fd %s is taken; use 1, or 3 and more" % value)
+
+
+def _passed_descriptors(inherited: list[bytes]) -> "range":
+    """Return the sockets that a service manager passed, as sd_listen_fds(3) says."""
+    count = value_of(inherited, b"LISTEN_FDS") or b""
+    if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.isdigit() or not int(count):
+        raise _refuse(b"--listen-fds needs $LISTEN_FDS and $LISTEN_PID of this process; none was passed")
+    return range(3, 3 + int(count))
 
 
 def _set_per_net(settings: Settings, value: bytes) -> None:

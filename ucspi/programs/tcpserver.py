@@ -1,17 +1,18 @@
 """tcpserver: accept connections, judge each client, run a handler for the good ones."""
 
 import os
-from _signal import SIGCHLD, SIGTERM
+from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM
 
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import NAME, USAGE, Choices, choose
 from ucspi.tcp.address import NoAddressError, parse_port, resolve
 from ucspi.tcp.environment import REPLACED, REPLACED6
-from ucspi.tcp.listener import Listener, ListenError, listen
+from ucspi.tcp.listener import Listener, ListenError, adopt, listen
 from ucspi.tcp.server import Server
 from ucspi.tcp.settings import Settings
-from ucspi.unix import environ, fds, privilege, search, signals
+from ucspi.unix import environ, fds, notify, privilege, search, signals
+from ucspi.unix.errtext import describe
 from ucspi.unix.spawn import Program, spawner
 from ucspi.unix.stderr import say
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from ucspi.tcp.server import Judge
     from ucspi.unix.spawn import Spawner
+
+MANAGER = frozenset((b"NOTIFY_SOCKET", b"LISTEN_FDS", b"LISTEN_PID", b"LISTEN_FDNAMES"))
 
 
 class Terminated(BaseException):
@@ -47,34 +50,51 @@ def _serve(argv: list[bytes]) -> int:
 
 
 def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
-    """Do what the original does, in its order; see the reference of its start-up in the manual."""
+    """Do what the original does, in its order: operands, signals, sockets, privileges, port line."""
     settings = choices.settings
-    host, port, program = _operands(choices.operands)
-    wakeup = _catch_signals()
-    listeners = [_listen(_ip(host), port, settings.backlog)]
-    listeners += [_listen(_ip(more), _port(service), settings.backlog) for more, service in choices.listen]
+    places, program = _operands(choices)
+    wakeup = _catch_signals(settings)
+    listeners = _listeners(choices, places)
     _warn_of_groups(choices)
     _drop_privileges(choices.identity())
     if choices.print_port:
         _print_ports(listeners)
-    fds.discard(0)
-    fds.discard(1)
     handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)))
     server = Server(settings, listeners, _judge(choices), handler, wakeup)
+    _say_ready(choices, inherited)
+    fds.discard(0)
+    fds.discard(1)
     try:
         server.run()
     except Terminated:
-        os._exit(0)  # look-up threads may be waiting; an ordinary exit would wait for them
+        pass
+    os._exit(0)  # look-up threads may be waiting; an ordinary exit would wait for them
 
 
-def _operands(operands: list[bytes]) -> tuple[bytes, int, list[bytes]]:
-    """Return host, port and program; the port is looked up before the program is missed."""
-    if len(operands) < 2:
+def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]":
+    """Return hosts and ports, and the program; a port is looked up before the program is missed."""
+    operands = choices.operands
+    places = []
+    if not choices.listen_descriptors:
+        if len(operands) < 2:
+            raise Stop(USAGE, 100)
+        places.append((operands[0], _port(operands[1])))
+        operands = operands[2:]
+    if not operands:
         raise Stop(USAGE, 100)
-    port = _port(operands[1])
-    if len(operands) < 3:
-        raise Stop(USAGE, 100)
-    return operands[0], port, operands[2:]
+    return places + [(host, _port(port)) for host, port in choices.listen], operands
+
+
+def _listeners(choices: Choices, places: list[tuple[bytes, int]]) -> list[Listener]:
+    try:
+        adopted = [adopt(number) for number in choices.listen_descriptors]
+        made = [listen(_ip(host), port, choices.settings.backlog) for host, port in places]
+    except ListenError as failure:
+        raise fatal(NAME, failure.step, failure.error) from None
+    for number in choices.listen_descriptors:
+        if number > 2:
+            os.close(number)  # no handler shall inherit it
+    return adopted + made
 
 
 def _port(operand: bytes) -> int:
@@ -93,21 +113,20 @@ def _ip(operand: bytes) -> bytes:
         raise fatal(NAME, b"temporarily unable to figure out IP address for " + operand, error) from None
 
 
-def _listen(ip: bytes, port: int, backlog: int) -> Listener:
-    try:
-        return listen(ip, port, backlog)
-    except ListenError as failure:
-        raise fatal(NAME, failure.step, failure.error) from None
-
-
-def _catch_signals() -> signals.Wakeup:
+def _catch_signals(settings: Settings) -> signals.Wakeup:
     def terminate(number: int, frame: object) -> None:
         raise Terminated
 
     signals.undo_interpreter()
     wakeup = signals.Wakeup()
-    signals.catch(SIGTERM, terminate)
-    signals.catch(SIGCHLD, lambda number, frame: None)  # the wakeup is all it is for
+    if settings.drain_time is None:
+        signals.catch(SIGTERM, terminate)
+    else:
+        signals.note(SIGTERM)
+    if settings.is_s6:
+        for number in (SIGHUP, SIGQUIT, SIGABRT):
+            signals.note(number)
+    signals.note(SIGCHLD)
     signals.unblock(SIGCHLD)
     return wakeup
 
@@ -139,8 +158,26 @@ def _print_ports(listeners: list[Listener]) -> None:
         pass  # as the original: nobody reads it, but the service is wanted all the same
 
 
+def _say_ready(choices: Choices, inherited: list[bytes]) -> None:
+    if choices.ready_descriptor is not None:
+        try:
+            notify.ready_descriptor(choices.ready_descriptor)
+        except OSError as error:
+            what = b"unable to write to descriptor %d" % choices.ready_descriptor
+            raise fatal(NAME, what, error) from None
+    manager = environ.value_of(inherited, b"NOTIFY_SOCKET")
+    if manager:
+        try:
+            notify.service_manager(manager, b"READY=1\n")
+        except OSError as error:
+            if choices.settings.verbosity:
+                say(b"tcpserver: warning: unable to notify %s: %s" % (manager, describe(error.errno)))
+
+
 def _replaced(listeners: list[Listener]) -> frozenset[bytes]:
-    return REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
+    # What a service manager tells us is not meant for the handlers.
+    replaced = REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
+    return replaced | MANAGER
 
 
 def _judge(choices: Choices) -> "Judge | None":

@@ -2,6 +2,7 @@
 
 import _socket
 import errno
+import fcntl
 
 # What ``accept`` reports of a client that is gone again, or of trouble on its
 # way: the next client may well be fine.  Source: accept(2).
@@ -73,3 +74,23 @@ def listen(ip: bytes, port: int, backlog: int) -> Listener:
         return Listener(sock)
     except OSError as error:
         raise ListenError(step, error) from error
+
+
+def adopt(descriptor: int) -> Listener:
+    """Serve a socket that somebody else bound and listens on.
+
+    The descriptor itself is left alone: whatever is made of it is a copy.
+
+    Raises:
+        ListenError: it is not open, or not a listening TCP socket.
+    """
+    try:
+        sock = _socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3))
+        if not sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
+            raise OSError(errno.EINVAL, "not listening")
+        if sock.family not in (_socket.AF_INET, _socket.AF_INET6):
+            raise OSError(errno.EAFNOSUPPORT, "not of TCP")
+        sock.setblocking(False)
+        return Listener(sock)
+    except OSError as error:
+        raise ListenError(b"unable to listen on descriptor %d" % descriptor, error) from error

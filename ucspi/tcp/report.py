@@ -81,6 +81,11 @@ class ClassicReport:
         if self._verbosity >= 2:
             self._say(b"tcpserver: full: %s\n" % b" ".join(b"%s=%d" % pair for pair in held))
 
+    def draining(self, children: int) -> None:
+        """Tell that nobody is accepted any more, and how many clients are still served."""
+        if self._verbosity >= 2:
+            self._say(b"tcpserver: draining: %d\n" % children)
+
     def warning(self, text: bytes) -> None:
         """Tell of trouble that is no client's."""
         if self._verbosity:

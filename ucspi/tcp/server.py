@@ -9,11 +9,14 @@ descriptor.
 """
 
 import os
+import time
+from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
 
 from ucspi.errors import CdbFormatError
 from ucspi.tcp.census import Census
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.door import Door, Doors
+from ucspi.tcp.drain import Drain
 from ucspi.tcp.environment import variables
 from ucspi.tcp.facts import Facts
 from ucspi.tcp.handlers import Handlers
@@ -26,7 +29,7 @@ from ucspi.unix.sockets import NoLocalAddressError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn, Protocol
+    from typing import Protocol
 
     from ucspi.rules import Verdict
     from ucspi.tcp.listener import Listener
@@ -50,7 +53,7 @@ BATCH = 16  # connections accepted before ended handlers are looked at again
 
 
 class Server:
-    """Serves its listeners until a signal handler raises out of `run`."""
+    """Serves its listeners until a signal ends it."""
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class Server:
             listeners: the sockets to accept from.
             judge: the rules; None allows everybody.
             spawner: starts the handler.
-            wakeup: wakes the loop on SIGCHLD and for threads.
+            wakeup: wakes the loop for caught signals and for threads.
         """
         self._settings, self._judge, self._wakeup = settings, judge, wakeup
         self._doors = Doors(listeners, settings, wakeup.fileno())
@@ -75,19 +78,27 @@ class Server:
         self._facts = Facts(settings, self._lookups, self._decide)
         self._handlers = Handlers(spawner)
         self._census = Census()
+        self._drain: Drain | None = None
+        self._is_told_to_exit = False
         self._report = ClassicReport(settings.verbosity, settings.limit, os.getpid())
 
-    def run(self) -> "NoReturn":
-        """Serve; returns only by an exception that a signal handler raises."""
+    def run(self) -> None:
+        """Serve until a signal ends it, as the settings say; SIGTERM may also raise out of here."""
         self._report.status(self._census.children)
-        while True:
-            woken, doors = self._doors.wait(self._has_room(), self._lookups.next_deadline())
+        while not self._is_over():
+            woken, doors = self._doors.wait(self._has_room(), self._next_deadline())
             if woken:
-                self._wakeup.clear()
+                self._obey(self._wakeup.clear())
                 self._reap()
             self._lookups.collect()
             for door in doors:
                 self._accept_batch(door)
+
+    def _next_deadline(self) -> float | None:
+        deadline = self._lookups.next_deadline()
+        if self._drain is None:
+            return deadline
+        return self._drain.deadline if deadline is None else min(deadline, self._drain.deadline)
 
     def _has_room(self) -> bool:
         return self._census.children < self._settings.limit
@@ -193,6 +204,40 @@ class Server:
     def _leave(self, connection: Connection) -> None:
         connection.close()
         self._census.leave(connection.remote_ip)
+
+    # Ending.
+
+    def _obey(self, signals: bytes) -> None:
+        """Do what the signals that were noted ask."""
+        if SIGTERM in signals:
+            self._end()
+        if not self._settings.is_s6:
+            return
+        if SIGHUP in signals or SIGQUIT in signals:
+            self._handlers.signal(SIGTERM)
+        if SIGABRT in signals:
+            self._handlers.signal(SIGKILL)
+        self._is_told_to_exit |= SIGQUIT in signals or SIGABRT in signals
+
+    def _end(self) -> None:
+        """Accept nobody any more; a second time, do not wait for the handlers any longer."""
+        now = time.monotonic()
+        if self._drain is None:
+            self._drain = Drain(now, self._settings.drain_time or 0.0)
+            self._doors.close()
+            self._report.draining(self._census.children)
+        else:
+            self._drain.hurry(now)
+
+    def _is_over(self) -> bool:
+        if self._is_told_to_exit:
+            return True
+        if self._drain is None:
+            return False
+        signal = self._drain.due(time.monotonic())
+        if signal is not None:
+            self._handlers.signal(signal)
+        return self._drain.is_over or not self._census.children
 
     # Reaping.
 

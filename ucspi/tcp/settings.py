@@ -9,7 +9,9 @@ class Settings:
         "backlog",
         "banner",
         "clear_ip_options",
+        "drain_time",
         "info_timeout",
+        "is_s6",
         "limit",
         "limit_message",
         "local_host",
@@ -46,3 +48,5 @@ class Settings:
         self.net4_bits, self.net6_bits = 24, 64  # what is one network
         self.limit_message = b""  # for a client over one of these
         self.tell_holders = False
+        self.drain_time: float | None = None  # None: SIGTERM ends the server at once
+        self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT as s6-tcpserverd takes them

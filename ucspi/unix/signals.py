@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ALL = _signal.valid_signals()
+_WAKE = b"\xff"  # no signal has this number
 
 
 def undo_interpreter() -> None:
@@ -35,16 +36,25 @@ class Wakeup:
     def wake(self) -> None:
         """Make the descriptor readable; safe in any thread."""
         try:
-            os.write(self._writer, b"w")
+            os.write(self._writer, _WAKE)
         except BlockingIOError:
             pass  # full: the loop will wake anyway
 
-    def clear(self) -> None:
-        """Make the descriptor unreadable again, before looking at what happened."""
+    def clear(self) -> bytes:
+        """Make the descriptor unreadable again, before looking at what happened.
+
+        Returns:
+            A byte for each caught signal that arrived, its number.
+        """
         try:
-            os.read(self._reader, 4096)
+            return os.read(self._reader, 4096).replace(_WAKE, b"")
         except BlockingIOError:
-            pass
+            return b""
+
+
+def note(number: int) -> None:
+    """Catch a signal only to have it in what `Wakeup.clear` returns."""
+    _signal.signal(number, lambda number, frame: None)
 
 
 def catch(number: int, handler: "Callable[[int, Any], object]") -> None:

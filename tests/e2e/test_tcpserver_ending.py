@@ -1,0 +1,185 @@
+"""How a server ends, and how it tells that it has begun."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+
+pytestmark = pytest.mark.e2e
+
+
+def hold(served: Served) -> socket.socket:
+    client = served.connect()
+    client.sendall(b"x")
+    assert client.recv(1) == b"x"
+    return client
+
+
+def assert_refused(served: Served) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        try:
+            served.connect().close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    pytest.fail("it still listens")
+
+
+def test_drain_accepts_nobody_and_waits_for_the_handlers(tmp_path: Path) -> None:
+    with serving(tmp_path, ["-vHRl0", "--drain", "60"], ["cat"]) as served:
+        client = hold(served)
+        served.process.send_signal(signal.SIGTERM)
+        assert_refused(served)
+        served.wait_for(lambda lines: any(line.startswith("tcpserver: draining: ") for line in lines))
+        client.sendall(b"still there\n")
+        assert client.recv(100) == b"still there\n"
+        assert served.process.poll() is None
+        client.close()
+        assert served.process.wait(DEADLINE) == 0
+        assert served.lines()[-1] == "tcpserver: status: 0/40"
+
+
+def test_drain_without_clients_ends_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path, ["-HRl0", "--drain", "60"], ["cat"]) as served:
+        assert served.stop() == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "1"])
+def test_drain_ends_handlers_when_its_time_is_over(tmp_path: Path, seconds: str) -> None:
+    with serving(tmp_path, ["-vHRl0", "--drain", seconds], ["cat"]) as served:
+        client = hold(served)
+        assert served.stop() == 0
+        assert read_all(client) == b""
+        assert served.lines()[-2].endswith(" status 15")
+
+
+def test_second_term_does_not_wait(tmp_path: Path) -> None:
+    with serving(tmp_path, ["-HRl0", "--drain", "600"], ["cat"]) as served:
+        client = hold(served)
+        served.process.send_signal(signal.SIGTERM)
+        assert_refused(served)
+        assert served.stop() == 0
+        assert read_all(client) == b""
+
+
+def test_drain_kills_what_ignores_term(tmp_path: Path) -> None:
+    deaf = ["sh", "-c", "trap '' TERM; cat"]
+    with serving(tmp_path, ["-vHRl0", "--drain", "0"], deaf) as served:
+        client = hold(served)
+        served.process.send_signal(signal.SIGTERM)
+        assert_refused(served)
+        assert served.stop() == 0  # hurries on to SIGKILL
+        assert served.lines()[-2].endswith(" status 9")
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "is_last"),
+    [(signal.SIGHUP, 15, False), (signal.SIGQUIT, 15, True), (signal.SIGABRT, 9, True)],
+)
+def test_signals_of_s6(tmp_path: Path, number: int, status: int, is_last: bool) -> None:
+    with serving(tmp_path, ["-vHRl0", "--signals", "s6"], ["cat"]) as served:
+        client = hold(served)
+        served.process.send_signal(number)
+        assert read_all(client) == b""
+        if is_last:
+            assert served.process.wait(DEADLINE) == 0
+        else:
+            lines = served.wait_for(lambda lines: lines[-1:] == ["tcpserver: status: 0/40"])
+            assert lines[-2].endswith(f" status {status}")
+            hold(served).close()
+        client.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
+def test_other_signals_keep_their_effect(tmp_path: Path, number: int) -> None:
+    with serving(tmp_path, ["-HRl0"], ["cat"]) as served:
+        served.process.send_signal(number)
+        assert served.process.wait(DEADLINE) == -number
+
+
+def run(options: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    command = [*COMMAND, *options]
+    null = subprocess.DEVNULL
+    return subprocess.run(command, stdin=null, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+
+
+def test_ready_descriptor_gets_a_newline_and_is_closed(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    show = ["sh", "-c", f"test -e /proc/self/fd/{writer} && echo open || echo closed"]
+    options = ["-HRl0", "--ready-fd", str(writer)]
+    with serving(tmp_path, options, show, pass_fds=[writer]) as served:
+        os.close(writer)
+        assert os.read(reader, 10) == b"\n"
+        assert os.read(reader, 10) == b""
+        with served.connect() as client:
+            assert read_all(client) == b"closed\n"
+    os.close(reader)
+
+
+def test_ready_descriptor_that_is_not_open_is_an_error() -> None:
+    done = run(["--ready-fd", "77", "127.0.0.1", "0", "true"])
+    assert done.returncode == 111
+    assert done.stderr == b"tcpserver: fatal: unable to write to descriptor 77: file descriptor not open\n"
+    assert run(["--ready-fd", "2", "127.0.0.1", "0", "true"]).returncode == 100
+
+
+def test_service_manager_is_told_and_the_handler_is_not(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(DEADLINE)
+        script = f'NOTIFY_SOCKET={tmp_path}/notify exec {sys.executable} -m ucspi tcpserver "$@"'
+        command = ["sh", "-c", script, "sh"]
+        with serving(
+            tmp_path, ["-HRl0"], ["sh", "-c", "echo ${NOTIFY_SOCKET-unset}"], command=command
+        ) as served:
+            assert manager.recv(100) == b"READY=1\n"
+            with served.connect() as client:
+                assert read_all(client) == b"unset\n"
+
+
+def start(command: list[str], given: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a command with a socket on its descriptor 0."""
+    return subprocess.Popen(command, stdin=given.fileno(), env=ENVIRONMENT)
+
+
+def test_listening_socket_on_a_descriptor_is_served(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        process = start([*COMMAND, "-HRl0", "--listen-fd", "0", "sh", "-c", "echo $TCPLOCALPORT"], given)
+        try:
+            with socket.create_connection(given.getsockname(), timeout=DEADLINE) as client:
+                assert read_all(client) == b"%d\n" % given.getsockname()[1]
+        finally:
+            process.kill()
+            process.wait(DEADLINE)
+
+
+def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        script = f'exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec {sys.executable} -m ucspi tcpserver "$@"'
+        options = ["-HRl0", "--listen-fds", "sh", "-c", "echo ${LISTEN_FDS-unset}; ls /proc/self/fd"]
+        process = start(["sh", "-c", script, "sh", *options], given)
+        try:
+            with socket.create_connection(given.getsockname(), timeout=DEADLINE) as client:
+                assert read_all(client).split() == [b"unset", b"0", b"1", b"2", b"3"]  # 3 is ls's own
+        finally:
+            process.kill()
+            process.wait(DEADLINE)
+
+
+@pytest.mark.parametrize("options", [["--listen-fds"], ["--listen-fd", "77"], ["--listen-fd", "0"]])
+def test_socket_that_was_not_passed_is_an_error(options: list[str]) -> None:
+    done = run([*options, "true"])
+    assert done.returncode in (100, 111)
+    assert done.stderr.startswith(b"tcpserver: fatal: ")
+    assert done.stderr.count(b"\n") == 1

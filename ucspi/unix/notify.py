@@ -1,0 +1,39 @@
+"""Telling a supervisor that the service is ready: s6's descriptor, systemd's socket.
+
+Source: skarnet.org/software/s6/notifywhenup.html; sd_notify(3).
+"""
+
+import _socket
+import os
+
+
+def ready_descriptor(number: int) -> None:
+    """Write a newline to a descriptor and close it.
+
+    Raises:
+        OSError: it is not open, or cannot be written; it is closed all the same.
+    """
+    try:
+        os.write(number, b"\n")
+    finally:
+        os.close(number)
+
+
+def service_manager(address: bytes, state: bytes) -> None:
+    """Send a state, such as ``READY=1``, to the socket that ``$NOTIFY_SOCKET`` names.
+
+    Args:
+        address: a path, or an abstract name that begins with ``@``.
+        state: lines of ``NAME=VALUE``.
+
+    Raises:
+        OSError: nobody listens there, or the address is neither.
+    """
+    if address[:1] == b"@":
+        address = b"\0" + address[1:]
+    notice = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    try:
+        notice.setblocking(False)
+        notice.sendto(state, address)
+    finally:
+        notice.close()
