@@ -2,8 +2,9 @@
  *
  * A child that shares its parent's memory shares the thread-local storage of
  * the thread that made it, errno included, and libc's wrappers write that.
- * USYS_BARE is 0 where we have no such call for the processor: then libc's
- * serves, and the parent must stand still meanwhile. */
+ * USYS_BARE is 0 where we have no such call for the processor, or none is
+ * wanted (USYS_NO_BARE): then libc's serves, and the parent must stand still
+ * meanwhile. */
 #ifndef USYS_BARE_H
 #define USYS_BARE_H
 
@@ -11,7 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__x86_64__) && defined(__LP64__)
+#if defined(__mips__)
+#error "signal actions and sets have another shape here: build with UCSPI_BUILD=pure"
+#endif
+
+#if !defined(USYS_NO_BARE) && defined(__x86_64__) && defined(__LP64__)
 #define USYS_BARE 1
 
 /* Returns the result, or -errno. */
@@ -27,7 +32,7 @@ static inline long usys_bare(long number, long a, long b, long c, long d)
   return result;
 }
 
-#elif defined(__aarch64__) && defined(__LP64__)
+#elif !defined(USYS_NO_BARE) && defined(__aarch64__) && defined(__LP64__)
 #define USYS_BARE 1
 
 static inline long usys_bare(long number, long a, long b, long c, long d)

@@ -1,7 +1,7 @@
 """The cffi builder of the two compiled modules; only ``setup.py`` imports it.
 
-``ucspi._cdbcore``  cdb images, record text, rules lines
-``ucspi._syscore``  starting programs; later line stamping and byte filters
+``ucspi._cdbcore``  cdb images
+``ucspi._syscore``  accepting connections, starting programs
 
 A module is one ``NAME.cdef`` (what Python may call) and a list of C files, one
 subject each.  No file includes ``Python.h`` but ``py*.c``, which are built

@@ -4,7 +4,8 @@
  * and grows with the heap.  clone(CLONE_VM) copies nothing: until it executes
  * the child borrows the parent's memory, on a stack of its own, and both run.
  * So the parent neither waits for the exec nor needs a thread to wait for it,
- * and knows the pid before the child can end.
+ * and knows the pid before it can reap the child.  While it prepares, a child
+ * counts as big as the parent for whoever looks for memory to take back.
  *
  * What the child touches is its own (a slot: stack, texts, environment) or
  * never changes (the program).  A slot is busy until the kernel clears its

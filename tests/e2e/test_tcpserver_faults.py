@@ -5,13 +5,14 @@ import resource
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import DEADLINE, descriptors, read_all, serving
+from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, descriptors, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -215,3 +216,36 @@ def test_no_descriptor_and_no_child_is_left_behind(tmp_path: Path) -> None:
         children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text()
         assert children == ""
         assert served.lines()[-1] == "tcpserver: status: 0/40"
+
+
+@pytest.mark.parametrize("option", ["-t2147483647", "--timeout-names=2147483647", "-c2147483647"])
+def test_largest_number_of_an_option_serves(tmp_path: Path, option: str) -> None:
+    with serving(tmp_path, ["-l0", "-H", option], ["echo", "hi"]) as served, served.connect() as client:
+        assert read_all(client) == b"hi\n"  # nobody answers ident here: refused at once
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-c", "9" * 5000],
+        ["-t", "2147483648"],
+        ["-g", "4294967295"],
+        ["-u", "nobody:99999999999"],
+        ["-u", "-1"],
+    ],
+)
+def test_number_out_of_range_is_one_line(options: list[str]) -> None:
+    command = [*COMMAND, *options, "127.0.0.1", "0", "true"]
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    assert done.returncode in (100, 111)
+    assert done.stderr.startswith(b"tcpserver: fatal: ")
+    assert done.stderr.count(b"\n") == 1
+    assert len(done.stderr) < 200
+
+
+def test_terms_in_a_row_end_it_as_one(tmp_path: Path) -> None:
+    for _ in range(5):
+        with serving(tmp_path, QUIET, ["cat"]) as served:
+            for _ in range(3):
+                served.process.send_signal(signal.SIGTERM)
+            assert served.process.wait(DEADLINE) == 0

@@ -63,3 +63,8 @@ def test_ip6_address_stands_for_itself(operand: bytes, ip: bytes) -> None:
 def test_impossible_ip6_address_is_no_address(operand: bytes) -> None:
     with pytest.raises(NoAddressError):
         resolve(operand)
+
+
+def test_digits_may_be_more_than_the_interpreter_converts() -> None:
+    assert parse_port(b"0" * 9000 + b"65616") == 80
+    assert parse_literal(b"0" * 9000 + b"257.0.0.1") == b"1.0.0.1"

@@ -87,3 +87,17 @@ def test_threads_are_bounded_and_every_question_is_answered(pipe: tuple[int, int
     assert answers == [b"x"] * 50
     assert len(threads) <= 3
     assert threading.active_count() == before  # the interpreter does not wait for them at exit
+
+
+def test_question_that_raises_is_unanswered_and_its_thread_lives_on(pipe: tuple[int, int]) -> None:
+    lookups = Lookups(1, lambda: os.write(pipe[1], b"w"))
+    answers: list[bytes | None] = []
+
+    def raise_it() -> bytes:
+        raise MemoryError
+
+    lookups.ask(raise_it, answers.append, 5.0)
+    lookups.ask(lambda: b"next", answers.append, 5.0)
+    while len(answers) < 2:
+        pump(lookups, pipe[0])
+    assert answers == [None, b"next"]

@@ -2,7 +2,10 @@
 
 import fcntl
 import os
+import select
+import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,3 +99,61 @@ def test_handler_inherits_what_we_inherited_and_nothing_that_we_opened(make: Mak
 def test_python_s_ignored_signals_are_the_default_again(make: Make) -> None:
     _, text, _ = talk(make(program("grep -E 'SigIgn|SigBlk' /proc/self/status")))
     assert text.split() == [b"SigBlk:", b"0" * 16, b"SigIgn:", b"0" * 16]
+
+
+def test_children_that_prepare_together_do_not_mix_what_they_were_given(make: Make) -> None:
+    """Each is held up at its first line, by a full stderr, until all have been started."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    spawner = make(program("echo $WHO"))
+    kept = os.dup(2)
+    os.dup2(writer, 2)
+    try:
+        os.write(2, b"." * 4096)
+        started = {}
+        for number in range(20):
+            ours, theirs = socket.socketpair()
+            who = b"%d" % number * (number + 1)  # of different lengths
+            pid = spawner.spawn(ours.detach(), b"WHO=%s\0" % who, b"\0 is %s\n" % who)
+            started[pid] = (who, theirs)
+        os.set_blocking(reader, False)
+        wanted = b"".join(b"%d is %s\n" % (pid, who) for pid, (who, _) in started.items())
+        text = read_until(reader, len(b"." * 4096 + wanted))
+    finally:
+        os.dup2(kept, 2)
+        for descriptor in (kept, reader, writer):
+            os.close(descriptor)
+    assert sorted(text.strip(b".").splitlines()) == sorted(wanted.splitlines())
+    for pid, (who, theirs) in started.items():
+        theirs.settimeout(20)
+        with theirs:
+            assert theirs.makefile("rb").read() == who + b"\n"
+        assert os.waitpid(pid, 0)[1] == 0
+
+
+def read_until(reader: int, length: int) -> bytes:
+    deadline = time.monotonic() + 20
+    text = b""
+    while len(text) < length:
+        assert time.monotonic() < deadline, text
+        select.select([reader], [], [], 1)
+        try:
+            text += os.read(reader, 65536)
+        except BlockingIOError:
+            continue
+    return text
+
+
+def test_term_that_comes_before_the_exec_ends_the_handler(make: Make) -> None:
+    spawner = make(program("exec sleep 20"))
+    for _ in range(20):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            pid = spawner.spawn(ours.detach(), b"", b"")
+            os.kill(pid, signal.SIGTERM)
+            assert os.waitpid(pid, 0)[1] == signal.SIGTERM
+
+
+def test_odd_entries_of_the_environment_do_not_keep_a_handler_from_running(make: Make) -> None:
+    odd = (b"", b"=nameless", b"NOEQ", b"A=1")
+    assert talk(make(program("echo $A", environ=odd)))[1] == b"1\n"

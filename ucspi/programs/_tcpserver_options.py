@@ -149,11 +149,13 @@ _NUMBERS = {
     b"drain": "drain_time",
 }
 _LARGEST = 2**31 - 1
+_LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
 
 
-def _number(letter: bytes, value: bytes) -> int:
-    if not value.isdigit() or int(value) > _LARGEST:
-        raise _refuse(b"%s wants a number, not %s" % (_dashed(letter), value or b"nothing"))
+def _number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
+    if not value.isdigit() or len(value.lstrip(b"0")) > len(str(largest)) or int(value) > largest:
+        wanted = b"a number of at most %d" % largest
+        raise _refuse(b"%s wants %s, not %s" % (_dashed(option), wanted, value[:100] or b"nothing"))
     return int(value)
 
 
@@ -206,9 +208,9 @@ def _apply_identity(choices: Choices, letter: bytes, value: bytes, inherited: li
     if letter == b"U":
         _apply_environment(choices, inherited)
     elif letter == b"g":
-        choices.group = _number(letter, value) if value.isdigit() else _find_group(value)
+        choices.group = _find_group(letter, value)
     elif value.isdigit():
-        choices.user = Identity(_number(letter, value))
+        choices.user = Identity(_number(letter, value, _LARGEST_ID))
     else:
         choices.user = _find_user(value)
 
@@ -220,12 +222,10 @@ def _apply_environment(choices: Choices, inherited: list[bytes]) -> None:
         if value is None:
             if os.geteuid() == 0:
                 raise _refuse(b"-U needs $%s in the environment; 0 means no change" % name)
-        elif not value.isdigit() or int(value) > _LARGEST:
-            raise _refuse(b"-U wants a number in $%s, not %s" % (name, value or b"nothing"))
         elif name == b"UID":
-            choices.user = Identity(int(value))
+            choices.user = Identity(_number(b"U", value, _LARGEST_ID))
         else:
-            choices.group = int(value)
+            choices.group = _number(b"U", value, _LARGEST_ID)
 
 
 def _find_user(value: bytes) -> Identity:
@@ -239,17 +239,19 @@ def _find_user(value: bytes) -> Identity:
         raise fatal(NAME, b"unknown user " + name) from None
     gid = entry.pw_gid
     if group:
-        gid = int(group) if group.isdigit() else _find_group(group)
+        gid = _find_group(b"u", group)
     return Identity(entry.pw_uid, gid, os.getgrouplist(entry.pw_name, gid))
 
 
-def _find_group(name: bytes) -> int:
+def _find_group(option: bytes, value: bytes) -> int:
+    if value.isdigit():
+        return _number(option, value, _LARGEST_ID)
     import grp
 
     try:
-        return grp.getgrnam(os.fsdecode(name)).gr_gid
+        return grp.getgrnam(os.fsdecode(value)).gr_gid
     except KeyError:
-        raise fatal(NAME, b"unknown group " + name) from None
+        raise fatal(NAME, b"unknown group " + value) from None
 
 
 def _refuse(text: bytes) -> Stop:

@@ -1,8 +1,10 @@
 """tcpserver: accept connections, judge each client, run a handler for the good ones."""
 
 import os
+import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM
 
+from ucspi.errors import EXIT_TEMPORARY
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import NAME, USAGE, Choices, choose
@@ -64,11 +66,17 @@ def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
     _say_ready(choices, inherited)
     fds.discard(0)
     fds.discard(1)
+    # Never an ordinary exit from here on: it would wait for look-up threads, and
+    # free memory that handlers which are still preparing read.
+    code = 0
     try:
         server.run()
     except Terminated:
         pass
-    os._exit(0)  # look-up threads may be waiting; an ordinary exit would wait for them
+    except BaseException:
+        code = EXIT_TEMPORARY
+        sys.excepthook(*sys.exc_info())
+    os._exit(code)
 
 
 def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]":
@@ -115,6 +123,7 @@ def _ip(operand: bytes) -> bytes:
 
 def _catch_signals(settings: Settings) -> signals.Wakeup:
     def terminate(number: int, frame: object) -> None:
+        signals.ignore(SIGTERM)  # a second one changes nothing, whatever we are doing by then
         raise Terminated
 
     signals.undo_interpreter()

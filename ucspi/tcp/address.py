@@ -4,6 +4,7 @@ import _socket
 import errno
 
 DIGITS = b"0123456789"
+_NO_ADDRESS = (_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY)
 _LITERAL = frozenset(DIGITS + b".[]")
 
 
@@ -23,7 +24,7 @@ def parse_port(operand: bytes) -> int:
     Source: observed from the original; 65616 really is port 80.
     """
     if all(byte in DIGITS for byte in operand):
-        return int(operand or b"0") % 65536
+        return _modulo(operand, 65536)
     return _socket.getservbyname(operand.decode("latin-1"), "tcp")
 
 
@@ -43,7 +44,15 @@ def parse_literal(operand: bytes) -> bytes | None:
     groups = [group.strip(b"[]") for group in operand.split(b".")]
     if len(groups) < 4 or not all(group.isdigit() for group in groups[:4]):
         raise NoAddressError(operand)
-    return b".".join(b"%d" % (int(group) % 256) for group in groups[:4])
+    return b".".join(b"%d" % _modulo(group, 256) for group in groups[:4])
+
+
+def _modulo(digits: bytes, modulus: int) -> int:
+    """Return what digits, however many, count modulo a number; none count 0."""
+    value = 0
+    for digit in digits:
+        value = (value * 10 + digit - ord("0")) % modulus
+    return value
 
 
 def resolve(operand: bytes) -> bytes:
@@ -65,7 +74,7 @@ def resolve(operand: bytes) -> bytes:
     try:
         found = _socket.getaddrinfo(operand, None, 0, _socket.SOCK_STREAM)
     except _socket.gaierror as error:
-        if error.errno in (_socket.EAI_NONAME, _socket.EAI_NODATA):
+        if error.errno in _NO_ADDRESS:
             raise NoAddressError(operand) from error
         raise OSError(errno.EAGAIN, str(error)) from error
     except UnicodeError as error:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.listener import Listener
     from ucspi.tcp.settings import Settings
 
+LONGEST = 2**31 - 1  # milliseconds that poll can wait
 PAUSE = 1.0  # seconds without accepting after the system ran out of something
 
 
@@ -81,7 +82,9 @@ class Doors:
         now = time.monotonic()
         if now < self._pause_until:
             deadline = self._pause_until if deadline is None else min(deadline, self._pause_until)
-        return None if deadline is None else max(0, int((deadline - now) * 1000) + 1)
+        if deadline is None:
+            return None
+        return min(max(0, int((deadline - now) * 1000) + 1), LONGEST)
 
     def is_paused(self) -> bool:
         """Return whether nothing shall be accepted now."""

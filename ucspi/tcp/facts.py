@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.lookups import Lookups
+    from ucspi.tcp.lookups import Deliver, Lookups, Question
     from ucspi.tcp.settings import Settings
 
 # How long a local address without a name is not asked about again, in seconds.
@@ -36,46 +36,52 @@ class Facts:
 
     def find(self, connection: "Connection") -> None:
         """Ask what must be asked; when nothing must, the connection is ready at once."""
-        settings = self._settings
         connection.waiting = 1  # until all questions are put
-        self._find_local_host(connection)
-        if settings.lookup_remote_host:
-            reverse = names.reverse_checked if settings.paranoid else names.reverse
-            self._ask(
-                connection,
-                "remote_host",
-                lambda: reverse(connection.remote_ip),
-                settings.names_timeout,
-            )
-        if settings.ask_info and settings.info_timeout > 0:
-            self._ask_info(connection)
+        if connection.local_host is None:
+            self._find_local_host(connection)
+        if self._settings.lookup_remote_host:
+            self._find_remote_host(connection)
+        if self._settings.ask_info and self._settings.info_timeout > 0:
+            self._find_info(connection)
         self._answered(connection)
 
     def _find_local_host(self, connection: "Connection") -> None:
-        settings, ip = self._settings, connection.local_ip
-        if connection.local_host is not None:
-            return
+        ip = connection.local_ip
         name, until = self._local_names.get(ip, (None, 0.0))
         if name is not None or time.monotonic() < until:
             connection.local_host = name
             return
-        self._ask(connection, "local_host", lambda: names.reverse(ip), settings.names_timeout)
 
-    def _ask_info(self, connection: "Connection") -> None:
+        def deliver(answer: bytes | None) -> None:
+            self._local_names[ip] = (answer, time.monotonic() + NAMELESS_TIME)
+            connection.local_host = answer
+            self._answered(connection)
+
+        self._ask(connection, lambda: names.reverse(ip), deliver, self._settings.names_timeout)
+
+    def _find_remote_host(self, connection: "Connection") -> None:
+        reverse = names.reverse_checked if self._settings.paranoid else names.reverse
+
+        def deliver(answer: bytes | None) -> None:
+            connection.remote_host = answer
+            self._answered(connection)
+
+        self._ask(connection, lambda: reverse(connection.remote_ip), deliver, self._settings.names_timeout)
+
+    def _find_info(self, connection: "Connection") -> None:
         local = (connection.local_ip, connection.local_port)
         remote = (connection.remote_ip, connection.remote_port)
         timeout = self._settings.info_timeout
-        self._ask(connection, "remote_info", lambda: ident.ask(local, remote, timeout), 2 * timeout + GRACE)
 
-    def _ask(
-        self, connection: "Connection", fact: str, question: "Callable[[], bytes | None]", timeout: float
-    ) -> None:
         def deliver(answer: bytes | None) -> None:
-            setattr(connection, fact, answer)
-            if fact == "local_host":
-                self._local_names[connection.local_ip] = (answer, time.monotonic() + NAMELESS_TIME)
+            connection.remote_info = answer
             self._answered(connection)
 
+        self._ask(connection, lambda: ident.ask(local, remote, timeout), deliver, 2 * timeout + GRACE)
+
+    def _ask(
+        self, connection: "Connection", question: "Question", deliver: "Deliver", timeout: float
+    ) -> None:
         connection.waiting += 1
         self._lookups.ask(question, deliver, timeout)
 

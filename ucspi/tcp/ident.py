@@ -7,6 +7,7 @@ import _socket
 import time
 
 PORT = 113
+LONGEST = 86400.0  # seconds; a socket cannot be told every number that an option can
 NAME_MAX = 257  # bytes that the original keeps
 _BLANKS = b" \t\r"
 
@@ -50,6 +51,7 @@ def ask(local: tuple[bytes, int], remote: tuple[bytes, int], timeout: float) -> 
     """
     if timeout <= 0:
         return None
+    timeout = min(timeout, LONGEST)
     sock = _socket.socket(_socket.AF_INET6 if b":" in remote[0] else _socket.AF_INET, _socket.SOCK_STREAM)
     try:
         sock.bind((local[0].decode(), 0))

@@ -83,7 +83,11 @@ class Lookups:
     def _answer_questions(self) -> None:
         while True:
             lookup = self._questions.get()
-            answer = lookup.question() if lookup.open else None
+            try:
+                answer = lookup.question() if lookup.open else None
+            except Exception:
+                # Out of memory, say.  Unanswered is what it is; the thread lives on.
+                answer = None
             self._answers.append((lookup, answer))
             self._wake()
 

@@ -40,7 +40,7 @@ def execute(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoR
     """
     # CPython refuses an empty name, of a variable or of the program.  Nothing
     # that an empty name leads to can be executed: the system shall say why.
-    named = (entry.partition(b"=") for entry in entries if not entry.startswith(b"="))
+    named = (entry.partition(b"=") for entry in entries if entry and not entry.startswith(b"="))
     environment = {name: value for name, _, value in named}
     argv = [argv[0] or b"?", *argv[1:]]
     worst = OSError(errno.ENOENT, os.strerror(errno.ENOENT))

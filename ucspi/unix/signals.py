@@ -62,6 +62,11 @@ def catch(number: int, handler: "Callable[[int, Any], object]") -> None:
     _signal.signal(number, handler)
 
 
+def ignore(number: int) -> None:
+    """Ignore a signal from now on."""
+    _signal.signal(number, _signal.SIG_IGN)
+
+
 def unblock(number: int) -> None:
     """Let a signal through that whoever started us may have blocked."""
     pthread_sigmask(SIG_UNBLOCK, (number,))

@@ -24,6 +24,7 @@ from _signal import signal as set_action
 from ucspi.errors import EXIT_TEMPORARY
 from ucspi.unix import _native, search
 from ucspi.unix.errtext import describe
+from ucspi.unix.signals import ALL
 from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
             ...
 
 
+_FOREVER: list[object] = []
+
+
 class Program:
     """What every handler of a server has in common."""
 
@@ -81,9 +85,13 @@ def spawner(program: Program) -> "Spawner":
 
 
 class NativeSpawner:
-    """Spawns through the compiled module; for one thread."""
+    """Spawns through the compiled module; for one thread.
 
-    __slots__ = ("_keep", "_program", "_spawn")
+    What it lays out in C memory stays there for the life of the process: a
+    child that is still preparing reads it.
+    """
+
+    __slots__ = ("_program", "_spawn")
 
     native = True
 
@@ -91,7 +99,6 @@ class NativeSpawner:
         """Lay the program out in C memory, once."""
         ffi = _native.ffi
         texts = [describe(number) for number in range(max(errno.errorcode) + 1)]
-        self._keep: list[object] = []
         self._program = ffi.new("struct usys_program *")
         self._program.paths = self._strings(program.paths)
         self._program.argv = self._strings(program.argv)
@@ -99,6 +106,7 @@ class NativeSpawner:
         self._program.errors = self._strings(texts)
         self._program.error_count = len(texts)
         self._program.complaint = self._strings([program.complaint])[0] if program.complaint else ffi.NULL
+        _FOREVER.append(self._program)
         _native.lib.usys_capture_mask(self._program)
         self._spawn = _native.lib.usys_spawn
 
@@ -106,7 +114,7 @@ class NativeSpawner:
         ffi = _native.ffi
         cells = [ffi.new("char[]", text) for text in texts]
         array = ffi.new("char *[]", [*cells, ffi.NULL])
-        self._keep += [cells, array]
+        _FOREVER.append((cells, array))
         return array
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
@@ -131,19 +139,21 @@ class ForkSpawner:
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         """See `Spawner.spawn`."""
+        # A signal that comes between the fork and the exec must wait until its
+        # action is the handler's: what Python noted of it would be lost.
+        before = pthread_sigmask(SIG_SETMASK, ALL)
         try:
             pid = os.fork()
             if pid == 0:
                 self._become(connection, variables, log)
             return pid
         finally:
+            pthread_sigmask(SIG_SETMASK, before)
             os.close(connection)
 
     def _become(self, connection: int, variables: bytes, log: bytes) -> "NoReturn":
         try:
-            # Parent and child share the wakeup pipe: until it is unset here, a
-            # SIGTERM meant for this child would stop the server.
-            set_wakeup_fd(-1)
+            set_wakeup_fd(-1)  # the pipe is the parent's
             emit(log.replace(b"\0", b"%d" % os.getpid()))
             os.dup2(connection, 0)
             os.set_inheritable(0, True)  # dup2(0, 0) leaves close-on-exec set
@@ -153,9 +163,10 @@ class ForkSpawner:
                 set_action(number, SIG_DFL)
             pthread_sigmask(SIG_SETMASK, self._mask)
             search.execute(self._program.paths, self._program.argv, self._environ(variables))
-        except OSError as error:
+        except BaseException as error:
             if self._program.complaint:
-                emit(self._program.complaint + describe(error.errno) + b"\n")
+                why = describe(error.errno if isinstance(error, OSError) else -1)
+                emit(self._program.complaint + why + b"\n")
         finally:
             os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
 

@@ -99,7 +99,8 @@ NAMES = Difference(
 PURE = Difference(
     "has no other way to start a handler, and passes on a variable without a name",
     "where the compiled module is missing, `-v` says so at the start, handlers are forked, "
-    "and a variable without a name is left out",
+    "a variable without a name is left out, an entry without `=` gets one, and of two entries with one name "
+    "one stays",
     "slower must not mean silently; CPython refuses such a variable",
 )
 
