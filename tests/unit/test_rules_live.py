@@ -1,5 +1,6 @@
 """A rules file that changes, disappears or is damaged while clients come."""
 
+import errno
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ import pytest
 
 from tests.rules_text import image_of, image_with
 from ucspi.errors import CdbFormatError
-from ucspi.rules import LiveRules, Verdict, load
+from ucspi.rules import LiveRules, Verdict, _live, load
 
 CLIENT = b"1.2.3.4"
 ALLOW = image_of(b'1.:allow,A="b"\n:deny\n')
@@ -252,3 +253,18 @@ def test_no_descriptor_stays_open(path: Path) -> None:
     with pytest.raises(CdbFormatError):
         rules.judge(CLIENT)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("step", ["_read_image", "Reader"])
+def test_memory_that_runs_out_is_an_error_of_that_client(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def run_out(*_: object) -> None:
+        raise MemoryError
+
+    rules = live(path)
+    monkeypatch.setattr(_live, step, run_out)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOMEM)):
+        rules.judge(CLIENT)
+    monkeypatch.undo()
+    assert rules.judge(CLIENT).allowed

@@ -13,7 +13,7 @@ from ucspi.tcp.environment import REPLACED, REPLACED6
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
 from ucspi.tcp.server import Server
 from ucspi.tcp.settings import Settings
-from ucspi.unix import environ, fds, notify, privilege, search, signals
+from ucspi.unix import environ, fds, privilege, search, signals
 from ucspi.unix.errtext import describe
 from ucspi.unix.spawn import Program, spawner
 from ucspi.unix.stderr import say
@@ -168,13 +168,17 @@ def _print_ports(listeners: list[Listener]) -> None:
 
 
 def _say_ready(choices: Choices, inherited: list[bytes]) -> None:
+    manager = environ.value_of(inherited, b"NOTIFY_SOCKET")
+    if choices.ready_descriptor is None and not manager:
+        return
+    from ucspi.unix import notify
+
     if choices.ready_descriptor is not None:
         try:
             notify.ready_descriptor(choices.ready_descriptor)
         except OSError as error:
             what = b"unable to write to descriptor %d" % choices.ready_descriptor
             raise fatal(NAME, what, error) from None
-    manager = environ.value_of(inherited, b"NOTIFY_SOCKET")
     if manager:
         try:
             notify.service_manager(manager, b"READY=1\n")

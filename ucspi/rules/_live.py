@@ -37,9 +37,9 @@ def load(path: bytes) -> RuleSet:
     """
     try:
         reader = Reader(_read_image(path))
+        damage = reader.check()
     except MemoryError:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from None
-    damage = reader.check()
     if damage is not None:
         raise damage
     return RuleSet(reader)

@@ -16,7 +16,6 @@ from ucspi.errors import CdbFormatError
 from ucspi.tcp.census import Census
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.door import Door, Doors
-from ucspi.tcp.drain import Drain
 from ucspi.tcp.environment import variables
 from ucspi.tcp.facts import Facts
 from ucspi.tcp.handlers import Handlers
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ucspi.rules import Verdict
+    from ucspi.tcp.drain import Drain
     from ucspi.tcp.listener import Listener
     from ucspi.tcp.settings import Settings
     from ucspi.unix.signals import Wakeup
@@ -223,6 +223,8 @@ class Server:
         """Accept nobody any more; a second time, do not wait for the handlers any longer."""
         now = time.monotonic()
         if self._drain is None:
+            from ucspi.tcp.drain import Drain  # most servers end without one
+
             self._drain = Drain(now, self._settings.drain_time or 0.0)
             self._doors.close()
             self._report.draining(self._census.children)
