@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-/* Fill one table: each entry (hash, record position: two little-endian u32),
- * in the order added, goes to the first free slot from its own on.
- * entries has 8 * count bytes, table 16 * count: twice as many slots. */
-void ucdb_table(const unsigned char *entries, uint32_t count,
-                unsigned char *table);
+/* Fill one table: each entry (hash, record position: a slot of the format), in
+ * the order added, goes to the first free slot from its own on.
+ * table has room for twice as many slots as there are entries. */
+void ucdb_table(const unsigned char *entries, uint64_t count,
+                unsigned char *table, int format);
 
 #endif

@@ -9,6 +9,7 @@
 #include "hash.h"
 #include "image.h"
 #include "many.h"
+#include "recognise.h"
 #include "walk.h"
 
 /* pytype.c; 0 when the native types were added to this module. */

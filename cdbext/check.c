@@ -7,6 +7,7 @@
  * named yet.  A slot's position must be inside the records before it asks. */
 struct starts {
   unsigned char *bits;
+  uint64_t begin;
   uint64_t end;
 };
 
@@ -17,7 +18,7 @@ static unsigned char bit_of(uint64_t pos)
 
 static void mark(struct starts *starts, uint64_t pos)
 {
-  starts->bits[(pos - UCDB_HEADER_SIZE) >> 3] |= bit_of(pos);
+  starts->bits[(pos - starts->begin) >> 3] |= bit_of(pos);
 }
 
 /* Whether a record begins here; from now on none does. */
@@ -26,9 +27,9 @@ static int strike(struct starts *starts, uint64_t pos)
   unsigned char *byte;
   int marked;
 
-  if (pos < UCDB_HEADER_SIZE || pos >= starts->end)
+  if (pos < starts->begin || pos >= starts->end)
     return 0;
-  byte = starts->bits + ((pos - UCDB_HEADER_SIZE) >> 3);
+  byte = starts->bits + ((pos - starts->begin) >> 3);
   marked = *byte & bit_of(pos);
   *byte = (unsigned char)(*byte & ~bit_of(pos));
   return marked;
@@ -36,40 +37,44 @@ static int strike(struct starts *starts, uint64_t pos)
 
 uint64_t ucdb_check_scratch(const struct ucdb_image *im)
 {
-  const unsigned char *pointer = ucdb_at(im, 0, UCDB_PAIR_SIZE);
-  uint64_t end = pointer ? ucdb_u32(pointer) : 0;
+  const unsigned char *pointer = ucdb_at(im, 0, ucdb_pair_size(im->format));
+  uint64_t begin = ucdb_header_size(im->format);
+  uint64_t end = pointer ? ucdb_first(pointer, im->format) : 0;
 
-  if (end <= UCDB_HEADER_SIZE || end > im->size)
+  if (end <= begin || end > im->size)
     return 1; /* nothing will be marked, but nobody likes an empty buffer */
-  return ((end - UCDB_HEADER_SIZE) >> 3) + 1;
+  return ((end - begin) >> 3) + 1;
 }
 
 /* Where table number i lies; NULL when it has no slots or lies outside. */
 static const unsigned char *table_of(const struct ucdb_image *im, uint64_t i,
                                      uint64_t *pos, uint64_t *slots)
 {
-  const unsigned char *pointer = im->base + i * UCDB_PAIR_SIZE;
+  const unsigned char *pointer = im->base + i * ucdb_pair_size(im->format);
 
-  *pos = ucdb_u32(pointer);
-  *slots = ucdb_u32(pointer + 4);
-  return *slots ? ucdb_at(im, *pos, *slots * UCDB_PAIR_SIZE) : NULL;
+  *pos = ucdb_first(pointer, im->format);
+  *slots = ucdb_second(pointer, im->format);
+  return *slots ? ucdb_table_at(im, *pos, *slots, im->format) : NULL;
 }
 
 static enum ucdb_status check_pointers(const struct ucdb_image *im,
-                                       uint64_t *end, struct ucdb_fault *fault)
+                                       struct starts *starts,
+                                       struct ucdb_fault *fault)
 {
   uint64_t i, pos, slots;
 
-  if (im->size < UCDB_HEADER_SIZE)
+  starts->begin = ucdb_header_size(im->format);
+  if (im->size < starts->begin)
     return ucdb_malformed(fault, UCDB_SHORT_HEADER, im->size);
-  *end = ucdb_u32(im->base);
-  if (*end < UCDB_HEADER_SIZE || *end > im->size)
+  starts->end = ucdb_first(im->base, im->format);
+  if (starts->end < starts->begin || starts->end > im->size)
     return ucdb_malformed(fault, UCDB_BAD_TABLE, 0);
   for (i = 0; i < UCDB_TABLES; ++i) {
     const unsigned char *table = table_of(im, i, &pos, &slots);
 
-    if (slots && (!table || pos < *end))
-      return ucdb_malformed(fault, UCDB_BAD_TABLE, i * UCDB_PAIR_SIZE);
+    if (slots && (!table || pos < starts->end))
+      return ucdb_malformed(fault, UCDB_BAD_TABLE,
+                            i * ucdb_pair_size(im->format));
   }
   return UCDB_FOUND;
 }
@@ -88,22 +93,26 @@ static enum ucdb_status mark_records(const struct ucdb_image *im,
 }
 
 /* Count the full slots at the end of a table. */
-static uint64_t full_at_end(const unsigned char *table, uint64_t slots)
+static uint64_t full_at_end(const unsigned char *table, uint64_t slots,
+                            int format)
 {
   uint64_t count = 0;
 
   while (count < slots &&
-         ucdb_u32(table + (slots - count - 1) * UCDB_PAIR_SIZE + 4))
+         ucdb_second(table + (slots - count - 1) * ucdb_pair_size(format),
+                     format))
     ++count;
   return count;
 }
 
 /* The record was walked over before, so its key lies inside. */
-static uint32_t hash_at(const struct ucdb_image *im, uint64_t record)
+static uint64_t hash_at(const struct ucdb_image *im, uint64_t record)
 {
   const unsigned char *head = im->base + record;
+  uint64_t hash = ucdb_hash_of(head + ucdb_pair_size(im->format),
+                               ucdb_first(head, im->format));
 
-  return ucdb_hash_of(head + UCDB_PAIR_SIZE, ucdb_u32(head));
+  return ucdb_hash_in(hash, im->format);
 }
 
 static enum ucdb_status check_table(const struct ucdb_image *im, uint64_t i,
@@ -112,15 +121,16 @@ static enum ucdb_status check_table(const struct ucdb_image *im, uint64_t i,
 {
   uint64_t index, pos, slots;
   const unsigned char *table = table_of(im, i, &pos, &slots);
+  uint64_t size = ucdb_pair_size(im->format);
   uint64_t run; /* full slots before this one, around the end */
 
   if (!table)
     return UCDB_FOUND;
-  run = full_at_end(table, slots);
-  for (index = 0; index < slots; ++index, table += UCDB_PAIR_SIZE) {
-    uint64_t offset = pos + index * UCDB_PAIR_SIZE;
-    uint32_t hash = ucdb_u32(table);
-    uint32_t record = ucdb_u32(table + 4);
+  run = full_at_end(table, slots, im->format);
+  for (index = 0; index < slots; ++index, table += size) {
+    uint64_t offset = pos + index * size;
+    uint64_t hash = ucdb_first(table, im->format);
+    uint64_t record = ucdb_second(table, im->format);
 
     if (!record) {
       run = 0;
@@ -169,11 +179,11 @@ static enum ucdb_status check_lost(const struct ucdb_image *im,
 void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
                 struct ucdb_fault *fault)
 {
-  struct starts starts = { scratch, 0 };
+  struct starts starts = { scratch, 0, 0 };
   uint64_t i;
 
   fault->damage = UCDB_SOUND;
-  if (check_pointers(im, &starts.end, fault) != UCDB_FOUND)
+  if (check_pointers(im, &starts, fault) != UCDB_FOUND)
     return;
   if (mark_records(im, &starts, fault) == UCDB_MALFORMED)
     return;

@@ -3,7 +3,7 @@
 const char *ucdb_damage_text(int damage)
 {
   switch (damage) {
-    case UCDB_SHORT_HEADER: return "shorter than its 2048-byte header";
+    case UCDB_SHORT_HEADER: return "shorter than its header";
     case UCDB_BAD_TABLE: return "table outside the file";
     case UCDB_BAD_SLOT: return "slot names no record";
     case UCDB_BAD_RECORD: return "record crosses the end";

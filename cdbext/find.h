@@ -8,10 +8,10 @@
 /* Where a search stands; all zeros begins one. */
 struct ucdb_cursor {
   uint64_t table; /* position of the table, checked to lie inside */
-  uint32_t hash;
-  uint32_t slots;
-  uint32_t index; /* the next slot to look at */
-  uint32_t left;  /* slots not yet looked at */
+  uint64_t hash;
+  uint64_t slots;
+  uint64_t index; /* the next slot to look at */
+  uint64_t left;  /* slots not yet looked at */
   int begun;
 };
 
@@ -25,8 +25,8 @@ enum ucdb_status ucdb_find(const struct ucdb_image *im,
 
 /* Location of the first record's data: position << 32 | length.  One integer,
  * because reading a filled struct costs the cffi caller as much as the look-up.
- * 0 = absent; a real position is at least 2048.  1 = malformed, or (in a file
- * past 4 GB) data too far away for 32 bits: ask ucdb_find. */
+ * 0 = absent; a real position is at least 2048.  1 = malformed, or (in a cdb64)
+ * a position or length too large for 32 bits: ask ucdb_find. */
 uint64_t ucdb_get(const struct ucdb_image *im, const unsigned char *key,
                   size_t len);
 

@@ -5,15 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-  UCDB_TABLES = 256,
-  UCDB_HEADER_SIZE = 2048, /* 256 pointers */
-  UCDB_PAIR_SIZE = 8       /* pointer, slot and record head alike: two u32 */
-};
+/* Files past 4 GB have every number in 64 bits instead of 32: the format of
+ * cdb-20251021.  pure-cdb's differs from it by a hash cut to 32 bits. */
+enum ucdb_format { UCDB_CDB, UCDB_CDB64, UCDB_CDBLIB64 };
+
+enum { UCDB_TABLES = 256 };
 
 struct ucdb_image {
   const unsigned char *base;
   uint64_t size;
+  int format; /* enum ucdb_format */
 };
 
 /* A stretch of the image: position and length in bytes. */
@@ -39,12 +40,65 @@ static inline uint32_t ucdb_u32(const unsigned char *p)
          (uint32_t)p[3] << 24;
 }
 
+static inline uint64_t ucdb_u64(const unsigned char *p)
+{
+  return ucdb_u32(p) | (uint64_t)ucdb_u32(p + 4) << 32;
+}
+
 static inline void ucdb_put32(unsigned char *p, uint32_t number)
 {
   p[0] = (unsigned char)number;
   p[1] = (unsigned char)(number >> 8);
   p[2] = (unsigned char)(number >> 16);
   p[3] = (unsigned char)(number >> 24);
+}
+
+/* Pointer, slot and record head alike are a pair of numbers.  Where speed
+ * counts the format is a constant, and only one side of each question is left. */
+static inline uint64_t ucdb_pair_size(int format)
+{
+  return format == UCDB_CDB ? 8 : 16;
+}
+
+static inline uint64_t ucdb_first(const unsigned char *pair, int format)
+{
+  return format == UCDB_CDB ? ucdb_u32(pair) : ucdb_u64(pair);
+}
+
+static inline uint64_t ucdb_second(const unsigned char *pair, int format)
+{
+  return format == UCDB_CDB ? ucdb_u32(pair + 4) : ucdb_u64(pair + 8);
+}
+
+/* The numbers must fit the format. */
+static inline void ucdb_put_pair(unsigned char *pair, uint64_t first,
+                                 uint64_t second, int format)
+{
+  if (format == UCDB_CDB) {
+    ucdb_put32(pair, (uint32_t)first);
+    ucdb_put32(pair + 4, (uint32_t)second);
+    return;
+  }
+  ucdb_put32(pair, (uint32_t)first);
+  ucdb_put32(pair + 4, (uint32_t)(first >> 32));
+  ucdb_put32(pair + 8, (uint32_t)second);
+  ucdb_put32(pair + 12, (uint32_t)(second >> 32));
+}
+
+/* 256 pointers: 2048 or 4096 bytes. */
+static inline uint64_t ucdb_header_size(int format)
+{
+  return UCDB_TABLES * ucdb_pair_size(format);
+}
+
+/* A whole table; NULL when it lies outside. */
+static inline const unsigned char *ucdb_table_at(const struct ucdb_image *im,
+                                                 uint64_t pos, uint64_t slots,
+                                                 int format)
+{
+  if (slots > im->size / ucdb_pair_size(format))
+    return NULL;
+  return ucdb_at(im, pos, slots * ucdb_pair_size(format));
 }
 
 #endif

@@ -11,25 +11,19 @@ static void ask(const struct ucdb_image *im, uint64_t pos)
     __builtin_prefetch(at);
 }
 
-/* The first slot of a search. */
-static uint64_t slot_of(const struct ucdb_cursor *cur)
-{
-  return cur->table + (uint64_t)cur->index * UCDB_PAIR_SIZE;
-}
-
 /* Ask for the record that the search will look at first. */
-static void ask_record(const struct ucdb_image *im, struct ucdb_cursor cur)
+static inline void ask_record(const struct ucdb_image *im,
+                              struct ucdb_cursor cur, int format)
 {
-  const unsigned char *table =
-      ucdb_at(im, cur.table, (uint64_t)cur.slots * UCDB_PAIR_SIZE);
+  const unsigned char *table = ucdb_table_at(im, cur.table, cur.slots, format);
 
   for (; table && cur.left; --cur.left) {
-    const unsigned char *slot = table + (uint64_t)cur.index * UCDB_PAIR_SIZE;
-    uint32_t record = ucdb_u32(slot + 4);
+    const unsigned char *slot = table + cur.index * ucdb_pair_size(format);
+    uint64_t record = ucdb_second(slot, format);
 
     if (!record)
       return;
-    if (ucdb_u32(slot) == cur.hash) {
+    if (ucdb_first(slot, format) == cur.hash) {
       ask(im, record);
       return;
     }
@@ -38,9 +32,9 @@ static void ask_record(const struct ucdb_image *im, struct ucdb_cursor cur)
   }
 }
 
-enum ucdb_status ucdb_find_group(const struct ucdb_image *im,
-                                 struct ucdb_wanted *wanted, int count,
-                                 struct ucdb_fault *fault)
+static inline enum ucdb_status find_group(const struct ucdb_image *im,
+                                          struct ucdb_wanted *wanted, int count,
+                                          struct ucdb_fault *fault, int format)
 {
   struct ucdb_cursor cursors[UCDB_GROUP];
   struct ucdb_fault faults[UCDB_GROUP];
@@ -48,18 +42,21 @@ enum ucdb_status ucdb_find_group(const struct ucdb_image *im,
   int i;
 
   for (i = 0; i < count; ++i) {
-    status[i] = ucdb_begin(im, &cursors[i], wanted[i].key, wanted[i].len,
-                           &faults[i]);
+    struct ucdb_cursor *cur = &cursors[i];
+
+    status[i] =
+        ucdb_begin(im, cur, ucdb_hash_of(wanted[i].key, wanted[i].len),
+                   &faults[i], format);
     if (status[i] == UCDB_FOUND)
-      ask(im, slot_of(&cursors[i]));
+      ask(im, cur->table + cur->index * ucdb_pair_size(format));
   }
   for (i = 0; i < count; ++i)
     if (status[i] == UCDB_FOUND)
-      ask_record(im, cursors[i]);
+      ask_record(im, cursors[i], format);
   for (i = 0; i < count; ++i) {
     if (status[i] == UCDB_FOUND)
       status[i] = ucdb_probe(im, &cursors[i], wanted[i].key, wanted[i].len,
-                             &wanted[i].data, &faults[i]);
+                             &wanted[i].data, &faults[i], format);
     if (status[i] == UCDB_ABSENT)
       wanted[i].data.pos = wanted[i].data.len = 0;
     if (status[i] == UCDB_MALFORMED) {
@@ -68,6 +65,15 @@ enum ucdb_status ucdb_find_group(const struct ucdb_image *im,
     }
   }
   return UCDB_FOUND;
+}
+
+enum ucdb_status ucdb_find_group(const struct ucdb_image *im,
+                                 struct ucdb_wanted *wanted, int count,
+                                 struct ucdb_fault *fault)
+{
+  if (im->format == UCDB_CDB)
+    return find_group(im, wanted, count, fault, UCDB_CDB);
+  return find_group(im, wanted, count, fault, im->format);
 }
 
 enum ucdb_status ucdb_find_many(const struct ucdb_image *im,

@@ -7,31 +7,31 @@
 #include "find.h"
 #include "hash.h"
 
-/* Hash the key and choose table and first slot.  The whole table is checked
- * here, once, so that probing needs no bound but its slot count. */
+/* Choose table and first slot.  The whole table is checked here, once, so that
+ * probing needs no bound but its slot count. */
 static inline enum ucdb_status ucdb_begin(const struct ucdb_image *im,
                                           struct ucdb_cursor *cur,
-                                          const unsigned char *key,
-                                          uint64_t len,
-                                          struct ucdb_fault *fault)
+                                          uint64_t hash,
+                                          struct ucdb_fault *fault, int format)
 {
-  const unsigned char *pointer;
-  uint64_t pos;
+  uint64_t pos = hash % UCDB_TABLES * ucdb_pair_size(format);
+  const unsigned char *pointer = ucdb_at(im, pos, ucdb_pair_size(format));
 
   cur->begun = 1;
-  cur->hash = ucdb_hash_of(key, len);
-  pos = (uint64_t)(cur->hash % UCDB_TABLES) * UCDB_PAIR_SIZE;
-  pointer = ucdb_at(im, pos, UCDB_PAIR_SIZE);
+  cur->hash = ucdb_hash_in(hash, format);
   if (!pointer)
     return ucdb_malformed(fault, UCDB_SHORT_HEADER, im->size);
-  cur->table = ucdb_u32(pointer);
-  cur->slots = ucdb_u32(pointer + 4);
+  cur->table = ucdb_first(pointer, format);
+  cur->slots = ucdb_second(pointer, format);
   if (!cur->slots)
     return UCDB_ABSENT;
-  if (cur->table < UCDB_HEADER_SIZE ||
-      !ucdb_at(im, cur->table, (uint64_t)cur->slots * UCDB_PAIR_SIZE))
+  if (cur->table < ucdb_header_size(format) ||
+      !ucdb_table_at(im, cur->table, cur->slots, format))
     return ucdb_malformed(fault, UCDB_BAD_TABLE, pos);
-  cur->index = (cur->hash >> 8) % cur->slots;
+  if (format == UCDB_CDB) /* a shorter division */
+    cur->index = (uint32_t)cur->hash / UCDB_TABLES % (uint32_t)cur->slots;
+  else
+    cur->index = cur->hash / UCDB_TABLES % cur->slots;
   cur->left = cur->slots;
   return UCDB_FOUND;
 }
@@ -41,21 +41,21 @@ static inline enum ucdb_status ucdb_match(const struct ucdb_image *im,
                                           uint64_t slot, uint64_t record,
                                           const unsigned char *key,
                                           uint64_t len, struct ucdb_span *data,
-                                          struct ucdb_fault *fault)
+                                          struct ucdb_fault *fault, int format)
 {
-  const unsigned char *head = ucdb_at(im, record, UCDB_PAIR_SIZE);
-  const unsigned char *body;
+  const unsigned char *head = ucdb_at(im, record, ucdb_pair_size(format));
+  uint64_t start = record + ucdb_pair_size(format);
 
-  if (!head || record < UCDB_HEADER_SIZE)
+  if (!head || record < ucdb_header_size(format))
     return ucdb_malformed(fault, UCDB_BAD_SLOT, slot);
-  if (ucdb_u32(head) != len)
+  if (ucdb_first(head, format) != len)
     return UCDB_ABSENT;
-  data->pos = record + UCDB_PAIR_SIZE + len;
-  data->len = ucdb_u32(head + 4);
-  body = ucdb_at(im, record + UCDB_PAIR_SIZE, len + data->len);
-  if (!body)
+  data->pos = start + len;
+  data->len = ucdb_second(head, format);
+  if (!ucdb_at(im, start, len) || !ucdb_at(im, data->pos, data->len))
     return ucdb_malformed(fault, UCDB_BAD_RECORD, record);
-  return !len || !memcmp(body, key, len) ? UCDB_FOUND : UCDB_ABSENT;
+  return !len || !memcmp(im->base + start, key, len) ? UCDB_FOUND
+                                                     : UCDB_ABSENT;
 }
 
 /* Probe upwards from cur->index, around the end, until a record matches. */
@@ -63,14 +63,14 @@ static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im,
                                           struct ucdb_cursor *cur,
                                           const unsigned char *key,
                                           uint64_t len, struct ucdb_span *data,
-                                          struct ucdb_fault *fault)
+                                          struct ucdb_fault *fault, int format)
 {
   const unsigned char *table =
-      ucdb_at(im, cur->table, (uint64_t)cur->slots * UCDB_PAIR_SIZE);
+      ucdb_table_at(im, cur->table, cur->slots, format);
 
   while (table && cur->left) { /* a damaged table may have no empty slot */
-    uint64_t at = (uint64_t)cur->index * UCDB_PAIR_SIZE;
-    uint32_t record = ucdb_u32(table + at + 4);
+    uint64_t at = cur->index * ucdb_pair_size(format);
+    uint64_t record = ucdb_second(table + at, format);
     enum ucdb_status status;
 
     if (!record)
@@ -78,9 +78,10 @@ static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im,
     --cur->left;
     if (++cur->index == cur->slots)
       cur->index = 0;
-    if (ucdb_u32(table + at) != cur->hash)
+    if (ucdb_first(table + at, format) != cur->hash)
       continue;
-    status = ucdb_match(im, cur->table + at, record, key, len, data, fault);
+    status =
+        ucdb_match(im, cur->table + at, record, key, len, data, fault, format);
     if (status != UCDB_ABSENT)
       return status;
   }

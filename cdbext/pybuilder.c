@@ -1,21 +1,26 @@
 /* The native builder: records in, blocks of the file out to a sink.
  *
- * The slots of each table are gathered as they come, 8 bytes per record, so the
- * tables are built one by one at the end and the data is never kept. */
+ * The slots of each table are gathered as they come, 8 bytes per record (in a
+ * cdb64 16), so the tables are built one by one at the end and the data is
+ * never kept. */
 #include "pytype.h"
 
 #include "build.h"
 #include "hash.h"
 
-enum { BLOCK_SIZE = 65536, SLOTS_SIZE = 16, FIRST_ROOM = 8 };
+enum { BLOCK_SIZE = 65536, FIRST_ROOM = 8 };
 
-static const uint64_t FILE_MAX = UINT32_MAX; /* a position must fit a u32 */
+/* A position must fit its number, and the offset of a file. */
+static uint64_t file_max(int format)
+{
+  return format == UCDB_CDB ? UINT32_MAX : INT64_MAX;
+}
 
 /* What one table will hold: (hash, record position), in the order added. */
 struct entries {
   unsigned char *bytes;
-  uint32_t count;
-  uint32_t room;
+  uint64_t count;
+  uint64_t room;
 };
 
 typedef struct {
@@ -26,6 +31,7 @@ typedef struct {
   uint64_t position;
   uint64_t count;
   int closed; /* for good */
+  int format;
   struct entries tables[UCDB_TABLES];
 } Builder;
 
@@ -43,18 +49,26 @@ static void free_tables(Builder *self)
 static PyObject *builder_new(PyTypeObject *type, PyObject *args,
                              PyObject *kwargs)
 {
-  static char *names[] = {"sink", NULL};
+  static char *names[] = {"sink", "format", NULL};
+  const char *name = "cdb";
   PyObject *sink;
   Builder *self;
+  int format;
 
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &sink))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$s", names, &sink, &name))
     return NULL;
+  format = ucdb_format_of(name);
+  if (format < 0)
+    return PyErr_Format(PyExc_ValueError,
+                        "the format of a cdb file is cdb or cdb64, not %.100s",
+                        name);
   self = (Builder *)type->tp_alloc(type, 0);
   if (!self)
     return NULL;
   Py_INCREF(sink);
   self->sink = sink;
-  self->position = UCDB_HEADER_SIZE;
+  self->format = format;
+  self->position = ucdb_header_size(format);
   return (PyObject *)self;
 }
 
@@ -167,53 +181,55 @@ static int put(Builder *self, PyObject *bytes)
 
 static int put_record(Builder *self, PyObject *key, PyObject *data)
 {
-  unsigned char *head = room_for(self, UCDB_PAIR_SIZE);
+  unsigned char *head =
+      room_for(self, (Py_ssize_t)ucdb_pair_size(self->format));
 
   if (!head)
     return -1;
-  ucdb_put32(head, (uint32_t)ucdb_bytes_len(key));
-  ucdb_put32(head + 4, (uint32_t)ucdb_bytes_len(data));
+  ucdb_put_pair(head, ucdb_bytes_len(key), ucdb_bytes_len(data), self->format);
   return put(self, key) || put(self, data) ? -1 : 0;
 }
 
 /* Where the next entry of a table goes, NULL without memory. */
-static unsigned char *entry_for(struct entries *table)
+static unsigned char *entry_for(struct entries *table, uint64_t size)
 {
   if (table->count == table->room) {
-    uint32_t room = table->room ? table->room + table->room / 2 : FIRST_ROOM;
+    uint64_t room = table->room ? table->room + table->room / 2 : FIRST_ROOM;
     unsigned char *bytes =
-        PyMem_Realloc(table->bytes, (size_t)room * UCDB_PAIR_SIZE);
+        PyMem_Realloc(table->bytes, (size_t)(room * size));
 
     if (!bytes)
       return NULL;
     table->bytes = bytes;
     table->room = room;
   }
-  return table->bytes + (size_t)table->count * UCDB_PAIR_SIZE;
+  return table->bytes + table->count * size;
 }
 
 /* A record of two bytes objects: 0, or -1 with an error. */
 static int add(Builder *self, PyObject *key, PyObject *data)
 {
-  uint64_t end = self->position + UCDB_PAIR_SIZE + ucdb_bytes_len(key) +
-                 ucdb_bytes_len(data);
-  uint32_t hash = ucdb_hash_of(ucdb_bytes(key), ucdb_bytes_len(key));
+  uint64_t size = ucdb_pair_size(self->format);
+  uint64_t end =
+      self->position + size + ucdb_bytes_len(key) + ucdb_bytes_len(data);
+  uint64_t hash = ucdb_hash_of(ucdb_bytes(key), ucdb_bytes_len(key));
   struct entries *table = &self->tables[hash % UCDB_TABLES];
   unsigned char *entry;
 
   if (!self->sink)
     return raise_finished();
-  if (end + (self->count + 1) * SLOTS_SIZE > FILE_MAX) {
-    PyErr_SetString(ucdb_too_large_error, "a cdb file cannot pass 4 GB");
+  if (end + (self->count + 1) * size * 2 > file_max(self->format)) {
+    PyErr_SetString(ucdb_too_large_error,
+                    "a cdb file cannot pass 4 GB; a cdb64 file can");
     return -1;
   }
-  entry = entry_for(table);
+  entry = entry_for(table, size);
   if (!entry) {
     PyErr_NoMemory();
     return -1;
   }
-  ucdb_put32(entry, hash);
-  ucdb_put32(entry + 4, (uint32_t)self->position);
+  ucdb_put_pair(entry, ucdb_hash_in(hash, self->format), self->position,
+                self->format);
   ++table->count;
   ++self->count;
   self->position = end;
@@ -232,6 +248,56 @@ PyDoc_STRVAR(add_doc,
 "    CdbTooLargeError: the file would pass 4 GB.  Nothing of this record\n"
 "        was added; the builder can still be finished.\n"
 "    ClosedError: the builder was finished, or its sink failed.");
+
+/* One item of what update is given: 0, or -1 with an error. */
+static int add_pair(PyObject *self, PyObject *pair)
+{
+  PyObject *both, *key, *data;
+  int result = -1;
+
+  both = PySequence_Tuple(pair); /* itself where it is one */
+  if (!both)
+    return -1;
+  if (PyTuple_GET_SIZE(both) != 2) {
+    PyErr_Format(PyExc_ValueError, "a record is a key and data, not %zd items",
+                 PyTuple_GET_SIZE(both));
+    Py_DECREF(both);
+    return -1;
+  }
+  key = ucdb_as_bytes(PyTuple_GET_ITEM(both, 0), "key");
+  data = key ? ucdb_as_bytes(PyTuple_GET_ITEM(both, 1), "data") : NULL;
+  if (data) {
+    Py_BEGIN_CRITICAL_SECTION(self)
+    result = add((Builder *)self, key, data);
+    Py_END_CRITICAL_SECTION()
+  }
+  Py_XDECREF(key);
+  Py_XDECREF(data);
+  Py_DECREF(both);
+  return result;
+}
+
+PyDoc_STRVAR(update_doc,
+"update($self, pairs, /)\n"
+"--\n\n"
+"Append many records: any iterable of (key, data), consumed once.\n\n"
+"Raises as `add` does; the records before the refused one are added.");
+
+static PyObject *builder_update(PyObject *self, PyObject *pairs)
+{
+  PyObject *iterator = PyObject_GetIter(pairs);
+  PyObject *pair;
+
+  while (iterator && (pair = PyIter_Next(iterator))) {
+    if (add_pair(self, pair))
+      Py_CLEAR(iterator);
+    Py_DECREF(pair);
+  }
+  Py_XDECREF(iterator);
+  if (PyErr_Occurred())
+    return NULL;
+  Py_RETURN_NONE;
+}
 
 static PyObject *builder_add(PyObject *self, PyObject *const *args,
                              Py_ssize_t count)
@@ -260,14 +326,15 @@ static PyObject *builder_add(PyObject *self, PyObject *const *args,
 /* Build a table, append it, and forget its entries. */
 static int put_table(Builder *self, struct entries *table)
 {
+  uint64_t size = table->count * 2 * ucdb_pair_size(self->format);
   PyObject *bytes =
-      PyBytes_FromStringAndSize(NULL, (Py_ssize_t)table->count * SLOTS_SIZE);
+      PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
   int result;
 
   if (!bytes)
     return -1;
   ucdb_table(table->bytes, table->count,
-             (unsigned char *)PyBytes_AS_STRING(bytes));
+             (unsigned char *)PyBytes_AS_STRING(bytes), self->format);
   PyMem_Free(table->bytes);
   table->bytes = NULL;
   table->room = 0;
@@ -279,14 +346,14 @@ static int put_table(Builder *self, struct entries *table)
 /* Send tables and rest; the pointers into header. */
 static int put_tables(Builder *self, unsigned char *header)
 {
+  uint64_t size = ucdb_pair_size(self->format);
   int i;
 
-  for (i = 0; i < UCDB_TABLES; ++i, header += UCDB_PAIR_SIZE) {
+  for (i = 0; i < UCDB_TABLES; ++i, header += size) {
     struct entries *table = &self->tables[i];
 
-    ucdb_put32(header, (uint32_t)self->position);
-    ucdb_put32(header + 4, table->count * 2);
-    self->position += (uint64_t)table->count * SLOTS_SIZE;
+    ucdb_put_pair(header, self->position, table->count * 2, self->format);
+    self->position += table->count * 2 * size;
     if (table->count && put_table(self, table))
       return -1;
   }
@@ -296,14 +363,15 @@ static int put_tables(Builder *self, unsigned char *header)
 PyDoc_STRVAR(finish_doc,
 "finish($self, /)\n"
 "--\n\n"
-"Send the rest of the records and the tables; return the 2048-byte header.\n\n"
+"Send the rest of the records and the tables; return the header.\n\n"
 "Raises:\n"
 "    ClosedError: the builder was finished, or its sink failed.");
 
 static PyObject *builder_finish(PyObject *object, PyObject *ignored)
 {
   Builder *self = (Builder *)object;
-  PyObject *header = PyBytes_FromStringAndSize(NULL, UCDB_HEADER_SIZE);
+  PyObject *header = PyBytes_FromStringAndSize(
+      NULL, (Py_ssize_t)ucdb_header_size(self->format));
   int result;
 
   (void)ignored;
@@ -334,22 +402,37 @@ static PyObject *builder_close(PyObject *self, PyObject *ignored)
   Py_RETURN_NONE;
 }
 
+static PyObject *builder_header_size(PyObject *self, void *ignored)
+{
+  (void)ignored;
+  return PyLong_FromUnsignedLongLong(
+      ucdb_header_size(((Builder *)self)->format));
+}
+
+static PyGetSetDef properties[] = {
+  {"header_size", builder_header_size, NULL,
+   "Length of the header in bytes: where the records begin.", NULL},
+  {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMethodDef methods[] = {
   {"add", (PyCFunction)(void (*)(void))builder_add, METH_FASTCALL, add_doc},
+  {"update", builder_update, METH_O, update_doc},
   {"finish", builder_finish, METH_NOARGS, finish_doc},
   {"close", builder_close, METH_NOARGS, close_doc},
   {NULL, NULL, 0, NULL},
 };
 
 PyDoc_STRVAR(builder_doc,
-"Builder(sink)\n"
+"Builder(sink, *, format='cdb')\n"
 "--\n\n"
-"Turns records into the bytes of a cdb file, from offset 2048 on.\n\n"
+"Turns records into the bytes of a cdb file, from the end of its header on.\n\n"
 "The header comes last, because it points at what was built: `finish` returns\n"
 "it, to be written at offset 0.\n\n"
 "Args:\n"
 "    sink: is called with the bytes of the file in order, in blocks.\n"
-"        When it raises, the builder is finished for good.");
+"        When it raises, the builder is finished for good.\n"
+"    format: ``cdb``, or ``cdb64`` for a file that may pass 4 GB.");
 
 static PyType_Slot slots[] = {
   {Py_tp_doc, (void *)builder_doc},
@@ -358,6 +441,7 @@ static PyType_Slot slots[] = {
   {Py_tp_traverse, builder_traverse},
   {Py_tp_clear, builder_clear},
   {Py_tp_methods, methods},
+  {Py_tp_getset, properties},
   {0, NULL},
 };
 

@@ -7,6 +7,7 @@
 #include "pytype.h"
 
 #include "check.h"
+#include "recognise.h"
 
 typedef struct ucdb_py_image Image;
 
@@ -39,7 +40,8 @@ static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   self->memory = view;
   self->image.base = self->buffer.buf;
   self->image.size = (uint64_t)self->buffer.len;
-  if (self->image.size < UCDB_HEADER_SIZE) {
+  self->image.format = ucdb_recognise(self->image.base, self->image.size);
+  if (self->image.size < ucdb_header_size(self->image.format)) {
     struct ucdb_fault fault = {UCDB_SHORT_HEADER, self->image.size};
 
     Py_DECREF(self);
@@ -281,6 +283,7 @@ static PyObject *image_check(PyObject *self, PyObject *ignored)
   }
   image.base = buffer.buf;
   image.size = (uint64_t)buffer.len;
+  image.format = ((Image *)self)->image.format;
   scratch = PyMem_RawCalloc(ucdb_check_scratch(&image), 1);
   if (scratch) {
     Py_BEGIN_ALLOW_THREADS
@@ -331,6 +334,13 @@ static PyObject *image_closed(PyObject *self, void *ignored)
   return PyBool_FromLong(!memory);
 }
 
+static PyObject *image_format(PyObject *self, void *ignored)
+{
+  (void)ignored;
+  return PyUnicode_FromString(
+      ucdb_format_name(((Image *)self)->image.format));
+}
+
 static PyMethodDef methods[] = {
   {"get", (PyCFunction)(void (*)(void))image_get, METH_FASTCALL, get_doc},
   {"find", image_find, METH_O, find_doc},
@@ -346,6 +356,8 @@ static PyMethodDef methods[] = {
 static PyGetSetDef properties[] = {
   {"view", image_view, NULL,
    "The image as a read-only memoryview; it outlives `close`.", NULL},
+  {"format", image_format, NULL,
+   "The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's.", NULL},
   {"closed", image_closed, NULL, "Whether `close` was called.", NULL},
   {NULL, NULL, NULL, NULL, NULL},
 };

@@ -75,27 +75,66 @@ PyObject *ucdb_copy(const struct ucdb_image *im, const struct ucdb_span *span)
                                    (Py_ssize_t)span->len);
 }
 
+static const char *const FORMATS[] = {"cdb", "cdb64", "cdblib64"};
+
+const char *ucdb_format_name(int format)
+{
+  return FORMATS[format];
+}
+
+int ucdb_format_of(const char *name)
+{
+  int format;
+
+  for (format = UCDB_CDB; format <= UCDB_CDBLIB64; ++format)
+    if (!strcmp(name, FORMATS[format]))
+      return format;
+  return -1;
+}
+
 PyDoc_STRVAR(hash_doc,
 "hash($module, key, /)\n"
 "--\n\n"
 "Return the cdb hash of a key: 32 bits, unsigned.\n\n"
 "Source: cr.yp.to/cdb/cdb.txt.");
 
-static PyObject *py_hash(PyObject *module, PyObject *key)
+/* The whole hash of a key: 0, or -1 with an error. */
+static int hash_object(PyObject *key, uint64_t *hash)
 {
   PyObject *bytes = ucdb_as_bytes(key, "key");
-  uint32_t hash;
+
+  if (!bytes)
+    return -1;
+  *hash = ucdb_hash_of(ucdb_bytes(bytes), ucdb_bytes_len(bytes));
+  Py_DECREF(bytes);
+  return 0;
+}
+
+static PyObject *py_hash(PyObject *module, PyObject *key)
+{
+  uint64_t hash;
 
   (void)module;
-  if (!bytes)
-    return NULL;
-  hash = ucdb_hash_of(ucdb_bytes(bytes), ucdb_bytes_len(bytes));
-  Py_DECREF(bytes);
-  return PyLong_FromUnsignedLong(hash);
+  return hash_object(key, &hash) ? NULL : PyLong_FromUnsignedLong((uint32_t)hash);
+}
+
+PyDoc_STRVAR(hash64_doc,
+"hash64($module, key, /)\n"
+"--\n\n"
+"Return the cdb64 hash of a key: 64 bits, unsigned; `hash` is its low half.\n\n"
+"Source: cdb-20251021.");
+
+static PyObject *py_hash64(PyObject *module, PyObject *key)
+{
+  uint64_t hash;
+
+  (void)module;
+  return hash_object(key, &hash) ? NULL : PyLong_FromUnsignedLongLong(hash);
 }
 
 static PyMethodDef functions[] = {
   {"hash", py_hash, METH_O, hash_doc},
+  {"hash64", py_hash64, METH_O, hash64_doc},
   {NULL, NULL, 0, NULL},
 };
 

@@ -61,6 +61,10 @@ PyObject *ucdb_copy(const struct ucdb_image *im, const struct ucdb_span *span);
 PyObject *ucdb_finder_new(PyObject *reader, PyObject *key);
 PyObject *ucdb_walker_new(PyObject *reader, int distinct);
 
+/* The names of formats; the format of a name, -1 when it is none. */
+const char *ucdb_format_name(int format);
+int ucdb_format_of(const char *name);
+
 /* The method get_many of ucdb_image_type. */
 PyObject *ucdb_get_many(PyObject *reader, PyObject *args, PyObject *kwargs);
 

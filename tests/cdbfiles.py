@@ -8,10 +8,10 @@ from ucspi.cdb._core import Core
 Pairs = Iterable[tuple[bytes, bytes]]
 
 
-def build(pairs: Pairs, core: Core) -> bytes:
+def build(pairs: Pairs, core: Core, form: str = "cdb") -> bytes:
     """Return the whole image of some records."""
     blocks: list[bytes] = []
-    builder = core.builder(blocks.append)
+    builder = core.builder(blocks.append, format=form)
     for key, data in pairs:
         builder.add(key, data)
     header = builder.finish()

@@ -73,6 +73,7 @@ def agree(image: bytes, keys: list[bytes]) -> list[object]:
 
 
 pure = load("pure")
+formats = st.sampled_from(["cdb", "cdb64", "cdblib64"])
 places = st.lists(
     st.tuples(st.integers(0, 2**32), st.one_of(st.binary(min_size=1, max_size=8), st.just(b"\xff" * 4))),
     min_size=1,
@@ -81,9 +82,9 @@ places = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
-@given(pairs=records, changes=places)
-def test_cores_agree_on_changed_bytes(pairs: Pairs, changes: list[tuple[int, bytes]]) -> None:
-    image = bytearray(build(pairs, pure))
+@given(pairs=records, changes=places, form=formats)
+def test_cores_agree_on_changed_bytes(pairs: Pairs, changes: list[tuple[int, bytes]], form: str) -> None:
+    image = bytearray(build(pairs, pure, form))
     for place, patch in changes:
         place %= len(image)
         image[place : place + len(patch)] = patch[: len(image) - place]
@@ -104,10 +105,33 @@ def test_cores_agree_on_any_integer_changed(pairs: Pairs, where: int, number: in
     agree(bytes(image), PROBES + [key for key, _ in pairs[:5]])
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    pairs=records.filter(bool),
+    where=st.integers(0, 2**32),
+    number=st.one_of(
+        st.integers(0, 9000), st.integers(2**32 - 40, 2**32 + 40), st.integers(2**64 - 80, 2**64 - 1)
+    ),
+)
+def test_cores_agree_on_any_long_integer_changed(pairs: Pairs, where: int, number: int) -> None:
+    """In a cdb64 too; sums of its numbers must not wrap."""
+    image = bytearray(build(pairs, pure, "cdb64"))
+    struct.pack_into("<Q", image, where % (len(image) // 8) * 8, number)
+    agree(bytes(image), PROBES + [key for key, _ in pairs[:5]])
+
+
 def test_cores_agree_on_every_truncation() -> None:
     pairs = [(b"one", b"here"), (b"a", b"b"), (b"", b""), (b"one", b"also")]
     image = build(pairs, pure)
     for length in [*range(0, 2048, 97), *range(2040, len(image))]:
+        answers = agree(image[:length], [b"one", b"", b"two"])
+        assert isinstance(answers[0], tuple), length
+
+
+def test_truncated_cdb64_is_damaged_not_empty() -> None:
+    """Read as a cdb it would have no slots at all."""
+    image = build([(b"one", b"here"), (b"a", b"b"), (b"", b""), (b"one", b"also")], pure, "cdb64")
+    for length in [*range(0, 4096, 197), *range(4090, len(image))]:
         answers = agree(image[:length], [b"one", b"", b"two"])
         assert isinstance(answers[0], tuple), length
 

@@ -18,7 +18,7 @@ NAMES = {
         CdbTruncatedError ClosedError Error RuleSyntaxError
     """,
     "ucspi.cdb": """
-        Builder Reader Stats Writer backend create dump hash load make open scan
+        Builder Reader Stats Writer backend create dump hash hash64 load make open scan
         CdbFormatError CdbLengthError CdbTextError CdbTooLargeError CdbTruncatedError ClosedError
     """,
     "ucspi.rules": """

@@ -6,7 +6,8 @@
     with ucspi.cdb.open("people.cdb") as reader:
         reader.get(b"one")
 
-Keys and data are bytes.  The format is djb's, byte for byte.
+Keys and data are bytes.  The format is djb's, byte for byte; for files
+that may pass 4 GB it is his cdb64: ``create(path, format="cdb64")``.
 """
 
 from ucspi.cdb._core import CORE as _CORE
@@ -26,7 +27,8 @@ from ucspi.errors import ClosedError as ClosedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.cdb._builder import Builder as Builder
-    from ucspi.cdb._pure import hash as hash
+    from ucspi.cdb._layout import hash as hash
+    from ucspi.cdb._layout import hash64 as hash64
     from ucspi.cdb._stats import Stats as Stats
     from ucspi.cdb._text import dump as dump
     from ucspi.cdb._text import load as load
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 else:
     Builder = _CORE.builder
     hash = _CORE.hash
+    hash64 = _CORE.hash64
 
     # What few programs need is imported when it is asked for.
     _LATER = {"Stats": "_stats", "dump": "_text", "load": "_text", "scan": "_text"}

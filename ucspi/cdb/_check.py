@@ -13,12 +13,10 @@ from ucspi.cdb._format import (
     BAD_RECORD,
     BAD_SLOT,
     BAD_TABLE,
-    HEADER_SIZE,
     LOST_RECORD,
-    PAIR_SIZE,
     TABLES,
 )
-from ucspi.cdb._pure import PAIR, hash
+from ucspi.cdb._layout import Layout
 from ucspi.errors import CdbFormatError
 
 TYPE_CHECKING = False
@@ -26,58 +24,60 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def check(view: memoryview) -> CdbFormatError | None:
+def check(view: memoryview, layout: Layout) -> CdbFormatError | None:
     """Return the first damage of an image, or None."""
     try:
-        tables = list(_tables(view))
-        records = dict(_records(view))
+        tables = list(_tables(view, layout))
+        records = dict(_records(view, layout))
         for number, table, slots in tables:
-            _check_table(view, records, number, table, slots)
+            _check_table(view, layout, records, number, table, slots)
         for record in records:  # those that no slot named
-            if not _is_removed(view, record):
+            if not _is_removed(view, layout, record):
                 raise CdbFormatError(LOST_RECORD, offset=record)
     except CdbFormatError as damage:
         return damage.with_traceback(None)
     return None
 
 
-def _tables(view: memoryview) -> "Iterator[tuple[int, int, int]]":
+def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int, int]]":
     """Yield number, position and slots of each table that has slots."""
-    records_end, _ = PAIR.unpack_from(view, 0)
-    if not HEADER_SIZE <= records_end <= len(view):
+    records_end, _ = layout.pair.unpack_from(view, 0)
+    if not layout.header_size <= records_end <= len(view):
         raise CdbFormatError(BAD_TABLE, offset=0)
     for number in range(TABLES):
-        table, slots = PAIR.unpack_from(view, number * PAIR_SIZE)
+        table, slots = layout.pair.unpack_from(view, number * layout.pair_size)
         if slots:
-            if table < records_end or table + slots * PAIR_SIZE > len(view):
-                raise CdbFormatError(BAD_TABLE, offset=number * PAIR_SIZE)
+            if table < records_end or table + slots * layout.pair_size > len(view):
+                raise CdbFormatError(BAD_TABLE, offset=number * layout.pair_size)
             yield number, table, slots
 
 
-def _records(view: memoryview) -> "Iterator[tuple[int, int]]":
+def _records(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
     """Yield the position of each record and the hash of its key."""
-    records_end, _ = PAIR.unpack_from(view, 0)
-    record = HEADER_SIZE
+    records_end, _ = layout.pair.unpack_from(view, 0)
+    record = layout.header_size
     while record < records_end:
-        start = record + PAIR_SIZE
+        start = record + layout.pair_size
         if start > records_end:
             raise CdbFormatError(BAD_RECORD, offset=record)
-        key_length, length = PAIR.unpack_from(view, record)
+        key_length, length = layout.pair.unpack_from(view, record)
         if start + key_length + length > records_end:
             raise CdbFormatError(BAD_RECORD, offset=record)
-        yield record, hash(view[start : start + key_length])
+        yield record, layout.hash(view[start : start + key_length])
         record = start + key_length + length
 
 
-def _check_table(view: memoryview, records: dict[int, int], number: int, table: int, slots: int) -> None:
+def _check_table(
+    view: memoryview, layout: Layout, records: dict[int, int], number: int, table: int, slots: int
+) -> None:
     """Check each slot of a table, and strike the records that it names off ``records``."""
-    pairs = list(PAIR.iter_unpack(view[table : table + slots * PAIR_SIZE]))
+    pairs = list(layout.pair.iter_unpack(view[table : table + slots * layout.pair_size]))
     run = _full_at_end(pairs)  # how many full slots stand before the current one, around the end
     for index, (stored, record) in enumerate(pairs):
         if not record:
             run = 0
             continue
-        offset = table + index * PAIR_SIZE
+        offset = table + index * layout.pair_size
         if record not in records:  # never was one, or an earlier slot named it
             raise CdbFormatError(BAD_SLOT, offset=offset)
         if records.pop(record) != stored or stored & 255 != number:
@@ -97,7 +97,7 @@ def _full_at_end(pairs: list[tuple[int, ...]]) -> int:
     return count
 
 
-def _is_removed(view: memoryview, record: int) -> bool:
-    key_length, length = PAIR.unpack_from(view, record)
-    start = record + PAIR_SIZE
+def _is_removed(view: memoryview, layout: Layout, record: int) -> bool:
+    key_length, length = layout.pair.unpack_from(view, record)
+    start = record + layout.pair_size
     return key_length == 0 and not any(view[start : start + length])

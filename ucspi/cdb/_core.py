@@ -23,13 +23,18 @@ NAMES = ("native", "cffi", "pure")
 class Core:
     """The functions of one core."""
 
-    __slots__ = ("builder", "hash", "image", "name")
+    __slots__ = ("builder", "hash", "hash64", "image", "name")
 
     def __init__(
-        self, name: str, image: "type[Image]", builder: "type[Builder]", hash_: "Callable[[Buffer], int]"
+        self,
+        name: str,
+        image: "type[Image]",
+        builder: "type[Builder]",
+        hash_: "Callable[[Buffer], int]",
+        hash64: "Callable[[Buffer], int]",
     ) -> None:
         """Gather what a core offers."""
-        self.name, self.image, self.builder, self.hash = name, image, builder, hash_
+        self.name, self.image, self.builder, self.hash, self.hash64 = name, image, builder, hash_, hash64
 
     @property
     def backend(self) -> str:
@@ -40,9 +45,9 @@ class Core:
 def load(name: str) -> Core:
     """Return the named core, or raise `BackendUnavailableError`."""
     if name == "pure":
-        from ucspi.cdb import _builder, _pure
+        from ucspi.cdb import _builder, _layout, _pure
 
-        return Core(name, _pure.Image, _builder.Builder, _pure.hash)
+        return Core(name, _pure.Image, _builder.Builder, _layout.hash, _layout.hash64)
     try:
         from ucspi.cdb import _native
     except ImportError as error:
@@ -51,7 +56,7 @@ def load(name: str) -> Core:
         return Core(name, *_native.types())
     from ucspi.cdb import _plain
 
-    return Core(name, _plain.Image, _plain.Builder, _plain.hash)
+    return Core(name, _plain.Image, _plain.Builder, _plain.hash, _plain.hash64)
 
 
 def choose(wanted: str) -> Core:

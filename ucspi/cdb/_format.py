@@ -7,17 +7,18 @@
 A key's hash picks table ``hash % 256`` and first slot ``(hash >> 8) % slots``;
 probing goes upwards and wraps.  A table of n records has 2n slots.  The records
 end where table 0 begins.  Source: cr.yp.to/cdb/cdb.txt.
+
+A cdb64 has u64 where a cdb has u32, so its header has 4096 bytes.  Source: cdb-20251021.
 """
 
 TABLES = 256
 HEADER_SIZE = 2048
 PAIR_SIZE = 8  # pointer, slot and record head alike
-SLOTS_SIZE = 16  # what one record will cost in its table: two slots
 FILE_MAX = 2**32 - 1  # a position must fit a u32
 BLOCK_SIZE = 65536  # records are handed to the sink in blocks of about this size
 
 # What is wrong with a damaged image; the C core has the same texts in damage.c.
-SHORT_HEADER = "shorter than its 2048-byte header"
+SHORT_HEADER = "shorter than its header"
 BAD_TABLE = "table outside the file"
 BAD_SLOT = "slot names no record"
 BAD_RECORD = "record crosses the end"

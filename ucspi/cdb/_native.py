@@ -21,9 +21,9 @@ ffi: "Any" = _cdbcore.ffi
 lib: "Any" = _cdbcore.lib
 
 
-def types() -> "tuple[type[Image], type[Builder], Callable[[Buffer], int]]":
-    """Return the native image, builder and hash; they have the pure core's interface."""
+def types() -> "tuple[type[Image], type[Builder], Callable[[Buffer], int], Callable[[Buffer], int]]":
+    """Return the native image, builder, hash and hash64; they have the pure core's interface."""
     if not hasattr(lib, "ucdb_register") or lib.ucdb_register():
         raise BackendUnavailableError("this Python cannot hold the native types of ucspi.cdb")
     module: Any = _cdbcore
-    return module.Image, module.Builder, module.hash
+    return module.Image, module.Builder, module.hash, module.hash64

@@ -10,6 +10,7 @@ from struct import Struct
 
 from ucspi.cdb import _builder, _pure
 from ucspi.cdb._key import to_bytes
+from ucspi.cdb._layout import CDB, CDB64, CDBLIB64, Layout
 from ucspi.cdb._native import ffi, lib
 from ucspi.errors import CdbFormatError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 FOUND, MALFORMED = 1, 2  # enum ucdb_status
+FORMATS = (CDB, CDB64, CDBLIB64)  # enum ucdb_format
 ASK_FIND = 1  # what ucdb_get returns when one integer cannot tell
 
 
@@ -28,6 +30,17 @@ def hash(key: "Buffer") -> int:
     """Return the cdb hash of a key: 32 bits, unsigned."""
     key = to_bytes(key)
     return int(lib.ucdb_hash(key, len(key)))
+
+
+def hash64(key: "Buffer") -> int:
+    """Return the cdb64 hash of a key: 64 bits, unsigned."""
+    key = to_bytes(key)
+    return int(lib.ucdb_hash64(key, len(key)))
+
+
+def _recognise(view: memoryview) -> Layout:
+    with ffi.from_buffer(view) as held:
+        return FORMATS[lib.ucdb_recognise(held, len(view))]
 
 
 def _damage(fault: "Any") -> CdbFormatError:
@@ -40,6 +53,8 @@ class Image(_pure.Image):
     __slots__ = ("_image",)
     _image: "Any"  # struct ucdb_image *; what it points to stays as long as the view
 
+    _recognise = staticmethod(_recognise)
+
     def __new__(cls, buffer: "Buffer") -> "Self":
         """Look at ``buffer`` without copying it; as in the pure core."""
         self = super().__new__(cls, buffer)
@@ -47,7 +62,9 @@ class Image(_pure.Image):
         # Held no longer than this: the garbage collector crashes on a memoryview
         # in a reference loop that has a buffer taken (python/cpython#77894).
         with ffi.from_buffer(view) as held:
-            self._image = ffi.new("struct ucdb_image *", (ffi.cast("unsigned char *", held), len(view)))
+            base = ffi.cast("unsigned char *", held)
+            number = FORMATS.index(self._layout)
+            self._image = ffi.new("struct ucdb_image *", (base, len(view), number))
         return self
 
     def get(self, key: "Buffer", default: object = None, /) -> "Any":
@@ -117,7 +134,8 @@ class Builder(_builder.Builder):
     __slots__ = ()
 
     @staticmethod
-    def _table(entries: bytearray) -> bytearray:
+    def _table(entries: bytearray, layout: Layout) -> bytearray:
         table = bytearray(len(entries) * 2)
-        lib.ucdb_table(ffi.from_buffer(entries), len(entries) // 8, ffi.from_buffer(table))
+        count = len(entries) // layout.pair_size
+        lib.ucdb_table(ffi.from_buffer(entries), count, ffi.from_buffer(table), FORMATS.index(layout))
         return table

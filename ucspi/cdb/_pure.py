@@ -1,24 +1,15 @@
-"""The pure core: the cdb hash and an image that can be searched, in plain Python.
+"""The pure core: an image that can be searched, in plain Python.
 
 It is the readable one; the C core does the same steps.  Every position read
 from the image is checked against its size before it is used, and a table is
 probed at most once around, so damage ends in `CdbFormatError`.
 """
 
-from struct import Struct
-
-from ucspi.cdb._format import (
-    BAD_RECORD,
-    BAD_SLOT,
-    BAD_TABLE,
-    HEADER_SIZE,
-    PAIR_SIZE,
-    SHORT_HEADER,
-)
+from ucspi.cdb._format import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
 from ucspi.cdb._key import to_bytes
+from ucspi.cdb._layout import Layout
+from ucspi.cdb._recognise import recognise
 from ucspi.errors import CdbFormatError, ClosedError
-
-PAIR = Struct("<II")  # pointer, slot and record head alike
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,23 +21,11 @@ if TYPE_CHECKING:
     Default = TypeVar("Default")
 
 
-def hash(key: "Buffer") -> int:
-    """Return the cdb hash of a key: 32 bits, unsigned.
-
-    Source: cr.yp.to/cdb/cdb.txt.
-    """
-    if type(key) is not bytes:
-        key = to_bytes(key)
-    h = 5381
-    for byte in key:
-        h = h * 33 & 0xFFFFFFFF ^ byte
-    return h
-
-
 class Image:
     """The bytes of a whole cdb file, and the ways to find records in them."""
 
-    __slots__ = ("_view",)
+    __slots__ = ("_layout", "_view")
+    _layout: Layout
     _view: "memoryview | None"
 
     def __new__(cls, buffer: "Buffer") -> "Self":
@@ -62,11 +41,19 @@ class Image:
         view = memoryview(buffer).toreadonly()
         if view.format != "B" or view.ndim != 1:
             view = view.cast("B")
-        if len(view) < HEADER_SIZE:
+        layout = cls._recognise(view)
+        if len(view) < layout.header_size:
             raise CdbFormatError(SHORT_HEADER, offset=len(view))
         self = super().__new__(cls)
-        self._view = view
+        self._layout, self._view = layout, view
         return self
+
+    _recognise = staticmethod(recognise)
+
+    @property
+    def format(self) -> str:
+        """The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's."""
+        return self._layout.name
 
     @property
     def view(self) -> memoryview:
@@ -190,7 +177,7 @@ class Image:
         """
         from ucspi.cdb._check import check  # here, as few programs need it
 
-        return check(self._open())
+        return check(self._open(), self._layout)
 
     def __iter__(self) -> "Iterator[bytes]":
         """Yield each distinct key once, in the order first added; raises as `records` does."""
@@ -210,50 +197,52 @@ class Image:
         if type(key) is not bytes:
             key = to_bytes(key)
         self._open()
-        return self._probe(key, hash(key))
+        return self._probe(key, self._layout.hash(key))
 
     def _probe(self, key: bytes, h: int) -> "Iterator[tuple[int, int]]":
-        view = self._open()
-        pointer = (h & 255) * PAIR_SIZE
-        table, slots = PAIR.unpack_from(view, pointer)
+        view, layout = self._open(), self._layout
+        unpack, size, header_size = layout.pair.unpack_from, layout.pair_size, layout.header_size
+        pointer = (h & 255) * size
+        table, slots = unpack(view, pointer)
         if not slots:
             return
-        end = table + slots * PAIR_SIZE
-        if table < HEADER_SIZE or end > len(view):
+        end = table + slots * size
+        if table < header_size or end > len(view):
             raise CdbFormatError(BAD_TABLE, offset=pointer)
-        slot = table + (h >> 8) % slots * PAIR_SIZE
+        slot = table + (h >> 8) % slots * size
         for _ in range(slots):  # a damaged table may have no empty slot
-            stored, record = PAIR.unpack_from(view, slot)
+            stored, record = unpack(view, slot)
             if not record:
                 return
             if stored == h:
-                if not HEADER_SIZE <= record <= len(view) - PAIR_SIZE:
+                if not header_size <= record <= len(view) - size:
                     raise CdbFormatError(BAD_SLOT, offset=slot)
-                key_length, length = PAIR.unpack_from(view, record)
+                key_length, length = unpack(view, record)
                 if key_length == len(key):
-                    start = record + PAIR_SIZE
+                    start = record + size
                     position = start + key_length
                     if position + length > len(view):
                         raise CdbFormatError(BAD_RECORD, offset=record)
                     if view[start:position] == key:
                         yield position, length
                         view = self._open()  # may have been closed meanwhile
-            slot += PAIR_SIZE
+            slot += size
             if slot == end:
                 slot = table
 
     def _walk(self) -> "Iterator[tuple[int, int, int]]":
         """Yield where the key begins, where the data begins and where it ends, for each record."""
-        view = self._open()
-        records_end, _ = PAIR.unpack_from(view, 0)
-        if not HEADER_SIZE <= records_end <= len(view):
+        view, layout = self._open(), self._layout
+        unpack, size = layout.pair.unpack_from, layout.pair_size
+        records_end, _ = unpack(view, 0)
+        if not layout.header_size <= records_end <= len(view):
             raise CdbFormatError(BAD_TABLE, offset=0)
-        record = HEADER_SIZE
+        record = layout.header_size
         while record < records_end:
-            start = record + PAIR_SIZE
+            start = record + size
             if start > records_end:
                 raise CdbFormatError(BAD_RECORD, offset=record)
-            key_length, length = PAIR.unpack_from(view, record)
+            key_length, length = unpack(view, record)
             end = start + key_length + length
             if end > records_end:
                 raise CdbFormatError(BAD_RECORD, offset=record)

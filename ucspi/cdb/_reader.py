@@ -31,6 +31,8 @@ class Shared(Mapping[bytes, bytes]):
 
         @property
         def view(self) -> memoryview: ...
+        @property
+        def format(self) -> str: ...
 
     def __len__(self) -> int:
         """Count the distinct keys, by walking through all records; raises as iteration does."""
@@ -53,9 +55,10 @@ class Shared(Mapping[bytes, bytes]):
             CdbFormatError: a table lies outside the file.
             ClosedError: the reader was closed.
         """
+        from ucspi.cdb._layout import named
         from ucspi.cdb._stats import count  # here, as few programs need it
 
-        return count(self.view)
+        return count(self.view, named(self.format))
 
     __eq__ = object.__eq__  # readers compare by identity
     __hash__ = object.__hash__

@@ -1,7 +1,7 @@
 """How well the tables of an image serve: probes per record."""
 
-from ucspi.cdb._format import BAD_TABLE, HEADER_SIZE, PAIR_SIZE, TABLES
-from ucspi.cdb._pure import PAIR
+from ucspi.cdb._format import BAD_TABLE, TABLES
+from ucspi.cdb._layout import Layout
 from ucspi.errors import CdbFormatError
 
 TYPE_CHECKING = False
@@ -38,24 +38,26 @@ class Stats:
         return f"Stats(records={self.records}, distances={self.distances})"
 
 
-def count(view: memoryview) -> Stats:
+def count(view: memoryview, layout: Layout) -> Stats:
     """Count the slots of an image that are not empty, by distance.
 
     Source: cdb's cdbstats, which comes to the same by looking every record up.
     """
+    pair, size = layout.pair, layout.pair_size
     distances = [0] * (FAR + 1)
-    for table, slots in _tables(view):
-        for index, (h, record) in enumerate(PAIR.iter_unpack(view[table : table + slots * PAIR_SIZE])):
+    for table, slots in _tables(view, layout):
+        for index, (h, record) in enumerate(pair.iter_unpack(view[table : table + slots * size])):
             if record:
                 distances[min((index - (h >> 8)) % slots, FAR)] += 1
     return Stats(tuple(distances))
 
 
-def _tables(view: memoryview) -> "Iterator[tuple[int, int]]":
+def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
     """Yield position and slots of each table that has slots."""
+    pair, size = layout.pair, layout.pair_size
     for number in range(TABLES):
-        table, slots = PAIR.unpack_from(view, number * PAIR_SIZE)
+        table, slots = pair.unpack_from(view, number * size)
         if slots:
-            if table < HEADER_SIZE or table + slots * PAIR_SIZE > len(view):
-                raise CdbFormatError(BAD_TABLE, offset=number * PAIR_SIZE)
+            if table < layout.header_size or table + slots * size > len(view):
+                raise CdbFormatError(BAD_TABLE, offset=number * size)
             yield table, slots

@@ -4,7 +4,6 @@ import os
 from _collections_abc import Mapping
 
 from ucspi.cdb._core import CORE
-from ucspi.cdb._format import HEADER_SIZE
 from ucspi.errors import ClosedError
 from ucspi.unix.publish import Publication
 
@@ -27,11 +26,18 @@ class Writer:
 
     __slots__ = ("_builder", "_fsync", "_publication")
 
-    def __init__(self, publication: Publication, *, fsync: bool = True, core: "Core" = CORE) -> None:
+    def __init__(
+        self,
+        publication: Publication,
+        *,
+        format: str = "cdb",  # noqa: A002
+        fsync: bool = True,
+        core: "Core" = CORE,
+    ) -> None:
         """Begin with an opened publication; use `create` for the usual case."""
-        publication.seek(HEADER_SIZE)
+        self._builder = core.builder(publication.write, format=format)
+        publication.seek(self._builder.header_size)
         self._publication: Publication | None = publication
-        self._builder = core.builder(publication.write)
         self._fsync = fsync
 
     def add(self, key: "Buffer", data: "Buffer") -> None:
@@ -42,7 +48,8 @@ class Writer:
             data: bytes-like, any length, also empty.
 
         Raises:
-            CdbTooLargeError: the file would pass 4 GB; the record was not added.
+            CdbTooLargeError: the file would pass 4 GB and is no cdb64; the
+                record was not added.
             ClosedError: the writer was published or discarded.
             OSError: writing failed; the writer can only be discarded.
         """
@@ -59,9 +66,7 @@ class Writer:
         Raises:
             As `add`.  The records before the refused one are added.
         """
-        add = self._builder.add
-        for key, data in pairs.items() if isinstance(pairs, Mapping) else pairs:
-            add(key, data)
+        self._builder.update(pairs.items() if isinstance(pairs, Mapping) else pairs)
 
     def fileno(self) -> int:
         """Return the descriptor of the temporary, for fchmod, fchown or flock; never write to it.
@@ -118,6 +123,7 @@ def create(
     *,
     tmp: "Path | None" = None,
     mode: int = 0o644,
+    format: str = "cdb",  # noqa: A002
     fsync: bool = True,
     core: "Core" = CORE,
 ) -> Writer:
@@ -128,11 +134,14 @@ def create(
         tmp: the temporary, on the same file system; an existing one is
             overwritten and keeps its mode.  By default a new name beside ``path``.
         mode: permission bits of a new temporary, less the umask.
+        format: ``cdb``, or ``cdb64`` for a file that may pass 4 GB; readers of
+            this library tell them apart.
         fsync: force the file to disk before it takes the place of the old one.
         core: for tests.
 
     Raises:
         OSError: the temporary cannot be created.
+        ValueError: there is no such format.
 
     An exception inside the block leaves the old file and no temporary.
     """
@@ -142,7 +151,11 @@ def create(
         publication.create(mode)
     else:
         publication = _beside(target, mode)
-    return Writer(publication, fsync=fsync, core=core)
+    try:
+        return Writer(publication, format=format, fsync=fsync, core=core)
+    except ValueError:
+        publication.discard()
+        raise
 
 
 def make(
@@ -151,6 +164,7 @@ def make(
     *,
     tmp: "Path | None" = None,
     mode: int = 0o644,
+    format: str = "cdb",  # noqa: A002
     fsync: bool = True,
     core: "Core" = CORE,
 ) -> None:
@@ -159,7 +173,7 @@ def make(
     On any error ``path`` is the old file, and no temporary is left.  The other
     arguments are those of `create`.
     """
-    with create(path, tmp=tmp, mode=mode, fsync=fsync, core=core) as writer:
+    with create(path, tmp=tmp, mode=mode, format=format, fsync=fsync, core=core) as writer:
         writer.update(pairs)
 
 

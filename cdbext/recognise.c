@@ -1,0 +1,79 @@
+#include "recognise.h"
+
+#include "probe.h"
+#include "walk.h"
+
+/* How many pointers name the place where the table before them ends. */
+static int tables_in_a_row(const struct ucdb_image *im)
+{
+  uint64_t size = ucdb_pair_size(im->format);
+  uint64_t pointers = im->size / size;
+  const unsigned char *pointer = im->base;
+  int count = 0;
+  uint64_t i;
+
+  if (pointers > UCDB_TABLES)
+    pointers = UCDB_TABLES;
+  if (!pointers || ucdb_first(pointer, im->format) < UCDB_TABLES * size)
+    return 0; /* the records end inside the header */
+  for (i = 1; i < pointers; ++i, pointer += size) {
+    uint64_t end = ucdb_first(pointer, im->format) +
+                   ucdb_second(pointer, im->format) * size;
+
+    count += ucdb_first(pointer + size, im->format) == end;
+  }
+  return count;
+}
+
+/* Whether a search for this hash passes a slot with it that names the record. */
+static int has_slot(const struct ucdb_image *im, uint64_t hash, uint64_t record)
+{
+  struct ucdb_cursor cur;
+  struct ucdb_fault fault;
+  const unsigned char *table;
+
+  if (ucdb_begin(im, &cur, hash, &fault, im->format) != UCDB_FOUND)
+    return 0;
+  table = ucdb_table_at(im, cur.table, cur.slots, im->format);
+  for (; table && cur.left; --cur.left) {
+    const unsigned char *slot = table + cur.index * ucdb_pair_size(im->format);
+
+    if (!ucdb_second(slot, im->format))
+      return 0;
+    if (ucdb_second(slot, im->format) == record &&
+        ucdb_first(slot, im->format) == cur.hash)
+      return 1;
+    if (++cur.index == cur.slots)
+      cur.index = 0;
+  }
+  return 0;
+}
+
+/* Walk to the first record whose hash does not fit 32 bits, and see under which
+ * hash it was filed. */
+static int hash_is_cut(const struct ucdb_image *im)
+{
+  struct ucdb_walker walker = {0};
+  struct ucdb_record record;
+  struct ucdb_fault fault;
+
+  while (ucdb_walk(im, &walker, &record, &fault) == UCDB_FOUND) {
+    uint64_t hash = ucdb_hash_of(im->base + record.key.pos, record.key.len);
+
+    if (hash >> 32)
+      return has_slot(im, (uint32_t)hash, record.pos) &&
+             !has_slot(im, hash, record.pos);
+  }
+  return 0;
+}
+
+int ucdb_recognise(const unsigned char *base, uint64_t size)
+{
+  struct ucdb_image narrow = {base, size, UCDB_CDB};
+  struct ucdb_image wide = {base, size, UCDB_CDB64};
+  int row = tables_in_a_row(&narrow);
+
+  if (row == UCDB_TABLES - 1 || tables_in_a_row(&wide) <= row)
+    return UCDB_CDB;
+  return hash_is_cut(&wide) ? UCDB_CDBLIB64 : UCDB_CDB64;
+}

@@ -1,0 +1,68 @@
+"""The formats as the pure core sees them: how wide numbers are, how much of the hash is kept.
+
+In a cdb64 every number has 64 bits instead of 32, the hash too.  pure-cdb's
+files over 4 GB differ from it in the hash, which they cut to 32 bits.
+"""
+
+from struct import Struct
+
+from ucspi.cdb._format import FILE_MAX, TABLES
+from ucspi.cdb._key import to_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+
+def hash(key: "Buffer") -> int:
+    """Return the cdb hash of a key: 32 bits, unsigned.
+
+    Source: cr.yp.to/cdb/cdb.txt.
+    """
+    if type(key) is not bytes:
+        key = to_bytes(key)
+    h = 5381
+    for byte in key:
+        h = h * 33 & 0xFFFFFFFF ^ byte
+    return h
+
+
+def hash64(key: "Buffer") -> int:
+    """Return the cdb64 hash of a key: 64 bits, unsigned; `hash` is its low half.
+
+    Source: cdb-20251021.
+    """
+    if type(key) is not bytes:
+        key = to_bytes(key)
+    h = 5381
+    for byte in key:
+        h = h * 33 & 0xFFFFFFFFFFFFFFFF ^ byte
+    return h
+
+
+class Layout:
+    """One format; all sizes are in bytes."""
+
+    __slots__ = ("file_max", "hash", "header_size", "name", "pair", "pair_size")
+
+    def __init__(self, name: str, pair: str, file_max: int, hash_: "Callable[[Buffer], int]") -> None:
+        """Describe a format by its name, its pair of numbers, its limit and its hash."""
+        self.name, self.hash, self.file_max = name, hash_, file_max
+        self.pair = Struct(pair)  # pointer, slot and record head alike
+        self.pair_size = self.pair.size
+        self.header_size = TABLES * self.pair.size
+
+
+CDB = Layout("cdb", "<II", FILE_MAX, hash)
+CDB64 = Layout("cdb64", "<QQ", 2**63 - 1, hash64)
+CDBLIB64 = Layout("cdblib64", "<QQ", 2**63 - 1, hash)
+LAYOUTS = {layout.name: layout for layout in (CDB, CDB64, CDBLIB64)}
+
+
+def named(name: str) -> Layout:
+    """Return the layout of a format, or raise ValueError."""
+    if name not in LAYOUTS:
+        raise ValueError(f"the format of a cdb file is cdb or cdb64, not {name}")
+    return LAYOUTS[name]
