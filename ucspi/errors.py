@@ -59,10 +59,11 @@ class RuleSyntaxError(Error, ValueError):
 
     exit_code = EXIT_PERMANENT
 
-    def __init__(self, reason: str, *, line: int, column: int, text: bytes) -> None:
-        """Say what is wrong with which line; ``text`` is the whole line."""
+    def __init__(self, reason: str, *, line: int, column: int, text: bytes, suggestion: str = "") -> None:
+        """Say what is wrong with which line, and what to do; ``text`` is the whole line."""
         super().__init__(f"line {line}, column {column}: {reason}: {text!r}")
         self.reason, self.line, self.column, self.text = reason, line, column, text
+        self.suggestion = suggestion
 
 
 class BackendUnavailableError(Error, ImportError):

@@ -41,7 +41,6 @@ def test_empty_line_comment_and_line_without_colon_state_nothing(line: bytes) ->
         (b"1.2.3.4: deny", 9, "allow or deny"),
         (b"1.2.3.4:Deny", 9, "allow or deny"),
         (b" # note: x", 9, "allow or deny"),
-        (b"::1:deny", 2, "allow or deny"),
         (b":deny\r\n", 6, "carriage return"),
         (b":denyX", 6, "only a comma"),
         (b":deny # c", 6, "only a comma"),

@@ -22,8 +22,8 @@ NAMES = {
         CdbFormatError CdbLengthError CdbTextError CdbTooLargeError CdbTruncatedError ClosedError
     """,
     "ucspi.rules": """
-        LiveRules Rule RuleSet RuleSyntaxError Verdict
-        candidates compile_rules encode expand load parse segments
+        Diagnostic Lengths LiveRules Rule RuleSet RuleSyntaxError Tally Verdict
+        candidates compile_rules encode expand load parse readable segments
     """,
     "ucspi.compat": "",
     "ucspi.compat.cdb": "cdb cdbmake error hash init",

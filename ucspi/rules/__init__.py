@@ -7,13 +7,17 @@ Everything is bytes.  Only `load` and `LiveRules` touch the file system.
 """
 
 from ucspi.errors import RuleSyntaxError as RuleSyntaxError
+from ucspi.rules._compile import Tally as Tally
 from ucspi.rules._compile import compile_rules as compile_rules
+from ucspi.rules._diagnostic import Diagnostic as Diagnostic
 from ucspi.rules._expand import expand as expand
+from ucspi.rules._lengths import Lengths as Lengths
 from ucspi.rules._live import LiveRules as LiveRules
 from ucspi.rules._live import load as load
 from ucspi.rules._lookup import RuleSet as RuleSet
 from ucspi.rules._lookup import Verdict as Verdict
 from ucspi.rules._lookup import candidates as candidates
+from ucspi.rules._network import readable as readable
 from ucspi.rules._parse import Rule as Rule
 from ucspi.rules._parse import parse as parse
 from ucspi.rules._record import encode as encode

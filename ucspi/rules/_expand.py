@@ -5,16 +5,18 @@ Only the first ``-`` marks a range, and only in an address without ``=`` and
 next dot on either side; what stands before and after is kept as it is.
 
 Source: cr.yp.to/ucspi-tcp/tcprules.html, "Address ranges"; the bounds' quirks
-are observed from the original ``tcprules``.
+are observed from the original ``tcprules``.  Networks: see `_network`.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._network import network_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OCTET_MAX = 255
+OCTETS = frozenset(b"%d" % number for number in range(OCTET_MAX + 1))
 WORD_MASK = 2**64 - 1  # the original counts in an unsigned 64-bit word, which wraps
 
 
@@ -22,19 +24,25 @@ def expand(address: bytes) -> "Sequence[bytes]":
     """Return the keys that a rule with this address is filed under, in order.
 
     Args:
-        address: everything before the first colon of a line; may be empty.
+        address: what stands before the colon of the instructions; may be empty.
 
     Returns:
         The address itself when it has no range; one key per number otherwise,
-        so none at all when the lower bound is above the upper one.
+        so none at all when the lower bound is above the upper one.  The key of
+        a network or an IPv6 address for one of these.
 
     Raises:
-        RuleSyntaxError: a bound is not a number; ``line`` is 1.
+        RuleSyntaxError: a bound is not a number, or a network is none;
+            ``line`` is 1.
 
     An empty bound is 0, leading zeros vanish, and the upper bound alone is cut
     to 255: ``-3.`` is ``0.`` to ``3.``, ``250-300.`` is ``250.`` to ``255.``.
     A NUL ends a bound, and what follows it up to the next dot is lost.
     """
+    if b"/" in address or b":" in address:
+        key = network_key(address)
+        if key is not None:
+            return (key,)
     dash = address.find(b"-")
     if dash < 0 or b"=" in address or b"@" in address:
         return (address,)
@@ -46,6 +54,14 @@ def expand(address: bytes) -> "Sequence[bytes]":
     high = _bound(address, dash + 1, end)
     before, after = address[:start], address[end:]
     return [b"%s%d%s" % (before, number, after) for number in range(low, min(high, OCTET_MAX) + 1)]
+
+
+def is_plain(address: bytes) -> bool:
+    """Say whether this is an IPv4 address, a prefix of one with its dot, or nothing: its own key."""
+    parts = address.split(b".")
+    if parts[-1] == b"":
+        return len(parts) <= 4 and OCTETS.issuperset(parts[:-1])
+    return len(parts) == 4 and OCTETS.issuperset(parts)
 
 
 def _bound(address: bytes, start: int, end: int) -> int:

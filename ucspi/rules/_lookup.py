@@ -1,10 +1,16 @@
 """How one client is judged: the most specific address that has a rule decides.
 
 `candidates` is the whole order; nothing is merged across addresses, and of two
-rules with the same address the first counts.
+rules with the same address the first counts.  Networks are tried only in the
+lengths that some rule has, which is found out once for each image.
+
+Source: cr.yp.to/ucspi-tcp/tcprules.html, "Addresses"; networks and IPv6 as in
+ucspi-tcp6, dotted prefixes before networks.
 """
 
 from ucspi.cdb import Reader
+from ucspi.rules._lengths import NO_LENGTHS, Lengths, lengths_of
+from ucspi.rules._network import MAPPED, MARK4, MARK6, bits4, bits6, full6, packed6
 from ucspi.rules._record import ASSIGN, DENY, segments
 
 TYPE_CHECKING = False
@@ -12,14 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def candidates(ip: bytes, host: bytes | None = None, info: bytes | None = None) -> "Iterator[bytes]":
+def candidates(
+    ip: bytes, host: bytes | None = None, info: bytes | None = None, lengths: Lengths = NO_LENGTHS
+) -> "Iterator[bytes]":
     """Yield the addresses to try for one client, most specific first.
 
-    ``host`` and ``info`` are None when unset; set but empty is not None.
-    The last one is always ``b""``, the default rule.
+    Args:
+        ip: IPv4 or IPv6, as text; an IPv4 address in IPv6 clothes counts as IPv4.
+        host: None when unset; set but empty is not None.
+        info: as ``host``.
+        lengths: of the prefixes of networks to try, by default none.
 
-    Source: cr.yp.to/ucspi-tcp/tcprules.html, "Addresses".
+    Yields:
+        Addresses as they are filed; the last one is always ``b""``, the default rule.
     """
+    ip, packed = _canonical(ip)
     if info is not None:
         yield info + b"@" + ip
         if host is not None:
@@ -31,10 +44,32 @@ def candidates(ip: bytes, host: bytes | None = None, info: bytes | None = None) 
     while end:
         yield ip[:end]
         end = ip.rfind(b".", 0, end - 1) + 1
+    if packed:
+        if lengths.six:
+            bits = MARK6 + bits6(packed)
+            for length in lengths.six:
+                yield bits[: length + 1]
+    elif lengths.four:
+        bits = MARK4 + bits4(ip)
+        if len(bits) > 1:
+            for length in lengths.four:
+                yield bits[: length + 1]
     if host is not None:
         yield from (b"=" + host[at:] for at in range(len(host)) if host[at] == 46)
         yield b"="
     yield b""
+
+
+def _canonical(ip: bytes) -> tuple[bytes, bytes]:
+    """Return a client's address as it is filed, and its 16 bytes if it is IPv6."""
+    if b":" not in ip:
+        return ip, b""
+    packed = packed6(ip.partition(b"%")[0])  # a scope is not part of the address
+    if packed is None:
+        return ip, b""
+    if packed[:12] == MAPPED:
+        return b"%d.%d.%d.%d" % (*packed[12:],), b""
+    return full6(packed), packed
 
 
 class Verdict:
@@ -69,11 +104,16 @@ NO_RULE = Verdict(True)  # no rule at all means allow
 class RuleSet:
     """The rules of one cdb image."""
 
-    __slots__ = ("_reader",)
+    __slots__ = ("_reader", "lengths")
 
     def __init__(self, reader: Reader) -> None:
-        """Judge by this reader; closing it stays the caller's business."""
+        """Judge by this reader; closing it stays the caller's business.
+
+        Raises:
+            CdbFormatError: a record crosses the end of the records.
+        """
         self._reader = reader
+        self.lengths = lengths_of(reader)
 
     def find(
         self, ip: bytes, host: bytes | None = None, info: bytes | None = None
@@ -83,8 +123,9 @@ class RuleSet:
         Raises:
             CdbFormatError: the image is damaged where it was looked at.
         """
-        for address in candidates(ip, host, info):
-            data = self._reader.get(address)
+        get = self._reader.get
+        for address in candidates(ip, host, info, self.lengths):
+            data = get(address)
             if data is not None:
                 return address, data
         return None

@@ -8,13 +8,19 @@ NAME is all up to the next ``=``, QUOTE is any one byte, VALUE is all up to the
 next such byte; nothing is escaped.  Comments start in the first column.  A line
 without a colon is no rule and no error either.
 
+The address ends at the first colon.  Where that cannot be (no instruction
+follows it, which 0.88 refuses) an IPv6 address may end at the first colon that
+an instruction does follow.
+
 Source: cr.yp.to/ucspi-tcp/tcprules.html; what that page leaves open (names with
 commas, letters as quotes, blanks) is observed from the original ``tcprules``.
 """
 
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules._expand import expand
+from ucspi.rules._network import looks_like_ipv6
 
+INSTRUCTIONS = (b"deny", b"allow")
 BLANKS = b" \t\n"  # not b"\r": a line that ends in it is an error, as it was
 
 
@@ -59,15 +65,28 @@ def parse(line: bytes, number: int = 1) -> Rule | None:
             line without the blanks at its end.
     """
     text = line.rstrip(BLANKS)
-    address, colon, _ = text.partition(b":")
-    if not colon or text[:1] == b"#":
+    colon = text.find(b":")
+    if colon < 0 or text[:1] == b"#":
         return None
+    if not text.startswith(INSTRUCTIONS, colon + 1):
+        colon = _end_of_ipv6(text, colon)
+    address = text[:colon]
     try:
         expand(address)
-        allowed, at = _parse_verdict(text, len(address) + 1)
+        allowed, at = _parse_verdict(text, colon + 1)
         return Rule(address, allowed, _parse_variables(text, at))
     except RuleSyntaxError as error:
-        raise RuleSyntaxError(error.reason, line=number, column=error.column, text=text) from None
+        raise RuleSyntaxError(
+            error.reason, line=number, column=error.column, text=text, suggestion=error.suggestion
+        ) from None
+
+
+def _end_of_ipv6(text: bytes, colon: int) -> int:
+    """Return where an IPv6 address that begins the line ends, else ``colon``."""
+    ends = [at for at in (text.find(b":" + word) for word in INSTRUCTIONS) if at >= 0]
+    if ends and looks_like_ipv6(text[: min(ends)]):
+        return min(ends)
+    return colon
 
 
 def _parse_verdict(text: bytes, at: int) -> tuple[bool, int]:
@@ -76,14 +95,21 @@ def _parse_verdict(text: bytes, at: int) -> tuple[bool, int]:
         return False, at + 4
     if text.startswith(b"allow", at):
         return True, at + 5
-    raise _fault("allow or deny must follow the colon at once, in lower case", at, text)
+    raise _fault("allow or deny must follow the colon at once, in lower case", at, text, _meant(text[at:]))
+
+
+def _meant(wrong: bytes) -> str:
+    word = wrong.strip().partition(b",")[0].partition(b" ")[0].lower()
+    if word in INSTRUCTIONS:
+        return f"write {word.decode()}"
+    return {b"accept": "write allow", b"permit": "write allow", b"reject": "write deny"}.get(word, "")
 
 
 def _parse_variables(text: bytes, at: int) -> tuple[tuple[bytes, bytes], ...]:
     variables = []
     while at < len(text):
         if text[at : at + 1] != b",":
-            raise _fault(_stray(text, at), at, text)
+            raise _stray(text, at)
         equals = text.find(b"=", at)
         if equals < 0:
             raise _fault('a variable has the form NAME="value"', at + 1, text)
@@ -92,17 +118,29 @@ def _parse_variables(text: bytes, at: int) -> tuple[tuple[bytes, bytes], ...]:
             raise _fault("a quoted value must follow the equals sign", equals + 1, text)
         close = text.find(quote, equals + 2)
         if close < 0:
-            raise _fault("the quote that starts here is not closed", equals + 1, text)
+            raise _unclosed(text, equals + 1)
         variables.append((text[at + 1 : equals], text[equals + 2 : close]))
         at = close + 1
     return tuple(variables)
 
 
-def _stray(text: bytes, at: int) -> str:
-    if text[at:] == b"\r":
-        return "a carriage return ends this line; convert the file's DOS line ends"
-    return "only a comma and a variable can follow here"
+def _stray(text: bytes, at: int) -> RuleSyntaxError:
+    rest = text[at:]
+    if rest == b"\r":
+        return _fault("a carriage return ends this line; convert the file's DOS line ends", at, text)
+    suggestion = ""
+    if rest.lstrip(BLANKS)[:1] == b"#":
+        suggestion = "give the comment a line of its own, with # in the first column"
+    elif rest.lstrip(BLANKS)[:1] == b",":
+        suggestion = "leave out the blanks before the comma"
+    return _fault("only a comma and a variable can follow here", at, text, suggestion)
 
 
-def _fault(reason: str, at: int, text: bytes) -> RuleSyntaxError:
-    return RuleSyntaxError(reason, line=1, column=at + 1, text=text)
+def _unclosed(text: bytes, at: int) -> RuleSyntaxError:
+    value = text[at:].partition(b",")[0]
+    suggestion = f'write "{value.decode()}"' if value.isalnum() and value.isascii() else ""
+    return _fault("the quote that starts here is not closed", at, text, suggestion)
+
+
+def _fault(reason: str, at: int, text: bytes, suggestion: str = "") -> RuleSyntaxError:
+    return RuleSyntaxError(reason, line=1, column=at + 1, text=text, suggestion=suggestion)

@@ -1,0 +1,205 @@
+"""Networks and IPv6 addresses: how they are written, and under which keys they are filed.
+
+    10.0.0.0/8:deny        "_" and one byte per bit of the prefix: "0" for a zero,
+                           for a one at bit i (from 0) byte i of PLACES
+    2001:db8::/32:allow    "^" and one byte per bit: "0" for a zero, byte 0x60 + k
+                           for the k-th one (from 0)
+    [2001:db8::1]:allow    eight groups of four upper-case digits
+
+Only ``IPv4/N`` and ``IPv6[/N]`` as a whole are meant; anything else stays what
+it was in 0.88.  Lengths 0 and 1 are refused: the server whose files these are
+does not take the one and never looks for the other.
+
+Source: the key forms of ucspi-tcp6 1.11, so that its files and ours are one.
+"""
+
+from ucspi.errors import RuleSyntaxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MARK4, MARK6 = b"_", b"^"
+PLACES = b"abcdefghijklmnopqrstuvwxyz123456"
+LENGTH_MIN = 2
+HEX = b"0123456789abcdefABCDEF"
+MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of an IPv4 address in IPv6 clothes
+
+_octets: "tuple[dict[bytes, bytes], ...]" = ()  # text of an octet to its 8 key bytes, for each of the four
+_pieces: dict[int, bytes] = {}  # octet and count of ones before it, to its 8 key bytes
+
+
+def network_key(address: bytes) -> bytes | None:
+    """Return the key of an address that is wholly ``IPv4/N`` or ``IPv6[/N]``, else None.
+
+    Raises:
+        RuleSyntaxError: it has that form, but a number is out of range or bits
+            beyond the length are set; ``line`` is 1.
+    """
+    if b":" in address:
+        return _key6(address)
+    if b"/" not in address:
+        return None
+    quad, _, length = address.partition(b"/")
+    octets = quad.split(b".")
+    if len(octets) == 4 and length.isdigit() and all(octet.isdigit() for octet in octets):
+        return _key4(address, octets, length)
+    return None
+
+
+def looks_like_ipv6(address: bytes) -> bool:
+    """Say whether an address with colons is meant as IPv6 and should be read as such."""
+    address = address[address.rfind(b"@") + 1 :]
+    if address[:1] == b"[":
+        return True
+    plain = address.partition(b"/")[0].partition(b"%")[0]
+    return plain.count(b":") >= 2 and not plain.strip(HEX + b":.")
+
+
+def packed6(text: bytes) -> bytes | None:
+    """Return the 16 bytes of an IPv6 address in any legal spelling, or None."""
+    from _socket import AF_INET6, inet_pton  # here, as most files have IPv4 alone
+
+    try:
+        return inet_pton(AF_INET6, text.decode("ascii"))
+    except (OSError, UnicodeDecodeError, ValueError):
+        return None
+
+
+def full6(packed: bytes) -> bytes:
+    """Return the eight groups under which a single IPv6 address is filed."""
+    return packed.hex(":", 2).upper().encode()
+
+
+def bits4(ip: bytes) -> bytes:
+    """Return the 32 key bytes of an IPv4 client; empty if the text is none."""
+    global _octets
+    if not _octets:
+        _octets = tuple(
+            {b"%d" % number: _piece4(number, place) for number in range(256)} for place in range(0, 32, 8)
+        )
+    try:
+        first, second, third, fourth = ip.split(b".")
+        one, two, three, four = _octets
+        return one[first] + two[second] + three[third] + four[fourth]
+    except (ValueError, KeyError):
+        return b""
+
+
+def bits6(packed: bytes) -> bytes:
+    """Return the 128 key bytes of an IPv6 address."""
+    ones, pieces = 0, []
+    for octet in packed:
+        piece = _pieces.get(ones << 8 | octet)
+        if piece is None:
+            piece = _pieces[ones << 8 | octet] = _piece6(octet, ones)
+        pieces.append(piece)
+        ones += octet.bit_count()
+    return b"".join(pieces)
+
+
+def readable(key: bytes) -> bytes:
+    """Return a key as one would write it in a rule: networks as ``IP/N``, others as they are."""
+    bits = "".join("0" if byte == 48 else "1" for byte in key[1:])
+    if key[:1] == MARK4 and LENGTH_MIN <= len(bits) <= 32:
+        packed = int(bits.ljust(32, "0"), 2).to_bytes(4, "big")
+        if bits4(b"%d.%d.%d.%d" % (*packed,))[: len(bits)] == key[1:]:
+            return b"%d.%d.%d.%d/%d" % (*packed, len(bits))
+    if key[:1] == MARK6 and LENGTH_MIN <= len(bits) <= 128:
+        packed = int(bits.ljust(128, "0"), 2).to_bytes(16, "big")
+        if bits6(packed)[: len(bits)] == key[1:]:
+            return b"%s/%d" % (short6(packed), len(bits))
+    if len(key) == 39 and (alone := packed6(key)) is not None:
+        return short6(alone)
+    return key
+
+
+def short6(packed: bytes) -> bytes:
+    """Return the usual text of an IPv6 address."""
+    from _socket import AF_INET6, inet_ntop
+
+    return inet_ntop(AF_INET6, packed).encode()
+
+
+def _piece4(number: int, place: int) -> bytes:
+    return bytes(PLACES[place + bit] if number & 128 >> bit else 48 for bit in range(8))
+
+
+def _piece6(octet: int, ones: int) -> bytes:
+    piece = bytearray(b"00000000")
+    for bit in range(8):
+        if octet & 128 >> bit:
+            piece[bit] = 0x60 + ones
+            ones += 1
+    return bytes(piece)
+
+
+def _key4(address: bytes, octets: "Sequence[bytes]", length: bytes) -> bytes:
+    at = 0
+    for octet in octets:
+        if len(octet) > 3 or int(octet) > 255:
+            raise _fault("an octet is at most 255", address, at)
+        if octet[:1] == b"0" and octet != b"0":
+            raise _fault("an octet has no leading zeros", address, at)
+        at += len(octet) + 1
+    size = _length(address, length, at, 32)
+    packed = bytes(int(octet) for octet in octets)
+    kept = _masked(packed, size)
+    if kept != packed:
+        proper = b"%d.%d.%d.%d/%d" % (*kept, size)
+        raise _fault("bits beyond the length are set", address, 0, "write " + proper.decode())
+    return MARK4 + bits4(b".".join(octets))[:size]
+
+
+def _key6(address: bytes) -> bytes:
+    at = address.rfind(b"@") + 1
+    text, slash, length = address[at:].partition(b"/")
+    if text[:1] == b"[":
+        if slash and length[-1:] == b"]" and b"]" not in text:  # [2001:db8::/32]
+            text, length = text + b"]", length[:-1]
+        if text[-1:] != b"]":
+            raise _fault("the bracket that starts here is not closed", address, at)
+        text = text[1:-1]
+    if b"%" in text:
+        raise _fault("an address in a rule has no scope", address, at, "leave out the % and what follows it")
+    packed = packed6(text)
+    if packed is None:
+        raise _fault("this is not an IPv6 address", address, at)
+    if not slash:
+        if packed[:12] == MAPPED:
+            raise _mapped(address, at, packed)
+        return address[:at] + full6(packed)
+    if at:
+        raise _fault("a network cannot follow what an ident server says", address, at)
+    size = _length(address, length, address.find(b"/") + 1, 128)
+    if size >= 96 and packed[:12] == MAPPED:
+        raise _mapped(address, at, packed)
+    kept = _masked(packed, size)
+    if kept != packed:
+        suggestion = f"write {short6(kept).decode()}/{size}"
+        raise _fault("bits beyond the length are set", address, at, suggestion)
+    return MARK6 + bits6(packed)[:size]
+
+
+def _mapped(address: bytes, at: int, packed: bytes) -> RuleSyntaxError:
+    reason = "clients with IPv4 addresses are judged by these, also on an IPv6 socket"
+    quad = ".".join(map(str, packed[12:]))
+    return _fault(reason, address, at, f"write {quad}")
+
+
+def _length(address: bytes, text: bytes, at: int, most: int) -> int:
+    size = int(text) if text.isdigit() and len(text) <= 3 else -1
+    if not LENGTH_MIN <= size <= most or (text[:1] == b"0" and size):
+        suggestions = {0: "the empty address is everybody", 1: "write its two halves, of length 2"}
+        reason = f"the length of a prefix is a number from {LENGTH_MIN} to {most}"
+        raise _fault(reason, address, at, suggestions.get(size, ""))
+    return size
+
+
+def _masked(packed: bytes, size: int) -> bytes:
+    free = len(packed) * 8 - size
+    return (int.from_bytes(packed, "big") >> free << free).to_bytes(len(packed), "big")
+
+
+def _fault(reason: str, address: bytes, at: int, suggestion: str = "") -> RuleSyntaxError:
+    return RuleSyntaxError(reason, line=1, column=at + 1, text=address, suggestion=suggestion)
