@@ -1,7 +1,8 @@
-"""The tcprules language: parse, compile, look up, judge.
+"""The tcprules language: parse, compile, look up, judge, explain, lint.
 
     compile_rules([b"127.:allow\\n:deny\\n"], writer.add)
     LiveRules(b"rules.cdb").judge(b"127.0.0.1").allowed
+    lint(b"127:allow\\n")[0].reason
 
 Everything is bytes.  Only `load` and `LiveRules` touch the file system.
 """
@@ -22,3 +23,14 @@ from ucspi.rules._parse import Rule as Rule
 from ucspi.rules._parse import parse as parse
 from ucspi.rules._record import encode as encode
 from ucspi.rules._record import segments as segments
+
+
+def lint(text: bytes) -> list[Diagnostic]:
+    """Return all errors and warnings about a whole text, in the order of its lines.
+
+    Every line is looked at, also those after an error, and lines are compared
+    with each other.  The cost grows with the number of lines.
+    """
+    from ucspi.rules._lint import lint as all_of_it  # no server needs it
+
+    return all_of_it(text)

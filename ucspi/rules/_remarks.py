@@ -1,0 +1,173 @@
+"""What is odd about a line that 0.88 accepts: each remark is a warning.
+
+Such a line means something else than it seems to, or nothing: its address can
+belong to no client, or a variable gets a name or value that nobody meant.
+"""
+
+from ucspi.rules._diagnostic import Diagnostic
+from ucspi.rules._expand import OCTET_MAX, OCTETS, expand, is_plain
+from ucspi.rules._network import network_key
+from ucspi.rules._parse import BLANKS, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Remark = tuple[int, str, str]  # offset of the byte, reason, suggestion
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+NO_NEWLINE = "the last line has no newline: is the file whole?"
+DEAD = "no client has this address, so the rule never applies"
+
+
+def remarks(line: bytes, rule: Rule | None, number: int) -> "Iterator[Diagnostic]":
+    """Yield what is odd about a line, given what `parse` made of it."""
+    text = line.rstrip(BLANKS)
+    if number == 1 and text.startswith(BYTE_ORDER_MARK):
+        yield Diagnostic(1, 1, "the file begins with a byte-order mark", "save it without one")
+    if rule is None:
+        found = _no_rule(text)
+    else:
+        found = _address(rule.address)
+        yield from (
+            Diagnostic(number, at + 1, reason, suggestion)
+            for at, reason, suggestion in _variables(text, rule)
+        )
+    if found is not None:
+        at, reason, suggestion = found
+        yield Diagnostic(number, at + 1, reason, suggestion)
+
+
+def _no_rule(text: bytes) -> "Remark | None":
+    if not text or text[:1] == b"#":
+        return None
+    if not text.strip(b" \t\r"):
+        return len(text) - 1, "a carriage return is all of this line", "convert the file's DOS line ends"
+    suggestion = "put one between address and instructions"
+    start = len(text) - len(text.lstrip(b" \t"))
+    if text[start : start + 1] == b"#":
+        suggestion = "a comment begins in the first column"
+    return start, "a line without a colon is ignored", suggestion
+
+
+def _address(address: bytes) -> "Remark | None":
+    if is_plain(address) or address.startswith(BYTE_ORDER_MARK):
+        return None
+    for at, byte in enumerate(address):
+        if byte == 0:
+            return at, "a NUL is part of the address", ""
+        if byte in b" \t" and at in (0, len(address) - 1):
+            where = "begins" if at == 0 else "ends"
+            return at, f"a blank {where} the address, so no client has it", "leave it out"
+    if b":" in address:
+        return None  # IPv6: `parse` has refused what is none
+    if b"@" in address:
+        return _behind_info(address)
+    if b"=" in address:
+        return _name(address, 0)
+    if b"/" in address and b"-" not in address:
+        return _slash(address)
+    return _range(address) if b"-" in address else _numbers(address)
+
+
+def _behind_info(address: bytes) -> "Remark | None":
+    at = address.rfind(b"@") + 1
+    rest = address[at:]
+    if rest[:1] == b"=":
+        return _name(address, at)
+    if is_plain(rest) and rest[-1:].isdigit():
+        return None
+    return at, "behind an @ only a whole IP address or =name is looked up", ""
+
+
+def _name(address: bytes, at: int) -> "Remark | None":
+    name = address[at:]
+    if name[:1] != b"=":
+        return name.find(b"="), "the equals sign of a name begins the address", ""
+    if name != name.lower():
+        return at, "names of clients are in lower case", "write " + _shown(name.lower())
+    return None
+
+
+def _slash(address: bytes) -> "Remark | None":
+    if network_key(address) is not None:
+        return None
+    reason = "this is no network, and " + DEAD
+    return address.find(b"/"), reason, "write four numbers and a length, like 10.0.0.0/8"
+
+
+def _range(address: bytes) -> "Remark | None":
+    keys = expand(address)
+    dash = address.find(b"-")
+    if not keys:
+        return dash, "the range goes downwards and stands for nothing", "write the smaller number first"
+    end = address.find(b".", dash)
+    high = address[dash + 1 : end if end >= 0 else len(address)].lstrip(b"0")
+    if len(high) > 3 or int(high or b"0") > OCTET_MAX:
+        return dash + 1, "numbers above 255 are left out of a range", f"write {OCTET_MAX}"
+    if is_plain(keys[0]):
+        return None
+    if b"/" in address:
+        return 0, "a range with a length is no network, and " + DEAD, ""
+    _, reason, suggestion = _numbers(keys[0])
+    return 0, reason, suggestion.replace(_shown(keys[0]), _shown(address))
+
+
+def _numbers(address: bytes) -> "Remark":
+    """Return what is wrong with an address that should be numbers and dots."""
+    if address.strip(b"0123456789."):
+        return _letters(address)
+    at = 0
+    for part in address.split(b"."):
+        if part and part not in OCTETS:
+            why = "an octet has no leading zeros" if part[:1] == b"0" else "an octet is at most 255"
+            return at, f"{why}; {DEAD}", ""
+        at += len(part) + 1
+    count = len(address.split(b"."))
+    if count <= 3 and address[-1:] != b"." and b".." not in address:
+        suggestion = f"write {_shown(address)}. for all that begin so"
+        return len(address), f"a prefix ends in a dot; {DEAD}", suggestion
+    return 0, f"an address has four numbers; {DEAD}", ""
+
+
+def _letters(address: bytes) -> "Remark":
+    if b"*" in address and not address.replace(b"*", b"").strip(b"0123456789."):
+        prefix = address.partition(b"*")[0]
+        return address.find(b"*"), f"there are no wildcards; {DEAD}", "write " + _shown(prefix or b":")
+    if address.lower() == b"all":
+        return 0, DEAD, "the empty address is everybody"
+    if any(byte in LETTERS for byte in address) and not address.strip(LETTERS + b"0123456789.-_"):
+        return 0, DEAD, f"a name is written ={_shown(address.lower())}"
+    return 0, DEAD, ""
+
+
+def _variables(text: bytes, rule: Rule) -> "Iterator[Remark]":
+    at = len(rule.address) + 1 + (5 if rule.allowed else 4)
+    for name, value in rule.variables:
+        equals = at + 1 + len(name)
+        if not name.strip(LETTERS + b"0123456789_") and name:
+            pass
+        elif not name or name[:1] == b",":
+            yield at + 1, "a variable has no name", ""
+        elif name != name.strip(b" \t"):
+            yield at + 1, "a blank is part of the variable's name", "leave it out"
+        elif b"\0" in name:
+            yield at + 1, "a NUL is part of the variable's name", ""
+        quote = text[equals + 1 : equals + 2]
+        if quote.isalnum() or quote in (b" ", b"\t", b"\0", b","):
+            meant = f'write {_shown(name.strip())}="..."'
+            yield equals + 1, f"{_quoted(quote)} serves as the quote of this value", meant
+        if b"\0" in value:
+            yield equals + 2 + value.find(b"\0"), "the value ends at this NUL", ""
+        at = equals + 2 + len(value) + 1
+
+
+def _quoted(byte: bytes) -> str:
+    return {b" ": "a blank", b"\t": "a tab", b"\0": "a NUL", b",": "a comma"}.get(
+        byte, f"the character {_shown(byte)}"
+    )
+
+
+def _shown(text: bytes) -> str:
+    return text.decode("ascii", "backslashreplace")
