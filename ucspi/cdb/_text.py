@@ -119,12 +119,14 @@ def scan(source: "Reader | Source") -> "Iterator[tuple[bytes, bytes]]":
 
     What was yielded before is sound.
     """
-    from ucspi.cdb._pure import PAIR  # here, as loading text needs none
+    from struct import Struct  # here, as loading text needs none
+
+    pair = Struct("<II")
 
     image = _Input(_blocks(source))
     if not image.fill(HEADER_SIZE):
         raise CdbTruncatedError(SHORT_HEADER, offset=image.end)
-    records_end, _ = PAIR.unpack_from(image.window, 0)
+    records_end, _ = pair.unpack_from(image.window, 0)
     if records_end < HEADER_SIZE:
         raise CdbFormatError(BAD_TABLE, offset=0)
     image.at = record = HEADER_SIZE
@@ -133,7 +135,7 @@ def scan(source: "Reader | Source") -> "Iterator[tuple[bytes, bytes]]":
             raise CdbFormatError(BAD_RECORD, offset=record)
         if not image.fill(PAIR_SIZE):
             raise CdbTruncatedError(BAD_RECORD, offset=image.end)
-        key_length, length = PAIR.unpack_from(image.window, image.at)
+        key_length, length = pair.unpack_from(image.window, image.at)
         if record + PAIR_SIZE + key_length + length > records_end:
             raise CdbFormatError(BAD_RECORD, offset=record)
         record += PAIR_SIZE + key_length + length
