@@ -22,6 +22,7 @@ WORDS = {
     b"limit-message": True,
     b"holders": False,
     b"drain": True,
+    b"rules-text": True,
     b"signals": True,
     b"ready-fd": True,
     b"listen-fd": True,
@@ -42,6 +43,7 @@ class Choices:
         "print_port",
         "ready_descriptor",
         "rules",
+        "rules_text",
         "settings",
         "user",
     )
@@ -56,6 +58,7 @@ class Choices:
         self.ready_descriptor: int | None = None
         self.listen: list[tuple[bytes, bytes]] = []  # further hosts and ports
         self.rules: bytes | None = None
+        self.rules_text: bytes | None = None
         self.missing_rules_allow = False
         self.operands: list[bytes] = []
 
@@ -83,6 +86,8 @@ def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
     choices.operands = operands
     for letter, value in options:
         _apply(choices, letter, value, inherited)
+    if choices.rules is not None and choices.rules_text is not None:
+        raise _refuse(b"-x and --rules-text exclude each other")
     return choices
 
 
@@ -103,6 +108,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         choices.missing_rules_allow = True
     elif letter == b"x":
         choices.rules = value
+    elif letter == b"rules-text":
+        choices.rules_text = value
     elif letter == b"B":
         settings.banner = value
     elif letter == b"per-net":

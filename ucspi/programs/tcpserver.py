@@ -4,7 +4,7 @@ import os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM
 
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import NAME, USAGE, Choices, choose
@@ -55,6 +55,7 @@ def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
     """Do what the original does, in its order: operands, signals, sockets, privileges, port line."""
     settings = choices.settings
     places, program = _operands(choices)
+    judge = _judge(choices)
     wakeup = _catch_signals(settings)
     listeners = _listeners(choices, places)
     _warn_of_groups(choices)
@@ -62,7 +63,7 @@ def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
     if choices.print_port:
         _print_ports(listeners)
     handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)))
-    server = Server(settings, listeners, _judge(choices), handler, wakeup)
+    server = Server(settings, listeners, judge, handler, wakeup)
     _say_ready(choices, inherited)
     fds.discard(0)
     fds.discard(1)
@@ -194,11 +195,31 @@ def _replaced(listeners: list[Listener]) -> frozenset[bytes]:
 
 
 def _judge(choices: Choices) -> "Judge | None":
+    if choices.rules_text is not None:
+        return _judge_by_text(choices, choices.rules_text)
     if choices.rules is None:
         return None
     from ucspi.rules import LiveRules  # with no rules there is no cdb to load the code for
 
     return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow)
+
+
+def _judge_by_text(choices: Choices, path: bytes) -> "Judge":
+    from ucspi.rules import LiveText
+
+    def tell(line: bytes) -> None:
+        if choices.settings.verbosity:
+            say(b"tcpserver: warning: " + line)
+
+    rules = LiveText(path, tell)
+    try:
+        problems = rules.load()
+    except OSError as error:
+        raise fatal(NAME, b"unable to read " + path, error) from None
+    if problems:
+        lines = [problem.text(path) for problem in problems]
+        raise Stop(b"\n".join([b"tcpserver: fatal: unable to judge by " + path, *lines]), EXIT_PERMANENT)
+    return rules
 
 
 def _spawner(settings: Settings, program: list[bytes], inherited: list[bytes]) -> "Spawner":

@@ -4,7 +4,8 @@
     LiveRules(b"rules.cdb").judge(b"127.0.0.1").allowed
     lint(b"127:allow\\n")[0].reason
 
-Everything is bytes.  Only `load` and `LiveRules` touch the file system.
+Everything is bytes.  Only `load`, `LiveRules` and `LiveText` touch the file
+system.
 """
 
 from ucspi.errors import RuleSyntaxError as RuleSyntaxError
@@ -24,6 +25,8 @@ from ucspi.rules._parse import parse as parse
 from ucspi.rules._record import encode as encode
 from ucspi.rules._record import segments as segments
 
+TYPE_CHECKING = False
+
 
 def lint(text: bytes) -> list[Diagnostic]:
     """Return all errors and warnings about a whole text, in the order of its lines.
@@ -34,3 +37,16 @@ def lint(text: bytes) -> list[Diagnostic]:
     from ucspi.rules._lint import lint as all_of_it  # no server needs it
 
     return all_of_it(text)
+
+
+if TYPE_CHECKING:
+    from ucspi.rules._livetext import LiveText as LiveText
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import `LiveText` when it is asked for: what it needs is much, and few do."""
+        if name == "LiveText":
+            from ucspi.rules._livetext import LiveText
+
+            return LiveText
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

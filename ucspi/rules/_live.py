@@ -18,6 +18,10 @@ from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
 from ucspi.rules._lookup import NO_RULE, RuleSet, Verdict
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 HEADER_SIZE = 2048
 FILE_MAX = 2**32 - 1  # a cdb file's positions cannot name more
 ATTEMPTS = 4  # to read a file that somebody is writing to
@@ -83,7 +87,7 @@ class LiveRules:
     def _refresh(self) -> None:
         now = time.time_ns()
         status = os.stat(self.path)
-        state = _state(status)
+        state = state_of(status)
         if state == self._state and self._settled:
             return
         try:
@@ -96,21 +100,35 @@ class LiveRules:
         self._settled = abs(now - status.st_ctime_ns) > SETTLED_NS  # a clock may step back
 
 
-def _state(status: os.stat_result) -> tuple[int, ...]:
+def state_of(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes when a file is replaced or written to."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def open_regular(path: bytes) -> "BinaryIO":
+    """Open a regular file for reading, unbuffered.
+
+    Raises:
+        OSError: it is missing, unreadable, a directory (EISDIR) or none that
+            can be read twice (EINVAL).
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a FIFO would hold up the server
+    try:
+        _require_regular(os.fstat(fd), path)
+    except OSError:
+        os.close(fd)
+        raise
+    return os.fdopen(fd, "rb", buffering=0)
 
 
 def _read_image(path: bytes) -> bytes:
     for _ in range(ATTEMPTS):
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a FIFO would hold up the server
-        try:
+        with open_regular(path) as file:
+            fd = file.fileno()
             status = os.fstat(fd)
-            _require_regular(status, path)
             image = _read_whole(fd, status.st_size)
-            if _state(os.fstat(fd)) == _state(status):
+            if state_of(os.fstat(fd)) == state_of(status):
                 return image
-        finally:
-            os.close(fd)
     raise CdbFormatError("the file changes while it is read")
 
 

@@ -1,0 +1,103 @@
+"""Rules text that is edited while clients come."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ucspi.rules import LiveText
+
+CLIENT = b"10.1.2.3"
+
+
+class Watched:
+    """A text, the judge of it, and what that has told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.told: list[bytes] = []
+        self.live = LiveText(bytes(path), self.told.append)
+
+    def write(self, text: bytes, age: float = 5.0) -> None:
+        """Write the file, as if some seconds ago."""
+        self.path.write_bytes(text)
+        then = time.time() - age
+        os.utime(self.path, (then, then))
+
+    def allows(self) -> bool:
+        return self.live.judge(CLIENT).allowed
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    made = Watched(tmp_path / "rules")
+    made.write(b"10.:allow\n:deny\n")
+    assert made.live.load() == []
+    return made
+
+
+def test_edit_counts_for_the_next_client(watched: Watched) -> None:
+    assert watched.allows()
+    watched.write(b":deny\n")
+    assert not watched.allows()
+    assert watched.told == []
+
+
+@pytest.mark.parametrize(
+    "text", [b"10.:allow\n:deny", b"10.:Deny\n", b"10:deny\n:deny\n", b"10.:deny\n10.:allow\n", b"x\n"]
+)
+def test_odd_text_is_not_used_and_told_once(watched: Watched, text: bytes) -> None:
+    watched.write(text)
+    for _ in range(3):
+        assert watched.allows()
+    assert len(watched.told) == 1
+    assert watched.told[0].startswith(bytes(watched.path) + b":")
+    assert watched.told[0].endswith(b"; the last good rules stay")
+    watched.write(b":deny\n")
+    assert not watched.allows()
+
+
+def test_file_that_was_just_written_may_not_be_whole_and_waits(watched: Watched) -> None:
+    watched.write(b":deny\n", age=0.0)
+    assert watched.allows()
+    watched.write(b":deny\n", age=1.1)
+    assert not watched.allows()
+
+
+def test_text_from_the_future_counts_too(watched: Watched) -> None:
+    watched.write(b":deny\n", age=-3600.0)
+    assert not watched.allows()
+
+
+def test_missing_file_is_told_once_and_the_rules_stay(watched: Watched) -> None:
+    watched.path.unlink()
+    assert watched.allows()
+    assert watched.allows()
+    assert watched.told == [bytes(watched.path) + b": file does not exist; the last good rules stay"]
+    watched.write(b":deny\n")
+    assert not watched.allows()
+
+
+def test_directory_and_fifo_are_no_text(watched: Watched) -> None:
+    watched.path.unlink()
+    os.mkfifo(watched.path)
+    os.utime(watched.path, (0, 0))
+    assert watched.allows()
+    watched.path.unlink()
+    watched.path.mkdir()
+    os.utime(watched.path, (0, 0))
+    assert watched.allows()
+    assert [line.split(b": ")[1] for line in watched.told] == [
+        b"invalid argument; the last good rules stay",
+        b"is a directory; the last good rules stay",
+    ]
+
+
+def test_first_text_must_be_good(tmp_path: Path) -> None:
+    bad = Watched(tmp_path / "rules")
+    bad.write(b"10:deny\n")
+    assert [problem.line for problem in bad.live.load()] == [1]
+    bad.path.unlink()
+    with pytest.raises(FileNotFoundError):
+        bad.live.load()

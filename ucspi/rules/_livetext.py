@@ -1,0 +1,98 @@
+"""Rules text that is judged by as it stands, without compiling it to a file.
+
+It is always read strictly: text with anything odd in it is not used, and what
+was good before goes on judging.  An editor may write a file in several steps,
+and half a file can be sound text that allows too much; so a change counts once
+the file has been left alone for a second.
+"""
+
+import os
+import time
+
+from ucspi.cdb import Builder, Reader
+from ucspi.errors import CdbTooLargeError
+from ucspi.rules._compile import compile_rules
+from ucspi.rules._lint import lint
+from ucspi.rules._live import open_regular, state_of
+from ucspi.rules._lookup import RuleSet, Verdict
+from ucspi.unix.errtext import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ucspi.rules._diagnostic import Diagnostic
+
+QUIET_NS = 1_000_000_000  # nanoseconds without a change before a change counts
+
+
+class LiveText:
+    """The rules in a text file, always as they last were without a fault."""
+
+    __slots__ = ("_rules", "_state", "_tell", "path")
+
+    def __init__(self, path: bytes, tell: "Callable[[bytes], object]") -> None:
+        """Name the file; `load` must come before `judge`.
+
+        Args:
+            path: looked up anew for every client.
+            tell: called with a line, once, when a new state of the file is not used.
+        """
+        self.path, self._tell = path, tell
+        self._rules: RuleSet | None = None
+        self._state: tuple[int, ...] | None = None
+
+    def load(self) -> "list[Diagnostic]":
+        """Read the file as it is now; return what is wrong with it, in which case it is not used.
+
+        Raises:
+            OSError: it is missing, unreadable or not a regular file.
+            CdbTooLargeError: there are more rules than can be judged by.
+        """
+        text, self._state = self._read()
+        problems = lint(text)
+        if not problems:
+            self._rules = _compile(text)
+        return problems
+
+    def judge(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
+        """Decide about one client by the last good text; see `RuleSet.judge`."""
+        self._refresh()
+        assert self._rules is not None, "load comes first"
+        return self._rules.judge(ip, host, info)
+
+    def _refresh(self) -> None:
+        try:
+            status = os.stat(self.path)
+            state = state_of(status)
+            if state == self._state or abs(time.time_ns() - status.st_mtime_ns) < QUIET_NS:
+                return
+            self._state = state
+            problems = self.load()
+        except OSError as error:
+            self._complain((error.errno or 0,), b"%s: %s" % (self.path, describe(error.errno)))
+        except CdbTooLargeError:
+            self._tell(b"%s: too many rules; the last good rules stay" % self.path)
+        else:
+            if problems:
+                more = b" (and %d more)" % (len(problems) - 1) if len(problems) > 1 else b""
+                self._tell(problems[0].text(self.path) + more + b"; the last good rules stay")
+
+    def _complain(self, state: tuple[int, ...], line: bytes) -> None:
+        """Tell of a file that cannot be read, once until that changes."""
+        if self._state != state:
+            self._state = state
+            self._tell(line + b"; the last good rules stay")
+
+    def _read(self) -> tuple[bytes, tuple[int, ...]]:
+        with open_regular(self.path) as file:
+            status = os.fstat(file.fileno())
+            return file.read(), state_of(status)
+
+
+def _compile(text: bytes) -> RuleSet:
+    parts: list[bytes] = []
+    builder = Builder(parts.append)
+    compile_rules([text], builder.add)
+    header = builder.finish()
+    return RuleSet(Reader(b"".join([header, *parts])))
