@@ -251,12 +251,24 @@ PyDoc_STRVAR(records_doc,
 static PyObject *image_records(PyObject *self, PyObject *ignored)
 {
   (void)ignored;
-  return ucdb_walker_new(self, 0);
+  return ucdb_walker_new(self, 0, 0);
+}
+
+PyDoc_STRVAR(first_records_doc,
+"first_records($self, /)\n"
+"--\n\n"
+"Yield each distinct key with its first data, in the order first added.\n\n"
+"Raises as `records` does.");
+
+static PyObject *image_first_records(PyObject *self, PyObject *ignored)
+{
+  (void)ignored;
+  return ucdb_walker_new(self, 1, 0);
 }
 
 static PyObject *image_iter(PyObject *self)
 {
-  return ucdb_walker_new(self, 1);
+  return ucdb_walker_new(self, 1, 1);
 }
 
 PyDoc_STRVAR(check_doc,
@@ -348,6 +360,7 @@ static PyMethodDef methods[] = {
   {"get_many", (PyCFunction)(void (*)(void))ucdb_get_many,
    METH_VARARGS | METH_KEYWORDS, get_many_doc},
   {"records", image_records, METH_NOARGS, records_doc},
+  {"first_records", image_first_records, METH_NOARGS, first_records_doc},
   {"check", image_check, METH_NOARGS, check_doc},
   {"close", image_close, METH_NOARGS, close_doc},
   {NULL, NULL, 0, NULL},

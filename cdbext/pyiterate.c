@@ -4,13 +4,16 @@
  * reader ends them with ClosedError. */
 #include "pytype.h"
 
+#include "distinct.h"
+
 typedef struct {
   PyObject_HEAD
   PyObject *reader; /* NULL when the iterator is over */
   PyObject *key;    /* bytes; NULL in a walker */
   struct ucdb_cursor cursor;
   struct ucdb_walker walker;
-  int distinct; /* walker: only keys, each where it stands first */
+  struct ucdb_distinct *distinct; /* walker: NULL when it gives every record */
+  int keys;                       /* walker: gives keys without data */
 } Iterator;
 
 static PyObject *iterator_new(PyTypeObject *type, PyObject *reader)
@@ -35,13 +38,22 @@ PyObject *ucdb_finder_new(PyObject *reader, PyObject *key)
   return self;
 }
 
-PyObject *ucdb_walker_new(PyObject *reader, int distinct)
+PyObject *ucdb_walker_new(PyObject *reader, int distinct, int keys)
 {
-  PyObject *self = iterator_new(ucdb_walker_type, reader);
+  PyObject *object = iterator_new(ucdb_walker_type, reader);
+  Iterator *self = (Iterator *)object;
 
-  if (self)
-    ((Iterator *)self)->distinct = distinct;
-  return self;
+  if (!self)
+    return NULL;
+  self->keys = keys;
+  if (distinct) {
+    self->distinct = PyMem_Calloc(1, sizeof(*self->distinct));
+    if (!self->distinct) {
+      Py_DECREF(object);
+      return PyErr_NoMemory();
+    }
+  }
+  return object;
 }
 
 static int iterator_clear(PyObject *object)
@@ -66,6 +78,7 @@ static void iterator_dealloc(PyObject *object)
 
   PyObject_GC_UnTrack(object);
   iterator_clear(object);
+  PyMem_Free(((Iterator *)object)->distinct);
   type->tp_free(object);
   Py_DECREF(type);
 }
@@ -104,36 +117,6 @@ static PyObject *find_step(PyObject *object)
   return finish(object, status, !im, &fault);
 }
 
-/* Whether a record is the first under its key. */
-static enum ucdb_status is_first(const struct ucdb_image *im,
-                                 const struct ucdb_record *record,
-                                 struct ucdb_fault *fault)
-{
-  struct ucdb_cursor cursor = {0};
-  struct ucdb_span data;
-  enum ucdb_status status = ucdb_find(im, &cursor, im->base + record->key.pos,
-                                      record->key.len, &data, fault);
-
-  return status == UCDB_FOUND && data.pos != record->data.pos ? UCDB_ABSENT
-                                                              : status;
-}
-
-/* Walk to the next record that the iterator wants. */
-static enum ucdb_status walk_on(Iterator *self, const struct ucdb_image *im,
-                                struct ucdb_record *record,
-                                struct ucdb_fault *fault)
-{
-  enum ucdb_status status;
-
-  while ((status = ucdb_walk(im, &self->walker, record, fault)) == UCDB_FOUND &&
-         self->distinct) {
-    status = is_first(im, record, fault);
-    if (status != UCDB_ABSENT)
-      break;
-  }
-  return status;
-}
-
 /* Both copies are made before the tuple: making that may run any code. */
 static PyObject *pair_of(PyObject *key, PyObject *data)
 {
@@ -158,12 +141,14 @@ static PyObject *walk_step(PyObject *object)
   struct ucdb_fault fault;
   PyObject *key;
 
-  if (im)
-    status = walk_on(self, im, &record, &fault);
+  if (im && self->distinct)
+    status = ucdb_walk_distinct(im, self->distinct, &record, &fault);
+  else if (im)
+    status = ucdb_walk(im, &self->walker, &record, &fault);
   if (status != UCDB_FOUND)
     return finish(object, status, !im, &fault);
   key = ucdb_copy(im, &record.key);
-  return self->distinct ? key : pair_of(key, ucdb_copy(im, &record.data));
+  return self->keys ? key : pair_of(key, ucdb_copy(im, &record.data));
 }
 
 /* A step with both objects locked where there is no GIL. */

@@ -57,9 +57,10 @@ PyObject *ucdb_raise_closed(void);
 /* New bytes, a copy of a stretch that was found to lie inside the image. */
 PyObject *ucdb_copy(const struct ucdb_image *im, const struct ucdb_span *span);
 
-/* New iterators for ucdb_image_type. */
+/* New iterators for ucdb_image_type.  A distinct walker gives the first record
+ * of each key alone. */
 PyObject *ucdb_finder_new(PyObject *reader, PyObject *key);
-PyObject *ucdb_walker_new(PyObject *reader, int distinct);
+PyObject *ucdb_walker_new(PyObject *reader, int distinct, int keys);
 
 /* The names of formats; the format of a name, -1 when it is none. */
 const char *ucdb_format_name(int format);

@@ -61,6 +61,7 @@ def everything(image: bytes, core: Core, keys: list[bytes]) -> list[object]:
     answers.append(answer(lambda: reader.get_many(keys)))
     answers.append(steps(reader.records()))
     answers.append(steps(reader))
+    answers.append(steps(reader.first_records()))
     return answers
 
 

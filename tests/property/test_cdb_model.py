@@ -34,7 +34,8 @@ def test_records_are_the_list_and_items_its_first_pairs(core: Core, pairs: Pairs
         first.setdefault(key, data)
     assert list(reader.records()) == pairs
     assert list(reader) == list(first)
-    assert list(reader.items()) == list(first.items())
+    assert list(reader.items()) == list(reader.first_records()) == list(first.items())
+    assert list(reader.values()) == list(first.values())
     assert len(reader) == len(first)
     assert reader.check() is None
 
@@ -55,3 +56,16 @@ def test_sink_gets_the_file_in_order(core: Core, pairs: Pairs, cut: int) -> None
     pairs = [(key, data * (8192 if number % cut == 0 else 1)) for number, (key, data) in enumerate(pairs)]
     image = build(pairs, core)
     assert list(reader_type(core)(image).records()) == pairs
+
+
+@modest
+@given(numbers=st.lists(st.integers(0, 30), max_size=120))
+def test_first_records_of_many_groups(core: Core, numbers: list[int]) -> None:
+    """The C core walks 16 records ahead: duplicates within a group and across groups."""
+    pairs = [(b"%d" % number, b"%d" % place) for place, number in enumerate(numbers)]
+    first: dict[bytes, bytes] = {}
+    for key, data in pairs:
+        first.setdefault(key, data)
+    reader = reader_type(core)(build(pairs, core))
+    assert list(reader.first_records()) == list(first.items())
+    assert list(reader) == list(first)

@@ -97,3 +97,44 @@ def test_descriptor_of_the_temporary_can_be_given_a_mode(core: Core, tmp_path: P
         os.fchmod(writer.fileno(), 0o640)
         assert not (tmp_path / "people.cdb").exists()
     assert (tmp_path / "people.cdb").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "wrong", [[(b"a",)], [(b"a", b"b", b"c")], [5], ["ab"], [(b"a", "b")], [(1, b"b")], 7]
+)
+def test_update_refuses_what_is_no_pair_of_bytes(core: Core, wrong: Any) -> None:
+    builder = core.builder(lambda block: None)
+    with pytest.raises((TypeError, ValueError)):
+        builder.update(wrong)
+    builder.finish()
+
+
+def test_update_takes_pairs_of_any_kind(core: Core) -> None:
+    blocks: list[bytes] = []
+    builder = core.builder(blocks.append)
+    pairs: Any = [[b"a", b"b"], (bytearray(b"c"), memoryview(b"d"))]
+    builder.update(iter(pairs))
+    assert builder.finish() + b"".join(blocks) == build([(b"a", b"b"), (b"c", b"d")], core)
+
+
+def test_update_adds_what_came_before_an_error(core: Core) -> None:
+    def failing() -> Iterator[tuple[bytes, bytes]]:
+        yield b"a", b"b"
+        raise LookupError("mine")
+
+    blocks: list[bytes] = []
+    builder = core.builder(blocks.append)
+    with pytest.raises(LookupError, match="mine"):
+        builder.update(failing())
+    assert builder.finish() + b"".join(blocks) == build([(b"a", b"b")], core)
+
+
+def test_update_of_a_builder_that_its_own_pairs_close_is_refused(core: Core) -> None:
+    def closing() -> Iterator[tuple[bytes, bytes]]:
+        yield b"a", b"b"
+        builder.close()
+        yield b"c", b"d"
+
+    builder = core.builder(lambda block: None)
+    with pytest.raises(ClosedError):
+        builder.update(closing())

@@ -25,7 +25,7 @@ def mapped(core: Core, tmp_path: Path) -> Reader:
         return reader_type(core)(contents(file.fileno()))
 
 
-@pytest.mark.parametrize("operation", ["get", "get_all", "get_many", "records", "check"])
+@pytest.mark.parametrize("operation", ["get", "get_all", "get_many", "records", "first_records", "check"])
 def test_close_beside_running_operations(mapped: Reader, operation: str) -> None:
     started = threading.Barrier(4)
     wrong: list[object] = []
@@ -41,6 +41,8 @@ def test_close_beside_running_operations(mapped: Reader, operation: str) -> None
                 elif operation == "get_many":
                     found = mapped.get_many([key for key, _ in PAIRS])
                     wrong.extend([1] if found != [data for _, data in PAIRS] else [])
+                elif operation == "first_records":
+                    wrong.extend([1] if list(mapped.first_records()) != ALL else [])
                 elif operation == "records":
                     wrong.extend([1] if list(mapped.records()) != ALL else [])
                 else:

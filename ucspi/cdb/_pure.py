@@ -179,13 +179,20 @@ class Image:
 
         return check(self._open(), self._layout)
 
-    def __iter__(self) -> "Iterator[bytes]":
-        """Yield each distinct key once, in the order first added; raises as `records` does."""
-        for start, middle, _ in self._walk():
+    def first_records(self) -> "Iterator[tuple[bytes, bytes]]":
+        """Yield each distinct key with its first data, in the order first added.
+
+        Raises as `records` does.
+        """
+        for start, middle, end in self._walk():
             key = self._open()[start:middle].tobytes()
             first = self.find(key)
             if first is not None and first[0] == middle:
-                yield key
+                yield key, self._open()[middle:end].tobytes()
+
+    def __iter__(self) -> "Iterator[bytes]":
+        """Yield each distinct key once, in the order first added; raises as `records` does."""
+        return (key for key, _ in self.first_records())
 
     def _open(self) -> memoryview:
         if self._view is None:

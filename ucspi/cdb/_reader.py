@@ -5,7 +5,7 @@ the core's own method, with no Python frame between; what is the same on all
 cores stands here.
 """
 
-from _collections_abc import Mapping
+from _collections_abc import ItemsView, Mapping, ValuesView
 
 from ucspi.cdb._core import CORE, Core
 
@@ -20,6 +20,28 @@ else:
     Image = CORE.image
 
 
+class Items(ItemsView[bytes, bytes]):
+    """What ``reader.items()`` gives: each distinct key with its first data."""
+
+    __slots__ = ()
+    _mapping: "Shared"
+
+    def __iter__(self) -> "Iterator[tuple[bytes, bytes]]":
+        """Yield the pairs, in the order first added."""
+        return self._mapping.first_records()
+
+
+class Values(ValuesView[bytes]):
+    """What ``reader.values()`` gives: the first data of each distinct key."""
+
+    __slots__ = ()
+    _mapping: "Shared"
+
+    def __iter__(self) -> "Iterator[bytes]":
+        """Yield the data, in the order first added."""
+        return (data for _, data in self._mapping.first_records())
+
+
 class Shared(Mapping[bytes, bytes]):
     """What a reader is on every core, given the core's image type beside it."""
 
@@ -27,6 +49,7 @@ class Shared(Mapping[bytes, bytes]):
 
     if TYPE_CHECKING:  # what the image type gives
         records: Callable[[], Iterator[tuple[bytes, bytes]]]
+        first_records: Callable[[], Iterator[tuple[bytes, bytes]]]
         close: Callable[[], None]
 
         @property
@@ -43,6 +66,14 @@ class Shared(Mapping[bytes, bytes]):
         for _ in self.records():
             return True
         return False
+
+    def items(self) -> Items:
+        """Return a view of the distinct keys with their first data, in the order added."""
+        return Items(self)
+
+    def values(self) -> Values:
+        """Return a view of the first data of each distinct key, in the order added."""
+        return Values(self)
 
     def record_count(self) -> int:
         """Count all records, duplicates too, by walking through them; raises as `records` does."""
