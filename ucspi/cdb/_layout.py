@@ -9,6 +9,8 @@ from struct import Struct
 from ucspi.cdb._format import FILE_MAX, TABLES
 from ucspi.cdb._key import to_bytes
 
+LONG = 24  # from here on cutting the hash at each byte is cheaper than its growth
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +26,13 @@ def hash(key: "Buffer") -> int:
     if type(key) is not bytes:
         key = to_bytes(key)
     h = 5381
-    for byte in key:
-        h = h * 33 & 0xFFFFFFFF ^ byte
-    return h
+    if len(key) > LONG:
+        for byte in key:
+            h = h * 33 & 0xFFFFFFFF ^ byte
+        return h
+    for byte in key:  # cut once at the end: nothing is carried down
+        h = h * 33 ^ byte
+    return h & 0xFFFFFFFF
 
 
 def hash64(key: "Buffer") -> int:
@@ -45,12 +51,13 @@ def hash64(key: "Buffer") -> int:
 class Layout:
     """One format; all sizes are in bytes."""
 
-    __slots__ = ("file_max", "hash", "header_size", "name", "pair", "pair_size")
+    __slots__ = ("file_max", "hash", "header_size", "name", "pair", "pair_size", "unpack")
 
     def __init__(self, name: str, pair: str, file_max: int, hash_: "Callable[[Buffer], int]") -> None:
         """Describe a format by its name, its pair of numbers, its limit and its hash."""
         self.name, self.hash, self.file_max = name, hash_, file_max
         self.pair = Struct(pair)  # pointer, slot and record head alike
+        self.unpack = self.pair.unpack_from
         self.pair_size = self.pair.size
         self.header_size = TABLES * self.pair.size
 

@@ -90,8 +90,29 @@ class Image:
             CdbFormatError: something on the way to the record is damaged.
             ClosedError: the reader was closed.
         """
-        for position, length in self._locate(key):
-            return self._open()[position : position + length].tobytes()
+        if type(key) is not bytes:
+            key = to_bytes(key)
+        view, layout = self._open(), self._layout
+        h = layout.hash(key)
+        unpack, size = layout.unpack, layout.pair_size
+        table, slots = unpack(view, (h & 255) * size)
+        if not slots:
+            return default
+        end = table + slots * size
+        slot = table + (h >> 8) % slots * size
+        # The common case: whole, and in the first slot.  `_probe` does all others.
+        if layout.header_size <= table and end <= len(view):
+            stored, record = unpack(view, slot)
+            if not record:
+                return default
+            if stored == h and layout.header_size <= record <= len(view) - size:
+                key_length, length = unpack(view, record)
+                start = record + size
+                position = start + key_length
+                if position + length <= len(view) and view[start:position].tobytes() == key:
+                    return view[position : position + length].tobytes()
+        for position, length in self._probe(key, h):
+            return view[position : position + length].tobytes()
         return default
 
     def __getitem__(self, key: "Buffer", /) -> bytes:
@@ -208,7 +229,7 @@ class Image:
 
     def _probe(self, key: bytes, h: int) -> "Iterator[tuple[int, int]]":
         view, layout = self._open(), self._layout
-        unpack, size, header_size = layout.pair.unpack_from, layout.pair_size, layout.header_size
+        unpack, size, header_size = layout.unpack, layout.pair_size, layout.header_size
         pointer = (h & 255) * size
         table, slots = unpack(view, pointer)
         if not slots:
@@ -230,7 +251,7 @@ class Image:
                     position = start + key_length
                     if position + length > len(view):
                         raise CdbFormatError(BAD_RECORD, offset=record)
-                    if view[start:position] == key:
+                    if view[start:position].tobytes() == key:
                         yield position, length
                         view = self._open()  # may have been closed meanwhile
             slot += size
@@ -240,7 +261,7 @@ class Image:
     def _walk(self) -> "Iterator[tuple[int, int, int]]":
         """Yield where the key begins, where the data begins and where it ends, for each record."""
         view, layout = self._open(), self._layout
-        unpack, size = layout.pair.unpack_from, layout.pair_size
+        unpack, size = layout.unpack, layout.pair_size
         records_end, _ = unpack(view, 0)
         if not layout.header_size <= records_end <= len(view):
             raise CdbFormatError(BAD_TABLE, offset=0)
