@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUBJECTS = ("lookup", "tcprules", "connections", "startup")
+SUBJECTS = ("lookup", "build", "tcprules", "connections", "startup")
 
 INTRODUCTION = """\
 # Benchmarks
