@@ -147,7 +147,7 @@ static int send(Builder *self)
   return result;
 }
 
-/* Room for len bytes, fewer than BLOCK_SIZE, in the block. */
+/* Room for len bytes, at most BLOCK_SIZE, in the block. */
 static unsigned char *room_for(Builder *self, Py_ssize_t len)
 {
   unsigned char *room;
@@ -206,18 +206,16 @@ static unsigned char *entry_for(struct entries *table, uint64_t size)
   return table->bytes + table->count * size;
 }
 
-/* A record of two bytes objects: 0, or -1 with an error. */
-static int add(Builder *self, PyObject *key, PyObject *data)
+/* Give a record its entry and its place in the file: 0, or -1 with an error. */
+static int enter(Builder *self, const unsigned char *key, uint64_t key_len,
+                 uint64_t data_len)
 {
   uint64_t size = ucdb_pair_size(self->format);
-  uint64_t end =
-      self->position + size + ucdb_bytes_len(key) + ucdb_bytes_len(data);
-  uint64_t hash = ucdb_hash_of(ucdb_bytes(key), ucdb_bytes_len(key));
+  uint64_t end = self->position + size + key_len + data_len;
+  uint64_t hash = ucdb_hash_of(key, key_len);
   struct entries *table = &self->tables[hash % UCDB_TABLES];
   unsigned char *entry;
 
-  if (!self->sink)
-    return raise_finished();
   if (end + (self->count + 1) * size * 2 > file_max(self->format)) {
     PyErr_SetString(ucdb_too_large_error,
                     "a cdb file cannot pass 4 GB; a cdb64 file can");
@@ -233,11 +231,87 @@ static int add(Builder *self, PyObject *key, PyObject *data)
   ++table->count;
   ++self->count;
   self->position = end;
+  return 0;
+}
+
+/* A record of two bytes objects: 0, or -1 with an error. */
+static int add(Builder *self, PyObject *key, PyObject *data)
+{
+  if (!self->sink)
+    return raise_finished();
+  if (enter(self, ucdb_bytes(key), ucdb_bytes_len(key), ucdb_bytes_len(data)))
+    return -1;
   if (put_record(self, key, data)) {
     Py_CLEAR(self->sink); /* also when there was no memory */
     return -1;
   }
   return 0;
+}
+
+/* Enter the records of a block one by one.  Returns how many bytes of it were
+ * entered; all of them, or an error is set. */
+static uint64_t enter_block(Builder *self, const struct ucdb_image *block)
+{
+  uint64_t size = ucdb_pair_size(self->format);
+  uint64_t at = 0;
+
+  while (at < block->size) {
+    const unsigned char *head = ucdb_at(block, at, size);
+    uint64_t key_len = head ? ucdb_first(head, self->format) : 0;
+    uint64_t data_len = head ? ucdb_second(head, self->format) : 0;
+
+    /* One by one: the sum of two 64-bit lengths may wrap. */
+    if (!head || !ucdb_at(block, at + size, key_len)
+        || !ucdb_at(block, at + size + key_len, data_len)) {
+      PyErr_SetString(PyExc_ValueError, "a record crosses the end of its block");
+      return at;
+    }
+    if (enter(self, head + size, key_len, data_len))
+      return at;
+    at += size + key_len + data_len;
+  }
+  return at;
+}
+
+/* Append bytes of any number to the file. */
+static int put_all(Builder *self, const unsigned char *bytes, uint64_t len)
+{
+  while (len) {
+    uint64_t free = BLOCK_SIZE - (uint64_t)self->used;
+    uint64_t piece = self->block && free ? free : BLOCK_SIZE;
+    unsigned char *room;
+
+    if (piece > len)
+      piece = len;
+    room = room_for(self, (Py_ssize_t)piece);
+    if (!room)
+      return -1;
+    memcpy(room, bytes, (size_t)piece);
+    bytes += piece;
+    len -= piece;
+  }
+  return 0;
+}
+
+static int add_block(Builder *self, PyObject *bytes)
+{
+  struct ucdb_image block = { ucdb_bytes(bytes), ucdb_bytes_len(bytes) };
+  PyObject *type, *value, *trace;
+  uint64_t entered;
+
+  if (!self->sink)
+    return raise_finished();
+  entered = enter_block(self, &block);
+  PyErr_Fetch(&type, &value, &trace); /* what was entered must be written first */
+  if (put_all(self, block.base, entered)) {
+    Py_CLEAR(self->sink);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    return -1;
+  }
+  PyErr_Restore(type, value, trace);
+  return type ? -1 : 0;
 }
 
 PyDoc_STRVAR(add_doc,
@@ -318,6 +392,32 @@ static PyObject *builder_add(PyObject *self, PyObject *const *args,
   }
   Py_XDECREF(key);
   Py_XDECREF(data);
+  if (result)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(add_block_doc,
+"add_block($self, block, /)\n"
+"--\n\n"
+"Append records that stand one after another as in a cdb file: the length of\n"
+"the key and of the data, four bytes each, then key and data.\n\n"
+"Raises:\n"
+"    ValueError: the last record crosses the end of the block.\n"
+"    CdbTooLargeError, ClosedError: as `add`.\n"
+"The records before the refused one are added.");
+
+static PyObject *builder_add_block(PyObject *self, PyObject *block)
+{
+  PyObject *bytes = ucdb_as_bytes(block, "block");
+  int result;
+
+  if (!bytes)
+    return NULL;
+  Py_BEGIN_CRITICAL_SECTION(self)
+  result = add_block((Builder *)self, bytes);
+  Py_END_CRITICAL_SECTION()
+  Py_DECREF(bytes);
   if (result)
     return NULL;
   Py_RETURN_NONE;
@@ -418,6 +518,7 @@ static PyGetSetDef properties[] = {
 static PyMethodDef methods[] = {
   {"add", (PyCFunction)(void (*)(void))builder_add, METH_FASTCALL, add_doc},
   {"update", builder_update, METH_O, update_doc},
+  {"add_block", builder_add_block, METH_O, add_block_doc},
   {"finish", builder_finish, METH_NOARGS, finish_doc},
   {"close", builder_close, METH_NOARGS, close_doc},
   {NULL, NULL, 0, NULL},

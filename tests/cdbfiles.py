@@ -1,6 +1,7 @@
 """Making cdb images in tests."""
 
 import os
+import struct
 from collections.abc import Iterable
 
 from ucspi.cdb._core import Core
@@ -27,3 +28,8 @@ def text(pairs: Pairs) -> bytes:
 def leftovers(directory: "os.PathLike[str]") -> list[str]:
     """Return the names of temporaries that a writer left behind."""
     return [name for name in os.listdir(directory) if name.endswith(".tmp")]
+
+
+def packed(*records: tuple[bytes, bytes]) -> bytes:
+    """Return records as they stand in a cdb file."""
+    return b"".join(struct.pack("<II", len(key), len(data)) + key + data for key, data in records)

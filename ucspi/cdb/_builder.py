@@ -83,6 +83,32 @@ class Builder:
         """Length of the header in bytes: where the records begin."""
         return self._layout.header_size
 
+    def add_block(self, block: "Buffer", /) -> None:
+        """Append records that stand one after another as in a cdb file.
+
+        Each is the length of the key and of the data, as the format has them,
+        then key and data.
+
+        Raises:
+            ValueError: the last record crosses the end of the block.
+            CdbTooLargeError, ClosedError: as `add`.
+
+        The records before the refused one are added.
+        """
+        if self._sink is None:
+            raise ClosedError("the cdb builder is finished")
+        pair = self._layout.pair
+        view = memoryview(to_bytes(block, "block"))
+        at = 0
+        while at < len(view):
+            start = at + pair.size
+            key_length, length = pair.unpack_from(view, at) if start <= len(view) else (0, 0)
+            middle = start + key_length
+            at = middle + length
+            if at > len(view):
+                raise ValueError("a record crosses the end of its block")
+            self.add(view[start:middle], view[middle:at])
+
     def finish(self) -> bytes:
         """Send the rest of the records and the tables; return the header.
 
