@@ -8,8 +8,10 @@
 #include "find.h"
 #include "hash.h"
 #include "image.h"
+#include "lengths.h"
 #include "many.h"
 #include "recognise.h"
+#include "rules.h"
 #include "walk.h"
 
 /* pytype.c; 0 when the native types were added to this module. */

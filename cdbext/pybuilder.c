@@ -295,7 +295,7 @@ static int put_all(Builder *self, const unsigned char *bytes, uint64_t len)
 
 static int add_block(Builder *self, PyObject *bytes)
 {
-  struct ucdb_image block = { ucdb_bytes(bytes), ucdb_bytes_len(bytes) };
+  struct ucdb_image block = { ucdb_bytes(bytes), ucdb_bytes_len(bytes), self->format };
   PyObject *type, *value, *trace;
   uint64_t entered;
 

@@ -251,6 +251,9 @@ def test_a_file_that_would_pass_four_gigabytes_is_the_original_message(
         def add(self, key: bytes, data: bytes) -> None:
             raise CdbTooLargeError
 
+        def add_block(self, block: bytes) -> None:
+            raise CdbTooLargeError
+
     monkeypatch.setattr(tcprules, "Builder", Full)
     monkeypatch.setattr(tcprules, "_standard_input", lambda: iter([b":deny\n"]))
     target, temporary = os.fsencode(place / "old.cdb"), os.fsencode(place / "t.tmp")

@@ -1,5 +1,6 @@
 """Laws of the rules language, on any bytes."""
 
+import struct
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.rules_text import image_of, rules_file
 from ucspi.errors import CdbFormatError, RuleSyntaxError
-from ucspi.rules import Rule, Verdict, compile_rules, encode, expand, load, parse, segments
+from ucspi.rules import Diagnostic, Rule, Verdict, compile_rules, encode, expand, load, parse, segments
 
 Record = tuple[bytes, bytes]
 
@@ -64,6 +65,39 @@ def by_the_parser(text: bytes) -> tuple[list[Record], RuleSyntaxError | None]:
     return records, None
 
 
+def in_bulk(*blocks: bytes) -> tuple[list[Record], RuleSyntaxError | None, list[Diagnostic], object]:
+    """Compile with the C core, where there is one: records, error, remarks, tally."""
+    records: list[Record] = []
+    said: list[Diagnostic] = []
+
+    def add_block(block: bytes) -> None:
+        at = 0
+        while at < len(block):
+            key_length, length = struct.unpack_from("<II", block, at)
+            middle = at + 8 + key_length
+            records.append((block[at + 8 : middle], block[middle : middle + length]))
+            at = middle + length
+
+    def add(key: bytes, data: bytes) -> None:
+        records.append((key, data))
+
+    try:
+        tally = compile_rules(blocks, add, said.append, add_block=add_block)
+    except RuleSyntaxError as error:
+        return records, error, said, None
+    return records, None, said, repr(tally)
+
+
+def line_by_line(text: bytes) -> tuple[list[Record], RuleSyntaxError | None, list[Diagnostic], object]:
+    records: list[Record] = []
+    said: list[Diagnostic] = []
+    try:
+        tally = compile_rules([text], lambda key, data: records.append((key, data)), said.append)
+    except RuleSyntaxError as error:
+        return records, error, said, None
+    return records, None, said, repr(tally)
+
+
 def facts(outcome: tuple[list[Record], RuleSyntaxError | None]) -> object:
     records, error = outcome
     return records, error and (error.line, error.column, error.reason, error.text)
@@ -80,6 +114,25 @@ def test_cuts_between_blocks_change_nothing(text: bytes, cuts: list[int]) -> Non
     places = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
     blocks = [text[start:end] for start, end in pairwise(places)]
     assert facts(compiled(*blocks)) == facts(compiled(text))
+
+
+PLAIN = rb"((\d{1,3}\.){0,4}\d{0,3}|=[a-z.]{0,4}):(deny|allow)(,[A-Z]=\"[^\"\n]?\"){0,2}[ \t]?"
+OTHERS = [b"", b"#", b"1.2-5.:deny", b"10.0.0.0/8:deny", b"::1:allow", b" :deny"]
+lines = st.one_of(st.from_regex(PLAIN, fullmatch=True), st.sampled_from(OTHERS))
+plain_files = st.lists(lines, max_size=6).map(b"\n".join)
+
+
+@given(
+    text=st.one_of(texts, files, plain_files, st.binary(max_size=60)),
+    cuts=st.lists(st.integers(0, 200), max_size=3),
+)
+@example(text=b':deny,A="b" \n\n#\n1.2.3.4:allow', cuts=[3])
+def test_bulk_and_parser_agree_on_everything(text: bytes, cuts: list[int]) -> None:
+    places = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
+    mine = in_bulk(*(text[start:end] for start, end in pairwise(places)))
+    theirs = line_by_line(text)
+    assert facts(mine[:2]) == facts(theirs[:2])
+    assert mine[2:] == theirs[2:]
 
 
 @given(line=st.one_of(texts, st.binary(max_size=40)))

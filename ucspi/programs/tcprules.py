@@ -54,7 +54,7 @@ def _write(publication: Publication) -> None:
     publication.seek(RECORDS_BEGIN)
     builder = Builder(publication.write)
     try:
-        compile_rules(_standard_input(), builder.add)
+        compile_rules(_standard_input(), builder.add, add_block=builder.add_block)
         header = builder.finish()
     except CdbTooLargeError:
         # The original's word for a file that would pass 4 GB.

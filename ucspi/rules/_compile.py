@@ -11,6 +11,7 @@ see `_bulk`.
 
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import expand, is_plain
+from ucspi.rules._native import lib
 from ucspi.rules._parse import parse
 from ucspi.rules._record import encode
 
@@ -107,6 +108,8 @@ def compile_rules(
     blocks: "Iterable[bytes]",
     add: "Callable[[bytes, bytes], object]",
     warn: "Callable[[Diagnostic], object] | None" = None,
+    *,
+    add_block: "Callable[[bytes], object] | None" = None,
 ) -> Tally:
     """Read rules text and call ``add(key, data)`` for each record, in order.
 
@@ -115,15 +118,23 @@ def compile_rules(
         add: takes one record, as ``Builder.add`` and ``Writer.add`` do.
         warn: takes what there is to remark on single lines that 0.88 accepts
             without a word; `lint` also compares lines with each other.
+        add_block: takes many records as they stand in a cdb file, as
+            ``Builder.add_block`` does.  With it the C core, where there is
+            one, compiles plain lines, several times as fast.
 
     Raises:
         RuleSyntaxError: the first line that cannot be parsed; the records of
             the lines before it have been added.
     """
     compiler = LineCompiler(add, warn)
-    for lines, rest in split_lines(blocks):
-        compiler.feed(lines)
-        compiler.end(rest)
+    if add_block is not None and lib is not None:
+        from ucspi.rules._bulk import BulkCompiler
+
+        BulkCompiler(compiler, add_block).compile(_checked(blocks))
+    else:
+        for lines, rest in split_lines(_checked(blocks)):
+            compiler.feed(lines)
+            compiler.end(rest)
     return compiler.tally
 
 
@@ -131,7 +142,6 @@ def split_lines(blocks: "Iterable[bytes]") -> "Iterator[tuple[list[bytes], bytes
     """Yield lists of whole lines without their newlines; with the last one what follows the last newline."""
     begun: list[bytes] = []  # of a line that no block has ended yet; joined once
     for block in blocks:
-        _require_bytes(block)
         lines = block.split(b"\n")
         if len(lines) > 1:
             lines[0] = b"".join((*begun, lines[0]))
@@ -142,6 +152,8 @@ def split_lines(blocks: "Iterable[bytes]") -> "Iterator[tuple[list[bytes], bytes
     yield [], b"".join(begun)
 
 
-def _require_bytes(block: object) -> None:
-    if not isinstance(block, bytes):
-        raise TypeError(f"rules text must be bytes, not {type(block).__name__}")
+def _checked(blocks: "Iterable[bytes]") -> "Iterator[bytes]":
+    for block in blocks:
+        if not isinstance(block, bytes):
+            raise TypeError(f"rules text must be bytes, not {type(block).__name__}")
+        yield block

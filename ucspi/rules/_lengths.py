@@ -5,6 +5,8 @@ could be.
 """
 
 from ucspi.cdb import Reader
+from ucspi.errors import CdbFormatError
+from ucspi.rules._native import ffi, lib
 from ucspi.rules._network import LENGTH_MIN, MARK4, MARK6
 
 TYPE_CHECKING = False
@@ -36,10 +38,25 @@ def lengths_of(reader: Reader) -> Lengths:
     Raises:
         CdbFormatError: a record crosses the end of the records.
     """
+    if lib is not None:
+        return _natively(reader)
     four, six = set(), set()
     for key, _ in reader.records():
         if key[:1] == MARK4:
             four.add(len(key) - 1)
         elif key[:1] == MARK6:
             six.add(len(key) - 1)
+    return Lengths(four, six) if four or six else NO_LENGTHS
+
+
+def _natively(reader: Reader) -> Lengths:
+    view, lengths = reader.view, ffi.new("struct ucdb_lengths *")
+    with ffi.from_buffer("unsigned char[]", view) as held:  # the view keeps the address valid
+        image = ffi.new("struct ucdb_image *", (held, len(view)))
+    fault = ffi.new("struct ucdb_fault *")
+    if lib.ucdb_rules_lengths(image, lengths, fault):
+        reason = ffi.string(lib.ucdb_damage_text(fault.damage)).decode()
+        raise CdbFormatError(reason, offset=fault.offset)
+    four = [length for length in range(33) if lengths.four[length]]
+    six = [length for length in range(129) if lengths.six[length]]
     return Lengths(four, six) if four or six else NO_LENGTHS

@@ -1,0 +1,212 @@
+#include "rules.h"
+
+#include <string.h>
+
+#include "image.h"
+
+/* How far a line is read, and where to stop: first at the end of the text, then,
+ * once that is needed, at the blanks that end the line. */
+struct line {
+  const unsigned char *p;
+  const unsigned char *end;
+};
+
+static int is_digit(unsigned char byte)
+{
+  return byte >= '0' && byte <= '9';
+}
+
+static int is_lower(unsigned char byte)
+{
+  return byte >= 'a' && byte <= 'z';
+}
+
+static int is_word(unsigned char byte)
+{
+  return is_lower(byte) || is_digit(byte) || byte == '_' ||
+         (byte >= 'A' && byte <= 'Z');
+}
+
+/* A number up to 255 without leading zeros. */
+static int read_octet(struct line *line)
+{
+  const unsigned char *start = line->p;
+  unsigned int number = 0;
+
+  while (line->p < line->end && is_digit(*line->p) && line->p - start < 3)
+    number = number * 10 + (unsigned int)(*line->p++ - '0');
+  return line->p > start && number <= 255 &&
+         (*start != '0' || line->p - start == 1);
+}
+
+/* An address of one to four octets; all but the fourth end in a dot. */
+static int read_numbers(struct line *line)
+{
+  int count;
+
+  for (count = 1; count <= 4; ++count) {
+    if (!read_octet(line) || line->p == line->end)
+      return 0;
+    if (count == 4)
+      return *line->p == ':';
+    if (*line->p++ != '.' || line->p == line->end)
+      return 0;
+    if (*line->p == ':')
+      return 1;
+  }
+  return 0;
+}
+
+/* What follows the equals sign of a name: nothing that the parser would look at twice. */
+static int read_name(struct line *line)
+{
+  while (line->p < line->end && (is_lower(*line->p) || is_digit(*line->p) ||
+                                 *line->p == '.' || *line->p == '-'))
+    ++line->p;
+  return line->p < line->end && *line->p == ':';
+}
+
+/* Up to the colon; then that is where the line is read. */
+static int read_address(struct line *line)
+{
+  if (line->p == line->end)
+    return 0;
+  if (*line->p == ':')
+    return 1;
+  if (*line->p != '=')
+    return read_numbers(line);
+  ++line->p;
+  return read_name(line);
+}
+
+/* The word behind the colon: 1 deny, 0 allow, -1 neither. */
+static int read_verdict(struct line *line)
+{
+  size_t left = (size_t)(line->end - line->p);
+
+  if (left >= 5 && !memcmp(line->p, ":deny", 5)) {
+    line->p += 5;
+    return 1;
+  }
+  if (left >= 6 && !memcmp(line->p, ":allow", 6)) {
+    line->p += 6;
+    return 0;
+  }
+  return -1;
+}
+
+/* One variable into out; returns where out goes on, NULL when it is for the parser. */
+static unsigned char *read_variable(struct line *line, unsigned char *out)
+{
+  const unsigned char *name = line->p + 1, *value, *close;
+  size_t length;
+
+  if (*line->p != ',')
+    return NULL;
+  for (line->p = name; line->p < line->end && is_word(*line->p); ++line->p)
+    continue;
+  length = (size_t)(line->p - name);
+  if (!length || line->end - line->p < 3 || *line->p != '=' ||
+      (line->p[1] != '"' && line->p[1] != '\'' && line->p[1] != '/'))
+    return NULL;
+  value = line->p + 2;
+  close = memchr(value, line->p[1], (size_t)(line->end - value));
+  if (!close || memchr(value, 0, (size_t)(close - value)))
+    return NULL;
+  line->p = close + 1;
+  *out++ = '+';
+  memcpy(out, name, length);
+  out += length;
+  *out++ = '=';
+  memcpy(out, value, (size_t)(close - value));
+  out += close - value;
+  *out++ = 0;
+  return out;
+}
+
+/* Put the end of a line where its newline and the blanks before it begin; 0
+ * when there is no newline. */
+static int find_end(struct line *line)
+{
+  const unsigned char *newline =
+      memchr(line->p, '\n', (size_t)(line->end - line->p));
+
+  if (!newline)
+    return 0;
+  line->end = newline;
+  while (line->end > line->p && (line->end[-1] == ' ' || line->end[-1] == '\t'))
+    --line->end;
+  return 1;
+}
+
+/* The record of a line that is a rule into out; returns where out goes on, NULL
+ * when the line is for the parser.  The line is read up to its newline or the
+ * blanks before it: none of the bytes that are taken here is a newline. */
+static unsigned char *read_rule(struct line *line, unsigned char *out)
+{
+  const unsigned char *key = line->p;
+  unsigned char *head = out, *data;
+  size_t length;
+  int deny;
+
+  if (!read_address(line))
+    return NULL;
+  length = (size_t)(line->p - key);
+  deny = read_verdict(line);
+  if (deny < 0 || length > INT32_MAX)
+    return NULL;
+  memcpy(out + UCDB_PAIR_SIZE, key, length);
+  data = out = out + UCDB_PAIR_SIZE + length;
+  if (deny) {
+    *out++ = 'D';
+    *out++ = 0;
+  }
+  if (line->p < line->end && *line->p != '\n') {
+    if (!find_end(line) || line->end - key > INT32_MAX)
+      return NULL;
+    while (out && line->p < line->end)
+      out = read_variable(line, out);
+  }
+  if (out) {
+    ucdb_put32(head, (uint32_t)length);
+    ucdb_put32(head + 4, (uint32_t)(out - data));
+  }
+  return out;
+}
+
+int ucdb_rules_scan(const unsigned char *text, uint64_t len,
+                    unsigned char *out, uint64_t room,
+                    struct ucdb_rules *scan)
+{
+  unsigned char *next = out + scan->used;
+
+  if (scan->at > len || scan->used > room || len - scan->at > (room - scan->used) / 2)
+    return UCDB_RULES_FULL;
+  while (scan->at < len) {
+    const unsigned char *start = text + scan->at;
+    struct line line = { start, text + len };
+    const unsigned char *newline = start;
+
+    if (*start != '\n' && *start != '#') {
+      unsigned char *end = read_rule(&line, next);
+
+      newline = line.p;
+      if (end && newline < text + len) {
+        next = end;
+        ++scan->rules;
+      } else {
+        newline = NULL;
+      }
+    }
+    if (newline)
+      newline = memchr(newline, '\n', (size_t)(text + len - newline));
+    scan->used = (uint64_t)(next - out);
+    if (!newline)
+      return memchr(start, '\n', (size_t)(text + len - start))
+                 ? UCDB_RULES_ASK
+                 : UCDB_RULES_END;
+    ++scan->lines;
+    scan->at = (uint64_t)(newline - text) + 1;
+  }
+  return UCDB_RULES_END;
+}

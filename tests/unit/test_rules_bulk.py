@@ -1,0 +1,103 @@
+"""The C scanner of plain lines, and blocks of records."""
+
+import pytest
+
+from tests.cdbfiles import packed
+from tests.rules_text import image_of
+from ucspi.cdb._core import Core
+from ucspi.rules import compile_rules
+from ucspi.rules._native import ffi, lib
+
+needs_core = pytest.mark.skipif(lib is None, reason="the C core is not in use")
+END, ASK, FULL = range(3)
+
+
+def scan(text: bytes, room: int | None = None) -> tuple[int, int, bytes]:
+    """Return the status, where it stopped, and the records."""
+    state = ffi.new("struct ucdb_rules *")
+    out = ffi.new("unsigned char[]", 2 * len(text) if room is None else room)
+    exact = ffi.from_buffer("unsigned char[]", bytearray(text))  # no NUL behind it
+    status = lib.ucdb_rules_scan(exact, len(text), out, len(out), state)
+    return status, state.at, ffi.buffer(out, state.used)[:]
+
+
+@needs_core
+@pytest.mark.parametrize(
+    ("line", "record"),
+    [
+        (b":deny", (b"", b"D\0")),
+        (b":allow \t ", (b"", b"")),
+        (b"1.:deny", (b"1.", b"D\0")),
+        (b"0.255.9.:allow", (b"0.255.9.", b"")),
+        (b"1.2.3.4:deny\t", (b"1.2.3.4", b"D\0")),
+        (b"=:deny", (b"=", b"D\0")),
+        (b"=.a-b.org:allow", (b"=.a-b.org", b"")),
+        (b':allow,A="",B_2=/c"d:,e/', (b"", b'+A=\0+B_2=c"d:,e\0')),
+        (b":deny,A='\xff' ", (b"", b"D\0+A=\xff\0")),
+    ],
+)
+def test_plain_line_is_taken(line: bytes, record: tuple[bytes, bytes]) -> None:
+    assert scan(line + b"\n") == (END, len(line) + 1, packed(record))
+    assert scan(line)[:2] == (END, 0), "a line without its newline is not whole"
+
+
+@needs_core
+def test_comments_and_empty_lines_are_taken() -> None:
+    assert scan(b"\n# 1.:x\n\n:deny\n#") == (END, 15, packed((b"", b"D\0")))
+
+
+@needs_core
+@pytest.mark.parametrize(
+    "line",
+    [
+        b" ",
+        b" :deny",
+        b"1:deny",
+        b"1.2.3:deny",
+        b"256.:deny",
+        b"01.:deny",
+        b"1.2.3.4.:deny",
+        b"1..:deny",
+        b".:deny",
+        b"1-2.:deny",
+        b"10.0.0.0/8:deny",
+        b"::1:deny",
+        b"=Org:deny",
+        b"=a b:deny",
+        b"joe@1.2.3.4:deny",
+        b"org:deny",
+        b":deny\r",
+        b":denyx",
+        b":den",
+        b":Deny",
+        b":deny,",
+        b":deny,A",
+        b":deny,A=",
+        b':deny,A="',
+        b':deny,A="b',
+        b':deny,="b"',
+        b':deny, A="b"',
+        b":deny,A=xbx",
+        b':deny,A="b\0"',
+        b':deny,A="b"x',
+        b"\0:deny",
+    ],
+)
+def test_any_other_line_is_for_the_parser(line: bytes) -> None:
+    assert scan(b":allow\n" + line + b"\n:deny\n") == (ASK, 7, packed((b"", b"")))
+
+
+@needs_core
+def test_scan_without_room_takes_nothing() -> None:
+    assert scan(b":deny\n", 11) == (FULL, 0, b"")
+    assert scan(b":deny\n", 12)[0] == END
+
+
+def test_bulk_makes_the_same_file(core: Core) -> None:
+    text = b'# x\n1.:deny\n2-3.:allow,A="b"\n10.0.0.0/8:deny\n' + b"4.5.6.7:deny\n" * 9000 + b":allow"
+    blocks: list[bytes] = []
+    builder = core.builder(blocks.append)
+    tally = compile_rules([text[:50], text[50:]], builder.add, add_block=builder.add_block)
+    header = builder.finish()
+    assert header + b"".join(blocks) == image_of(text)
+    assert (tally.lines, tally.rules, tally.records) == (9005, 9004, 9005)
