@@ -144,6 +144,7 @@ static int find_end(struct line *line)
  * blanks before it: none of the bytes that are taken here is a newline. */
 static unsigned char *read_rule(struct line *line, unsigned char *out)
 {
+  const uint64_t head_size = ucdb_pair_size(UCDB_CDB);
   const unsigned char *key = line->p;
   unsigned char *head = out, *data;
   size_t length;
@@ -155,8 +156,8 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
   deny = read_verdict(line);
   if (deny < 0 || length > INT32_MAX)
     return NULL;
-  memcpy(out + UCDB_PAIR_SIZE, key, length);
-  data = out = out + UCDB_PAIR_SIZE + length;
+  memcpy(out + head_size, key, length);
+  data = out = out + head_size + length;
   if (deny) {
     *out++ = 'D';
     *out++ = 0;
@@ -167,10 +168,8 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
     while (out && line->p < line->end)
       out = read_variable(line, out);
   }
-  if (out) {
-    ucdb_put32(head, (uint32_t)length);
-    ucdb_put32(head + 4, (uint32_t)(out - data));
-  }
+  if (out)
+    ucdb_put_pair(head, length, (uint64_t)(out - data), UCDB_CDB);
   return out;
 }
 
