@@ -21,6 +21,7 @@ theirs: Any = pytest.importorskip(
 their_compat: Any = pytest.importorskip("cdblib.compat")
 
 modest = settings(max_examples=40, deadline=None)
+bits = pytest.mark.parametrize("bits", ["", "64"])
 any_key = st.one_of(keys, st.text(max_size=3), st.integers(-1000, 10**12))
 # pure-cdb loses a key whose hash is 0 when another shares its slots.
 safe = records.map(lambda pairs: [pair for pair in pairs if ours.djb_hash(pair[0])])
@@ -64,25 +65,34 @@ def whole(reader: Any) -> list[object]:
     return [bool(reader), *(outcome(getattr(reader, name)) for name in names)]
 
 
-def written(module: Any, fill: Callable[[Any], object], **options: Any) -> tuple[bytes, object]:
+def reader_of(module: Any, bits: str) -> Any:
+    return getattr(module, f"Reader{bits}")
+
+
+def writer_of(module: Any, bits: str) -> Any:
+    return getattr(module, f"Writer{bits}")
+
+
+def written(module: Any, bits: str, fill: Callable[[Any], object], **options: Any) -> tuple[bytes, object]:
     file = io.BytesIO()
-    with module.Writer(file, **options) as writer:
+    with writer_of(module, bits)(file, **options) as writer:
         seen = fill(writer)
     return file.getvalue(), seen
 
 
+@bits
 @modest
 @given(pairs=st.lists(st.tuples(any_key, st.binary(max_size=20)), max_size=30), asked=any_key)
-def test_same_files_and_same_answers(pairs: list[Any], asked: Any) -> None:
+def test_same_files_and_same_answers(bits: str, pairs: list[Any], asked: Any) -> None:
     pairs = [pair for pair in pairs if ours.Writer(io.BytesIO()).hash_key(pair[0])[1]]
 
     def fill(writer: Any) -> None:
         for key, value in pairs:
             writer.put(key, value)
 
-    image, _ = written(theirs, fill)
-    assert written(ours, fill) == (image, None)
-    one, other = theirs.Reader(image), ours.Reader(image)
+    image, _ = written(theirs, bits, fill)
+    assert written(ours, bits, fill) == (image, None)
+    one, other = reader_of(theirs, bits)(image), reader_of(ours, bits)(image)
     assert whole(other) == whole(one)
     for key in [asked, *(key for key, _ in pairs)]:
         assert questions(other, key) == questions(one, key)
@@ -127,67 +137,74 @@ OPTIONS: list[dict[str, Any]] = [
     {"encoders": {str: lambda text: text.encode("utf-16-le"), float: lambda number: b"float"}},
     {"encoders": {float: lambda number: b"float"}, "strict": True},
     {"hashfn": theirs.djb_hash},
+    {"hashfn": lambda key: theirs.djb_hash(key) | 1 << 40},  # both cut it
     {"bogus": 1},
 ]
 
 
+@bits
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_same_outcome_of_every_call_of_a_writer(options: dict[str, Any]) -> None:
+def test_same_outcome_of_every_call_of_a_writer(options: dict[str, Any], bits: str) -> None:
     def fill(writer: Any) -> list[object]:
         return [outcome(partial(call, writer)) for call in CALLS]
 
     def attempt(module: Any) -> object:
-        return outcome(lambda: written(module, fill, **options))
+        return outcome(lambda: written(module, bits, fill, **options))
 
     assert attempt(ours) == attempt(theirs)
 
 
+@bits
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("key", [b"s", "s", "\u00e9", 42, True, 1.5, None, bytearray(b"s"), Text("s")])
-def test_same_answers_with_options(options: dict[str, Any], key: Any) -> None:
+def test_same_answers_with_options(options: dict[str, Any], key: Any, bits: str) -> None:
     def fill(writer: Any) -> None:
         for stored in (b"s", b"42", "\u00e9".encode(), b"s\0", b"float"):
             writer.puts(stored, (b"0x10", b"7", b"\xc3\xa9"))
 
-    image, _ = written(theirs, fill)
+    image, _ = written(theirs, bits, fill)
 
     def attempt(module: Any) -> object:
-        return outcome(lambda: questions(module.Reader(image, **options), key))
+        return outcome(lambda: questions(reader_of(module, bits)(image, **options), key))
 
     assert attempt(ours) == attempt(theirs)
 
 
+@bits
 @modest
 @given(pairs=safe)
-def test_each_reads_the_other_from_every_source(tmp_path_factory: Any, pairs: list[Any]) -> None:
+def test_each_reads_the_other_from_every_source(tmp_path_factory: Any, bits: str, pairs: list[Any]) -> None:
     path = tmp_path_factory.mktemp("cdb") / "people.cdb"
-    for maker, reader in ((ours, theirs), (theirs, ours)):
-        with path.open("wb") as file, maker.Writer(file) as writer:
+    for maker, other in ((ours, theirs), (theirs, ours)):
+        reader = reader_of(other, bits)
+        with path.open("wb") as file, writer_of(maker, bits)(file) as writer:
             for key, value in pairs:
                 writer.put(key, value)
-        sources = [reader.Reader.from_file_path(name) for name in (path, str(path), os.fsencode(path))]
-        sources += [reader.Reader.from_file_obj(path.open("rb")), reader.Reader.from_bytes(path.read_bytes())]
-        sources += [reader.Reader(file_path=path), reader.Reader(file_obj=path.open("rb"))]
+        sources = [reader.from_file_path(name) for name in (path, str(path), os.fsencode(path))]
+        sources += [reader.from_file_obj(path.open("rb")), reader.from_bytes(path.read_bytes())]
+        sources += [reader(file_path=path), reader(file_obj=path.open("rb"))]
         for db in sources:
             with db as same:
                 assert same is db
                 assert db.items() == pairs
 
 
-def test_same_life_of_files_and_bytes(tmp_path: Path) -> None:
+@bits
+def test_same_life_of_files_and_bytes(tmp_path: Path, bits: str) -> None:
     def attempt(module: Any) -> list[object]:
         path = tmp_path / "people.cdb"
-        path.write_bytes(written(module, lambda writer: writer.put("one", b"1"))[0])
+        path.write_bytes(written(module, bits, lambda writer: writer.put("one", b"1"))[0])
+        kind = reader_of(module, bits)
         seen: list[object] = []
         for reader in (
-            module.Reader.from_file_path(path),
-            module.Reader.from_file_obj(path.open("rb")),
-            module.Reader(path.read_bytes()),
+            kind.from_file_path(path),
+            kind.from_file_obj(path.open("rb")),
+            kind(path.read_bytes()),
         ):
             seen.append(reader.get("one"))
             seen += [outcome(reader.close), outcome(reader.close), outcome(partial(reader.get, "one"))]
         file = path.open("rb")
-        reader = module.Reader.from_file_obj(file)
+        reader = kind.from_file_obj(file)
         seen.append(file.tell())
         del reader
         return [*seen, file.closed]
@@ -195,15 +212,17 @@ def test_same_life_of_files_and_bytes(tmp_path: Path) -> None:
     assert attempt(ours) == attempt(theirs)
 
 
-def test_same_errors_for_what_is_no_source(tmp_path: Path) -> None:
+@bits
+def test_same_errors_for_what_is_no_source(tmp_path: Path, bits: str) -> None:
     def attempt(module: Any) -> list[object]:
+        kind = reader_of(module, bits)
         calls: list[Callable[[], object]] = [
-            lambda: module.Reader(),
-            lambda: module.Reader("x" * 3000),
-            lambda: module.Reader(b"x" * 100),
-            lambda: module.Reader.from_file_path(tmp_path / "absent"),
-            lambda: module.Reader.from_file_path(tmp_path),
-            lambda: module.Reader.from_file_obj(io.BytesIO(bytes(3000))),
+            lambda: kind(),
+            lambda: kind("x" * 5000),
+            lambda: kind(b"x" * 100),
+            lambda: kind.from_file_path(tmp_path / "absent"),
+            lambda: kind.from_file_path(tmp_path),
+            lambda: kind.from_file_obj(io.BytesIO(bytes(5000))),
             lambda: module.djb_hash("text"),
             lambda: module.djb_hash(1),
             lambda: module.djb_hash(b"abc"),
@@ -213,10 +232,11 @@ def test_same_errors_for_what_is_no_source(tmp_path: Path) -> None:
     assert attempt(ours) == attempt(theirs)
 
 
-def test_same_place_in_the_file_afterwards() -> None:
+@bits
+def test_same_place_in_the_file_afterwards(bits: str) -> None:
     def attempt(module: Any) -> tuple[int, bytes]:
         file = io.BytesIO(b"x" * 5000)
-        with module.Writer(file) as writer:
+        with writer_of(module, bits)(file) as writer:
             writer.put("one", b"1")
         return file.tell(), file.getvalue()
 

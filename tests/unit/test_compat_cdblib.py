@@ -13,18 +13,21 @@ from ucspi.compat import cdblib
 from ucspi.compat.cdblib import compat
 from ucspi.errors import CdbFormatError, ClosedError
 
+WRITERS = [cdblib.Writer, cdblib.Writer64]
 
-def image(*pairs: tuple[bytes, bytes]) -> bytes:
+
+def image(*pairs: tuple[bytes, bytes], kind: type[cdblib.Writer] = cdblib.Writer) -> bytes:
     file = io.BytesIO()
-    with cdblib.Writer(file) as writer:
+    with kind(file) as writer:
         for key, value in pairs:
             writer.put(key, value)
     return file.getvalue()
 
 
-def test_block_that_raises_leaves_a_file_that_every_reader_refuses() -> None:
+@pytest.mark.parametrize("kind", WRITERS)
+def test_block_that_raises_leaves_a_file_that_every_reader_refuses(kind: type[cdblib.Writer]) -> None:
     file = io.BytesIO()
-    with pytest.raises(RuntimeError), cdblib.Writer(file) as writer:  # noqa: PT012 - the block is what is tested
+    with pytest.raises(RuntimeError), kind(file) as writer:  # noqa: PT012 - the block is what is tested
         for number in range(5000):
             writer.put(number, b"x" * 20)
         raise RuntimeError
@@ -98,6 +101,15 @@ def test_damage_is_an_os_error_with_its_offset(tmp_path: Path) -> None:
             compat.init(tmp_path / "short")
 
 
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("reader", [cdblib.Reader, cdblib.Reader64])
+def test_either_reader_sees_what_a_file_is(kind: type[cdblib.Writer], reader: type[cdblib.Reader]) -> None:
+    pairs = [(b"a key whose hash is long %d" % number, b"%d" % number) for number in range(50)]
+    db = reader(image(*pairs, kind=kind))
+    assert db.items() == pairs
+    assert [db.get(key) for key, _ in pairs] == [value for _, value in pairs]
+
+
 def test_own_function_for_the_same_hash_is_accepted_and_another_refused() -> None:
     def same(key: bytes) -> int:
         h = 5381
@@ -134,6 +146,6 @@ def test_compat_maker_that_is_forgotten_leaves_no_temporary(tmp_path: Path) -> N
 
 
 def test_public_names() -> None:
-    assert sorted(cdblib.__all__) == ["Reader", "Writer", "djb_hash"]
+    assert sorted(cdblib.__all__) == ["Reader", "Reader64", "Writer", "Writer64", "djb_hash"]
     for name in cdblib.__all__:
         assert getattr(cdblib, name).__doc__

@@ -27,7 +27,7 @@ NAMES = {
     """,
     "ucspi.compat": "",
     "ucspi.compat.cdb": "cdb cdbmake error hash init",
-    "ucspi.compat.cdblib": "Reader Writer djb_hash",
+    "ucspi.compat.cdblib": "Reader Reader64 Writer Writer64 djb_hash",
     "ucspi.compat.cdblib.compat": "cdb cdbmake error init",
     "ucspi.programs": "",
 }

@@ -8,12 +8,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-HEADER_SIZE = 2048
 
-# Stands where the header will be while the file is made: it points far outside,
-# so that every reader refuses a file that was not finished.  Zeros would mean a
-# database without any key.
-UNFINISHED = b"\xff" * HEADER_SIZE
+def unfinished(header_size: int) -> bytes:
+    """Return what stands in place of the header while the file is made.
+
+    It points far outside, so that every reader refuses a file that was not
+    finished.  Zeros would mean a database without any key.
+    """
+    return b"\xff" * header_size
 
 
 class InPlace:
@@ -30,7 +32,7 @@ class InPlace:
         os.ftruncate(fd, 0)
         self._fd, self._end = fd, 0
         self._builder = cdb.Builder(self._append)
-        self._append(UNFINISHED)
+        self._append(unfinished(self._builder.header_size))
 
     def add(self, key: "Buffer", data: "Buffer") -> None:
         """Append a record."""

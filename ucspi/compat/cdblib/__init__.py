@@ -18,13 +18,16 @@ bytes, as in the original.  Different on purpose:
 - ``hashfn`` may be any function that computes djb's hash, and none that does not:
   no other cdb program could read such a file.
 - Data comes as bytes also from a bytearray or memoryview.
-- ``Reader64`` and ``Writer64`` are not offered.
+- `Reader` and `Reader64` read files in 32 and in 64 bits alike: they see by its
+  structure what a file is.
 
 The original's module ``cdblib.compat`` is `ucspi.compat.cdblib.compat`.
 """
 
 from ucspi.cdb import hash as djb_hash
 from ucspi.compat.cdblib._reader import Reader as Reader
+from ucspi.compat.cdblib._reader import Reader64 as Reader64
 from ucspi.compat.cdblib._writer import Writer as Writer
+from ucspi.compat.cdblib._writer import Writer64 as Writer64
 
-__all__ = ["Reader", "Writer", "djb_hash"]
+__all__ = ["Reader", "Reader64", "Writer", "Writer64", "djb_hash"]

@@ -23,7 +23,7 @@ class Keys:
         """Say how keys become bytes.
 
         Args:
-            hashfn: must compute djb's hash; ours is used.
+            hashfn: must compute djb's hash, of which 32 bits count; ours is used.
             strict: take bytes keys only.
             encoders: by exact type, functions that return a key as bytes.  Those
                 given are added to, or replace, the ones for str and int.
@@ -31,7 +31,7 @@ class Keys:
         Raises:
             ValueError: ``hashfn`` computes something else.
         """
-        if hashfn is not cdb.hash and any(hashfn(probe) != cdb.hash(probe) for probe in PROBES):
+        if hashfn is not cdb.hash and any(hashfn(probe) & 0xFFFFFFFF != cdb.hash(probe) for probe in PROBES):
             raise ValueError("hashfn does not compute the hash of cdb files")
         self.hashfn = hashfn
         self.encoders = {} if strict else {**ENCODERS, **(encoders or {})}

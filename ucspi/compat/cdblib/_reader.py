@@ -169,6 +169,10 @@ class Reader(Keys):
         return list(self.itervalues())
 
 
+class Reader64(Reader):
+    """The reader of files in 64 bits; as every reader sees what a file is, it reads the others too."""
+
+
 def _sound(items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
     try:
         yield from items()

@@ -1,7 +1,7 @@
 """The writer of pure-cdb's interface, into any seekable file."""
 
 from ucspi import cdb
-from ucspi.compat._inplace import UNFINISHED
+from ucspi.compat._inplace import unfinished
 from ucspi.compat.cdblib._keys import Keys
 
 TYPE_CHECKING = False
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 class Writer(Keys):
     """A cdb being written to a file; as a context manager it finalizes unless something is raised."""
 
+    _format = "cdb"
+
     def __init__(self, fp: "BinaryIO", **options: "Any") -> None:
         """Begin at the start of the file, which stays open; see `Keys` for the options.
 
@@ -21,8 +23,8 @@ class Writer(Keys):
         super().__init__(**options)
         self.fp = fp
         fp.seek(0)
-        self._write(UNFINISHED)
-        self._builder = cdb.Builder(self._write)
+        self._builder = cdb.Builder(self._write, format=self._format)
+        self._write(unfinished(self._builder.header_size))
         self._open = True
 
     def put(self, key: object, value: bytes = b"") -> None:
@@ -90,3 +92,13 @@ class Writer(Keys):
         while written is not None and written < len(block):
             block = block[written:]
             written = self.fp.write(block)
+
+
+class Writer64(Writer):
+    """The writer of files in 64 bits, which may pass 4 GB.
+
+    They are of the original's own kind, whose hash stays cut to 32 bits.  What
+    other programs read is a cdb64, as `ucspi.cdb.create` makes it.
+    """
+
+    _format = "cdblib64"
