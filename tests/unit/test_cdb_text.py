@@ -151,6 +151,32 @@ def test_dump_goes_out_in_blocks() -> None:
     assert loaded(blocks)[-1] == (b"k199", b"x" * 1000)
 
 
+@pytest.mark.parametrize("form", ["cdb64", "cdblib64"])
+@pytest.mark.parametrize("pairs", [[], PAIRS, [(b"a key with a long hash", b"x" * 9999)] * 9])
+def test_image_in_64_bits_is_scanned_and_dumped_however_it_comes(form: str, pairs: Pairs) -> None:
+    image = build(pairs, CORE, form)
+    sources = [image, Reader(image), io.BytesIO(image), [image[:3000], image[3000:]]]
+    sources += [(image[at : at + 1] for at in range(len(image)))]
+    for source in sources:
+        assert list(scan(source)) == pairs  # type: ignore[arg-type]
+    assert dumped(image) == text(pairs)
+
+
+@pytest.mark.parametrize("length", [0, 9, 2047, 2048, 3000, 4095])
+def test_header_in_64_bits_that_is_cut_is_too_short(length: int) -> None:
+    with pytest.raises(CdbTruncatedError, match=f"shorter than its header at byte {length}"):
+        list(scan(build(PAIRS, CORE, "cdb64")[:length]))
+
+
+@pytest.mark.parametrize("start", range(16, 4096, 240))
+def test_damaged_header_does_not_change_what_is_scanned(start: int) -> None:
+    for form in ("cdb", "cdb64"):
+        image = bytearray(build(PAIRS * 99, CORE, form))
+        if form == "cdb64" or start <= 2048 - 240:
+            image[start : start + 240] = b"\xaa" * 240
+        assert list(scan(bytes(image))) == PAIRS * 99
+
+
 def test_hash_tables_are_neither_needed_nor_read() -> None:
     blocks = iter([IMAGE[:RECORDS_END], b"tables"])
     assert list(scan(blocks)) == PAIRS

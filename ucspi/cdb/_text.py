@@ -10,7 +10,8 @@ records.  Only the record at hand is held in memory.
 Source: cr.yp.to/cdb/cdbmake.html; limits as observed from cdbmake.
 """
 
-from ucspi.cdb._format import BAD_RECORD, BAD_TABLE, BLOCK_SIZE, HEADER_SIZE, PAIR_SIZE, SHORT_HEADER
+from ucspi.cdb._core import CORE
+from ucspi.cdb._format import BAD_RECORD, BAD_TABLE, BLOCK_SIZE, HEADER_SIZE, SHORT_HEADER, TABLES
 from ucspi.errors import CdbFormatError, CdbLengthError, CdbTextError, CdbTruncatedError
 
 TYPE_CHECKING = False
@@ -108,7 +109,8 @@ def dump(source: "Reader | Source", sink: "Callable[[bytes], object]") -> None:
 def scan(source: "Reader | Source") -> "Iterator[tuple[bytes, bytes]]":
     """Yield every key and data of an image that comes in blocks, in the order added.
 
-    The hash tables are not looked at, not even read.
+    The hash tables are not looked at, not even read.  Whether it is a cdb64 is
+    seen by the first 2048 bytes, so a pipe will do for both formats.
 
     Args:
         source: as for `dump`.
@@ -121,30 +123,41 @@ def scan(source: "Reader | Source") -> "Iterator[tuple[bytes, bytes]]":
     """
     from struct import Struct  # here, as loading text needs none
 
-    pair = Struct("<II")
-
     image = _Input(_blocks(source))
     if not image.fill(HEADER_SIZE):
         raise CdbTruncatedError(SHORT_HEADER, offset=image.end)
+    pair = Struct("<QQ" if _is_wide(image.window[:HEADER_SIZE]) else "<II")
+    size = pair.size
+    if not image.fill(TABLES * size):
+        raise CdbTruncatedError(SHORT_HEADER, offset=image.end)
     records_end, _ = pair.unpack_from(image.window, 0)
-    if records_end < HEADER_SIZE:
+    if records_end < TABLES * size:
         raise CdbFormatError(BAD_TABLE, offset=0)
-    image.at = record = HEADER_SIZE
+    image.at = record = TABLES * size
     while record < records_end:
-        if record + PAIR_SIZE > records_end:
+        if record + size > records_end:
             raise CdbFormatError(BAD_RECORD, offset=record)
-        if not image.fill(PAIR_SIZE):
+        if not image.fill(size):
             raise CdbTruncatedError(BAD_RECORD, offset=image.end)
         key_length, length = pair.unpack_from(image.window, image.at)
-        if record + PAIR_SIZE + key_length + length > records_end:
+        if record + size + key_length + length > records_end:
             raise CdbFormatError(BAD_RECORD, offset=record)
-        record += PAIR_SIZE + key_length + length
-        if not image.fill(PAIR_SIZE + key_length + length):
+        record += size + key_length + length
+        if not image.fill(size + key_length + length):
             raise CdbTruncatedError(BAD_RECORD, offset=image.end)
-        middle = image.at + PAIR_SIZE + key_length
-        key = image.window[image.at + PAIR_SIZE : middle]
+        middle = image.at + size + key_length
+        key = image.window[image.at + size : middle]
         image.at = middle + length
         yield key, image.window[middle : image.at]
+
+
+def _is_wide(beginning: bytes) -> bool:
+    """Say whether an image that begins with these 2048 bytes is a cdb64: its header is longer."""
+    try:
+        CORE.image(beginning)
+    except CdbFormatError:
+        return True
+    return False
 
 
 def _blocks(source: "Reader | Source") -> "Iterator[bytes]":
