@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs the C core in two threads on one image, under ThreadSanitizer.
+# Usage: PYTHON=python3 cdbext/threads.sh
+set -eu
+cd "$(dirname "$0")"
+: "${PYTHON:=python3}" "${CC:=cc}"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c build.c check.c'
+"$CC" -std=c11 -g -O1 -fsanitize=thread -pthread threads.c $core -o "$scratch/threads"
+for form in cdb cdb64 cdblib64; do
+  (cd .. && UCSPI_CDB=pure "$PYTHON" - "$scratch/$form" "$form") <<'IMAGE'
+import sys
+from ucspi.cdb import make
+make(sys.argv[1], ((b"key %d" % (n % 1500), b"x" * (n % 40)) for n in range(2000)), format=sys.argv[2])
+IMAGE
+  "$scratch/threads" "$scratch/$form"
+done
