@@ -23,7 +23,7 @@ NAMES = {
     """,
     "ucspi.rules": """
         Diagnostic Lengths LiveRules Rule RuleSet RuleSyntaxError Tally Verdict
-        candidates compile_rules encode expand lint load parse readable segments
+        candidates compile_rules encode expand explain find_line lint load parse readable segments
     """,
     "ucspi.compat": "",
     "ucspi.compat.cdb": "cdb cdbmake error hash init",

@@ -1,4 +1,8 @@
-"""``tcprules CDB TMP``: compile the rules on standard input and publish them as CDB."""
+"""``tcprules CDB TMP``: compile the rules on standard input and publish them as CDB.
+
+``--strict`` takes warnings for errors, ``--stats`` counts, ``--check FILE...``
+only says what there is to say about the files.
+"""
 
 import errno
 import os
@@ -6,35 +10,51 @@ import stat
 
 from ucspi.cdb import Builder
 from ucspi.errors import EXIT_PERMANENT, EXIT_USAGE, CdbTooLargeError, RuleSyntaxError
-from ucspi.programs._program import Stop, fatal, run
-from ucspi.rules import compile_rules
+from ucspi.programs._program import Stop, die_of_pipe, fatal, run
+from ucspi.rules import compile_rules, lint
 from ucspi.unix.publish import Publication
+from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from ucspi.rules import Diagnostic
 
 PROGRAM = b"tcprules"
 USAGE = b"tcprules: usage: tcprules rules.cdb rules.tmp"
+HELP = b"%s\n       tcprules [ --strict ] [ --stats ] rules.cdb rules.tmp\n       %s" % (
+    USAGE,
+    b"tcprules --check [ --strict ] [ rules ... ]",
+)
+OPTIONS = (b"--strict", b"--stats", b"--check")
 READ_SIZE = 65536
+WHOLE_MAX = 65536  # bytes of text whose lines are compared with each other without being asked
+SAID_MAX = 20  # warnings that are printed without being asked
 RECORDS_BEGIN = 2048  # the header goes in front of them, last
 
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(_tcprules, argv, USAGE)
+    return run(_tcprules, argv, HELP)
 
 
 def _tcprules(argv: list[bytes]) -> int:
-    if len(argv) < 3:
+    chosen, operands = _options(argv[1:])
+    if b"--check" in chosen:
+        return _check(operands, strict=b"--strict" in chosen)
+    if len(operands) < 2:
         raise Stop(USAGE, EXIT_USAGE)
-    publication = Publication(target=argv[1], temporary=argv[2])
+    publication = Publication(target=operands[0], temporary=operands[1])
     try:
         publication.create()
     except OSError as error:
         raise fatal(PROGRAM, b"unable to create " + publication.temporary, error) from None
+    text = Text(_standard_input())
     try:
-        _write(publication)
+        if b"--strict" in chosen:
+            _refuse_warnings(text)
+        tally = _write(publication, text)
     except OSError as error:
         raise fatal(PROGRAM, b"unable to write to " + publication.temporary, error) from None
     except RuleSyntaxError as error:
@@ -46,21 +66,116 @@ def _tcprules(argv: list[bytes]) -> int:
     except OSError as error:
         what = b"unable to move %s to %s" % (publication.temporary, publication.target)
         raise fatal(PROGRAM, what, error) from None
+    text.tell_warnings()
+    if b"--stats" in chosen:
+        _print(b"lines %d\nrules %d\nrecords %d\nwarnings %d\n" % (*tally, text.count))
     return 0
 
 
-def _write(publication: Publication) -> None:
+def _options(arguments: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Split off our own options, which stand in front."""
+    count = 0
+    while count < len(arguments) and arguments[count] in OPTIONS:
+        count += 1
+    return arguments[:count], arguments[count:]
+
+
+class Text:
+    """The rules as they come in, and what is to be said about them afterwards.
+
+    Of a short text all lines are kept, to be compared with each other at the
+    end; of a long one only its lines are looked at, one by one, as they pass.
+    """
+
+    __slots__ = ("_blocks", "_kept", "_said", "count")
+
+    def __init__(self, blocks: "Iterable[bytes]") -> None:
+        """Read from these blocks, once."""
+        self._blocks: Iterable[bytes] = blocks
+        self._kept: bytes | None = b""
+        self._said: list[Diagnostic] = []
+        self.count = 0
+
+    def __iter__(self) -> "Iterator[bytes]":
+        """Yield the text in blocks."""
+        for block in self._blocks:
+            if self._kept is not None:
+                self._kept = self._kept + block if len(self._kept) + len(block) <= WHOLE_MAX else None
+            yield block
+
+    def whole(self) -> bytes:
+        """Return all of it, and keep it to be read again."""
+        text = b"".join(self._blocks)
+        self._blocks = [text]
+        return text
+
+    def warn(self, diagnostic: "Diagnostic") -> None:
+        """Keep a warning about one line."""
+        self.count += 1
+        if len(self._said) < SAID_MAX:
+            self._said.append(diagnostic)
+
+    def tell_warnings(self) -> None:
+        """Print warnings: all about a short text, the first ones about a long one."""
+        if self._kept is not None:
+            self._said = lint(self._kept)
+            self.count = len(self._said)
+        name = _input_name() if self._said else b""
+        for diagnostic in self._said[:SAID_MAX]:
+            say(diagnostic.text(name))
+        if self.count > SAID_MAX:
+            say(b"%s: %d more warnings; see tcprules --check" % (name, self.count - SAID_MAX))
+
+
+def _refuse_warnings(text: Text) -> None:
+    """Stop with all that there is to say; an error is left for the compiler to find."""
+    said = lint(text.whole())
+    if said and not any(diagnostic.severity == "error" for diagnostic in said):
+        name = _input_name()
+        lines = [diagnostic.text(name) for diagnostic in said]
+        first = b"%s: fatal: these rules are not accepted with --strict" % PROGRAM
+        raise Stop(b"\n".join([first, *lines]), EXIT_PERMANENT)
+
+
+def _check(paths: list[bytes], *, strict: bool) -> int:
+    """Print what there is to say about files, or about standard input; return the exit code."""
+    code = 0
+    for path in paths or [b""]:
+        try:
+            with open(path or 0, "rb", closefd=bool(path)) as file:
+                text = file.read()
+        except OSError as error:
+            raise fatal(PROGRAM, b"unable to read " + (path or b"input"), error) from None
+        for diagnostic in lint(text):
+            say(diagnostic.text(path or _input_name()))
+            if strict or diagnostic.severity == "error":
+                code = EXIT_PERMANENT
+    return code
+
+
+def _print(text: bytes) -> None:
+    try:
+        while text:
+            text = text[os.write(1, text) :]
+    except BrokenPipeError:
+        die_of_pipe()
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to write output", error) from None
+
+
+def _write(publication: Publication, text: Text) -> tuple[int, int, int]:
     """Make the temporary a finished cdb file.  A failure leaves it as it is, like the original."""
     publication.seek(RECORDS_BEGIN)
     builder = Builder(publication.write)
     try:
-        compile_rules(_standard_input(), builder.add, add_block=builder.add_block)
+        tally = compile_rules(text, builder.add, text.warn, add_block=builder.add_block)
         header = builder.finish()
     except CdbTooLargeError:
         # The original's word for a file that would pass 4 GB.
         raise OSError(errno.ENOMEM, "a cdb file cannot pass 4 GB") from None
     publication.write_at(0, header)
     publication.seal()
+    return tally.lines, tally.rules, tally.records
 
 
 def _standard_input() -> "Iterator[bytes]":
@@ -83,7 +198,8 @@ def _standard_input() -> "Iterator[bytes]":
 def _complaint(error: RuleSyntaxError) -> Stop:
     """Return the original's line, which ends at a NUL, and a second one that says where and why."""
     original = b"%s: fatal: unable to parse this line: %s" % (PROGRAM, error.text.partition(b"\0")[0])
-    place = b"%s:%d:%d: %s" % (_input_name(), error.line, error.column, error.reason.encode())
+    reason = error.reason + (f"; {error.suggestion}" if error.suggestion else "")
+    place = b"%s:%d:%d: %s" % (_input_name(), error.line, error.column, reason.encode())
     return Stop(original + b"\n" + place, EXIT_PERMANENT)
 
 

@@ -1,44 +1,114 @@
-"""``tcprulescheck CDB``: show how tcpserver would judge a client, and by which rule."""
+"""``tcprulescheck CDB``: show how tcpserver would judge a client, and by which rule.
+
+``--explain`` shows each address that was tried, ``--source FILE`` the line of
+the rules' text that decides.
+"""
 
 import os
 
 from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE, CdbFormatError
 from ucspi.programs._program import Stop, die_of_pipe, fatal, run
-from ucspi.rules import load, segments
+from ucspi.rules import load, readable, segments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.rules import RuleSet
 
 PROGRAM = b"tcprulescheck"
 USAGE = b"tcprulescheck: usage: tcprulescheck rules.cdb"
+HELP = USAGE + b"\n       tcprulescheck [ --explain ] [ --source rules ] rules.cdb"
 
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(_tcprulescheck, argv, USAGE)
+    return run(_tcprulescheck, argv, HELP)
 
 
 def _tcprulescheck(argv: list[bytes]) -> int:
-    if len(argv) < 2:
+    explain, source, operands = _options(argv[1:])
+    if not operands:
         raise Stop(USAGE, EXIT_USAGE)
-    found = _look_up(argv[1])
-    _print(b"default:\nallow connection\n" if found is None else _explain(*found))
+    rules = _load(operands[0])
+    if explain:
+        _print(_every_address(rules, source))
+    found = rules.find(*_client())
+    answer = b"default:\nallow connection\n" if found is None else _report(*found)
+    _print(answer if source is None or explain else _place(source, found) + answer)
     return 0
 
 
-def _look_up(path: bytes) -> tuple[bytes, bytes] | None:
+def _options(arguments: list[bytes]) -> tuple[bool, bytes | None, list[bytes]]:
+    """Take our own options, which stand in front; a file may be called so if it stands alone."""
+    explain, source = False, None
+    while len(arguments) > 1:
+        if arguments[0] == b"--explain":
+            explain, arguments = True, arguments[1:]
+        elif arguments[0] == b"--source" and len(arguments) > 2:
+            source, arguments = arguments[1], arguments[2:]
+        else:
+            break
+    return explain, source, arguments
+
+
+def _client() -> tuple[bytes, bytes | None, bytes | None]:
     ip = os.environb.get(b"TCPREMOTEIP", b"0.0.0.0")
-    host = os.environb.get(b"TCPREMOTEHOST")
-    info = os.environb.get(b"TCPREMOTEINFO")
+    return ip, os.environb.get(b"TCPREMOTEHOST"), os.environb.get(b"TCPREMOTEINFO")
+
+
+def _load(path: bytes) -> "RuleSet":
     what = b"unable to read " + path
     try:
-        return load(path).find(ip, host, info)
+        return load(path)
     except OSError as error:
         raise fatal(PROGRAM, what, error) from None
     except CdbFormatError:
         raise Stop(b"%s: fatal: %s: protocol error" % (PROGRAM, what), EXIT_TEMPORARY) from None
 
 
-def _explain(address: bytes, data: bytes) -> bytes:
+def _every_address(rules: "RuleSet", source: bytes | None) -> bytes:
+    """Return one line for each address tried, and a blank line."""
+    from ucspi.rules import explain
+
+    lines = []
+    for key, data in explain(rules, *_client()):
+        shown = readable(key) or b"(the empty address)"
+        if data is None:
+            lines.append(b"tried %s: no rule" % shown)
+            continue
+        lines.append(b"tried %s: %s, which decides" % (shown, _said(data)))
+        if source is not None:
+            lines.append(_place(source, (key, data)).rstrip(b"\n"))
+    return b"\n".join([*lines, b"", b""])
+
+
+def _said(data: bytes) -> bytes:
+    pieces = segments(data)
+    verdict = b"deny" if any(piece[:1] == b"D" for piece in pieces) else b"allow"
+    return b", ".join([verdict, *(piece[1:] for piece in pieces if piece[:1] == b"+")])
+
+
+def _place(source: bytes, found: tuple[bytes, bytes] | None) -> bytes:
+    """Return a line that says where in the text the deciding rule stands."""
+    from ucspi.rules import find_line
+
+    if found is None:
+        return b""
+    key, data = found
+    try:
+        with open(source, "rb") as file:
+            text = file.read()
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to read " + source, error) from None
+    place = find_line(text, key)
+    if place is None:
+        return b"%s: no line has this rule: it is not what was compiled\n" % source
+    note = b"" if place[1] == data else b": it says something else now: compile it again"
+    return b"%s:%d:1%s\n" % (source, place[0], note or b": this line")
+
+
+def _report(address: bytes, data: bytes) -> bytes:
     """Return the original's report: the data's pieces in order, up to the first denial."""
-    lines = [b"rule %s:" % address]
+    lines = [b"rule %s:" % readable(address)]
     for piece in segments(data):
         if piece[:1] == b"D":
             lines.append(b"deny connection\n")

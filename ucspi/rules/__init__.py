@@ -39,6 +39,31 @@ def lint(text: bytes) -> list[Diagnostic]:
     return all_of_it(text)
 
 
+def explain(
+    rules: RuleSet, ip: bytes, host: bytes | None = None, info: bytes | None = None
+) -> "list[tuple[bytes, bytes | None]]":
+    """Return the addresses tried for a client, in order, each with its record's data or None.
+
+    The last one decides if it has data; otherwise no rule applies.
+
+    Raises:
+        CdbFormatError: the image is damaged where it was looked at.
+    """
+    from ucspi.rules._explain import explain as all_of_it
+
+    return all_of_it(rules, ip, host, info)
+
+
+def find_line(text: bytes, key: bytes) -> tuple[int, bytes] | None:
+    """Return the number of the first line whose rule is filed under a key, and its record's data.
+
+    None when there is no such line; lines that cannot be parsed are passed over.
+    """
+    from ucspi.rules._explain import find_line as search
+
+    return search(text, key)
+
+
 if TYPE_CHECKING:
     from ucspi.rules._livetext import LiveText as LiveText
 else:

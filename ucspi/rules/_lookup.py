@@ -115,6 +115,10 @@ class RuleSet:
         self._reader = reader
         self.lengths = lengths_of(reader)
 
+    def data(self, key: bytes) -> bytes | None:
+        """Return the data of the rule under a key as it is filed, or None."""
+        return self._reader.get(key)
+
     def find(
         self, ip: bytes, host: bytes | None = None, info: bytes | None = None
     ) -> tuple[bytes, bytes] | None:

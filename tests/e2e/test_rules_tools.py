@@ -1,0 +1,145 @@
+"""What tcprules and tcprulescheck do beyond the originals, as whole programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+ODD = b'127:allow\n10.0.0.0/8:allow,A="b"\n:deny\n'
+SAID = (
+    b"rules:1:4: warning: a prefix ends in a dot; no client has this address, so the rule never applies; "
+    b"write 127. for all that begin so\n"
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Return a directory with rules that deserve a warning, and an old database."""
+    (tmp_path / "rules").write_bytes(ODD)
+    (tmp_path / "old.cdb").write_bytes(b"old")
+    return tmp_path
+
+
+def run(
+    place: Path, *command: str, text: bytes | None = None, **environment: str
+) -> tuple[int, bytes, bytes]:
+    (place / "rules").write_bytes(ODD if text is None else text)
+    with open(place / "rules", "rb") as rules:
+        done = subprocess.run(
+            [sys.executable, "-m", "ucspi", *command],
+            stdin=rules,
+            cwd=place,
+            env=ENVIRONMENT | environment,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_warnings_change_neither_exit_code_nor_file(place: Path) -> None:
+    assert run(place, "tcprules", "old.cdb", "t.tmp") == (0, b"", SAID)
+    assert run(place, "tcprulescheck", "old.cdb", TCPREMOTEIP="11.0.0.1")[1] == b"rule :\ndeny connection\n"
+
+
+def test_strict_refuses_what_is_warned_of(place: Path) -> None:
+    code, _, said = run(place, "tcprules", "--strict", "old.cdb", "t.tmp")
+    assert (code, said) == (100, b"tcprules: fatal: these rules are not accepted with --strict\n" + SAID)
+    assert (place / "old.cdb").read_bytes() == b"old"
+    assert run(place, "tcprules", "--strict", "old.cdb", "t.tmp", text=b":deny\n") == (0, b"", b"")
+    code, _, said = run(place, "tcprules", "--strict", "old.cdb", "t.tmp", text=b"1:deny\n:foo\n")
+    assert (code, said.splitlines()[0]) == (100, b"tcprules: fatal: unable to parse this line: :foo")
+
+
+def test_check_says_all_and_writes_nothing(place: Path) -> None:
+    assert run(place, "tcprules", "--check", "rules") == (0, b"", SAID)
+    assert run(place, "tcprules", "--check") == (0, b"", SAID)
+    assert run(place, "tcprules", "--check", "--strict", "rules") == (100, b"", SAID)
+    bad = b"1.:x\n2.:y\n"
+    code, _, said = run(place, "tcprules", "--check", "rules", "rules", text=bad)
+    assert (code, said.count(b"\n"), said.startswith(b"rules:1:4: ")) == (100, 4, True)
+    assert run(place, "tcprules", "--check", "missing") == (
+        111,
+        b"",
+        b"tcprules: fatal: unable to read missing: file does not exist\n",
+    )
+    assert sorted(path.name for path in place.iterdir()) == ["old.cdb", "rules"]
+
+
+def test_stats_count(place: Path) -> None:
+    text = b"# head\n1-3.:deny\n1.:allow\n:deny\n"
+    code, counted, _ = run(place, "tcprules", "--stats", "old.cdb", "t.tmp", text=text)
+    assert (code, counted) == (0, b"lines 4\nrules 3\nrecords 5\nwarnings 1\n")
+
+
+def test_long_file_is_compiled_with_remarks_on_its_lines_alone(place: Path) -> None:
+    text = b":deny\n" + b"10.0.0.1:deny\n" * 9000 + b"x:deny\n" * 30 + b"10.:allow\n"
+    code, counted, said = run(place, "tcprules", "--stats", "old.cdb", "t.tmp", text=text)
+    assert (code, counted) == (0, b"lines 9032\nrules 9032\nrecords 9032\nwarnings 30\n")
+    lines = said.splitlines()
+    assert lines[0].startswith(b"rules:9002:1: warning: no client has this address")
+    assert (len(lines), lines[-1]) == (21, b"rules: 10 more warnings; see tcprules --check")
+
+
+def test_explain_shows_each_address_and_the_line(place: Path) -> None:
+    run(place, "tcprules", "old.cdb", "t.tmp")
+    command = ("tcprulescheck", "--explain", "--source", "rules", "old.cdb")
+    code, shown, _ = run(place, *command, TCPREMOTEIP="10.1.2.3", TCPREMOTEHOST="a.org")
+    assert code == 0
+    assert shown == (
+        b"tried 10.1.2.3: no rule\n"
+        b"tried =a.org: no rule\n"
+        b"tried 10.1.2.: no rule\n"
+        b"tried 10.1.: no rule\n"
+        b"tried 10.: no rule\n"
+        b"tried 10.0.0.0/8: allow, A=b, which decides\n"
+        b"rules:2:1: this line\n"
+        b"\n"
+        b"rule 10.0.0.0/8:\n"
+        b"set environment variable A=b\n"
+        b"allow connection\n"
+    )
+    code, shown, _ = run(place, *command, TCPREMOTEIP="::1", text=b"9.:allow\n:allow\n")
+    assert b"tried (the empty address): deny, which decides\nrules:2:1: it says something else now" in shown
+    code, shown, _ = run(place, *command, TCPREMOTEIP="::1", text=b"9.:allow\n")
+    assert b"rules: no line has this rule: it is not what was compiled\n" in shown
+
+
+def test_source_alone_names_the_line(place: Path) -> None:
+    run(place, "tcprules", "old.cdb", "t.tmp", text=b"9.:allow\n")
+    command = ("tcprulescheck", "--source", "rules", "old.cdb")
+    shown = run(place, *command, TCPREMOTEIP="9.9.9.9", text=b"9.:allow\n")[1]
+    assert shown == b"rules:1:1: this line\nrule 9.:\nallow connection\n"
+    shown = run(place, *command, TCPREMOTEIP="8.9.9.9", text=b"9.:allow\n")[1]
+    assert shown == b"default:\nallow connection\n"
+    missing = run(place, "tcprulescheck", "--source", "gone", "old.cdb", TCPREMOTEIP="9.9.9.9")
+    assert missing == (111, b"", b"tcprulescheck: fatal: unable to read gone: file does not exist\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a tiny file system")
+def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
+    script = (
+        "mount -t tmpfs -o size=192k none disk && cp rules disk/old.cdb && cd disk && "
+        f"{sys.executable} -m ucspi tcprules old.cdb t.tmp < ../rules; "
+        "code=$?; cmp old.cdb ../rules; exit $code"
+    )
+    (place / "disk").mkdir()
+    (place / "rules").write_bytes(b"".join(b"10.%d.%d.:deny\n" % (n >> 8, n & 255) for n in range(9000)))
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        cwd=place,
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    if b"ermission denied" in done.stderr or b"not permitted" in done.stderr:
+        pytest.skip("no right to mount here")
+    assert done.returncode == 111
+    assert done.stderr == b"tcprules: fatal: unable to write to t.tmp: out of disk space\n"
+    assert done.stdout == b""

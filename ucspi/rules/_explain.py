@@ -1,0 +1,32 @@
+"""Why a client is judged as it is: every address tried, and what was found there."""
+
+from ucspi.errors import RuleSyntaxError
+from ucspi.rules._expand import expand
+from ucspi.rules._lookup import RuleSet, candidates
+from ucspi.rules._parse import parse
+from ucspi.rules._record import encode
+
+
+def explain(
+    rules: RuleSet, ip: bytes, host: bytes | None, info: bytes | None
+) -> list[tuple[bytes, bytes | None]]:
+    """Return what was tried; see `ucspi.rules.explain`."""
+    tried: list[tuple[bytes, bytes | None]] = []
+    for key in candidates(ip, host, info, rules.lengths):
+        data = rules.data(key)
+        tried.append((key, data))
+        if data is not None:
+            break
+    return tried
+
+
+def find_line(text: bytes, key: bytes) -> tuple[int, bytes] | None:
+    """Return a line's number and data; see `ucspi.rules.find_line`."""
+    for number, line in enumerate(text.split(b"\n"), 1):
+        try:
+            rule = parse(line, number)
+        except RuleSyntaxError:
+            continue
+        if rule is not None and key in expand(rule.address):
+            return number, encode(rule)
+    return None
