@@ -4,7 +4,7 @@ import pytest
 
 from tests.rules_text import image_of, image_with
 from ucspi.cdb import Reader
-from ucspi.errors import RuleSyntaxError
+from ucspi.errors import CdbFormatError, RuleSyntaxError
 from ucspi.rules import Rule, RuleSet, candidates, expand, parse, readable
 
 
@@ -133,3 +133,24 @@ def test_length_1_of_a_foreign_file_is_never_looked_up() -> None:
 def test_odd_client_is_judged_all_the_same(ip: bytes) -> None:
     rules = RuleSet(Reader(image_of(b"10.0.0.0/8:deny\n4000::/2:deny\n:allow\n")))
     assert rules.judge(ip).rule == b""
+
+
+def test_search_without_name_agrees_with_the_candidates() -> None:
+    """Two ways through the same order: C where it is there, and one look-up for each candidate."""
+    text = b"1.2.3.4:deny\n1.2.:deny\n3.0.0.0/8:deny\n3.1.0.0/16:deny\n2001:db8::/32:deny\n:allow\n"
+    rules = RuleSet(Reader(image_of(text)))
+    odd = [b"", b".", b"...", b"1.2.", b"1" * 300 + b".2", b"1." * 300, b"\0", b"3.1.1.1.1", b"2001:db8::9"]
+    for ip in [b"1.2.3.4", b"1.2.9.9", b"3.9.9.9", b"3.1.9.9", b"4.4.4.4", *odd]:
+        tried = list(candidates(ip, None, None, rules.lengths))
+        assert rules.find(ip) == next((key, rules.data(key)) for key in tried if rules.data(key) is not None)
+
+
+def test_damage_met_by_the_search_for_a_network_is_a_format_error() -> None:
+    image = bytearray(image_of(b"10.0.0.0/8:deny\n"))
+    rules = RuleSet(Reader(image))
+    assert not rules.judge(b"10.1.2.3").allowed
+    for at in range(4, 2048, 8):
+        if image[at : at + 4] != bytes(4):
+            image[at : at + 4] = b"\xff\xff\xff\xff"  # a table of four billion slots
+    with pytest.raises(CdbFormatError):
+        rules.judge(b"10.1.2.3")

@@ -29,7 +29,7 @@ HELP = b"%s\n       tcprules [ --strict ] [ --stats ] rules.cdb rules.tmp\n     
 )
 OPTIONS = (b"--strict", b"--stats", b"--check")
 READ_SIZE = 65536
-WHOLE_MAX = 65536  # bytes of text whose lines are compared with each other without being asked
+WHOLE_MAX = 16384  # bytes of text whose lines are compared with each other without being asked
 SAID_MAX = 20  # warnings that are printed without being asked
 RECORDS_BEGIN = 2048  # the header goes in front of them, last
 

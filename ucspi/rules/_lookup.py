@@ -9,13 +9,16 @@ ucspi-tcp6, dotted prefixes before networks.
 """
 
 from ucspi.cdb import Reader
-from ucspi.rules._lengths import NO_LENGTHS, Lengths, lengths_of
+from ucspi.rules._lengths import NO_LENGTHS, Lengths, networks_of
 from ucspi.rules._network import MAPPED, MARK4, MARK6, bits4, bits6, full6, packed6
 from ucspi.rules._record import ASSIGN, DENY, segments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+EVERYBODY = [b""]
 
 
 def candidates(
@@ -33,31 +36,43 @@ def candidates(
         Addresses as they are filed; the last one is always ``b""``, the default rule.
     """
     ip, packed = _canonical(ip)
+    yield from _specific(ip, host, info)
+    bits, sizes = _network_keys(ip, packed, lengths)
+    for size in sizes:
+        yield bits[: size + 1]
+    yield from _general(host)
+
+
+def _specific(ip: bytes, host: bytes | None, info: bytes | None) -> list[bytes]:
+    """Return what is tried before networks."""
+    keys = []
     if info is not None:
-        yield info + b"@" + ip
+        keys.append(info + b"@" + ip)
         if host is not None:
-            yield info + b"@=" + host
-    yield ip
+            keys.append(info + b"@=" + host)
+    keys.append(ip)
     if host is not None:
-        yield b"=" + host
+        keys.append(b"=" + host)
     end = ip.rfind(b".") + 1
     while end:
-        yield ip[:end]
+        keys.append(ip[:end])
         end = ip.rfind(b".", 0, end - 1) + 1
+    return keys
+
+
+def _network_keys(ip: bytes, packed: bytes, lengths: Lengths) -> tuple[bytes, tuple[int, ...]]:
+    """Return the longest key of a network around a client, and the prefix lengths to cut it to."""
     if packed:
-        if lengths.six:
-            bits = MARK6 + bits6(packed)
-            for length in lengths.six:
-                yield bits[: length + 1]
-    elif lengths.four:
-        bits = MARK4 + bits4(ip)
-        if len(bits) > 1:
-            for length in lengths.four:
-                yield bits[: length + 1]
-    if host is not None:
-        yield from (b"=" + host[at:] for at in range(len(host)) if host[at] == 46)
-        yield b"="
-    yield b""
+        return (MARK6 + bits6(packed), lengths.six) if lengths.six else (b"", ())
+    bits = bits4(ip) if lengths.four else b""
+    return (MARK4 + bits, lengths.four) if bits else (b"", ())
+
+
+def _general(host: bytes | None) -> list[bytes]:
+    """Return what is tried after networks."""
+    if host is None:
+        return EVERYBODY
+    return [*(b"=" + host[at:] for at in range(len(host)) if host[at] == 46), b"=", b""]
 
 
 def _canonical(ip: bytes) -> tuple[bytes, bytes]:
@@ -104,7 +119,7 @@ NO_RULE = Verdict(True)  # no rule at all means allow
 class RuleSet:
     """The rules of one cdb image."""
 
-    __slots__ = ("_reader", "lengths")
+    __slots__ = ("_networks", "_reader", "lengths")
 
     def __init__(self, reader: Reader) -> None:
         """Judge by this reader; closing it stays the caller's business.
@@ -113,7 +128,8 @@ class RuleSet:
             CdbFormatError: a record crosses the end of the records.
         """
         self._reader = reader
-        self.lengths = lengths_of(reader)
+        self._networks = networks_of(reader)
+        self.lengths = self._networks.lengths
 
     def data(self, key: bytes) -> bytes | None:
         """Return the data of the rule under a key as it is filed, or None."""
@@ -127,11 +143,26 @@ class RuleSet:
         Raises:
             CdbFormatError: the image is damaged where it was looked at.
         """
+        ip, packed = _canonical(ip) if b":" in ip else (ip, b"")
         get = self._reader.get
-        for address in candidates(ip, host, info, self.lengths):
-            data = get(address)
+        if host is None and info is None:
+            key = self._networks.dotted(ip)
+            if key is not None:
+                return key, self._reader[key]
+        else:
+            for key in _specific(ip, host, info):
+                data = get(key)
+                if data is not None:
+                    return key, data
+        if self.lengths is not NO_LENGTHS:
+            bits, sizes = _network_keys(ip, packed, self.lengths)
+            key = self._networks.find(bits, sizes) if sizes else b""
+            if key:
+                return key, self._reader[key]
+        for key in _general(host) if host is not None else EVERYBODY:
+            data = get(key)
             if data is not None:
-                return address, data
+                return key, data
         return None
 
     def judge(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
