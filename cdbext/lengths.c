@@ -1,7 +1,6 @@
 #include "lengths.h"
 
-#include "find.h"
-#include "hash.h"
+#include "many.h"
 #include "walk.h"
 
 int ucdb_rules_lengths(const struct ucdb_image *im,
@@ -22,50 +21,42 @@ int ucdb_rules_lengths(const struct ucdb_image *im,
   return status;
 }
 
-#if defined(__GNUC__)
-#define PREFETCH(p) __builtin_prefetch(p)
-#else
-#define PREFETCH(p) ((void)(p))
-#endif
-
-/* Ask for the slot where the search for a key will begin; a wrong guess costs
- * nothing but time. */
-static void prefetch_slot(const struct ucdb_image *im, const unsigned char *key,
-                          uint64_t len)
+/* Search a group of prefixes at once; the result is that of ucdb_rules_first.
+ * Damage that a prefix after a found one meets does not matter. */
+static int first_of_group(const struct ucdb_image *im, const unsigned char *bytes,
+                          const unsigned char *sizes, int count,
+                          struct ucdb_fault *fault)
 {
-  uint32_t hash = ucdb_hash_of(key, len);
-  const unsigned char *pointer =
-      ucdb_at(im, hash % UCDB_TABLES * UCDB_PAIR_SIZE, UCDB_PAIR_SIZE);
-  uint64_t slots = pointer ? ucdb_u32(pointer + 4) : 0;
-  const unsigned char *slot;
+  struct ucdb_wanted wanted[UCDB_GROUP];
+  enum ucdb_status status;
+  int i;
 
-  if (!slots)
-    return;
-  slot = ucdb_at(im, ucdb_u32(pointer) + (hash >> 8) % slots * UCDB_PAIR_SIZE,
-                 UCDB_PAIR_SIZE);
-  if (slot)
-    PREFETCH(slot);
+  for (i = 0; i < count; ++i) {
+    wanted[i].key = bytes;
+    wanted[i].len = sizes[i];
+    wanted[i].data.pos = wanted[i].data.len = 0;
+  }
+  status = ucdb_find_group(im, wanted, count, fault);
+  for (i = 0; i < count; ++i)
+    if (wanted[i].data.pos)
+      return sizes[i];
+  return status == UCDB_MALFORMED ? -1 : 0;
 }
 
 int ucdb_rules_first(const struct ucdb_image *im, const unsigned char *bytes,
                      const unsigned char *sizes, uint32_t count,
                      struct ucdb_fault *fault)
 {
-  uint32_t i;
+  int found = 0;
 
-  for (i = 0; i < count; ++i)
-    prefetch_slot(im, bytes, sizes[i]);
-  for (i = 0; i < count; ++i) {
-    struct ucdb_cursor cursor = { 0 };
-    struct ucdb_span data;
+  while (count && !found) {
+    int group = count < UCDB_GROUP ? (int)count : UCDB_GROUP;
 
-    switch (ucdb_find(im, &cursor, bytes, sizes[i], &data, fault)) {
-      case UCDB_FOUND: return sizes[i];
-      case UCDB_ABSENT: break;
-      default: return -1;
-    }
+    found = first_of_group(im, bytes, sizes, group, fault);
+    sizes += group;
+    count -= (uint32_t)group;
   }
-  return 0;
+  return found;
 }
 
 int ucdb_rules_dotted(const struct ucdb_image *im, const unsigned char *ip,
