@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import ucspi.cdb
 from tests.rules_text import image_of, image_with
 from ucspi.errors import CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _live, load
@@ -268,3 +269,10 @@ def test_memory_that_runs_out_is_an_error_of_that_client(
         rules.judge(CLIENT)
     monkeypatch.undo()
     assert rules.judge(CLIENT).allowed
+
+
+def test_cdb64_is_no_rules_file(path: Path) -> None:
+    with ucspi.cdb.create(path, format="cdb64") as writer:
+        writer.add(CLIENT, b"")
+    with pytest.raises(CdbFormatError, match="cdb64"):
+        live(path).judge(CLIENT)

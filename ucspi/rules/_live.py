@@ -41,6 +41,8 @@ def load(path: bytes) -> RuleSet:
     """
     try:
         reader = Reader(_read_image(path))
+        if reader.format != "cdb":
+            raise CdbFormatError("a cdb64 holds no rules", offset=0)
         damage = reader.check()
     except MemoryError:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from None
