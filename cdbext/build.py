@@ -44,7 +44,7 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
 
 
 CDB = ["damage", "hash", "find", "many", "walk", "distinct", "recognise", "build", "check"]
-CDB += ["rules", "lengths"]
+CDB += ["text", "rules", "lengths"]
 if sys.implementation.name == "cpython":
     CDB += ["pytype", "pyimage", "pymany", "pyiterate", "pybuilder"]
 

@@ -12,6 +12,7 @@
 #include "many.h"
 #include "recognise.h"
 #include "rules.h"
+#include "text.h"
 #include "walk.h"
 
 /* pytype.c; 0 when the native types were added to this module. */

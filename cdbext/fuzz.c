@@ -1,4 +1,4 @@
-/* A fuzz target: everything the C core does with an image, on any bytes.
+/* A fuzz target: everything the C core does with an image or text, on any bytes.
  *
  * Invariant: whatever the bytes, each function ends, reads nothing outside the
  * image (AddressSanitizer sees that), and what it finds lies inside; the finders
@@ -112,6 +112,25 @@ static void check(const struct ucdb_image *im, const struct ucdb_span *keys,
   }
 }
 
+/* The bytes as text, and what that gave as text again; the bytes as records. */
+static void text_both_ways(const uint8_t *bytes, size_t size, int format)
+{
+  size_t room = 2 * size + 1, more = 8 * size + UCDB_TEXT_MORE;
+  unsigned char *records = malloc(room), *text = malloc(more);
+  struct ucdb_text loaded = {0, 0, 0}, dumped = {0, 0, 0}, other = {0, 0, 0};
+
+  demand(records && text);
+  ucdb_text_load(bytes, size, records, format, &loaded);
+  demand(loaded.at <= size && loaded.used <= 2 * size);
+  ucdb_text_dump(records, loaded.used, text, more, format, &dumped);
+  demand(dumped.at == loaded.used && dumped.records == loaded.records);
+  demand(dumped.used <= loaded.at); /* less where lengths had zeros in front */
+  ucdb_text_dump(bytes, size, text, more / 2, format, &other);
+  demand(other.at <= size && other.used <= more / 2);
+  free(records);
+  free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
   struct ucdb_image im = {bytes, size, 0};
@@ -120,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
   demand(ucdb_recognise(bytes, size) <= UCDB_CDBLIB64);
   for (im.format = UCDB_CDB; im.format <= UCDB_CDBLIB64; ++im.format) {
+    text_both_ways(bytes, size, im.format);
     count = walk(&im, keys);
     walk_distinct(&im);
     check(&im, keys, count);

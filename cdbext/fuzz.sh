@@ -15,7 +15,7 @@ command -v "$CLANG" >/dev/null || {
   echo "fuzz.sh: no $CLANG: install clang and libclang-rt-dev, or set CLANG" >&2
   exit 1
 }
-core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c build.c check.c'
+core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c build.c check.c text.c'
 flags='-std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all'
 "$CLANG" $flags fuzz.c $core -o "$scratch/fuzz" || {
   echo "fuzz.sh: $CLANG cannot link a fuzzer: install libclang-rt-dev of its version" >&2
@@ -36,6 +36,8 @@ for number, pairs in enumerate(sets):
         header = builder.finish()
         with open(f"{sys.argv[1]}/{number}.{form}", "wb") as file:
             file.write(header + b"".join(blocks))
+    with open(f"{sys.argv[1]}/{number}.text", "wb") as file:
+        file.write(b"".join(b"+%d,%d:%b->%b\n" % (len(key), len(data), key, data) for key, data in pairs) + b"\n")
 SEEDS
 cd "$scratch"
 "$scratch/fuzz" -max_total_time="$seconds" -max_len=8192 -timeout=10 -print_final_stats=1 "$corpus" "$scratch/seeds"

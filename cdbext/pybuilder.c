@@ -293,6 +293,14 @@ static int put_all(Builder *self, const unsigned char *bytes, uint64_t len)
   return 0;
 }
 
+/* A large block that was entered whole is not copied. */
+static int put_entered(Builder *self, PyObject *bytes, uint64_t entered)
+{
+  if (entered >= BLOCK_SIZE && entered == ucdb_bytes_len(bytes))
+    return put(self, bytes);
+  return put_all(self, ucdb_bytes(bytes), entered);
+}
+
 static int add_block(Builder *self, PyObject *bytes)
 {
   struct ucdb_image block = { ucdb_bytes(bytes), ucdb_bytes_len(bytes), self->format };
@@ -303,7 +311,7 @@ static int add_block(Builder *self, PyObject *bytes)
     return raise_finished();
   entered = enter_block(self, &block);
   PyErr_Fetch(&type, &value, &trace); /* what was entered must be written first */
-  if (put_all(self, block.base, entered)) {
+  if (put_entered(self, bytes, entered)) {
     Py_CLEAR(self->sink);
     Py_XDECREF(type);
     Py_XDECREF(value);

@@ -12,6 +12,7 @@ Source: cr.yp.to/cdb/cdbmake.html; limits as observed from cdbmake.
 
 from ucspi.cdb._core import CORE
 from ucspi.cdb._format import BAD_RECORD, BAD_TABLE, BLOCK_SIZE, HEADER_SIZE, SHORT_HEADER, TABLES
+from ucspi.cdb._writer import Writer
 from ucspi.errors import CdbFormatError, CdbLengthError, CdbTextError, CdbTruncatedError
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ucspi.cdb._bulk import BulkLoader
     from ucspi.cdb._reader import Reader
 
     class Records(Protocol):
@@ -75,11 +77,25 @@ def load(source: "Source", into: "Records", *, empty_lengths: bool = True) -> in
     """
     text = _Text(_blocks(source), empty_lengths)
     add = into.add
+    bulk = _bulk_loader(into)
     while True:
+        if bulk is not None:
+            text.at, taken = bulk.take(text.window, text.at)
+            text.entry += taken
         record = text.record()
         if record is None:
             return text.entry - 1
         add(*record)
+
+
+def _bulk_loader(into: "Records") -> "BulkLoader | None":
+    """Return what fills a builder of the C core faster; None for all else that takes records."""
+    builder = into._builder if type(into) is Writer else into
+    if CORE.backend != "native" or type(builder) is not CORE.builder:
+        return None
+    from ucspi.cdb._bulk import BulkLoader
+
+    return BulkLoader(builder)
 
 
 def dump(source: "Reader | Source", sink: "Callable[[bytes], object]") -> None:
@@ -93,11 +109,23 @@ def dump(source: "Reader | Source", sink: "Callable[[bytes], object]") -> None:
         CdbFormatError: the image is damaged.  The text of the records before
             was given to ``sink``; the empty line was not.
     """
+    image = _Image(_blocks(source))
+    bulk = None
+    if CORE.backend == "native":
+        from ucspi.cdb._bulk import BulkDumper
+
+        bulk = BulkDumper(sink, wide=image.is_wide)
     block = bytearray()
     try:
-        for key, data in scan(source):
+        while True:
+            if bulk is not None:
+                image.at = bulk.take(image.window, image.at, image.whole())
+            record = image.record()
+            if record is None:
+                break
+            key, data = record
             block += b"+%d,%d:%b->%b\n" % (len(key), len(data), key, data)
-            if len(block) >= BLOCK_SIZE:
+            if bulk is not None or len(block) >= BLOCK_SIZE:
                 full, block = block, bytearray()
                 sink(bytes(full))
     finally:  # what is sound goes out before any complaint
@@ -121,34 +149,9 @@ def scan(source: "Reader | Source") -> "Iterator[tuple[bytes, bytes]]":
 
     What was yielded before is sound.
     """
-    from struct import Struct  # here, as loading text needs none
-
-    image = _Input(_blocks(source))
-    if not image.fill(HEADER_SIZE):
-        raise CdbTruncatedError(SHORT_HEADER, offset=image.end)
-    pair = Struct("<QQ" if _is_wide(image.window[:HEADER_SIZE]) else "<II")
-    size = pair.size
-    if not image.fill(TABLES * size):
-        raise CdbTruncatedError(SHORT_HEADER, offset=image.end)
-    records_end, _ = pair.unpack_from(image.window, 0)
-    if records_end < TABLES * size:
-        raise CdbFormatError(BAD_TABLE, offset=0)
-    image.at = record = TABLES * size
-    while record < records_end:
-        if record + size > records_end:
-            raise CdbFormatError(BAD_RECORD, offset=record)
-        if not image.fill(size):
-            raise CdbTruncatedError(BAD_RECORD, offset=image.end)
-        key_length, length = pair.unpack_from(image.window, image.at)
-        if record + size + key_length + length > records_end:
-            raise CdbFormatError(BAD_RECORD, offset=record)
-        record += size + key_length + length
-        if not image.fill(size + key_length + length):
-            raise CdbTruncatedError(BAD_RECORD, offset=image.end)
-        middle = image.at + size + key_length
-        key = image.window[image.at + size : middle]
-        image.at = middle + length
-        yield key, image.window[middle : image.at]
+    image = _Image(_blocks(source))
+    while (record := image.record()) is not None:
+        yield record
 
 
 def _is_wide(beginning: bytes) -> bool:
@@ -197,6 +200,57 @@ class _Input:
         self.window = b"".join(pieces)
         self.at = 0
         return missing <= 0
+
+
+class _Image(_Input):
+    """An image as a stream of records."""
+
+    __slots__ = ("_pair", "_records_end", "is_wide")
+    _records_end: int
+
+    def __init__(self, blocks: "Iterator[bytes]") -> None:
+        """Read the header."""
+        from struct import Struct  # here, as loading text needs none
+
+        super().__init__(blocks)
+        if not self.fill(HEADER_SIZE):
+            raise CdbTruncatedError(SHORT_HEADER, offset=self.end)
+        self.is_wide = _is_wide(self.window[:HEADER_SIZE])
+        self._pair = Struct("<QQ" if self.is_wide else "<II")
+        header_size = TABLES * self._pair.size
+        if not self.fill(header_size):
+            raise CdbTruncatedError(SHORT_HEADER, offset=self.end)
+        self._records_end, _ = self._pair.unpack_from(self.window, 0)
+        if self._records_end < header_size:
+            raise CdbFormatError(BAD_TABLE, offset=0)
+        self.at = header_size
+
+    def whole(self) -> int:
+        """Return how far the window holds records rather than tables."""
+        return min(len(self.window), self._records_end - self._start())
+
+    def record(self) -> tuple[bytes, bytes] | None:
+        """Return the next key and data, or None at the end of the records."""
+        record, size, records_end = self._start() + self.at, self._pair.size, self._records_end
+        if record >= records_end:
+            return None
+        if record + size > records_end:
+            raise CdbFormatError(BAD_RECORD, offset=record)
+        if not self.fill(size):
+            raise CdbTruncatedError(BAD_RECORD, offset=self.end)
+        key_length, length = self._pair.unpack_from(self.window, self.at)
+        if record + size + key_length + length > records_end:
+            raise CdbFormatError(BAD_RECORD, offset=record)
+        if not self.fill(size + key_length + length):
+            raise CdbTruncatedError(BAD_RECORD, offset=self.end)
+        middle = self.at + size + key_length
+        key = self.window[self.at + size : middle]
+        self.at = middle + length
+        return key, self.window[middle : self.at]
+
+    def _start(self) -> int:
+        """Return the position in the image where the window begins."""
+        return self.end - len(self.window)
 
 
 class _Text(_Input):

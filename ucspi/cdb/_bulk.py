@@ -1,0 +1,67 @@
+"""Text to records and back by the C core, as much of a window at a time as it is sure of.
+
+What is not whole, not plain or not right stays where it is, for the parser and
+the walk of `_text`: they alone know errors, and how to read on.
+"""
+
+from ucspi.cdb._native import ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ucspi.cdb._builder import Builder
+
+CDB_HEADER_SIZE = 2048
+CDB, CDB64 = 0, 1  # enum ucdb_format
+ROOM = 2  # bytes of records for each byte of text, at most
+DUMPED = 262144  # text is made in pieces of this size
+
+
+class BulkLoader:
+    """Moves entries of text into a builder."""
+
+    __slots__ = ("_add_block", "_format", "_out", "_text")
+
+    def __init__(self, builder: "Builder") -> None:
+        """Send records to ``builder``."""
+        self._add_block = builder.add_block
+        self._format = CDB if builder.header_size == CDB_HEADER_SIZE else CDB64
+        self._text = ffi.new("struct ucdb_text *")
+        self._out = ffi.new("unsigned char[]", 0)
+
+    def take(self, window: bytes, at: int) -> tuple[int, int]:
+        """Take entries from ``at`` on; return where the parser goes on, and how many there were."""
+        text = self._text
+        room = ROOM * (len(window) - at)
+        if len(self._out) < room:
+            self._out = ffi.new("unsigned char[]", room)
+        text.at, text.used, text.records = at, 0, 0
+        lib.ucdb_text_load(window, len(window), self._out, self._format, text)
+        if text.used:
+            self._add_block(ffi.buffer(self._out, text.used)[:])
+        return text.at, text.records
+
+
+class BulkDumper:
+    """Moves records of an image to a sink, as text."""
+
+    __slots__ = ("_format", "_out", "_sink", "_text")
+
+    def __init__(self, sink: "Callable[[bytes], object]", *, wide: bool) -> None:
+        """Send text to ``sink``; ``wide`` is for a cdb64."""
+        self._sink = sink
+        self._format = CDB64 if wide else CDB
+        self._text = ffi.new("struct ucdb_text *")
+        self._out = ffi.new("unsigned char[]", DUMPED)
+
+    def take(self, window: bytes, at: int, end: int) -> int:
+        """Take records from ``at`` on that end at ``end`` or before; return where the walk goes on."""
+        text = self._text
+        text.at = at
+        while True:
+            text.used = 0
+            lib.ucdb_text_dump(window, end, self._out, DUMPED, self._format, text)
+            if not text.used:
+                return int(text.at)
+            self._sink(ffi.buffer(self._out, text.used)[:])
