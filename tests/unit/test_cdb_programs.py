@@ -17,7 +17,9 @@ PAIRS = [(b"one", b"Hello"), (b"one", b"again")]
 class Full:
     """A builder that has no room left."""
 
-    def __init__(self, sink: object) -> None: ...
+    header_size = 2048
+
+    def __init__(self, sink: object, *, format: str) -> None: ...  # noqa: A002
 
     def add(self, key: bytes, data: bytes) -> None:
         raise CdbTooLargeError
@@ -58,7 +60,9 @@ def test_cdb_that_would_pass_four_gigabytes_says_so_in_the_original_words(
     """A row of docs/differences.md: the original notices too late to keep the file sound."""
     monkeypatch.setattr(_cdb_make, "Builder", Full)
     assert cdb.main([b"cdb", b"-c", b"new.cdb", b"records"]) == 111
-    assert capfdbinary.readouterr().err == b"cdb: cdb_make_put: Cannot allocate memory\n"
+    first, second = capfdbinary.readouterr().err.splitlines()
+    assert first == b"cdb: cdb_make_put: Cannot allocate memory"
+    assert b"--64" in second
     assert not Path("new.cdb").exists()
 
 
@@ -68,8 +72,9 @@ def test_cdbmake_that_would_pass_four_gigabytes_says_so_in_the_original_words(
     monkeypatch.setattr(_cdbmake, "Builder", Full)
     monkeypatch.setattr(cdbmake, "blocks", lambda: iter([text(PAIRS)]))
     assert cdbmake.main([b"cdbmake", b"new.cdb", b"new.tmp"]) == 111
-    message = b"cdbmake: fatal: unable to create new.tmp: out of memory\n"
-    assert capfdbinary.readouterr().err == message
+    first, second = capfdbinary.readouterr().err.splitlines()
+    assert first == b"cdbmake: fatal: unable to create new.tmp: out of memory"
+    assert b"--64" in second
     assert not Path("new.cdb").exists()
 
 
@@ -146,6 +151,13 @@ class TestGetopt:
     def test_unknown_letters_are_refused(self, bad: bytes) -> None:
         with pytest.raises(OptionError):
             parse(bad)
+
+    def test_words_are_known_by_the_program_and_may_follow_operands(self) -> None:
+        options = Options([b"program", b"-ab", b"--64", b"x", b"--64", b"--", b"--64"], b"ab:", (b"--64",))
+        assert list(options) == [(b"a", b""), (b"b", b"--64"), (b"--64", b"")]
+        assert options.operands == [b"x", b"--64"]
+        with pytest.raises(OptionError):
+            list(Options([b"program", b"--6"], b"ab:", (b"--64",)))
 
     def test_missing_value_is_refused(self) -> None:
         with pytest.raises(OptionError) as refused:

@@ -9,10 +9,10 @@ with zeros where they are, and the tables are made without them.
 """
 
 import os
-from struct import Struct
 
-from ucspi.cdb import Builder, hash, scan
+from ucspi.cdb import Builder, hash, hash64, scan
 from ucspi.programs._cdb_trouble import EXIT_DUPLICATE
+from ucspi.programs._cdbread import pair
 from ucspi.programs._program import Stop
 from ucspi.programs._standard import blocks
 from ucspi.unix.stderr import say
@@ -20,13 +20,12 @@ from ucspi.unix.stderr import say
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from struct import Struct
 
     from ucspi.programs.cdb import Settings
     from ucspi.unix.publish import Publication
 
-PAIR = Struct("<II")
 TABLES = 256
-RECORDS_BEGIN = 2048
 ZEROS = bytes(65536)
 
 REPLACE, KEEP_FIRST, ZERO = b"r", b"u", b"0"
@@ -35,16 +34,29 @@ REPLACE, KEEP_FIRST, ZERO = b"r", b"u", b"0"
 class Duplicates:
     """Stands before a builder and sees to duplicates."""
 
-    __slots__ = ("_builder", "_end", "_places", "_policy", "_removed", "_stop", "_waiting", "_warn")
+    __slots__ = (
+        "_builder",
+        "_end",
+        "_form",
+        "_head_size",
+        "_places",
+        "_policy",
+        "_removed",
+        "_stop",
+        "_waiting",
+        "_warn",
+    )
 
     def __init__(self, builder: Builder, settings: "Settings") -> None:
         """Take the policy, ``-r``, ``-u``, ``-0`` or none, and whether to warn or stop."""
         self._builder = builder
+        self._form = settings.form
+        self._head_size = pair(settings.form).size
         self._policy = settings.duplicates
         self._stop = settings.stop
         self._warn = settings.warn or settings.stop
         self._waiting: tuple[bytes, bytes] | None = None
-        self._end = RECORDS_BEGIN  # where the waiting record will be, or the next one
+        self._end = builder.header_size  # where the waiting record will be, or the next one
         self._places: dict[bytes, int] = {}  # of the last record of each key
         self._removed: set[int] = set()
 
@@ -75,9 +87,9 @@ class Duplicates:
         publication.write_at(0, header)
         if self._removed:
             change = _rewrite if self._policy == REPLACE else _zero
-            header = change(publication, self._removed)
+            header = change(publication, self._form, self._removed)
             publication.write_at(0, header)
-            os.truncate(publication.temporary, _size(header))
+            os.truncate(publication.temporary, _size(header, pair(self._form)))
 
     def _remove(self, place: int) -> None:
         if place == self._end:  # it is still waiting
@@ -90,62 +102,64 @@ class Duplicates:
         if self._waiting is not None:
             key, data = self._waiting
             self._builder.add(key, data)
-            self._end += PAIR.size + len(key) + len(data)
+            self._end += self._head_size + len(key) + len(data)
 
 
-def _size(header: bytes) -> int:
+def _size(header: bytes, numbers: "Struct") -> int:
     """Return the length of a whole file, which is where its last table ends."""
-    position, slots = PAIR.unpack_from(header, RECORDS_BEGIN - PAIR.size)
-    return int(position + slots * PAIR.size)
+    position, slots = numbers.unpack_from(header, len(header) - numbers.size)
+    return int(position + slots * numbers.size)
 
 
-def _records(publication: "Publication") -> "Iterator[tuple[int, bytes, bytes]]":
+def _records(publication: "Publication", numbers: "Struct") -> "Iterator[tuple[int, bytes, bytes]]":
     """Yield position, key and data of each record in the temporary."""
     fd = os.open(publication.temporary, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        position = RECORDS_BEGIN
+        position = TABLES * numbers.size
         for key, data in scan(blocks(fd)):
             yield position, key, data
-            position += PAIR.size + len(key) + len(data)
+            position += numbers.size + len(key) + len(data)
     finally:
         os.close(fd)
 
 
-def _rewrite(publication: "Publication", removed: set[int]) -> bytes:
+def _rewrite(publication: "Publication", form: str, removed: set[int]) -> bytes:
     """Write the file again without some records; return its new header."""
-    publication.seek(RECORDS_BEGIN)
-    builder = Builder(publication.write)
-    for position, key, data in _records(publication):
+    builder = Builder(publication.write, format=form)
+    publication.seek(builder.header_size)
+    for position, key, data in _records(publication, pair(form)):
         if position not in removed:
             builder.add(key, data)
     return builder.finish()
 
 
-def _zero(publication: "Publication", removed: set[int]) -> bytes:
+def _zero(publication: "Publication", form: str, removed: set[int]) -> bytes:
     """Overwrite some records with zeros, make the tables again; return the new header."""
+    numbers = pair(form)
+    hashed = hash if form == "cdb" else hash64
     tables: list[list[tuple[int, int]]] = [[] for _ in range(TABLES)]
-    end = RECORDS_BEGIN
-    for position, key, data in _records(publication):
+    end = TABLES * numbers.size
+    for position, key, data in _records(publication, numbers):
         length = len(key) + len(data)
-        end = position + PAIR.size + length
+        end = position + numbers.size + length
         if position in removed:
-            publication.write_at(position, PAIR.pack(0, length))
+            publication.write_at(position, numbers.pack(0, length))
             for start in range(0, length, len(ZEROS)):
                 publication.write(ZEROS[: length - start])
         else:
-            h = hash(key)
+            h = hashed(key)
             tables[h % TABLES].append((h, position))
     publication.seek(end)
     header = bytearray()
     for entries in tables:
-        table = _table(entries)
-        header += PAIR.pack(end, len(table) // PAIR.size)
+        table = _table(entries, numbers)
+        header += numbers.pack(end, len(table) // numbers.size)
         publication.write(table)
         end += len(table)
     return bytes(header)
 
 
-def _table(entries: list[tuple[int, int]]) -> bytearray:
+def _table(entries: list[tuple[int, int]], numbers: "Struct") -> bytearray:
     """Return a hash table: entries in the order added, each in the first free slot."""
     slots: list[tuple[int, int]] = [(0, 0)] * (2 * len(entries))
     for entry in entries:
@@ -153,4 +167,4 @@ def _table(entries: list[tuple[int, int]]) -> bytearray:
         while slots[slot][1]:
             slot = (slot + 1) % len(slots)
         slots[slot] = entry
-    return bytearray(b"".join(PAIR.pack(*slot) for slot in slots))
+    return bytearray(b"".join(numbers.pack(*slot) for slot in slots))

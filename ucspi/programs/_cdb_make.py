@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ucspi.programs._cdb_duplicates import Duplicates
     from ucspi.programs.cdb import Settings
 
-RECORDS_BEGIN = 2048
+OFFER = b"cdb: no cdb can pass 4 GB; --64 makes a cdb64, which can"
 OWNER_READS = 0o400
 BLANKS = b" \t"
 
@@ -36,8 +36,8 @@ def make(settings: "Settings", database: bytes, inputs: list[bytes]) -> int:
     if mode is None:
         mode = 0o666 & ~_umask()
     _step(b"unable to create " + temporary, lambda: _create(publication, mode))
-    publication.seek(RECORDS_BEGIN)
-    builder = Builder(publication.write)
+    builder = Builder(publication.write, format=settings.form)
+    publication.seek(builder.header_size)
     into = _into(settings, builder)
     for path in inputs:
         _step(b"cdb_make_put", lambda path=path: _add(path, into, settings.plain))  # type: ignore[misc]
@@ -54,7 +54,8 @@ def _step(what: bytes, work: "Callable[[], None]") -> None:
     except OSError as error:
         raise system_error(what, error) from None
     except CdbTooLargeError:
-        raise system_error(what, OSError(errno.ENOMEM, "")) from None
+        stop = system_error(what, OSError(errno.ENOMEM, ""))
+        raise Stop(b"%b\n%b" % (stop.line, OFFER), stop.code) from None
 
 
 def _umask() -> int:

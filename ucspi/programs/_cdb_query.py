@@ -47,7 +47,10 @@ def _open(path: bytes) -> Reader:
             _fail(errno.EPROTO)
         if not stat.S_ISREG(status.st_mode):
             _fail(errno.ENODEV)  # the original's mmap says so
-        return open(fd)
+        try:
+            return open(fd)
+        except CdbFormatError:  # a cdb64 shorter than its header
+            _fail(errno.EPROTO)
     except OSError as error:
         raise system_error(b"unable to open database `%b'" % path, error) from None
 

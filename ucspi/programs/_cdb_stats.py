@@ -1,18 +1,17 @@
 """``cdb -s``: describe a database."""
 
-from struct import Struct
-
 from ucspi.cdb import scan
 from ucspi.programs._cdb_trouble import open_input, protocol_error, short_file
-from ucspi.programs._cdbread import whole
+from ucspi.programs._cdbread import pair, whole
 from ucspi.programs._standard import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAIR = Struct("<II")
-HEADER_SIZE = 2048
+    from ucspi.cdb import Reader
+
+TABLES = 256
 FAR = 10  # distances of so many and more are counted together
 
 
@@ -48,7 +47,7 @@ def describe(path: bytes) -> int:
         keys.add(len(key))
         values.add(len(data))
     lengths = Range()
-    for slots in _tables(reader.view):
+    for slots in _tables(reader):
         lengths.add(slots)
     spread = reader.stats().distances
     write(
@@ -63,13 +62,14 @@ def describe(path: bytes) -> int:
     return 0
 
 
-def _tables(view: memoryview) -> "Iterator[int]":
+def _tables(reader: "Reader") -> "Iterator[int]":
     """Yield the slots of each table that has any; the tables must follow each other."""
-    end, _ = PAIR.unpack_from(view, 0)
-    for position, slots in PAIR.iter_unpack(view[:HEADER_SIZE]):
+    view, numbers = reader.view, pair(reader.format)
+    end, _ = numbers.unpack_from(view, 0)
+    for position, slots in numbers.iter_unpack(view[: TABLES * numbers.size]):
         if position != end:  # even of an empty one, as in the original
             raise protocol_error(b"invalid cdb hash table")
-        end = position + slots * PAIR.size
+        end = position + slots * numbers.size
         if end > len(view):
             raise short_file()
         if slots:

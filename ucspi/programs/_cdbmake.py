@@ -4,7 +4,7 @@ The other two were scripts in front of cdbmake, so its name is in all messages.
 """
 
 from ucspi.cdb import Builder
-from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE, CdbTextError, CdbTooLargeError
+from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE, CdbLengthError, CdbTextError, CdbTooLargeError
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._standard import InputError
 from ucspi.unix.publish import Publication
@@ -14,26 +14,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROGRAM = b"cdbmake"
-USAGE = b"cdbmake: usage: cdbmake f ftmp"
-RECORDS_BEGIN = 2048  # the header goes in front of them, last
+USAGE = b"cdbmake: usage: cdbmake f ftmp"  # the original's, of a wrong command line
+HELP = b"cdbmake: usage: cdbmake [--64] f ftmp"
+OFFER = b"cdbmake: no cdb can pass 4 GB; --64 makes a cdb64, which can"
 
 
 def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
     """Make a cdb file out of what ``fill`` adds, and publish it; return the exit code.
 
+    ``--64`` counts as the first argument only: elsewhere it may be a file's name.
+
     Source: order and messages as observed from cdbmake of cdb 0.75.
     """
+    form = "cdb"
+    if argv[1:2] == [b"--64"]:
+        form = "cdb64"
+        argv = argv[1:]
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
     publication = Publication(target=argv[1], temporary=argv[2])
     what = b"unable to create " + publication.temporary
     try:
         publication.create()
-        _write(publication, fill)
+        _write(publication, form, fill)
     except OSError as error:
         raise fatal(PROGRAM, what, error) from None
-    except (CdbTooLargeError, MemoryError):  # the original's word for either
-        raise fatal(PROGRAM, what + b": out of memory") from None
+    except (CdbTooLargeError, MemoryError) as error:
+        raise _no_room(what, error) from None
     except InputError as trouble:
         raise fatal(PROGRAM, b"unable to read input", trouble.error) from None
     except CdbTextError as error:
@@ -46,13 +53,21 @@ def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
     return 0
 
 
-def _write(publication: Publication, fill: "Callable[[Builder], object]") -> None:
+def _write(publication: Publication, form: str, fill: "Callable[[Builder], object]") -> None:
     """Make the temporary a finished cdb file.  A failure leaves it as it is, like the original."""
-    publication.seek(RECORDS_BEGIN)
-    builder = Builder(publication.write)
+    builder = Builder(publication.write, format=form)
+    publication.seek(builder.header_size)  # the header goes in front of the records, last
     fill(builder)
     publication.write_at(0, builder.finish())
     publication.seal()
+
+
+def _no_room(what: bytes, error: Exception) -> Stop:
+    """Return the original's line for any lack of room, and a second one where ``--64`` would help."""
+    stop = fatal(PROGRAM, what + b": out of memory")
+    if isinstance(error, CdbTooLargeError) and not isinstance(error, CdbLengthError):
+        return Stop(b"%b\n%b" % (stop.line, OFFER), stop.code)
+    return stop
 
 
 def bad_format(error: CdbTextError) -> Stop:

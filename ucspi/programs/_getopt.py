@@ -1,7 +1,7 @@
 """Options as GNU getopt parses them, for the one program that was written with it.
 
 Options may follow operands, unless ``POSIXLY_CORRECT`` is in the environment;
-``--`` ends them; there are no long ones.
+``--`` ends them; the only long ones are those that the program names.
 """
 
 import os
@@ -23,22 +23,24 @@ class OptionError(Exception):
 class Options:
     """The options of a command line; iterate, and find the operands in ``operands``."""
 
-    __slots__ = ("_arguments", "_letters", "operands")
+    __slots__ = ("_arguments", "_letters", "_words", "operands")
 
-    def __init__(self, argv: list[bytes], letters: bytes) -> None:
-        """Take a whole command line; a letter followed by ``:`` has a value."""
+    def __init__(self, argv: list[bytes], letters: bytes, words: tuple[bytes, ...] = ()) -> None:
+        """Take a whole command line; a letter followed by ``:`` has a value, a word never has."""
         self._arguments = argv[:0:-1]  # the next one is the last
-        self._letters = letters
+        self._letters, self._words = letters, words
         self.operands: list[bytes] = []
 
     def __iter__(self) -> "Iterator[tuple[bytes, bytes]]":
-        """Yield letter and value (empty for a flag) one by one, or raise `OptionError`."""
+        """Yield letter or word and value (empty for a flag) one by one, or raise `OptionError`."""
         in_order = b"POSIXLY_CORRECT" in os.environb
         while self._arguments:
             argument = self._arguments.pop()
             if argument == b"--":
                 break
-            if argument[:1] == b"-" and argument != b"-":
+            if argument in self._words:
+                yield argument, b""
+            elif argument[:1] == b"-" and argument != b"-":
                 yield from self._bundle(argument[1:])
             else:
                 self.operands.append(argument)

@@ -5,13 +5,14 @@ from ucspi.programs._getopt import OptionError, Options, number
 from ucspi.programs._program import run
 
 LETTERS = b"qdlcsht:n:mwruep:0"
+WORDS = (b"--64",)
 MODES = b"qdlcs"
 HELP = b"""\
 cdb: query, dump, list, make or describe a constant database
  query:     cdb -q [-m] [-n number] database key
  dump:      cdb -d [-m] [database|-]
  list:      cdb -l [-m] [database|-]
- make:      cdb -c [-m] [-weru0] [-t temporary|-] [-p permissions] database [input|-]...
+ make:      cdb -c [-m] [-weru0] [--64] [-t temporary|-] [-p permissions] database [input|-]...
  describe:  cdb -s [database|-]
  help:      cdb -h"""
 INT_MAX = 2**31 - 1
@@ -20,11 +21,12 @@ INT_MAX = 2**31 - 1
 class Settings:
     """What the options ask for."""
 
-    __slots__ = ("duplicates", "mode", "nth", "permissions", "plain", "stop", "temporary", "warn")
+    __slots__ = ("duplicates", "form", "mode", "nth", "permissions", "plain", "stop", "temporary", "warn")
 
     def __init__(self) -> None:
         """Begin with nothing asked for."""
         self.mode = b""
+        self.form = "cdb"  # --64: cdb64
         self.plain = False  # -m: keys and data without lengths
         self.nth = 0  # -n: only this record, from 1; 0 for all
         self.temporary: bytes | None = None  # -t
@@ -41,7 +43,7 @@ def main(argv: list[bytes] | None = None) -> int:
 def _cdb(argv: list[bytes]) -> int:
     if len(argv) < 2:
         raise usage_error(b"no arguments given")
-    options = Options(argv, LETTERS)
+    options = Options(argv, LETTERS, WORDS)
     settings = Settings()
     try:
         for letter, value in options:
@@ -60,6 +62,8 @@ def _take(settings: Settings, letter: bytes, value: bytes) -> None:
             if settings.mode not in (b"", letter):
                 raise usage_error(b"different modes of operation requested")
             settings.mode = letter
+        case b"--64":
+            settings.form = "cdb64"
         case b"m":
             settings.plain = True
         case b"n":

@@ -1,14 +1,14 @@
 """``cdbmake CDB TMP``: make a cdb file of the records on standard input, and publish it."""
 
 from ucspi.cdb import load
-from ucspi.programs._cdbmake import USAGE, make
+from ucspi.programs._cdbmake import HELP, make
 from ucspi.programs._program import run
 from ucspi.programs._standard import blocks
 
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(_cdbmake, argv, USAGE)
+    return run(_cdbmake, argv, HELP)
 
 
 def _cdbmake(argv: list[bytes]) -> int:

@@ -3,7 +3,7 @@
 The original is an awk script in front of cdbmake.
 """
 
-from ucspi.programs._cdbmake import USAGE, make
+from ucspi.programs._cdbmake import HELP, make
 from ucspi.programs._lines import fields, lines
 from ucspi.programs._program import run
 from ucspi.programs._standard import blocks
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(_cdbmake_12, argv, USAGE)
+    return run(_cdbmake_12, argv, HELP)
 
 
 def _cdbmake_12(argv: list[bytes]) -> int:

@@ -1,17 +1,14 @@
 """``cdbstats``: count at which distance the records of the database on standard input are found."""
 
-from struct import Struct
-
 from ucspi.cdb import Reader, scan
-from ucspi.programs._cdbread import attempt, whole
+from ucspi.programs._cdbread import attempt, pair, whole
 from ucspi.programs._program import run
 from ucspi.programs._standard import write
 
 PROGRAM = b"cdbstats"
 USAGE = b"cdbstats: usage: cdbstats"
 KEY_MAX = 1024  # records with longer ones are not counted, as in cdb 0.75
-HEADER_SIZE = 2048
-PAIR = Struct("<II")  # a pointer, a slot or the head of a record
+TABLES = 256
 LABELS = (*(b"d%d" % distance for distance in range(10)), b">9")
 
 
@@ -36,11 +33,12 @@ def _count(reader: Reader) -> list[int]:
     damage = reader.check()
     if damage is not None:
         raise damage
-    view = reader.view
+    view, numbers = reader.view, pair(reader.format)
+    size = numbers.size
     counts = [0] * len(LABELS)
-    for table, slots in PAIR.iter_unpack(view[:HEADER_SIZE]):
-        for index, (h, record) in enumerate(PAIR.iter_unpack(view[table : table + slots * PAIR.size])):
-            if record and PAIR.unpack_from(view, record)[0] <= KEY_MAX:
+    for table, slots in numbers.iter_unpack(view[: TABLES * size]):
+        for index, (h, record) in enumerate(numbers.iter_unpack(view[table : table + slots * size])):
+            if record and numbers.unpack_from(view, record)[0] <= KEY_MAX:
                 distance = (index - (h >> 8)) % slots
                 counts[min(distance, len(counts) - 1)] += 1
     return counts

@@ -1,15 +1,14 @@
 """``cdbtest``: look up every record of the database on standard input, and count how it went."""
 
 from ucspi.cdb import Reader, scan
-from ucspi.programs._cdbread import attempt, whole
+from ucspi.programs._cdbread import attempt, pair, whole
 from ucspi.programs._program import run
 from ucspi.programs._standard import write
 
 PROGRAM = b"cdbtest"
 USAGE = b"cdbtest: usage: cdbtest"
 KEY_MAX = 1024  # longer ones are not tested, as in cdb 0.75
-RECORDS_BEGIN = 2048
-HEAD_SIZE = 8
+TABLES = 256
 
 FOUND, DIFFERENT, BAD_LENGTH, NOT_FOUND, UNTESTED = range(5)
 LABELS = (b"found", b"different record", b"bad length", b"not found", b"untested")
@@ -32,10 +31,11 @@ def _test() -> None:
 
 def _count(reader: Reader) -> list[int]:
     counts = [0] * len(LABELS)
-    position = RECORDS_BEGIN
+    size = pair(reader.format).size
+    position = TABLES * size
     for key, data in scan(reader):  # says truncated where the reader's own walk does not
-        counts[_judge(reader, key, position + HEAD_SIZE + len(key), len(data))] += 1
-        position += HEAD_SIZE + len(key) + len(data)
+        counts[_judge(reader, key, position + size + len(key), len(data))] += 1
+        position += size + len(key) + len(data)
     return counts
 
 
