@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -24,20 +25,21 @@ def find_oracle(name: str) -> str | None:
     return None
 
 
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where ``UCSPI_ORACLES=required``."""
+    if os.environ.get("UCSPI_ORACLES") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def oracle() -> Oracle:
-    """Give a function from a program's name to its path.
-
-    A missing one skips the test, but fails it where ``UCSPI_ORACLES=required``.
-    """
+    """Give a function from a program's name to its path; see `missing`."""
 
     def need(name: str) -> str:
         path = find_oracle(name)
         if path is None:
-            reason = f"the original {name} is not installed in {', '.join(map(str, ORACLE_DIRECTORIES))}"
-            if os.environ.get("UCSPI_ORACLES") == "required":
-                pytest.fail(reason)
-            pytest.skip(reason)
+            missing(f"the original {name} is not installed in {', '.join(map(str, ORACLE_DIRECTORIES))}")
         return path
 
     return need
