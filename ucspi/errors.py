@@ -66,6 +66,20 @@ class RuleSyntaxError(Error, ValueError):
         self.suggestion = suggestion
 
 
+class HostsAccessError(Error, ValueError):
+    """A line of ``hosts.allow`` or ``hosts.deny`` cannot be said in rules.
+
+    ``name`` is the file's, ``line`` and ``column`` (in bytes) count from 1.
+    """
+
+    exit_code = EXIT_PERMANENT
+
+    def __init__(self, reason: str, *, name: bytes, line: int, column: int) -> None:
+        """Say what cannot be said, and where it stands."""
+        super().__init__(f"{name!r}, line {line}, column {column}: {reason}")
+        self.reason, self.name, self.line, self.column = reason, name, line, column
+
+
 class BackendUnavailableError(Error, ImportError):
     """``UCSPI_CDB`` asks for a core that this installation does not have."""
 

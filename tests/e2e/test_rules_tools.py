@@ -143,3 +143,30 @@ def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
     assert done.returncode == 111
     assert done.stderr == b"tcprules: fatal: unable to write to t.tmp: out of disk space\n"
     assert done.stdout == b""
+
+
+def test_hosts2rules_prints_rules_that_tcprules_takes(place: Path) -> None:
+    (place / "allow").write_bytes(b"in.telnetd: 192.168.1. .example.org\n")
+    (place / "deny").write_bytes(b"ALL: ALL\n")
+    (place / "inetd").write_bytes(b"telnet stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.telnetd\n")
+    files = ("--allow", "allow", "--deny", "deny")
+    code, made, said = run(place, "hosts2rules", *files, "--inetd", "inetd", "telnet")
+    assert (code, said) == (0, b"")
+    lines = made.splitlines()
+    assert lines[0] == b"# Made by hosts2rules from allow and deny, for in.telnetd."
+    assert lines[-3:] == [b"192.168.1.:allow", b"=.example.org:allow", b":deny"]
+    assert run(place, "tcprules", "--strict", "old.cdb", "t.tmp", text=made) == (0, b"", b"")
+
+
+def test_hosts2rules_refuses_loudly(place: Path) -> None:
+    (place / "allow").write_bytes(b"in.telnetd: LOCAL\n")
+    code, made, said = run(place, "hosts2rules", "--allow", "allow", "--deny", "none", "in.telnetd")
+    assert (code, made) == (100, b"")
+    assert said == (
+        b"hosts2rules: fatal: this cannot be said in rules\n"
+        b"allow:1:13: a rule cannot ask for a name without dots\n"
+    )
+    assert run(place, "hosts2rules", "--deny", "rules")[0] == 100
+    assert run(place, "hosts2rules", "--allow", ".", "x")[0] == 111
+    code, _, said = run(place, "hosts2rules", "--inetd", "rules", "telnet")
+    assert (code, said) == (100, b"hosts2rules: fatal: rules has no service telnet that tcpd guards\n")

@@ -15,7 +15,7 @@ NAMES = {
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
-        CdbTruncatedError ClosedError Error RuleSyntaxError
+        CdbTruncatedError ClosedError Error HostsAccessError RuleSyntaxError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -23,7 +23,8 @@ NAMES = {
     """,
     "ucspi.rules": """
         Diagnostic Lengths LiveRules Rule RuleSet RuleSyntaxError Tally Verdict
-        candidates compile_rules encode expand explain find_line lint load parse readable segments
+        candidates compile_rules convert_hosts encode expand explain find_line lint
+        load parse readable segments
     """,
     "ucspi.compat": "",
     "ucspi.compat.cdb": "cdb cdbmake error hash init",

@@ -11,6 +11,7 @@ COMMANDS = {
     "cdbtest": "cdbtest",
     "connect": "connect",
     "demo": "demo",
+    "hosts2rules": "hosts2rules",
     "tcprules": "tcprules",
     "tcprulescheck": "tcprulescheck",
     "tcpserver": "tcpserver",

@@ -64,6 +64,31 @@ def find_line(text: bytes, key: bytes) -> tuple[int, bytes] | None:
     return search(text, key)
 
 
+def convert_hosts(
+    allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes] = (b"hosts.allow", b"hosts.deny")
+) -> bytes:
+    """Return the rules that judge as ``hosts.allow`` and ``hosts.deny`` do for one daemon.
+
+    Args:
+        allow: the text of the first file; an empty one allows everybody.
+        deny: the text of the second.
+        daemon: the name of the program that tcpd would start.
+        names: what the files are called in errors.
+
+    Returns:
+        Rules, the most specific first.  Rules about names want ``tcpserver -p``.
+
+    Raises:
+        HostsAccessError: a line that rules have no word for, or that would
+            judge some client otherwise.
+
+    Source: the manual page hosts_access(5).
+    """
+    from ucspi.rules._hosts import convert
+
+    return convert(allow, deny, daemon, names)
+
+
 if TYPE_CHECKING:
     from ucspi.rules._livetext import LiveText as LiveText
 else:

@@ -1,0 +1,78 @@
+"""``hosts2rules SERVICE``: print the rules that judge as hosts.allow and hosts.deny do."""
+
+import os
+
+from ucspi.errors import EXIT_PERMANENT, EXIT_USAGE, HostsAccessError
+from ucspi.programs._program import Stop, die_of_pipe, fatal, run
+from ucspi.rules import convert_hosts
+
+PROGRAM = b"hosts2rules"
+USAGE = b"hosts2rules: usage: hosts2rules [ --allow file ] [ --deny file ] [ --inetd file ] service"
+HEAD = b"""\
+# Made by hosts2rules from %s and %s, for %s.
+# The most specific address decides, whatever the order of lines.
+"""
+NAMES_NOTE = b"# Rules about names: start tcpserver with -p, so that no client can choose its own.\n"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_hosts2rules, argv, USAGE)
+
+
+def _hosts2rules(argv: list[bytes]) -> int:
+    paths = {b"--allow": b"/etc/hosts.allow", b"--deny": b"/etc/hosts.deny", b"--inetd": b""}
+    rest = argv[1:]
+    while len(rest) > 1 and rest[0] in paths:
+        paths[rest[0]] = rest[1]
+        rest = rest[2:]
+    if len(rest) != 1 or rest[0][:1] == b"-":
+        raise Stop(USAGE, EXIT_USAGE)
+    daemon = _daemon(paths[b"--inetd"], rest[0]) if paths[b"--inetd"] else rest[0]
+    files = paths[b"--allow"], paths[b"--deny"]
+    try:
+        rules = convert_hosts(_read(files[0]), _read(files[1]), daemon, files)
+    except HostsAccessError as error:
+        place = b"%s:%d:%d: %s" % (error.name, error.line, error.column, error.reason.encode())
+        raise Stop(
+            b"%s: fatal: this cannot be said in rules\n%s" % (PROGRAM, place), EXIT_PERMANENT
+        ) from None
+    note = NAMES_NOTE if rules.startswith(b"=") or b"\n=" in rules else b""
+    _print(HEAD % (*files, daemon) + note + rules)
+    return 0
+
+
+def _read(path: bytes) -> bytes:
+    """Return a file's text; one that is missing is empty, as for tcpd."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to read " + path, error) from None
+
+
+def _daemon(path: bytes, service: bytes) -> bytes:
+    """Return the name of the program that tcpd starts for a service of inetd.conf."""
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to read " + path, error) from None
+    for line in lines:
+        fields = line.split()
+        if len(fields) > 6 and fields[0] == service and fields[5].rpartition(b"/")[2] == b"tcpd":
+            return fields[6].rpartition(b"/")[2]
+    what = b"%s has no service %s that tcpd guards" % (path, service)
+    raise fatal(PROGRAM, what, code=EXIT_PERMANENT)
+
+
+def _print(text: bytes) -> None:
+    try:
+        while text:
+            text = text[os.write(1, text) :]
+    except BrokenPipeError:
+        die_of_pipe()
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to write output", error) from None
