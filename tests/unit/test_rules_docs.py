@@ -1,0 +1,58 @@
+"""What docs/rules.md shows is so."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.rules_text import image_of
+from ucspi.cdb import Reader
+from ucspi.rules import RuleSet, candidates, explain, lint
+
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+PAGE = (DOCS / "rules.md").read_text()
+ROWS = re.findall(r"^\| `(.+?)` \| .+ \| (.+?) \| (allow|deny)(.*?) \|$", PAGE, re.MULTILINE)
+
+
+def test_there_is_a_row_for_each_form() -> None:
+    assert len(ROWS) == 13
+
+
+@pytest.mark.parametrize(("rule", "client", "verdict", "variables"), ROWS)
+def test_row_is_true(rule: str, client: str, verdict: str, variables: str) -> None:
+    names = re.fullmatch(r"(?:`(?P<info>\w+)` at )?`(?P<ip>[^`]+)`(?: named `(?P<host>[^`]+)`)?", client)
+    assert names
+    info, host = (names[part].encode() if names[part] else None for part in ("info", "host"))
+    text = rule.encode() + b"\n"
+    assert lint(text) == []
+    judged = RuleSet(Reader(image_of(text))).judge(names["ip"].encode(), host, info)
+    assert judged.rule is not None
+    assert judged.allowed == (verdict == "allow")
+    assert [name + b"=" + value for name, value in judged.environment] == variables.encode().split(b", ")[1:]
+
+
+def test_order_is_that_of_the_page_and_the_picture() -> None:
+    shown = re.search(r"```\n(joe@.*?)```", PAGE, re.DOTALL)
+    assert shown
+    tried = [
+        key.decode() or "(the empty address)"
+        for key in candidates(b"192.168.1.33", b"pc.example.org", b"joe")
+    ]
+    listed = [word for line in shown[1].splitlines() for word in re.split(r" {3,}", line) if "…" not in word]
+    assert listed == tried
+    texts = [text for text in ElementTree.parse(DOCS / "judging.svg").getroot().itertext() if text.strip()]
+    drawn = " ".join(texts).split()
+    places = [drawn.index(key.removesuffix(" address)").replace("(the empty", "(empty)")) for key in tried]
+    assert places == sorted(places)
+
+
+def test_explained_example_is_what_is_found() -> None:
+    rules = RuleSet(Reader(image_of(b"192.168.1.:allow\n:deny\n")))
+    assert explain(rules, b"192.168.1.33") == [(b"192.168.1.33", None), (b"192.168.1.", b"")]
+
+
+def test_example_at_the_top_needs_no_warning() -> None:
+    top = re.search(r"\n((?:    .*\n)*    :deny\n)", PAGE)
+    assert top
+    assert lint("".join(line[4:] + "\n" for line in top[1].splitlines()).encode()) == []
