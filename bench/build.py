@@ -1,6 +1,6 @@
-"""Making a cdb file of 1,000,000 records, and iterating it, in one process: ours against cdbx and pure-cdb.
+"""Making a cdb file of 1,000,000 records and iterating it: ours against cdbx, pure-cdb and the C tools.
 
-Neither peer forces the file to disk or replaces it in one step; the first row
+Neither library forces the file to disk or replaces it in one step; the first row
 lets us leave out the former too, the second does all that `make` does.
 """
 
@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lookup import key
-from ratios import Measure, columns, compare, faster_by_cost, header, options
+from ratios import Measure, columns, compare, elapsed, faster_by_cost, header, options, program
 
 import ucspi.cdb
 
@@ -89,6 +89,26 @@ def main() -> None:
             compare(f"make: {peer}", whole, work, rounds, faster_by_cost)
         if any(peer.startswith("cdbx") for peer in peers):
             iterate(ours, arguments.rounds)
+        processes(Path(name), pairs, arguments.rounds)
+
+
+def processes(directory: Path, pairs: Pairs, rounds: int) -> None:
+    """Compare whole processes with the original programs, where they are installed."""
+    text, file = directory / "text", str(directory / "made")
+    entries = (b"+%d,%d:%b->%b\n" % (len(one), len(data), one, data) for one, data in pairs)
+    text.write_bytes(b"".join(entries) + b"\n")
+    for name, arguments, source in (("cdbmake", [file, f"{file}.tmp"], text), ("cdbdump", [], Path(file))):
+        original = f"/usr/bin/{name}"
+        if not Path(original).exists():
+            continue
+        ours, theirs = [*program(name), *arguments], [original, *arguments]
+        compare(
+            f"{name}, whole process: {original}",
+            lambda ours=ours, source=source: elapsed(ours, stdin=source),  # type: ignore[misc]
+            lambda theirs=theirs, source=source: elapsed(theirs, stdin=source),  # type: ignore[misc]
+            rounds,
+            faster_by_cost,
+        )
 
 
 def iterate(path: Path, rounds: int) -> None:
