@@ -8,11 +8,22 @@ from ratios import Measure, columns, compare, elapsed, faster_by_cost, header, o
 PEER = "/usr/bin/tcprules"
 
 
+VARIABLES = (b"allow", b'allow,RELAYCLIENT=""', b'deny,WHY="listed"')
+
+
 def rules(count: int) -> bytes:
-    """Return ``count`` lines of many kinds, the last one the default rule."""
-    kinds = (b"%d.%d.%d.%d:allow", b"%d.%d.%d.%d:deny", b'%d.%d.%d.%d:allow,RELAYCLIENT=""')
-    lines = [kinds[n % 3] % (10 + (n >> 24), n >> 16 & 255, n >> 8 & 255, n & 255) for n in range(count - 1)]
-    return b"\n".join([*lines, b":deny\n"])
+    """Return ``count`` lines: mostly ``ADDRESS:deny``, one in 25 with other instructions, a few ranges."""
+    return b"\n".join([*(line(number) for number in range(count - 1)), b":deny\n"])
+
+
+def line(number: int) -> bytes:
+    """Return one line; each is about an address of its own."""
+    address = b"%d.%d.%d.%d" % (10 + (number >> 24), number >> 16 & 255, number >> 8 & 255, number & 255)
+    if number % 50_000 == 5:
+        return address + b"-255:deny"
+    if number % 25 == 7:
+        return b"%s:%s" % (address, VARIABLES[number % 3])
+    return address + b":deny"
 
 
 def main() -> None:

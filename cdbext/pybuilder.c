@@ -147,7 +147,7 @@ static int send(Builder *self)
   return result;
 }
 
-/* Room for len bytes, at most BLOCK_SIZE, in the block. */
+/* Room for len bytes, fewer than BLOCK_SIZE, in the block. */
 static unsigned char *room_for(Builder *self, Py_ssize_t len)
 {
   unsigned char *room;
@@ -273,24 +273,18 @@ static uint64_t enter_block(Builder *self, const struct ucdb_image *block)
   return at;
 }
 
-/* Append bytes of any number to the file. */
-static int put_all(Builder *self, const unsigned char *bytes, uint64_t len)
+/* Append the first len bytes of a block; the whole of a large one is not copied. */
+static int put_entered(Builder *self, PyObject *bytes, uint64_t len)
 {
-  while (len) {
-    uint64_t free = BLOCK_SIZE - (uint64_t)self->used;
-    uint64_t piece = self->block && free ? free : BLOCK_SIZE;
-    unsigned char *room;
+  PyObject *part;
+  int result;
 
-    if (piece > len)
-      piece = len;
-    room = room_for(self, (Py_ssize_t)piece);
-    if (!room)
-      return -1;
-    memcpy(room, bytes, (size_t)piece);
-    bytes += piece;
-    len -= piece;
-  }
-  return 0;
+  if (len == ucdb_bytes_len(bytes))
+    return put(self, bytes);
+  part = PyBytes_FromStringAndSize(PyBytes_AS_STRING(bytes), (Py_ssize_t)len);
+  result = part ? put(self, part) : -1;
+  Py_XDECREF(part);
+  return result;
 }
 
 /* A large block that was entered whole is not copied. */
