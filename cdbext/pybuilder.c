@@ -287,14 +287,6 @@ static int put_entered(Builder *self, PyObject *bytes, uint64_t len)
   return result;
 }
 
-/* A large block that was entered whole is not copied. */
-static int put_entered(Builder *self, PyObject *bytes, uint64_t entered)
-{
-  if (entered >= BLOCK_SIZE && entered == ucdb_bytes_len(bytes))
-    return put(self, bytes);
-  return put_all(self, ucdb_bytes(bytes), entered);
-}
-
 static int add_block(Builder *self, PyObject *bytes)
 {
   struct ucdb_image block = { ucdb_bytes(bytes), ucdb_bytes_len(bytes), self->format };
