@@ -1,11 +1,12 @@
 """Reading: what a reader finds, what it refuses, and what closing means."""
 
+import copy
 import gc
 import mmap
 import os
 import pickle
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,10 @@ def test_with_closes_the_reader(reader: Reader) -> None:
     assert reader.closed
 
 
-def test_pickling_is_refused(reader: Reader) -> None:
+@pytest.mark.parametrize("twice", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_copying_and_pickling_are_refused(reader: Reader, twice: Callable[[Any], Any]) -> None:
     with pytest.raises(TypeError, match="open the file again"):
-        pickle.dumps(reader)
+        twice(reader)
 
 
 def test_reader_can_be_subclassed(core: Core) -> None:

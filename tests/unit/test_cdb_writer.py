@@ -1,11 +1,14 @@
 """Writing: the bytes, the limits, and that the target is the old file or the new one."""
 
+import copy
 import hashlib
 import os
+import pickle
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +167,18 @@ def test_published_writer_refuses_more(core: Core, tmp_path: Path) -> None:
         writer.publish()
     writer.discard()
     assert os.listdir(tmp_path) == ["people.cdb"]
+
+
+@pytest.mark.parametrize("twice", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_copying_and_pickling_are_refused(core: Core, tmp_path: Path, twice: Callable[[Any], Any]) -> None:
+    """A copy would share the descriptor and the temporary, and remove them under the other's feet."""
+    with cdb.create(tmp_path / "people.cdb", core=core) as writer:
+        writer.add(b"one", b"Hello")
+        for refused in (writer, core.builder(lambda block: None)):
+            with pytest.raises(TypeError, match="pickle"):
+                twice(refused)
+    with cdb.open(tmp_path / "people.cdb") as reader:
+        assert reader[b"one"] == b"Hello"
 
 
 def test_target_that_cannot_be_replaced_leaves_no_temporary(core: Core, tmp_path: Path) -> None:

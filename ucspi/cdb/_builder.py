@@ -8,6 +8,7 @@ from ucspi.errors import CdbTooLargeError, ClosedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import NoReturn
 
     from typing_extensions import Buffer
 
@@ -136,6 +137,10 @@ class Builder:
         self._sink = None
         self._block.clear()
         self._tables.clear()
+
+    def __reduce__(self) -> "NoReturn":
+        """Refuse: two builders of one file would destroy each other's work."""
+        raise TypeError("a cdb builder cannot be copied or pickled")
 
     def _send(self) -> None:
         block, self._block = self._block, bytearray()

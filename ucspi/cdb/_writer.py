@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Self
+    from typing import NoReturn, Self
 
     from typing_extensions import Buffer
 
@@ -103,6 +103,10 @@ class Writer:
         if publication is not None:
             self._builder.close()
             publication.discard()
+
+    def __reduce__(self) -> "NoReturn":
+        """Refuse: two writers of one temporary would destroy each other's work."""
+        raise TypeError("a cdb writer cannot be copied or pickled")
 
     def __enter__(self) -> "Self":
         """Return the writer itself."""
