@@ -24,6 +24,6 @@ def test_page_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_page_names_every_public_name() -> None:
     text = PAGE.read_text(encoding="utf-8")
     names = [name for name in dir(cdb) if name[0] != "_" and callable(getattr(cdb, name))]
-    names += [name for kind in (cdb.Reader, cdb.Writer) for name in dir(kind) if name[0] != "_"]
+    names += [name for kind in (cdb.Reader, cdb.Writer, cdb.Builder) for name in dir(kind) if name[0] != "_"]
     for name in names:
         assert f"`{name}" in text or f" `{name}" in text, name
