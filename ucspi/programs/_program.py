@@ -58,6 +58,19 @@ def _tell(line: bytes) -> int:
     return 0
 
 
+def print_all(text: bytes) -> None:
+    """Write to standard output, all of it, and die of a pipe that nobody reads.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        while text:
+            text = text[os.write(1, text) :]
+    except BrokenPipeError:
+        die_of_pipe()
+
+
 def die_of_pipe() -> None:
     """End the process by SIGPIPE, as a write to a pipe that nobody reads ends a C program.
 

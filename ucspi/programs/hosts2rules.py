@@ -1,9 +1,7 @@
 """``hosts2rules SERVICE``: print the rules that judge as hosts.allow and hosts.deny do."""
 
-import os
-
 from ucspi.errors import EXIT_PERMANENT, EXIT_USAGE, HostsAccessError
-from ucspi.programs._program import Stop, die_of_pipe, fatal, run
+from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import convert_hosts
 
 PROGRAM = b"hosts2rules"
@@ -70,9 +68,6 @@ def _daemon(path: bytes, service: bytes) -> bytes:
 
 def _print(text: bytes) -> None:
     try:
-        while text:
-            text = text[os.write(1, text) :]
-    except BrokenPipeError:
-        die_of_pipe()
+        print_all(text)
     except OSError as error:
         raise fatal(PROGRAM, b"unable to write output", error) from None

@@ -10,7 +10,7 @@ import stat
 
 from ucspi.cdb import Builder
 from ucspi.errors import EXIT_PERMANENT, EXIT_USAGE, CdbTooLargeError, RuleSyntaxError
-from ucspi.programs._program import Stop, die_of_pipe, fatal, run
+from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import compile_rules, lint
 from ucspi.unix.publish import Publication
 from ucspi.unix.stderr import say
@@ -155,10 +155,7 @@ def _check(paths: list[bytes], *, strict: bool) -> int:
 
 def _print(text: bytes) -> None:
     try:
-        while text:
-            text = text[os.write(1, text) :]
-    except BrokenPipeError:
-        die_of_pipe()
+        print_all(text)
     except OSError as error:
         raise fatal(PROGRAM, b"unable to write output", error) from None
 

@@ -7,7 +7,7 @@ the rules' text that decides.
 import os
 
 from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE, CdbFormatError
-from ucspi.programs._program import Stop, die_of_pipe, fatal, run
+from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import load, readable, segments
 
 TYPE_CHECKING = False
@@ -122,9 +122,6 @@ def _report(address: bytes, data: bytes) -> bytes:
 def _print(text: bytes) -> None:
     """Write to standard output; an answer that cannot be delivered is still exit 0, as it was."""
     try:
-        while text:
-            text = text[os.write(1, text) :]
-    except BrokenPipeError:
-        die_of_pipe()
+        print_all(text)
     except OSError:
         pass
