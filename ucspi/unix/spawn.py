@@ -11,6 +11,7 @@ import os
 from _signal import (
     SIG_BLOCK,
     SIG_DFL,
+    SIG_IGN,
     SIG_SETMASK,
     SIGCHLD,
     SIGPIPE,
@@ -159,6 +160,9 @@ class ForkSpawner:
             os.set_inheritable(0, True)  # dup2(0, 0) leaves close-on-exec set
             os.dup2(connection, 1)
             os.set_inheritable(1, True)
+            # A write to a closed stderr has left a SIGPIPE, for a blocked signal
+            # waits even if it is ignored: ignoring it anew drops it.
+            set_action(SIGPIPE, SIG_IGN)
             for number in (SIGCHLD, SIGTERM, SIGPIPE, SIGXFSZ):
                 set_action(number, SIG_DFL)
             pthread_sigmask(SIG_SETMASK, self._mask)
