@@ -395,7 +395,7 @@ PyDoc_STRVAR(add_block_doc,
 "add_block($self, block, /)\n"
 "--\n\n"
 "Append records that stand one after another as in a cdb file: the length of\n"
-"the key and of the data, four bytes each, then key and data.\n\n"
+"the key and of the data, as the format has them, then key and data.\n\n"
 "Raises:\n"
 "    ValueError: the last record crosses the end of the block.\n"
 "    CdbTooLargeError, ClosedError: as `add`.\n"
