@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from build import cdbx_make, pure_cdb_make
 from lookup import key
 from plot import Chart, Line, draw
 from ratios import ROOT, elapsed, header, number, options, program
 
 import ucspi.cdb
-from build import cdbx_make, pure_cdb_make
 
 Pairs = Iterable[tuple[bytes, bytes]]
 Make = Callable[..., None]  # of a path and the records

@@ -11,11 +11,11 @@ from typing import Any
 
 os.environ["UCSPI_CDB"] = "pure"  # before anything of ours is imported
 
+from build import Pairs, seconds
 from lookup import check, key, make, per_get, source_keys
 from ratios import columns, compare, faster_by_cost, header, options
 
 import ucspi.cdb
-from build import Pairs, seconds
 
 COMPILED = "cdblib._djb_hash"
 
