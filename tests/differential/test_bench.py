@@ -36,6 +36,7 @@ def need_peer(name: str) -> None:
         pytest.skip(reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lookup", "build", "pure", "growth", "tcprules", "connections", "startup"])
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
     for needed in ("tcprules", "tcpserver", "cc", "cdbmake"):
