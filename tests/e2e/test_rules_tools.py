@@ -130,6 +130,30 @@ def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
     )
     (place / "disk").mkdir()
     (place / "rules").write_bytes(b"".join(b"10.%d.%d.:deny\n" % (n >> 8, n & 255) for n in range(9000)))
+    done = run_with_mounts(place, script)
+    assert done.returncode == 111
+    assert done.stderr == b"tcprules: fatal: unable to write to t.tmp: out of disk space\n"
+    assert done.stdout == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a directory read-only")
+def test_directory_that_cannot_be_written_leaves_the_old_file_and_names_the_new(place: Path) -> None:
+    script = (
+        "mount --bind disk disk && mount -o remount,ro,bind disk && cd disk && "
+        f"{sys.executable} -m ucspi tcprules old.cdb t.tmp < ../rules; "
+        "code=$?; cmp old.cdb ../rules; exit $code"
+    )
+    (place / "disk").mkdir()
+    (place / "rules").write_bytes(b":deny\n")
+    (place / "disk" / "old.cdb").write_bytes(b":deny\n")
+    done = run_with_mounts(place, script)
+    assert done.returncode == 111
+    assert done.stderr == b"tcprules: fatal: unable to create t.tmp: read-only file system\n"
+    assert os.listdir(place / "disk") == ["old.cdb"]
+
+
+def run_with_mounts(place: Path, script: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a script that mounts, in a mount namespace of its own."""
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script],
         cwd=place,
@@ -140,9 +164,7 @@ def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
     )
     if b"ermission denied" in done.stderr or b"not permitted" in done.stderr:
         pytest.skip("no right to mount here")
-    assert done.returncode == 111
-    assert done.stderr == b"tcprules: fatal: unable to write to t.tmp: out of disk space\n"
-    assert done.stdout == b""
+    return done
 
 
 def test_hosts2rules_prints_rules_that_tcprules_takes(place: Path) -> None:
