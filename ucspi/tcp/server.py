@@ -101,7 +101,8 @@ class Server:
         return self._drain.deadline if deadline is None else min(deadline, self._drain.deadline)
 
     def _has_room(self) -> bool:
-        return self._census.children < self._settings.limit
+        """Return whether another client may come in: none while the server is ending."""
+        return self._drain is None and self._census.children < self._settings.limit
 
     # Accepting.
 
