@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from lookup import key
 from ratios import Measure, columns, compare, elapsed, faster_by_cost, header, options, program
@@ -50,6 +51,11 @@ def cdbx_make(path: Path, pairs: Pairs) -> None:
 def pure_cdb_make(path: Path, pairs: Pairs) -> None:
     import cdblib
 
+    make_with(cdblib, path, pairs)
+
+
+def make_with(cdblib: Any, path: Path, pairs: Pairs) -> None:
+    """Make a file with a module that is pure-cdb's."""
     with path.open("wb") as file:
         writer = cdblib.Writer(file)
         put = writer.put

@@ -11,7 +11,7 @@ from typing import Any
 
 os.environ["UCSPI_CDB"] = "pure"  # before anything of ours is imported
 
-from build import Pairs, seconds
+from build import make_with, seconds
 from lookup import check, key, make, per_get, source_keys
 from ratios import columns, compare, faster_by_cost, header, options
 
@@ -31,15 +31,6 @@ def peers() -> dict[str, Any]:
             sys.modules[COMPILED] = None  # type: ignore[assignment]  # importing it then fails
         found[name if hidden else f"{name}, hash compiled"] = import_module("cdblib")
     return found
-
-
-def make_with(cdblib: Any, path: Path, pairs: Pairs) -> None:
-    with path.open("wb") as file:
-        writer = cdblib.Writer(file)
-        put = writer.put
-        for one, data in pairs:
-            put(one, data)
-        writer.finalize()
 
 
 def main() -> None:

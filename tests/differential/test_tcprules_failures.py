@@ -4,13 +4,14 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests import commands
+from tests.commands import ENVIRONMENT, Outcome, ours
 from tests.conftest import Oracle
 from tests.rules_text import image_of, image_with
 from ucspi import __version__
@@ -21,14 +22,6 @@ RULES = b'1.2.3.:allow,A="b"\n:deny\n'
 OLD = image_of(b":allow\n")
 NEW = image_of(RULES)
 
-ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-Outcome = tuple[int, bytes, bytes]
-
-
-def ours(program: str) -> list[str]:
-    return [sys.executable, "-m", "ucspi", program]
-
 
 def run(
     command: list[str],
@@ -37,18 +30,8 @@ def run(
     before: Callable[[], object] | None = None,
     **environment: str,
 ) -> Outcome:
-    """Run a command in a directory; return exit code, stdout and stderr."""
-    done = subprocess.run(
-        command,
-        cwd=where,
-        env=ENVIRONMENT | environment,
-        input=stdin if isinstance(stdin, bytes) else None,
-        stdin=stdin if isinstance(stdin, int) else None,
-        capture_output=True,
-        preexec_fn=before,
-        timeout=30,
-    )
-    return done.returncode, done.stdout, done.stderr
+    """Run a command in a directory, given sound rules unless something else is; see `commands.run`."""
+    return commands.run(command, where, stdin, stdout=subprocess.PIPE, before=before, **environment)
 
 
 @pytest.fixture

@@ -50,7 +50,3 @@ class Handlers:
         """Send a signal to every handler; one that has ended meanwhile is only not reaped yet."""
         for pid in self._connections:
             os.kill(pid, number)
-
-    def __len__(self) -> int:
-        """Return how many are running."""
-        return len(self._connections)
