@@ -88,4 +88,22 @@ static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im,
   return UCDB_ABSENT;
 }
 
+/* The first record's data under a key.  Inline, with image and cursor in
+ * registers: for callers whose whole work this is. */
+static inline enum ucdb_status ucdb_first_data(struct ucdb_image image,
+                                               const unsigned char *key,
+                                               uint64_t len,
+                                               struct ucdb_span *data,
+                                               struct ucdb_fault *fault,
+                                               int format)
+{
+  struct ucdb_cursor cursor;
+  enum ucdb_status status =
+      ucdb_begin(&image, &cursor, ucdb_hash_of(key, len), fault, format);
+
+  if (status != UCDB_FOUND)
+    return status;
+  return ucdb_probe(&image, &cursor, key, len, data, fault, format);
+}
+
 #endif

@@ -7,6 +7,7 @@
 #include "pytype.h"
 
 #include "check.h"
+#include "probe.h"
 #include "recognise.h"
 
 typedef struct ucdb_py_image Image;
@@ -89,6 +90,19 @@ static void image_dealloc(PyObject *object)
   Py_DECREF(type);
 }
 
+static enum ucdb_status search(const Image *self, PyObject *key,
+                               struct ucdb_span *span,
+                               struct ucdb_fault *fault)
+{
+  const struct ucdb_image *im = &self->image;
+
+  if (im->format == UCDB_CDB)
+    return ucdb_first_data(*im, ucdb_bytes(key), ucdb_bytes_len(key), span,
+                           fault, UCDB_CDB);
+  return ucdb_first_data(*im, ucdb_bytes(key), ucdb_bytes_len(key), span,
+                         fault, im->format);
+}
+
 /* First record's data under key: 1 found, 0 absent, -1 with an error.  With
  * bytes not NULL a copy goes there, else its place into *span. */
 static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
@@ -96,7 +110,6 @@ static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
 {
   Image *self = (Image *)object;
   enum ucdb_status status = UCDB_ABSENT;
-  struct ucdb_cursor cursor = {0};
   struct ucdb_fault fault;
   int closed;
 
@@ -106,8 +119,7 @@ static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
   Py_BEGIN_CRITICAL_SECTION(object)
   closed = !self->memory;
   if (!closed)
-    status = ucdb_find(&self->image, &cursor, ucdb_bytes(key),
-                       ucdb_bytes_len(key), span, &fault);
+    status = search(self, key, span, &fault);
   if (status == UCDB_FOUND && bytes)
     *bytes = ucdb_copy(&self->image, span);
   Py_END_CRITICAL_SECTION()
