@@ -1,11 +1,13 @@
 """A cdb is a list of pairs: what is put in is found, on every core, and nothing else."""
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.cdbfiles import build
 from tests.strategies import keys, records
 from ucspi.cdb._core import Core
+from ucspi.cdb._layout import CDB, CDB64, CDBLIB64, FEW, WIDE, Layout
 from ucspi.cdb._reader import reader_type
 
 Pairs = list[tuple[bytes, bytes]]
@@ -47,6 +49,17 @@ def test_hash_is_as_the_format_says(core: Core, key: bytes) -> None:
     for byte in key:
         h = ((h << 5) + h & 0xFFFFFFFF) ^ byte
     assert core.hash(key) == h
+
+
+@pytest.mark.parametrize("layout", [CDB, CDB64, CDBLIB64], ids=lambda layout: layout.name)
+@modest
+@given(some=st.lists(st.binary(max_size=WIDE + 2)), filler=st.binary(max_size=WIDE))
+@example(some=[b"\xff" * WIDE, b"x" * (WIDE + 1), b""], filler=b"")
+def test_keys_hashed_together_have_the_hashes_they_have_alone(
+    layout: Layout, some: list[bytes], filler: bytes
+) -> None:
+    for wanted in (some, some + [filler] * FEW):
+        assert layout.hash_many(wanted) == [layout.hash(key) for key in wanted]
 
 
 @modest

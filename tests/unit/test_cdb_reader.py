@@ -98,7 +98,8 @@ def test_image_may_be_any_buffer(core: Core) -> None:
     image = build(PAIRS, core)
     with mmap.mmap(-1, len(image)) as mapped:
         mapped[:] = image
-        for buffer in (image, bytearray(image), memoryview(image).cast("b"), mapped):
+        part = memoryview(b"before" + image + b"after")[6:-5]
+        for buffer in (image, bytearray(image), memoryview(image).cast("b"), mapped, part):
             with reader_type(core)(buffer) as reader:
                 assert reader.get(b"b") == b"abc"
 

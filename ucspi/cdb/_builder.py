@@ -20,7 +20,17 @@ class Builder:
     it, to be written at offset 0.
     """
 
-    __slots__ = ("_block", "_count", "_layout", "_position", "_sink", "_tables")
+    __slots__ = (
+        "_keys",
+        "_layout",
+        "_parts",
+        "_position",
+        "_positions",
+        "_room",
+        "_sink",
+        "_start",
+        "_tables",
+    )
 
     def __init__(self, sink: "Callable[[bytes], object]", *, format: str = "cdb") -> None:  # noqa: A002
         """Begin an empty image.
@@ -32,9 +42,13 @@ class Builder:
         """
         self._sink: Callable[[bytes], object] | None = sink
         self._layout = named(format)
-        self._block = bytearray()
-        self._position = self._layout.header_size
-        self._count = 0
+        self._position = self._start = self._layout.header_size
+        self._room = self._layout.file_max - self._layout.header_size
+        # The block from `_start` on: its parts, and the keys and positions in it,
+        # which are hashed together.
+        self._parts: list[bytes | bytearray] = []
+        self._keys: list[bytes] = []
+        self._positions: list[int] = []
         # One list of slots per table: 8 or 16 bytes per record, never the data.
         self._tables = [bytearray() for _ in range(TABLES)]
 
@@ -52,22 +66,22 @@ class Builder:
             data = to_bytes(data, "data")
         if self._sink is None:
             raise ClosedError("the cdb builder is finished")
-        layout = self._layout
-        end = self._position + layout.pair_size + len(key) + len(data)
-        if end + (self._count + 1) * 2 * layout.pair_size > layout.file_max:
+        layout, position = self._layout, self._position
+        size = layout.pair_size + len(key) + len(data)
+        taken = size + 2 * layout.pair_size  # its two slots too
+        if taken > self._room:
             raise CdbTooLargeError("a cdb file cannot pass 4 GB; a cdb64 file can")
-        h = layout.hash(key)
-        self._tables[h & 255] += layout.pair.pack(h, self._position)
-        self._count += 1
-        self._position = end
-        self._block += layout.pair.pack(len(key), len(data))
-        self._block += key
+        self._room -= taken
+        self._position = end = position + size
+        self._keys.append(key)
+        self._positions.append(position)
+        self._parts += (layout.pair.pack(len(key), len(data)), key)
         if len(data) >= BLOCK_SIZE:  # not copied once more
             self._send()
             self._pass(data)
             return
-        self._block += data
-        if len(self._block) >= BLOCK_SIZE:
+        self._parts.append(data)
+        if end - self._start >= BLOCK_SIZE:
             self._send()
 
     def update(self, pairs: "Iterable[tuple[Buffer, Buffer]]", /) -> None:
@@ -119,14 +133,15 @@ class Builder:
         if self._sink is None:
             raise ClosedError("the cdb builder is finished")
         pair, size = self._layout.pair, self._layout.pair_size
+        self._file()
         header = bytearray()
         for number in range(TABLES):
             entries, self._tables[number] = self._tables[number], bytearray()
             slots = len(entries) // size * 2
             header += pair.pack(self._position, slots)
             self._position += slots * size
-            self._block += self._table(entries, self._layout)
-            if len(self._block) >= BLOCK_SIZE:
+            self._parts.append(self._table(entries, self._layout))
+            if self._position - self._start >= BLOCK_SIZE:
                 self._send()
         self._send()
         self._sink = None
@@ -135,17 +150,30 @@ class Builder:
     def close(self) -> None:
         """Give up: forget what was added; `add` and `finish` raise `ClosedError` from now on."""
         self._sink = None
-        self._block.clear()
+        self._parts.clear()
+        self._keys.clear()
+        self._positions.clear()
         self._tables.clear()
 
     def __reduce__(self) -> "NoReturn":
         """Refuse: two builders of one file would destroy each other's work."""
         raise TypeError("a cdb builder cannot be copied or pickled")
 
+    def _file(self) -> None:
+        """Put the slots of the keys in this block into their tables."""
+        tables, pack = self._tables, self._layout.pair.pack
+        hashes = self._layout.hash_many(self._keys)
+        for h, position in zip(hashes, self._positions, strict=True):
+            tables[h & 255] += pack(h, position)
+        self._keys.clear()
+        self._positions.clear()
+
     def _send(self) -> None:
-        block, self._block = self._block, bytearray()
+        self._file()
+        parts, self._parts, self._start = self._parts, [], self._position
+        block = b"".join(parts)
         if block:
-            self._pass(bytes(block))
+            self._pass(block)
 
     def _pass(self, block: bytes) -> None:
         if self._sink is None:
@@ -157,19 +185,17 @@ class Builder:
         self._sink = sink
 
     @staticmethod
-    def _table(entries: bytearray, layout: Layout) -> bytearray:
+    def _table(entries: bytearray, layout: Layout) -> "bytes | bytearray":
         """Return a hash table: entries in the order added, each in the first free slot."""
-        pair, size = layout.pair, layout.pair_size
-        table = bytearray(len(entries) * 2)
-        slots = len(table) // size
-        empty = bytes(size // 2)
+        slots = len(entries) // layout.pair_size * 2
+        numbers = [0] * (2 * slots)  # hash and position of each slot
         slot, before = 0, None
-        for h, position in pair.iter_unpack(entries):
+        for h, position in layout.pair.iter_unpack(entries):
             # A hash seen just before goes on where that one ended, or many
             # records under one key would cost the square of their number.
             if h != before:
-                slot, before = (h >> 8) % slots * size, h
-            while table[slot + size // 2 : slot + size] != empty:
-                slot = (slot + size) % len(table)
-            pair.pack_into(table, slot, h, position)
-        return table
+                slot, before = (h >> 8) % slots * 2, h
+            while numbers[slot + 1]:
+                slot = (slot + 2) % len(numbers)
+            numbers[slot], numbers[slot + 1] = h, position
+        return layout.pack_all(numbers)

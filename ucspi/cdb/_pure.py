@@ -6,7 +6,7 @@ probed at most once around, so damage ends in `CdbFormatError`.
 """
 
 from ucspi.cdb._format import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
-from ucspi.cdb._key import to_bytes
+from ucspi.cdb._key import bytes_under, to_bytes
 from ucspi.cdb._layout import Layout
 from ucspi.cdb._recognise import recognise
 from ucspi.errors import CdbFormatError, ClosedError
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
     Default = TypeVar("Default")
 
+CLOSED = "the cdb reader is closed"
+
 
 class Image:
     """The bytes of a whole cdb file, and the ways to find records in them."""
 
-    __slots__ = ("_layout", "_view")
+    __slots__ = ("_bytes", "_layout", "_tables", "_view")
     _layout: Layout
+    _tables: "list[tuple[int, ...]]"
     _view: "memoryview | None"
+    _bytes: "bytes | memoryview | None"  # the same, in the form that is sliced sooner
 
     def __new__(cls, buffer: "Buffer") -> "Self":
         """Look at ``buffer`` without copying it.
@@ -45,7 +49,8 @@ class Image:
         if len(view) < layout.header_size:
             raise CdbFormatError(SHORT_HEADER, offset=len(view))
         self = super().__new__(cls)
-        self._layout, self._view = layout, view
+        self._layout, self._view, self._bytes = layout, view, bytes_under(view)
+        self._tables = list(layout.pair.iter_unpack(view[: layout.header_size]))
         return self
 
     _recognise = staticmethod(recognise)
@@ -70,7 +75,7 @@ class Image:
 
         A mapped file stays mapped until the last view of it is gone.
         """
-        self._view = None
+        self._view = self._bytes = None
 
     if TYPE_CHECKING:
 
@@ -92,27 +97,38 @@ class Image:
         """
         if type(key) is not bytes:
             key = to_bytes(key)
-        view, layout = self._open(), self._layout
+        image, layout = self._bytes, self._layout
+        if image is None:
+            raise ClosedError(CLOSED)
         h = layout.hash(key)
-        unpack, size = layout.unpack, layout.pair_size
-        table, slots = unpack(view, (h & 255) * size)
+        table, slots = self._tables[h & 255]
         if not slots:
             return default
+        unpack, size, file_size = layout.unpack, layout.pair_size, len(image)
         end = table + slots * size
-        slot = table + (h >> 8) % slots * size
-        # The common case: whole, and in the first slot.  `_probe` does all others.
-        if layout.header_size <= table and end <= len(view):
-            stored, record = unpack(view, slot)
+        slot = first = table + (h >> 8) % slots * size
+        while layout.header_size <= table and end <= file_size:
+            stored, record = unpack(image, slot)
             if not record:
                 return default
-            if stored == h and layout.header_size <= record <= len(view) - size:
-                key_length, length = unpack(view, record)
+            if stored == h:
+                if not layout.header_size <= record <= file_size - size:
+                    break
+                key_length, length = unpack(image, record)
                 start = record + size
                 position = start + key_length
-                if position + length <= len(view) and view[start:position].tobytes() == key:
-                    return view[position : position + length].tobytes()
+                if position + length > file_size or image[start:position] != key:
+                    break
+                data = image[position : position + length]
+                return data if type(data) is bytes else bytes(data)
+            slot += size
+            if slot == end:
+                slot = table
+            if slot == first:
+                return default
+        # Damage, or another key with this hash: both are seldom, and `_probe` knows all rules.
         for position, length in self._probe(key, h):
-            return view[position : position + length].tobytes()
+            return bytes(image[position : position + length])
         return default
 
     def __getitem__(self, key: "Buffer", /) -> bytes:
@@ -217,7 +233,7 @@ class Image:
 
     def _open(self) -> memoryview:
         if self._view is None:
-            raise ClosedError("the cdb reader is closed")
+            raise ClosedError(CLOSED)
         return self._view
 
     def _locate(self, key: "Buffer") -> "Iterator[tuple[int, int]]":
