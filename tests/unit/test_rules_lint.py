@@ -157,10 +157,3 @@ def test_diagnostics_are_equal_by_their_parts() -> None:
     assert one != Diagnostic(1, 2, "r", "s", "error")
     assert one != 1
     assert repr(one) == "Diagnostic(1, 2, 'r', 's', 'warning')"
-
-
-def test_text_that_is_str_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="bytes"):
-        lint(":deny\n")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="bytes"):
-        compile_rules([":deny\n"], lambda key, data: None)  # type: ignore[list-item]

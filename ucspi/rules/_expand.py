@@ -9,6 +9,7 @@ are observed from the original ``tcprules``.  Networks: see `_network`.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._network import network_key
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ def expand(address: bytes) -> "Sequence[bytes]":
     to 255: ``-3.`` is ``0.`` to ``3.``, ``250-300.`` is ``250.`` to ``255.``.
     A NUL ends a bound, and what follows it up to the next dot is lost.
     """
+    require_bytes("address", address)
     if b"/" in address or b":" in address:
         key = network_key(address)
         if key is not None:

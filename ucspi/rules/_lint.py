@@ -10,6 +10,7 @@ client and all, and the work grows with the number of lines alone.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._diagnostic import ERROR, Diagnostic
 from ucspi.rules._expand import expand, is_plain
 from ucspi.rules._lengths import Lengths
@@ -45,6 +46,7 @@ def lint(text: bytes) -> list[Diagnostic]:
 
     Every line is looked at, also those after an error.
     """
+    require_bytes("text", text)
     said: list[Diagnostic] = []
     entries: dict[bytes, Entry] = {}
     lines = text.split(b"\n")

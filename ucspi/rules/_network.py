@@ -14,6 +14,7 @@ Source: the key forms of ucspi-tcp6 1.11, so that its files and ours are one.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def bits6(packed: bytes) -> bytes:
 
 def readable(key: bytes) -> bytes:
     """Return a key as one would write it in a rule: networks as ``IP/N``, others as they are."""
+    require_bytes("key", key)
     bits = "".join("0" if byte == 48 else "1" for byte in key[1:])
     if key[:1] == MARK4 and LENGTH_MIN <= len(bits) <= 32:
         packed = int(bits.ljust(32, "0"), 2).to_bytes(4, "big")

@@ -17,6 +17,7 @@ commas, letters as quotes, blanks) is observed from the original ``tcprules``.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._expand import expand
 from ucspi.rules._network import looks_like_ipv6
 
@@ -33,6 +34,10 @@ class Rule:
         self, address: bytes, allowed: bool, variables: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         """Take the address unexpanded, and (name, value) pairs in the line's order."""
+        require_bytes("address", address)
+        for name, value in variables:
+            require_bytes("name", name)
+            require_bytes("value", value)
         self.address, self.allowed, self.variables = address, allowed, variables
 
     def __repr__(self) -> str:
@@ -64,6 +69,7 @@ def parse(line: bytes, number: int = 1) -> Rule | None:
         RuleSyntaxError: with the leftmost fault's column and, as ``text``, the
             line without the blanks at its end.
     """
+    require_bytes("line", line)
     text = line.rstrip(BLANKS)
     colon = text.find(b":")
     if colon < 0 or text[:1] == b"#":
