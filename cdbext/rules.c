@@ -57,13 +57,19 @@ static int read_numbers(struct line *line)
   return 0;
 }
 
-/* What follows the equals sign of a name: nothing that the parser would look at twice. */
+/* What follows the equals sign of a name: nothing that the parser would look at
+ * twice, so there is a letter in it and no dot at its end, or it is empty. */
 static int read_name(struct line *line)
 {
+  const unsigned char *start = line->p;
+  int letters = 0;
+
   while (line->p < line->end && (is_lower(*line->p) || is_digit(*line->p) ||
                                  *line->p == '.' || *line->p == '-'))
-    ++line->p;
-  return line->p < line->end && *line->p == ':';
+    letters |= is_lower(*line->p++);
+  if (line->p == line->end || *line->p != ':')
+    return 0;
+  return line->p == start || (letters && line->p[-1] != '.');
 }
 
 /* Up to the colon; then that is where the line is read. */

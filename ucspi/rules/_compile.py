@@ -74,7 +74,7 @@ class LineCompiler:
             if self._warn is not None:
                 from ucspi.rules._remarks import NO_NEWLINE
 
-                self._warn(Diagnostic(self.tally.lines, len(last) + 1, NO_NEWLINE))
+                self._warn(Diagnostic(self.tally.lines, len(last) + 1, *NO_NEWLINE))
 
     def _compile(self, line: bytes, address: bytes, instructions: bytes) -> None:
         rule = parse(line, self.tally.lines)

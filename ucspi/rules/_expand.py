@@ -74,6 +74,7 @@ def _bound(address: bytes, start: int, end: int) -> int:
         digit = address[at] - 48
         if not 0 <= digit <= 9:
             reason = "a range needs digits on both sides of its dash"
-            raise RuleSyntaxError(reason, line=1, column=at + 1, text=address)
+            advice = "a name is written =name"
+            raise RuleSyntaxError(reason, line=1, column=at + 1, text=address, suggestion=advice)
         number = (number * 10 + digit) & WORD_MASK
     return number
