@@ -155,7 +155,7 @@ def _parse_variables(text: bytes, at: int) -> tuple[tuple[bytes, bytes], ...]:
 def _stray(text: bytes, at: int) -> RuleSyntaxError:
     rest = text[at:]
     if rest == b"\r":
-        return _fault("a carriage return ends this line; convert the file's DOS line ends", at, text)
+        return _fault("a carriage return ends this line", at, text, "convert the file's DOS line ends")
     suggestion = 'write ,NAME="value" or nothing'
     if rest.lstrip(BLANKS)[:1] == b"#":
         suggestion = "give the comment a line of its own, with # in the first column"
