@@ -131,12 +131,37 @@ static void text_both_ways(const uint8_t *bytes, size_t size, int format)
   free(text);
 }
 
+/* The bytes as rules, with room for a few ranges; a line that is for the parser
+ * is passed over. */
+static void rules_scan(const uint8_t *bytes, size_t size)
+{
+  size_t room = 2 * size + 1024;
+  unsigned char *out = malloc(room);
+  struct ucdb_rules scan = {0, 0, 0, 0, 0};
+  int status;
+
+  demand(out != NULL);
+  while ((status = ucdb_rules_scan(bytes, size, out, room, &scan)) !=
+         UCDB_RULES_END) {
+    const uint8_t *newline = memchr(bytes + scan.at, '\n', size - scan.at);
+
+    demand(scan.at < size && scan.used <= room && newline);
+    if (status == UCDB_RULES_ASK || !scan.used)
+      scan.at = (uint64_t)(newline - bytes) + 1;
+    scan.used = 0;
+  }
+  demand(scan.at <= size && scan.used <= room);
+  demand(scan.rules <= scan.lines && scan.rules <= scan.records);
+  free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
   struct ucdb_image im = {bytes, size, 0};
   struct ucdb_span keys[KEYS];
   int i, count;
 
+  rules_scan(bytes, size);
   demand(ucdb_recognise(bytes, size) <= UCDB_CDBLIB64);
   for (im.format = UCDB_CDB; im.format <= UCDB_CDBLIB64; ++im.format) {
     text_both_ways(bytes, size, im.format);

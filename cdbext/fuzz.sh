@@ -15,7 +15,7 @@ command -v "$CLANG" >/dev/null || {
   echo "fuzz.sh: no $CLANG: install clang and libclang-rt-dev, or set CLANG" >&2
   exit 1
 }
-core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c build.c check.c text.c'
+core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c build.c check.c text.c rules.c'
 flags='-std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all'
 "$CLANG" $flags fuzz.c $core -o "$scratch/fuzz" || {
   echo "fuzz.sh: $CLANG cannot link a fuzzer: install libclang-rt-dev of its version" >&2
@@ -39,5 +39,6 @@ for number, pairs in enumerate(sets):
     with open(f"{sys.argv[1]}/{number}.text", "wb") as file:
         file.write(b"".join(b"+%d,%d:%b->%b\n" % (len(key), len(data), key, data) for key, data in pairs) + b"\n")
 SEEDS
+printf '# x\n1.2.3.4:deny\n5.6-9.:allow,A="b"\n=a.org:deny\n10.0.0.0/8:deny\n1.2.3.0-255:deny\n' > "$scratch/seeds/rules"
 cd "$scratch"
 "$scratch/fuzz" -max_total_time="$seconds" -max_len=8192 -timeout=10 -print_final_stats=1 "$corpus" "$scratch/seeds"

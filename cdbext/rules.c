@@ -9,6 +9,9 @@
 struct line {
   const unsigned char *p;
   const unsigned char *end;
+  /* The numbers of a range and where its text stands; start is NULL without one. */
+  const unsigned char *start, *stop, *colon;
+  int low, high;
 };
 
 static int is_digit(unsigned char byte)
@@ -27,16 +30,36 @@ static int is_word(unsigned char byte)
          (byte >= 'A' && byte <= 'Z');
 }
 
-/* A number up to 255 without leading zeros. */
+/* A number up to 255 without leading zeros; -1 if there is none. */
 static int read_octet(struct line *line)
 {
   const unsigned char *start = line->p;
-  unsigned int number = 0;
+  int number = 0;
 
   while (line->p < line->end && is_digit(*line->p) && line->p - start < 3)
-    number = number * 10 + (unsigned int)(*line->p++ - '0');
-  return line->p > start && number <= 255 &&
-         (*start != '0' || line->p - start == 1);
+    number = number * 10 + (*line->p++ - '0');
+  if (line->p == start || number > 255 ||
+      (*start == '0' && line->p - start > 1))
+    return -1;
+  return number;
+}
+
+/* An octet, or the one range of an address, which goes upwards. */
+static int read_part(struct line *line)
+{
+  const unsigned char *start = line->p;
+  int number = read_octet(line);
+
+  if (number < 0 || line->p == line->end || *line->p != '-')
+    return number >= 0;
+  if (line->start)
+    return 0;
+  ++line->p;
+  line->start = start;
+  line->low = number;
+  line->high = read_octet(line);
+  line->stop = line->p;
+  return line->low <= line->high;
 }
 
 /* An address of one to four octets; all but the fourth end in a dot. */
@@ -45,7 +68,7 @@ static int read_numbers(struct line *line)
   int count;
 
   for (count = 1; count <= 4; ++count) {
-    if (!read_octet(line) || line->p == line->end)
+    if (!read_part(line) || line->p == line->end)
       return 0;
     if (count == 4)
       return *line->p == ':';
@@ -57,13 +80,19 @@ static int read_numbers(struct line *line)
   return 0;
 }
 
-/* What follows the equals sign of a name: nothing that the parser would look at twice. */
+/* What follows the equals sign of a name: nothing that the parser would look at
+ * twice, so there is a letter in it and no dot at its end, or it is empty. */
 static int read_name(struct line *line)
 {
+  const unsigned char *start = line->p;
+  int letters = 0;
+
   while (line->p < line->end && (is_lower(*line->p) || is_digit(*line->p) ||
                                  *line->p == '.' || *line->p == '-'))
-    ++line->p;
-  return line->p < line->end && *line->p == ':';
+    letters |= is_lower(*line->p++);
+  if (line->p == line->end || *line->p != ':')
+    return 0;
+  return line->p == start || (letters && line->p[-1] != '.');
 }
 
 /* Up to the colon; then that is where the line is read. */
@@ -139,6 +168,50 @@ static int find_end(struct line *line)
   return 1;
 }
 
+/* A key, in which the text of a range is replaced by one of its numbers. */
+static unsigned char *put_key(unsigned char *out, const struct line *line,
+                              const unsigned char *key, int number)
+{
+  size_t before = (size_t)(line->start - key);
+  size_t after = (size_t)(line->colon - line->stop);
+
+  memcpy(out, key, before);
+  out += before;
+  if (number >= 100)
+    *out++ = (unsigned char)('0' + number / 100);
+  if (number >= 10)
+    *out++ = (unsigned char)('0' + number / 10 % 10);
+  *out++ = (unsigned char)('0' + number % 10);
+  memcpy(out, line->stop, after);
+  return out + after;
+}
+
+/* The records of the other numbers of a range behind that of the lowest, which
+ * ends at out; NULL when they do not fit the room. */
+static unsigned char *put_others(const struct line *line,
+                                 const unsigned char *key,
+                                 const unsigned char *record,
+                                 unsigned char *out, uint64_t room)
+{
+  const uint64_t head_size = ucdb_pair_size(UCDB_CDB);
+  uint64_t length = ucdb_first(record, UCDB_CDB);
+  uint64_t size = ucdb_second(record, UCDB_CDB);
+  const unsigned char *data = record + head_size + length;
+  int number;
+
+  if ((uint64_t)(line->high - line->low) * (head_size + length + 2 + size) > room)
+    return NULL;
+  for (number = line->low + 1; number <= line->high; ++number) {
+    unsigned char *head = out;
+
+    out = put_key(out + head_size, line, key, number);
+    ucdb_put_pair(head, (uint64_t)(out - head) - head_size, size, UCDB_CDB);
+    memcpy(out, data, (size_t)size);
+    out += size;
+  }
+  return out;
+}
+
 /* The record of a line that is a rule into out; returns where out goes on, NULL
  * when the line is for the parser.  The line is read up to its newline or the
  * blanks before it: none of the bytes that are taken here is a newline. */
@@ -153,11 +226,17 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
   if (!read_address(line))
     return NULL;
   length = (size_t)(line->p - key);
+  line->colon = line->p;
   deny = read_verdict(line);
   if (deny < 0 || length > INT32_MAX)
     return NULL;
-  memcpy(out + head_size, key, length);
-  data = out = out + head_size + length;
+  if (line->start) {
+    data = out = put_key(out + head_size, line, key, line->low);
+    length = (uint64_t)(out - head) - head_size;
+  } else {
+    memcpy(out + head_size, key, length);
+    data = out = out + head_size + length;
+  }
   if (deny) {
     *out++ = 'D';
     *out++ = 0;
@@ -183,28 +262,41 @@ int ucdb_rules_scan(const unsigned char *text, uint64_t len,
     return UCDB_RULES_FULL;
   while (scan->at < len) {
     const unsigned char *start = text + scan->at;
-    struct line line = { start, text + len };
-    const unsigned char *newline = start;
+    struct line line = { start, text + len, NULL, NULL, NULL, 0, 0 };
+    uint64_t records = 0;
+    const unsigned char *newline;
 
     if (*start != '\n' && *start != '#') {
       unsigned char *end = read_rule(&line, next);
 
       newline = line.p;
-      if (end && newline < text + len) {
-        next = end;
-        ++scan->rules;
-      } else {
-        newline = NULL;
+      newline = end && newline < text + len
+                    ? memchr(newline, '\n', (size_t)(text + len - newline))
+                    : NULL;
+      records = 1;
+      if (newline && line.start) {
+        /* What is left of the text keeps its room. */
+        uint64_t left = room - (uint64_t)(end - out);
+        uint64_t kept = 2 * (uint64_t)(text + len - newline - 1);
+
+        end = put_others(&line, start, next, end, left - kept);
+        if (!end)
+          return UCDB_RULES_FULL;
+        records += (uint64_t)(line.high - line.low);
       }
+      if (newline)
+        next = end;
+    } else {
+      newline = memchr(start, '\n', (size_t)(text + len - start));
     }
-    if (newline)
-      newline = memchr(newline, '\n', (size_t)(text + len - newline));
     scan->used = (uint64_t)(next - out);
     if (!newline)
       return memchr(start, '\n', (size_t)(text + len - start))
                  ? UCDB_RULES_ASK
                  : UCDB_RULES_END;
     ++scan->lines;
+    scan->rules += records > 0;
+    scan->records += records;
     scan->at = (uint64_t)(newline - text) + 1;
   }
   return UCDB_RULES_END;

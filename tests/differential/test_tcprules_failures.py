@@ -162,7 +162,8 @@ def test_second_line_names_the_input_line_column_and_reason(place: Path) -> None
     (place / "tcp.telnet").write_bytes(b'# head\n1.:allow\n2.:allow,A="b\n')
     with open(place / "tcp.telnet", "rb") as rules:
         _, _, complaint = run([*ours("tcprules"), "old.cdb", "t.tmp"], place, rules.fileno())
-    assert complaint.splitlines()[1] == b"tcp.telnet:3:12: the quote that starts here is not closed"
+    said = b"tcp.telnet:3:12: the quote that starts here is not closed; "
+    assert complaint.splitlines()[1] == said + b"write the same character behind the value"
 
 
 def test_second_line_says_stdin_for_a_pipe_and_for_a_file_without_a_name(place: Path) -> None:

@@ -56,6 +56,17 @@ def test_strict_refuses_what_is_warned_of(place: Path) -> None:
     assert (code, said.splitlines()[0]) == (100, b"tcprules: fatal: unable to parse this line: :foo")
 
 
+def test_option_behind_the_file_names_is_not_ignored(place: Path) -> None:
+    for option in ("--strict", "--stats", "--check"):
+        code, _, said = run(place, "tcprules", "old.cdb", "t.tmp", option)
+        assert (code, said.splitlines()[0]) == (
+            100,
+            b"tcprules: fatal: options stand in front of the file names",
+        )
+    assert (place / "old.cdb").read_bytes() == b"old"
+    assert run(place, "tcprules", "old.cdb", "t.tmp", "--bogus") == (0, b"", SAID)
+
+
 def test_check_says_all_and_writes_nothing(place: Path) -> None:
     assert run(place, "tcprules", "--check", "rules") == (0, b"", SAID)
     assert run(place, "tcprules", "--check") == (0, b"", SAID)

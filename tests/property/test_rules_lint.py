@@ -79,3 +79,8 @@ def test_silent_lines_are_those_that_mean_what_they_say(text: bytes) -> None:
             rule = parse(line)
             assert rule is not None
             assert expand(rule.address)
+
+
+@given(text=texts)
+def test_everything_said_comes_with_advice(text: bytes) -> None:
+    assert [diagnostic for diagnostic in lint(text) if not diagnostic.suggestion] == []

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cdbfiles import packed
 from tests.unit.test_rules_bulk import ASK, END, FULL, needs_core, scan
+from ucspi.rules import Diagnostic, compile_rules
 
 pieces = st.sampled_from(
     [
@@ -28,14 +30,23 @@ pieces = st.sampled_from(
 )
 texts = st.lists(pieces, max_size=30).map(b"".join)
 
+numbers = st.sampled_from([b"0", b"1", b"9", b"10", b"99", b"100", b"101", b"255", b"256", b"01", b""])
+parts = st.lists(numbers, min_size=1, max_size=2).map(b"-".join)
+addresses = st.tuples(st.lists(parts, min_size=1, max_size=5), st.sampled_from([b"", b"."])).map(
+    lambda pair: b".".join(pair[0]) + pair[1]
+)
+instructions = st.sampled_from([b"deny", b"allow", b'allow,A="b"', b'deny,A="b",C=/d/ \t'])
+lines = st.tuples(addresses, instructions).map(lambda pair: b":".join(pair) + b"\n")
+ranges = st.lists(st.one_of(lines, st.just(b"\n"), st.just(b"# 1-2.:x\n")), max_size=6).map(b"".join)
+
 
 def check(text: bytes) -> None:
     status, at, records = scan(text)
-    assert status in (END, ASK)
+    assert status in ((END, ASK) if b"-" not in text else (END, ASK, FULL))
     assert 0 <= at <= len(text)
     assert at == 0 or text[at - 1 : at] == b"\n"
-    assert len(records) <= 2 * at
-    assert status == ASK or b"\n" not in text[at:]
+    assert len(records) <= 2 * len(text)
+    assert status != END or b"\n" not in text[at:]
 
 
 @needs_core
@@ -50,6 +61,18 @@ def test_scan_stops_at_the_start_of_a_line_and_within_its_room(text: bytes) -> N
 @given(text=st.one_of(texts, st.binary(max_size=200)))
 def test_scan_at_length(text: bytes) -> None:
     check(text)
+
+
+@needs_core
+@given(text=ranges, room=st.integers(0, 2000))
+def test_every_line_that_is_taken_is_what_the_parser_makes_of_it(text: bytes, room: int) -> None:
+    _, at, records = scan(text, 2 * len(text) + room)
+    made: list[tuple[bytes, bytes]] = []
+    compile_rules([text[:at]], lambda key, data: made.append((key, data)))
+    assert records == packed(*made)
+    heard: list[Diagnostic] = []
+    compile_rules([text[:at]], lambda key, data: None, heard.append)
+    assert heard == [], "a line with a remark is for the parser"
 
 
 @needs_core

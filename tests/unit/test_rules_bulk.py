@@ -60,7 +60,16 @@ def test_comments_and_empty_lines_are_taken() -> None:
         b"1.2.3.4.:deny",
         b"1..:deny",
         b".:deny",
-        b"1-2.:deny",
+        b"2-1.:deny",
+        b"1-256.:deny",
+        b"01-2.:deny",
+        b"1-02.:deny",
+        b"1-2-3.:deny",
+        b"1-2.3-4.:deny",
+        b"-2.:deny",
+        b"1-.:deny",
+        b"1-2:deny",
+        b"=1-2.:deny",
         b"10.0.0.0/8:deny",
         b"::1:deny",
         b"=Org:deny",
@@ -92,6 +101,37 @@ def test_any_other_line_is_for_the_parser(line: bytes) -> None:
 def test_scan_without_room_takes_nothing() -> None:
     assert scan(b":deny\n", 11) == (FULL, 0, b"")
     assert scan(b":deny\n", 12)[0] == END
+
+
+@needs_core
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        (b"9-11.", [b"9.", b"10.", b"11."]),
+        (b"1.98-101.", [b"1.98.", b"1.99.", b"1.100.", b"1.101."]),
+        (b"0-1.2.3.4", [b"0.2.3.4", b"1.2.3.4"]),
+        (b"1.2.3.255-255", [b"1.2.3.255"]),
+        (b"1.2.3.0-255", [b"1.2.3.%d" % number for number in range(256)]),
+    ],
+)
+def test_range_is_taken_where_there_is_room(line: bytes, keys: list[bytes]) -> None:
+    text = line + b':deny,A="b"\n:allow\n'
+    records = packed(*((key, b"D\0+A=b\0") for key in keys), (b"", b""))
+    assert scan(text, len(records) + 2 * len(text) + 2 * len(keys)) == (END, len(text), records)
+    if len(keys) > 9:
+        assert scan(text) == (FULL, 0, b"")
+        assert scan(b":deny\n" + text) == (FULL, 6, packed((b"", b"D\0")))
+
+
+def test_ranges_that_fill_the_buffer_make_the_same_file(core: Core) -> None:
+    value = b"x" * 300  # 256 of these are more than the buffer has room for
+    text = b"".join(b"1.2.%d.0-255:deny\n:allow\n" % number for number in range(40))
+    text += b'1.3.4.0-255:allow,A="' + value + b'"\n5-6.:deny\n'
+    parts: list[bytes] = []
+    builder = core.builder(parts.append)
+    tally = compile_rules([text], builder.add, add_block=builder.add_block)
+    assert builder.finish() + b"".join(parts) == image_of(text)
+    assert (tally.lines, tally.rules, tally.records) == (82, 82, 41 * 256 + 40 + 2)
 
 
 def test_bulk_makes_the_same_file(core: Core) -> None:

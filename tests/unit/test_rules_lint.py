@@ -21,7 +21,18 @@ def said(text: bytes) -> list[str]:
         (b" \r", "1:2", "a carriage return is all of this line", "convert"),
         (b"10-5.:deny", "1:3", "the range goes downwards", "smaller number first"),
         (b"1.2.3.1-300:deny", "1:9", "numbers above 255 are left out", "write 255"),
+        (b"1.2.3.256-300:deny", "1:11", "a range stands for no numbers above 255", "from 0 to 255"),
         (b"1.2-3.4-5.6:deny", "1:1", "no client has this address", ""),
+        (b".1.2:deny", "1:1", "an address has four numbers", "write four"),
+        (b"*:deny", "1:1", "there are no wildcards", "the empty address is everybody"),
+        (b"*.a.org:deny", "1:1", "no client has this address", "a name is written =.a.org"),
+        (b"=*.a.org:deny", "1:2", "there are no wildcards", "write =.a.org"),
+        (b"joe@=a*.org:deny", "1:7", "no name of a client has this character", "leave it out"),
+        (b"=a b.org:deny", "1:3", "no name of a client has this character", "leave it out"),
+        (b"=a.org.:deny", "1:7", "names of clients do not end in a dot", "leave it out"),
+        (b"=1.2.3.4:deny", "1:1", "names stand behind an equals sign", "write 1.2.3.4"),
+        (b"=10.0.0.0/8:deny", "1:10", "no name of a client has this character", ""),
+        (b':allow,"A"="b"', "1:8", "a quote is part of the variable's name", "leave it out"),
         (b"1.2.3-5:deny", "1:1", "a prefix ends in a dot", "write 1.2.3-5. for all"),
         (b"1.256.:deny", "1:3", "an octet is at most 255", ""),
         (b"1.02.:deny", "1:3", "an octet has no leading zeros", ""),
@@ -56,6 +67,7 @@ def test_odd_line_is_remarked_on(line: bytes, place: str, reason: str, suggestio
     first = said(line + b"\n")[0]
     assert first.startswith(f"f:{place}: warning: {reason}"), first
     assert suggestion in first
+    assert all(diagnostic.suggestion for diagnostic in lint(line + b"\n"))
 
     heard: list[Diagnostic] = []
     compile_rules([line + b"\n"], lambda key, data: None, heard.append)
@@ -90,12 +102,12 @@ def test_ordinary_line_is_not_remarked_on(line: bytes) -> None:
 
 
 def test_missing_newline_at_the_end() -> None:
-    assert said(b"1.:deny\n:allow") == ["f:2:7: warning: the last line has no newline: is the file whole?"]
+    assert said(b"1.:deny\n:allow") == ["f:2:7: warning: the last line has no newline; is the file whole?"]
 
 
 def test_errors_are_all_there_and_look_like_those_of_tcprules() -> None:
     assert said(b"1.:alow\n2.:deny # why\n3.:Deny\n4.:deny ,A=/b/\n5.:allow,A=b\n6.:deny\r\n") == [
-        "f:1:4: allow or deny must follow the colon at once, in lower case",
+        "f:1:4: allow or deny must follow the colon at once, in lower case; write one of them",
         "f:2:8: only a comma and a variable can follow here; " + COMMENT,
         "f:3:4: allow or deny must follow the colon at once, in lower case; write deny",
         "f:4:8: only a comma and a variable can follow here; leave out the blanks before the comma",
@@ -104,11 +116,44 @@ def test_errors_are_all_there_and_look_like_those_of_tcprules() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "place", "reason", "suggestion"),
+    [
+        (b'1.:allow,A="b', "1:12", "the quote that starts here is not closed", "write the same character"),
+        (b'1.:allow,A= "b"', "1:12", "the quote that starts here is not closed", "leave out the blank"),
+        (b"1.:allow,A=", "1:12", "a quoted value must follow", 'an empty one is ""'),
+        (b"1.:allow,", "1:10", "a variable has the form", "write one, or no comma"),
+        (b"1.:allow\0", "1:9", "only a comma and a variable can follow", 'write ,NAME="value"'),
+        (b"my-host.org:deny", "1:1", "a range needs digits", "a name is written =name"),
+        (b"10.1.0.0/8:deny", "1:1", "bits beyond the length are set", "write 10.0.0.0/8"),
+        (b"10.0.0.0/33:deny", "1:10", "the length of a prefix", "/32 is a single address"),
+        (b"10.0.0.0/0:deny", "1:10", "the length of a prefix", "the empty address is everybody"),
+        (b"300.0.0.0/8:deny", "1:1", "an octet is at most 255", "from 0 to 255"),
+        (b"01.0.0.0/8:deny", "1:1", "an octet has no leading zeros", "leave them out"),
+        (b"2001:db8::1/32:deny", "1:1", "bits beyond the length are set", "write 2001:db8::/32"),
+        (b"::ffff:10.0.0.0/104:deny", "1:1", "clients with IPv4", "write 10.0.0.0/8"),
+        (b"1::2::3:deny", "1:1", "this is not an IPv6 address", "write eight groups"),
+        (b"[::1:deny", "1:1", "the bracket that starts here is not closed", "write ]"),
+        (b" ::1:deny", "1:1", "a blank is part of the address", "leave it out"),
+        (b"::1 :deny", "1:1", "a blank is part of the address", "leave it out"),
+        (b"::1:Deny", "1:5", "allow or deny must follow the colon", "write deny"),
+        (b"[::1]/128:maybe", "1:11", "allow or deny must follow the colon", "write one of them"),
+        (b"2001:db8::/32", "1:14", "no instruction follows this address", "write :allow or :deny"),
+        (b"joe@::/32:deny", "1:5", "a network cannot follow", "write a whole address"),
+    ],
+)
+def test_error_says_where_why_and_what_to_do(line: bytes, place: str, reason: str, suggestion: str) -> None:
+    first = said(line + b"\n")[0]
+    assert first.startswith(f"f:{place}: {reason}"), first
+    assert suggestion in first
+
+
 def test_address_that_came_before() -> None:
     assert said(b"1.2.3.5:deny\n1.2.3.4-6:deny\n::1:deny\n[0::1]:deny\n") == [
-        "f:2:1: warning: line 1 has the address 1.2.3.5 already, and the first counts",
-        "f:4:1: warning: line 3 has the address ::1 already, and the first counts",
+        "f:2:1: warning: line 1 has the address 1.2.3.5 already, and the first counts; leave this line out",
+        "f:4:1: warning: line 3 has the address ::1 already, and the first counts; leave this line out",
     ]
+    assert said(b":deny\n:allow\n")[-1].endswith("the first counts; leave out the one that is not meant")
 
 
 def test_network_behind_a_dotted_prefix() -> None:
@@ -157,10 +202,3 @@ def test_diagnostics_are_equal_by_their_parts() -> None:
     assert one != Diagnostic(1, 2, "r", "s", "error")
     assert one != 1
     assert repr(one) == "Diagnostic(1, 2, 'r', 's', 'warning')"
-
-
-def test_text_that_is_str_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="bytes"):
-        lint(":deny\n")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="bytes"):
-        compile_rules([":deny\n"], lambda key, data: None)  # type: ignore[list-item]

@@ -53,7 +53,7 @@ def test_range_with_a_length_stays_a_range() -> None:
         (b"2001:db8::/", 12, "from 2 to 128", ""),
         (b"2001:db8::1/32", 1, "bits beyond", "write 2001:db8::/32"),
         (b"::ffff:10.0.0.1", 1, "IPv4 addresses are judged", "write 10.0.0.1"),
-        (b"::ffff:0:0/96", 1, "IPv4 addresses are judged", "write 0.0.0.0"),
+        (b"::ffff:0:0/96", 1, "IPv4 addresses are judged", "write the IPv4 networks of length 2"),
         (b"fe80::1%eth0", 1, "no scope", "leave out the % and what follows it"),
         (b"2001:db8:1:2", 1, "not an IPv6 address", ""),
         (b"1::2::3", 1, "not an IPv6 address", ""),
@@ -67,7 +67,9 @@ def test_wrong_network_is_an_error_with_its_column(
 ) -> None:
     with pytest.raises(RuleSyntaxError, match=reason) as caught:
         parse(address + b":deny", 3)
-    assert (caught.value.line, caught.value.column, caught.value.suggestion) == (3, column, suggestion)
+    assert (caught.value.line, caught.value.column) == (3, column)
+    assert suggestion in caught.value.suggestion
+    assert caught.value.suggestion
     assert caught.value.text == address + b":deny"
 
 

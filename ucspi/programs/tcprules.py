@@ -45,6 +45,8 @@ def _tcprules(argv: list[bytes]) -> int:
         return _check(operands, strict=b"--strict" in chosen)
     if len(operands) < 2:
         raise Stop(USAGE, EXIT_USAGE)
+    if any(extra in OPTIONS for extra in operands[2:]):  # others are ignored, as they were
+        raise Stop(b"%s: fatal: options stand in front of the file names\n%s" % (PROGRAM, HELP), EXIT_USAGE)
     publication = Publication(target=operands[0], temporary=operands[1])
     try:
         publication.create()

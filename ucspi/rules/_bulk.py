@@ -2,7 +2,7 @@
 
 The core takes the lines that need no interpretation and leaves their records in
 a buffer; a line that it does not know goes to the compiler of single lines,
-which alone knows errors, ranges, networks and remarks.
+which alone knows errors, networks and remarks.
 """
 
 from ucspi.rules._native import ffi, lib
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from ucspi.rules._compile import LineCompiler
 
-END = 0  # enum ucdb_rules_status
+END, FULL = 0, 2  # enum ucdb_rules_status
 ROOM = 2  # bytes of records for each byte of text, at most
+RANGE_ROOM = 65536  # bytes for the records of ranges, which are more
 
 
 class BulkCompiler:
@@ -26,7 +27,7 @@ class BulkCompiler:
         """Send the records of plain lines to ``add_block``."""
         self._compiler, self._add_block = compiler, add_block
         self._scan = ffi.new("struct ucdb_rules *")
-        self._out = ffi.new("unsigned char[]", ROOM)
+        self._out = ffi.new("unsigned char[]", RANGE_ROOM)
 
     def compile(self, blocks: "Iterable[bytes]") -> None:
         """Compile text that may be cut anywhere; raises as `compile_rules` does."""
@@ -42,19 +43,21 @@ class BulkCompiler:
     def _take(self, text: bytes) -> None:
         """Compile whole lines."""
         scan, tally = self._scan, self._compiler.tally
-        if len(self._out) < ROOM * len(text):
-            self._out = ffi.new("unsigned char[]", ROOM * len(text))
+        if len(self._out) < ROOM * len(text) + RANGE_ROOM:
+            self._out = ffi.new("unsigned char[]", ROOM * len(text) + RANGE_ROOM)
         scan.at = 0
         while True:
-            scan.used = scan.lines = scan.rules = 0
+            scan.used = scan.lines = scan.rules = scan.records = 0
             status = lib.ucdb_rules_scan(text, len(text), self._out, len(self._out), scan)
             tally.lines += scan.lines
             tally.rules += scan.rules
-            tally.records += scan.rules
+            tally.records += scan.records
             if scan.used:
                 self._add_block(ffi.buffer(self._out, scan.used)[:])
             if status == END:
                 return
+            if status == FULL and scan.used:
+                continue  # the buffer is empty now
             end = text.index(b"\n", scan.at)
             self._compiler.feed([text[scan.at : end]])
             scan.at = end + 1

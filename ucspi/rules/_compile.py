@@ -9,6 +9,7 @@ is new in some way goes through `parse`.  The C core goes further where it can:
 see `_bulk`.
 """
 
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import expand, is_plain
 from ucspi.rules._native import lib
@@ -73,7 +74,7 @@ class LineCompiler:
             if self._warn is not None:
                 from ucspi.rules._remarks import NO_NEWLINE
 
-                self._warn(Diagnostic(self.tally.lines, len(last) + 1, NO_NEWLINE))
+                self._warn(Diagnostic(self.tally.lines, len(last) + 1, *NO_NEWLINE))
 
     def _compile(self, line: bytes, address: bytes, instructions: bytes) -> None:
         rule = parse(line, self.tally.lines)
@@ -126,6 +127,9 @@ def compile_rules(
         RuleSyntaxError: the first line that cannot be parsed; the records of
             the lines before it have been added.
     """
+    if isinstance(blocks, (bytes, str)):
+        require_bytes("rules text", blocks)
+        raise TypeError("rules text comes in blocks: put it in a list")
     compiler = LineCompiler(add, warn)
     if add_block is not None and lib is not None:
         from ucspi.rules._bulk import BulkCompiler
@@ -154,6 +158,5 @@ def split_lines(blocks: "Iterable[bytes]") -> "Iterator[tuple[list[bytes], bytes
 
 def _checked(blocks: "Iterable[bytes]") -> "Iterator[bytes]":
     for block in blocks:
-        if not isinstance(block, bytes):
-            raise TypeError(f"rules text must be bytes, not {type(block).__name__}")
+        require_bytes("a block of rules text", block)
         yield block

@@ -1,5 +1,7 @@
 """What can be said about a line of rules text, as a value."""
 
+from ucspi.rules._bytes import require_bytes
+
 ERROR, WARNING = "error", "warning"
 
 
@@ -35,6 +37,7 @@ class Diagnostic:
 
         An error is ``NAME:LINE:COLUMN: reason``; a warning says that it is one.
         """
+        require_bytes("name", name)
         said = self.reason + (f"; {self.suggestion}" if self.suggestion else "")
         kind = "warning: " if self.severity == WARNING else ""
         return b"%s:%d:%d: %s" % (name, self.line, self.column, (kind + said).encode())

@@ -9,6 +9,7 @@ are observed from the original ``tcprules``.  Networks: see `_network`.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._network import network_key
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ def expand(address: bytes) -> "Sequence[bytes]":
     to 255: ``-3.`` is ``0.`` to ``3.``, ``250-300.`` is ``250.`` to ``255.``.
     A NUL ends a bound, and what follows it up to the next dot is lost.
     """
+    require_bytes("address", address)
     if b"/" in address or b":" in address:
         key = network_key(address)
         if key is not None:
@@ -72,6 +74,7 @@ def _bound(address: bytes, start: int, end: int) -> int:
         digit = address[at] - 48
         if not 0 <= digit <= 9:
             reason = "a range needs digits on both sides of its dash"
-            raise RuleSyntaxError(reason, line=1, column=at + 1, text=address)
+            advice = "a name is written =name"
+            raise RuleSyntaxError(reason, line=1, column=at + 1, text=address, suggestion=advice)
         number = (number * 10 + digit) & WORD_MASK
     return number

@@ -1,6 +1,7 @@
 """Why a client is judged as it is: every address tried, and what was found there."""
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._expand import expand
 from ucspi.rules._lookup import RuleSet, candidates
 from ucspi.rules._parse import parse
@@ -22,6 +23,8 @@ def explain(
 
 def find_line(text: bytes, key: bytes) -> tuple[int, bytes] | None:
     """Return a line's number and data; see `ucspi.rules.find_line`."""
+    require_bytes("text", text)
+    require_bytes("key", key)
     for number, line in enumerate(text.split(b"\n"), 1):
         try:
             rule = parse(line, number)

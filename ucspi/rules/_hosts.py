@@ -14,6 +14,7 @@ Source: the manual page hosts_access(5).
 """
 
 from ucspi.errors import HostsAccessError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._network import LENGTH_MIN, MAPPED, packed6, short6
 
 TYPE_CHECKING = False
@@ -64,6 +65,13 @@ class Entry:
 
 def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]) -> bytes:
     """Return rules; see `ucspi.rules.convert_hosts`."""
+    for what, value in (
+        ("allow", allow),
+        ("deny", deny),
+        ("daemon", daemon),
+        *(("name", name) for name in names),
+    ):
+        require_bytes(what, value)
     entries = [*_entries(allow, daemon, names[0], True), *_entries(deny, daemon, names[1], False)]
     tokens = [token for entry in entries for words in entry.lists for token in words]
     addresses = sorted({one for token in tokens for one in token.addresses if one}, key=len, reverse=True)

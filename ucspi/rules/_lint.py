@@ -10,6 +10,7 @@ client and all, and the work grows with the number of lines alone.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._diagnostic import ERROR, Diagnostic
 from ucspi.rules._expand import expand, is_plain
 from ucspi.rules._lengths import Lengths
@@ -45,6 +46,7 @@ def lint(text: bytes) -> list[Diagnostic]:
 
     Every line is looked at, also those after an error.
     """
+    require_bytes("text", text)
     said: list[Diagnostic] = []
     entries: dict[bytes, Entry] = {}
     lines = text.split(b"\n")
@@ -52,7 +54,7 @@ def lint(text: bytes) -> list[Diagnostic]:
     for number, line in enumerate([*lines, last] if last else lines, 1):
         said += _read(line, number, entries)
     if last:
-        said.append(Diagnostic(len(lines) + 1, len(last) + 1, NO_NEWLINE))
+        said.append(Diagnostic(len(lines) + 1, len(last) + 1, *NO_NEWLINE))
     said += _hidden(entries)
     said += _Order(entries).surprises()
     said.sort(key=lambda diagnostic: (diagnostic.line, diagnostic.column))
@@ -77,7 +79,8 @@ def _read(line: bytes, number: int, entries: dict[bytes, Entry]) -> "Iterator[Di
             before = before or entry
     if before is not None:
         reason = f"line {before.line} has the address {_shown(before.key)} already, and the first counts"
-        yield Diagnostic(number, 1, reason)
+        same = "leave this line out" if before.data == data else "leave out the one that is not meant"
+        yield Diagnostic(number, 1, reason, same)
 
 
 def _hidden(entries: dict[bytes, Entry]) -> "Iterator[Diagnostic]":

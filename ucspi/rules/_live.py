@@ -16,6 +16,7 @@ import time
 
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
+from ucspi.rules._bytes import require_bytes, require_client
 from ucspi.rules._lookup import NO_RULE, RuleSet, Verdict
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ def load(path: bytes) -> RuleSet:
         OSError: it is missing, unreadable or not a regular file.
         CdbFormatError: it is damaged, or kept changing while it was read.
     """
+    require_bytes("path", path)
     try:
         reader = Reader(_read_image(path))
         if reader.format != "cdb":
@@ -63,6 +65,7 @@ class LiveRules:
             path: looked up anew for every client.
             missing_ok: a file that does not exist allows everybody.
         """
+        require_bytes("path", path)
         self.path, self._missing_ok = path, missing_ok
         self._rules: RuleSet | CdbFormatError = CdbFormatError("not read yet")
         self._state: tuple[int, ...] = ()
@@ -76,6 +79,7 @@ class LiveRules:
                 or not a regular file.
             CdbFormatError: it is damaged, wherever that is.
         """
+        require_client(ip, host, info)
         try:
             self._refresh()
         except FileNotFoundError:

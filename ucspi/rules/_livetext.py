@@ -11,6 +11,7 @@ import time
 
 from ucspi.cdb import Builder, Reader
 from ucspi.errors import CdbTooLargeError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._compile import compile_rules
 from ucspi.rules._lint import lint
 from ucspi.rules._live import open_regular, state_of
@@ -38,6 +39,7 @@ class LiveText:
             path: looked up anew for every client.
             tell: called with a line, once, when a new state of the file is not used.
         """
+        require_bytes("path", path)
         self.path, self._tell = path, tell
         self._rules: RuleSet | None = None
         self._state: tuple[int, ...] | None = None

@@ -9,6 +9,7 @@ ucspi-tcp6, dotted prefixes before networks.
 """
 
 from ucspi.cdb import Reader
+from ucspi.rules._bytes import require_bytes, require_client
 from ucspi.rules._lengths import NO_LENGTHS, Lengths, networks_of
 from ucspi.rules._network import MAPPED, MARK4, MARK6, bits4, bits6, full6, packed6
 from ucspi.rules._record import ASSIGN, DENY, segments
@@ -35,6 +36,7 @@ def candidates(
     Yields:
         Addresses as they are filed; the last one is always ``b""``, the default rule.
     """
+    require_client(ip, host, info)
     ip, packed = _canonical(ip)
     yield from _specific(ip, host, info)
     bits, sizes = _network_keys(ip, packed, lengths)
@@ -96,6 +98,11 @@ class Verdict:
         self, allowed: bool, environment: tuple[tuple[bytes, bytes], ...] = (), rule: bytes | None = None
     ) -> None:
         """Take (name, value) pairs in order, of which the later win, and the deciding address."""
+        if rule is not None:
+            require_bytes("rule", rule)
+        for name, value in environment:
+            require_bytes("name", name)
+            require_bytes("value", value)
         self.allowed, self.environment, self.rule = allowed, environment, rule
 
     def __repr__(self) -> str:
@@ -133,6 +140,7 @@ class RuleSet:
 
     def data(self, key: bytes) -> bytes | None:
         """Return the data of the rule under a key as it is filed, or None."""
+        require_bytes("key", key)
         return self._reader.get(key)
 
     def find(
@@ -143,6 +151,7 @@ class RuleSet:
         Raises:
             CdbFormatError: the image is damaged where it was looked at.
         """
+        require_client(ip, host, info)
         ip, packed = _canonical(ip) if b":" in ip else (ip, b"")
         get = self._reader.get
         if host is None and info is None:

@@ -14,6 +14,7 @@ Source: the key forms of ucspi-tcp6 1.11, so that its files and ours are one.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def looks_like_ipv6(address: bytes) -> bool:
     address = address[address.rfind(b"@") + 1 :]
     if address[:1] == b"[":
         return True
-    plain = address.partition(b"/")[0].partition(b"%")[0]
+    plain = address.partition(b"/")[0].partition(b"%")[0].strip(b" \t")
     return plain.count(b":") >= 2 and not plain.strip(HEX + b":.")
 
 
@@ -100,6 +101,7 @@ def bits6(packed: bytes) -> bytes:
 
 def readable(key: bytes) -> bytes:
     """Return a key as one would write it in a rule: networks as ``IP/N``, others as they are."""
+    require_bytes("key", key)
     bits = "".join("0" if byte == 48 else "1" for byte in key[1:])
     if key[:1] == MARK4 and LENGTH_MIN <= len(bits) <= 32:
         packed = int(bits.ljust(32, "0"), 2).to_bytes(4, "big")
@@ -138,9 +140,9 @@ def _key4(address: bytes, octets: "Sequence[bytes]", length: bytes) -> bytes:
     at = 0
     for octet in octets:
         if len(octet) > 3 or int(octet) > 255:
-            raise _fault("an octet is at most 255", address, at)
+            raise _fault("an octet is at most 255", address, at, "write a number from 0 to 255")
         if octet[:1] == b"0" and octet != b"0":
-            raise _fault("an octet has no leading zeros", address, at)
+            raise _fault("an octet has no leading zeros", address, at, "leave them out")
         at += len(octet) + 1
     size = _length(address, length, at, 32)
     packed = bytes(int(octet) for octet in octets)
@@ -158,22 +160,28 @@ def _key6(address: bytes) -> bytes:
         if slash and length[-1:] == b"]" and b"]" not in text:  # [2001:db8::/32]
             text, length = text + b"]", length[:-1]
         if text[-1:] != b"]":
-            raise _fault("the bracket that starts here is not closed", address, at)
+            raise _fault(
+                "the bracket that starts here is not closed", address, at, "write ] behind the address"
+            )
         text = text[1:-1]
     if b"%" in text:
         raise _fault("an address in a rule has no scope", address, at, "leave out the % and what follows it")
+    if text.strip(b" \t") != text or address[:1] in (b" ", b"\t"):
+        raise _fault("a blank is part of the address", address, at, "leave it out")
     packed = packed6(text)
     if packed is None:
-        raise _fault("this is not an IPv6 address", address, at)
+        advice = "write eight groups of up to four hexadecimal digits; :: stands for groups of zeros"
+        raise _fault("this is not an IPv6 address", address, at, advice)
     if not slash:
         if packed[:12] == MAPPED:
-            raise _mapped(address, at, packed)
+            raise _mapped(address, at, packed, 128)
         return address[:at] + full6(packed)
     if at:
-        raise _fault("a network cannot follow what an ident server says", address, at)
+        advice = "write a whole address, or the network alone"
+        raise _fault("a network cannot follow what an ident server says", address, at, advice)
     size = _length(address, length, address.find(b"/") + 1, 128)
     if size >= 96 and packed[:12] == MAPPED:
-        raise _mapped(address, at, packed)
+        raise _mapped(address, at, packed, size)
     kept = _masked(packed, size)
     if kept != packed:
         suggestion = f"write {short6(kept).decode()}/{size}"
@@ -181,10 +189,13 @@ def _key6(address: bytes) -> bytes:
     return MARK6 + bits6(packed)[:size]
 
 
-def _mapped(address: bytes, at: int, packed: bytes) -> RuleSyntaxError:
+def _mapped(address: bytes, at: int, packed: bytes, size: int) -> RuleSyntaxError:
     reason = "clients with IPv4 addresses are judged by these, also on an IPv6 socket"
     quad = ".".join(map(str, packed[12:]))
-    return _fault(reason, address, at, f"write {quad}")
+    if size - 96 < LENGTH_MIN:
+        return _fault(reason, address, at, "write the IPv4 networks of length 2 that it consists of")
+    length = f"/{size - 96}" if size < 128 else ""
+    return _fault(reason, address, at, f"write {quad}{length}")
 
 
 def _length(address: bytes, text: bytes, at: int, most: int) -> int:
@@ -192,7 +203,7 @@ def _length(address: bytes, text: bytes, at: int, most: int) -> int:
     if not LENGTH_MIN <= size <= most or (text[:1] == b"0" and size):
         suggestions = {0: "the empty address is everybody", 1: "write its two halves, of length 2"}
         reason = f"the length of a prefix is a number from {LENGTH_MIN} to {most}"
-        raise _fault(reason, address, at, suggestions.get(size, ""))
+        raise _fault(reason, address, at, suggestions.get(size, f"/{most} is a single address"))
     return size
 
 

@@ -17,10 +17,12 @@ commas, letters as quotes, blanks) is observed from the original ``tcprules``.
 """
 
 from ucspi.errors import RuleSyntaxError
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._expand import expand
-from ucspi.rules._network import looks_like_ipv6
+from ucspi.rules._network import looks_like_ipv6, network_key
 
 INSTRUCTIONS = (b"deny", b"allow")
+IPV6_MAX = 64  # bytes that hold any spelling of an IPv6 address, brackets and length included
 BLANKS = b" \t\n"  # not b"\r": a line that ends in it is an error, as it was
 
 
@@ -33,6 +35,10 @@ class Rule:
         self, address: bytes, allowed: bool, variables: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
         """Take the address unexpanded, and (name, value) pairs in the line's order."""
+        require_bytes("address", address)
+        for name, value in variables:
+            require_bytes("name", name)
+            require_bytes("value", value)
         self.address, self.allowed, self.variables = address, allowed, variables
 
     def __repr__(self) -> str:
@@ -64,6 +70,7 @@ def parse(line: bytes, number: int = 1) -> Rule | None:
         RuleSyntaxError: with the leftmost fault's column and, as ``text``, the
             line without the blanks at its end.
     """
+    require_bytes("line", line)
     text = line.rstrip(BLANKS)
     colon = text.find(b":")
     if colon < 0 or text[:1] == b"#":
@@ -86,7 +93,24 @@ def _end_of_ipv6(text: bytes, colon: int) -> int:
     ends = [at for at in (text.find(b":" + word) for word in INSTRUCTIONS) if at >= 0]
     if ends and looks_like_ipv6(text[: min(ends)]):
         return min(ends)
+    return _end_without_instruction(text, colon)
+
+
+def _end_without_instruction(text: bytes, colon: int) -> int:
+    """Return where an IPv6 address ends that no instruction follows, to say so there; else ``colon``."""
+    end = len(text)
+    while end > colon:
+        if end <= IPV6_MAX and looks_like_ipv6(text[:end]) and _is_address(text[:end]):
+            return end
+        end = text.rfind(b":", 0, min(end, IPV6_MAX + 1))
     return colon
+
+
+def _is_address(text: bytes) -> bool:
+    try:
+        return network_key(text) is not None
+    except RuleSyntaxError:
+        return False
 
 
 def _parse_verdict(text: bytes, at: int) -> tuple[bool, int]:
@@ -95,6 +119,8 @@ def _parse_verdict(text: bytes, at: int) -> tuple[bool, int]:
         return False, at + 4
     if text.startswith(b"allow", at):
         return True, at + 5
+    if at > len(text):
+        raise _fault("no instruction follows this address", at - 1, text, "write :allow or :deny behind it")
     raise _fault("allow or deny must follow the colon at once, in lower case", at, text, _meant(text[at:]))
 
 
@@ -102,7 +128,9 @@ def _meant(wrong: bytes) -> str:
     word = wrong.strip().partition(b",")[0].partition(b" ")[0].lower()
     if word in INSTRUCTIONS:
         return f"write {word.decode()}"
-    return {b"accept": "write allow", b"permit": "write allow", b"reject": "write deny"}.get(word, "")
+    return {b"accept": "write allow", b"permit": "write allow", b"reject": "write deny"}.get(
+        word, "write one of them"
+    )
 
 
 def _parse_variables(text: bytes, at: int) -> tuple[tuple[bytes, bytes], ...]:
@@ -112,10 +140,10 @@ def _parse_variables(text: bytes, at: int) -> tuple[tuple[bytes, bytes], ...]:
             raise _stray(text, at)
         equals = text.find(b"=", at)
         if equals < 0:
-            raise _fault('a variable has the form NAME="value"', at + 1, text)
+            raise _fault('a variable has the form NAME="value"', at + 1, text, "write one, or no comma")
         quote = text[equals + 1 : equals + 2]
         if not quote:
-            raise _fault("a quoted value must follow the equals sign", equals + 1, text)
+            raise _fault("a quoted value must follow the equals sign", equals + 1, text, 'an empty one is ""')
         close = text.find(quote, equals + 2)
         if close < 0:
             raise _unclosed(text, equals + 1)
@@ -127,8 +155,8 @@ def _parse_variables(text: bytes, at: int) -> tuple[tuple[bytes, bytes], ...]:
 def _stray(text: bytes, at: int) -> RuleSyntaxError:
     rest = text[at:]
     if rest == b"\r":
-        return _fault("a carriage return ends this line; convert the file's DOS line ends", at, text)
-    suggestion = ""
+        return _fault("a carriage return ends this line", at, text, "convert the file's DOS line ends")
+    suggestion = 'write ,NAME="value" or nothing'
     if rest.lstrip(BLANKS)[:1] == b"#":
         suggestion = "give the comment a line of its own, with # in the first column"
     elif rest.lstrip(BLANKS)[:1] == b",":
@@ -138,7 +166,11 @@ def _stray(text: bytes, at: int) -> RuleSyntaxError:
 
 def _unclosed(text: bytes, at: int) -> RuleSyntaxError:
     value = text[at:].partition(b",")[0]
-    suggestion = f'write "{value.decode()}"' if value.isalnum() and value.isascii() else ""
+    suggestion = "write the same character behind the value"
+    if value.isalnum() and value.isascii():
+        suggestion = f'write "{value.decode()}"'
+    elif value[:1] in (b" ", b"\t"):
+        suggestion = "leave out the blank behind the equals sign"
     return _fault("the quote that starts here is not closed", at, text, suggestion)
 
 

@@ -12,6 +12,7 @@ Source: cr.yp.to/ucspi-tcp/tcprules.html describes the meaning; the bytes are
 observed from the original ``tcprules`` and ``tcprulescheck``.
 """
 
+from ucspi.rules._bytes import require_bytes
 from ucspi.rules._parse import Rule
 
 DENY = b"D"
@@ -30,4 +31,5 @@ def segments(data: bytes) -> list[bytes]:
     A value that holds a NUL comes back as two pieces: the reader's view differs
     from the writer's here, as it does in the original.
     """
+    require_bytes("data", data)
     return data.split(b"\0")[:-1]

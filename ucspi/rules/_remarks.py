@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-NO_NEWLINE = "the last line has no newline: is the file whole?"
+NO_NEWLINE = ("the last line has no newline", "is the file whole?")
+EVERYBODY = "the empty address is everybody"
 DEAD = "no client has this address, so the rule never applies"
 
 
@@ -56,7 +57,7 @@ def _address(address: bytes) -> "Remark | None":
         return None
     for at, byte in enumerate(address):
         if byte == 0:
-            return at, "a NUL is part of the address", ""
+            return at, "a NUL is part of the address", "leave it out"
         if byte in b" \t" and at in (0, len(address) - 1):
             where = "begins" if at == 0 else "ends"
             return at, f"a blank {where} the address, so no client has it", "leave it out"
@@ -78,15 +79,25 @@ def _behind_info(address: bytes) -> "Remark | None":
         return _name(address, at)
     if is_plain(rest) and rest[-1:].isdigit():
         return None
-    return at, "behind an @ only a whole IP address or =name is looked up", ""
+    return at, "behind an @ only a whole IP address or =name is looked up", "write one of them"
 
 
 def _name(address: bytes, at: int) -> "Remark | None":
     name = address[at:]
     if name[:1] != b"=":
-        return name.find(b"="), "the equals sign of a name begins the address", ""
+        return name.find(b"="), "the equals sign of a name begins the address", "write =name"
     if name != name.lower():
         return at, "names of clients are in lower case", "write " + _shown(name.lower())
+    for byte in name:
+        if byte in b" \t*/":
+            odd = at + name.find(byte)
+            if byte in b"*" and name[:3] == b"=*.":
+                return odd, "there are no wildcards", "write =" + _shown(name[2:])
+            return odd, "no name of a client has this character", "leave it out"
+    if name[-1:] == b".":
+        return at + len(name) - 1, "names of clients do not end in a dot", "leave it out"
+    if len(name) > 1 and not name.strip(b"=0123456789.-"):
+        return at, "names stand behind an equals sign, not addresses", "write " + _shown(name[1:])
     return None
 
 
@@ -100,16 +111,23 @@ def _slash(address: bytes) -> "Remark | None":
 def _range(address: bytes) -> "Remark | None":
     keys = expand(address)
     dash = address.find(b"-")
-    if not keys:
-        return dash, "the range goes downwards and stands for nothing", "write the smaller number first"
     end = address.find(b".", dash)
     high = address[dash + 1 : end if end >= 0 else len(address)].lstrip(b"0")
-    if len(high) > 3 or int(high or b"0") > OCTET_MAX:
+    too_high = len(high) > 3 or int(high or b"0") > OCTET_MAX
+    if not keys and too_high:
+        return dash + 1, "a range stands for no numbers above 255", "write numbers from 0 to 255"
+    if not keys:
+        return dash, "the range goes downwards and stands for nothing", "write the smaller number first"
+    if too_high:
         return dash + 1, "numbers above 255 are left out of a range", f"write {OCTET_MAX}"
     if is_plain(keys[0]):
         return None
     if b"/" in address:
-        return 0, "a range with a length is no network, and " + DEAD, ""
+        return (
+            0,
+            "a range with a length is no network, and " + DEAD,
+            "write each network on a line of its own",
+        )
     _, reason, suggestion = _numbers(keys[0])
     return 0, reason, suggestion.replace(_shown(keys[0]), _shown(address))
 
@@ -121,25 +139,29 @@ def _numbers(address: bytes) -> "Remark":
     at = 0
     for part in address.split(b"."):
         if part and part not in OCTETS:
-            why = "an octet has no leading zeros" if part[:1] == b"0" else "an octet is at most 255"
-            return at, f"{why}; {DEAD}", ""
+            if part[:1] == b"0":
+                return at, f"an octet has no leading zeros; {DEAD}", "leave them out"
+            return at, f"an octet is at most 255; {DEAD}", "write a number from 0 to 255"
         at += len(part) + 1
     count = len(address.split(b"."))
-    if count <= 3 and address[-1:] != b"." and b".." not in address:
+    if count <= 3 and address[-1:] != b"." and address[:1] != b"." and b".." not in address:
         suggestion = f"write {_shown(address)}. for all that begin so"
         return len(address), f"a prefix ends in a dot; {DEAD}", suggestion
-    return 0, f"an address has four numbers; {DEAD}", ""
+    return 0, f"an address has four numbers; {DEAD}", "write four, or a prefix of them with its dot"
 
 
 def _letters(address: bytes) -> "Remark":
     if b"*" in address and not address.replace(b"*", b"").strip(b"0123456789."):
         prefix = address.partition(b"*")[0]
-        return address.find(b"*"), f"there are no wildcards; {DEAD}", "write " + _shown(prefix or b":")
+        advice = "write " + _shown(prefix) if prefix else EVERYBODY
+        return address.find(b"*"), f"there are no wildcards; {DEAD}", advice
     if address.lower() == b"all":
-        return 0, DEAD, "the empty address is everybody"
+        return 0, DEAD, EVERYBODY
+    if address[:2] == b"*.":
+        address = address[1:]
     if any(byte in LETTERS for byte in address) and not address.strip(LETTERS + b"0123456789.-_"):
         return 0, DEAD, f"a name is written ={_shown(address.lower())}"
-    return 0, DEAD, ""
+    return 0, DEAD, "write an IP address, a prefix of one with its dot, or =name"
 
 
 def _variables(text: bytes, rule: Rule) -> "Iterator[Remark]":
@@ -149,17 +171,19 @@ def _variables(text: bytes, rule: Rule) -> "Iterator[Remark]":
         if not name.strip(LETTERS + b"0123456789_") and name:
             pass
         elif not name or name[:1] == b",":
-            yield at + 1, "a variable has no name", ""
+            yield at + 1, "a variable has no name", 'write NAME="value"'
         elif name != name.strip(b" \t"):
             yield at + 1, "a blank is part of the variable's name", "leave it out"
         elif b"\0" in name:
-            yield at + 1, "a NUL is part of the variable's name", ""
+            yield at + 1, "a NUL is part of the variable's name", "leave it out"
+        elif b'"' in name or b"'" in name:
+            yield at + 1, "a quote is part of the variable's name", "leave it out"
         quote = text[equals + 1 : equals + 2]
         if quote.isalnum() or quote in (b" ", b"\t", b"\0", b","):
             meant = f'write {_shown(name.strip())}="..."'
             yield equals + 1, f"{_quoted(quote)} serves as the quote of this value", meant
         if b"\0" in value:
-            yield equals + 2 + value.find(b"\0"), "the value ends at this NUL", ""
+            yield equals + 2 + value.find(b"\0"), "the value ends at this NUL", "leave it out"
         at = equals + 2 + len(value) + 1
 
 
