@@ -43,7 +43,7 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
     return ffi
 
 
-CDB = ["damage", "hash", "find", "many", "walk", "distinct", "recognise", "build", "check"]
+CDB = ["damage", "hash", "find", "many", "walk", "distinct", "recognise", "sieve", "build", "check"]
 CDB += ["text", "rules", "lengths"]
 if sys.implementation.name == "cpython":
     CDB += ["pytype", "pyimage", "pymany", "pyiterate", "pybuilder"]

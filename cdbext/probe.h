@@ -88,9 +88,10 @@ static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im,
   return UCDB_ABSENT;
 }
 
-/* The first record's data under a key.  Inline, with image and cursor in
+/* The first record's data under a key with that hash.  Inline, with image and cursor in
  * registers: for callers whose whole work this is. */
 static inline enum ucdb_status ucdb_first_data(struct ucdb_image image,
+                                               uint64_t hash,
                                                const unsigned char *key,
                                                uint64_t len,
                                                struct ucdb_span *data,
@@ -98,8 +99,7 @@ static inline enum ucdb_status ucdb_first_data(struct ucdb_image image,
                                                int format)
 {
   struct ucdb_cursor cursor;
-  enum ucdb_status status =
-      ucdb_begin(&image, &cursor, ucdb_hash_of(key, len), fault, format);
+  enum ucdb_status status = ucdb_begin(&image, &cursor, hash, fault, format);
 
   if (status != UCDB_FOUND)
     return status;

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "probe.h"
 #include "recognise.h"
+#include "sieve.h"
 
 typedef struct ucdb_py_image Image;
 
@@ -42,6 +43,8 @@ static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   self->image.base = self->buffer.buf;
   self->image.size = (uint64_t)self->buffer.len;
   self->image.format = ucdb_recognise(self->image.base, self->image.size);
+  /* As many as cost what making it costs: then it is at worst twice the price. */
+  self->sieve_misses = ucdb_sieve_slots(&self->image) / 32;
   if (self->image.size < ucdb_header_size(self->image.format)) {
     struct ucdb_fault fault = {UCDB_SHORT_HEADER, self->image.size};
 
@@ -57,14 +60,18 @@ static int image_clear(PyObject *object)
   Image *self = (Image *)object;
   PyObject *memory;
   Py_buffer buffer;
+  uint64_t *sieve;
 
   Py_BEGIN_CRITICAL_SECTION(object)
   memory = self->memory;
   buffer = self->buffer;
+  sieve = self->sieve;
+  self->sieve = NULL;
   self->memory = NULL;
   self->image.base = NULL;
   self->image.size = 0;
   Py_END_CRITICAL_SECTION()
+  PyMem_RawFree(sieve);
   if (memory) { /* the last step, as it may run any code */
     PyBuffer_Release(&buffer);
     Py_DECREF(memory);
@@ -90,17 +97,39 @@ static void image_dealloc(PyObject *object)
   Py_DECREF(type);
 }
 
-static enum ucdb_status search(const Image *self, PyObject *key,
+/* Make the sieve.  Where it cannot be had, searches are as they were. */
+static void make_sieve(Image *self)
+{
+  unsigned int width = ucdb_sieve_width(ucdb_sieve_slots(&self->image));
+
+  if (!width)
+    return;
+  self->sieve = PyMem_RawCalloc((size_t)1 << (width - 6), sizeof(*self->sieve));
+  self->width = width;
+  if (self->sieve)
+    ucdb_sieve_fill(&self->image, self->sieve, width);
+}
+
+static enum ucdb_status search(Image *self, PyObject *key,
                                struct ucdb_span *span,
                                struct ucdb_fault *fault)
 {
   const struct ucdb_image *im = &self->image;
+  uint64_t len = ucdb_bytes_len(key);
+  uint64_t hash = ucdb_hash_of(ucdb_bytes(key), len);
+  enum ucdb_status status;
 
+  if (self->sieve && !ucdb_sieve_passes(self->sieve, self->width, hash))
+    return UCDB_ABSENT;
   if (im->format == UCDB_CDB)
-    return ucdb_first_data(*im, ucdb_bytes(key), ucdb_bytes_len(key), span,
-                           fault, UCDB_CDB);
-  return ucdb_first_data(*im, ucdb_bytes(key), ucdb_bytes_len(key), span,
-                         fault, im->format);
+    status = ucdb_first_data(*im, hash, ucdb_bytes(key), len, span, fault,
+                             UCDB_CDB);
+  else
+    status = ucdb_first_data(*im, hash, ucdb_bytes(key), len, span, fault,
+                             im->format);
+  if (status == UCDB_ABSENT && ++self->misses == self->sieve_misses)
+    make_sieve(self);
+  return status;
 }
 
 /* First record's data under key: 1 found, 0 absent, -1 with an error.  With

@@ -25,6 +25,10 @@ struct ucdb_py_image {
   PyObject *memory; /* read-only memoryview of bytes over what the caller gave */
   Py_buffer buffer; /* of memory; keeps the bytes where they are */
   struct ucdb_image image;
+  uint64_t *sieve;       /* NULL as long as there is none */
+  unsigned int width;    /* of the sieve */
+  uint64_t misses;       /* get and in of keys that were not there, as yet */
+  uint64_t sieve_misses; /* how many pay for a sieve; 0: none is worth it */
 };
 
 /* The types, and the exceptions of ucspi.errors; set by ucdb_register. */

@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c build.c check.c text.c'
+core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c sieve.c build.c check.c text.c'
 "$CC" -std=c11 -g -O1 -fsanitize=thread -pthread threads.c $core -o "$scratch/threads"
 for form in cdb cdb64 cdblib64; do
   (cd .. && UCSPI_CDB=pure "$PYTHON" - "$scratch/$form" "$form") <<'IMAGE'
