@@ -146,11 +146,28 @@ static int add_block(Builder *self, PyObject *bytes)
   return type ? -1 : 0;
 }
 
+/* A record of any two objects: 0, or -1 with an error. */
+static int add_any(PyObject *self, PyObject *key, PyObject *data)
+{
+  int result = -1;
+
+  key = ucdb_as_bytes(key, "key");
+  data = key ? ucdb_as_bytes(data, "data") : NULL;
+  if (data) {
+    Py_BEGIN_CRITICAL_SECTION(self)
+    result = add((struct ucdb_py_builder *)self, key, data);
+    Py_END_CRITICAL_SECTION()
+  }
+  Py_XDECREF(key);
+  Py_XDECREF(data);
+  return result;
+}
+
 /* One item of what update is given: 0, or -1 with an error. */
 static int add_pair(PyObject *self, PyObject *pair)
 {
-  PyObject *both, *key, *data;
-  int result = -1;
+  PyObject *both;
+  int result;
 
   both = PySequence_Tuple(pair); /* itself where it is one */
   if (!both)
@@ -161,15 +178,7 @@ static int add_pair(PyObject *self, PyObject *pair)
     Py_DECREF(both);
     return -1;
   }
-  key = ucdb_as_bytes(PyTuple_GET_ITEM(both, 0), "key");
-  data = key ? ucdb_as_bytes(PyTuple_GET_ITEM(both, 1), "data") : NULL;
-  if (data) {
-    Py_BEGIN_CRITICAL_SECTION(self)
-    result = add((Builder *)self, key, data);
-    Py_END_CRITICAL_SECTION()
-  }
-  Py_XDECREF(key);
-  Py_XDECREF(data);
+  result = add_any(self, PyTuple_GET_ITEM(both, 0), PyTuple_GET_ITEM(both, 1));
   Py_DECREF(both);
   return result;
 }
@@ -193,23 +202,10 @@ PyObject *ucdb_builder_update(PyObject *self, PyObject *pairs)
 PyObject *ucdb_builder_add(PyObject *self, PyObject *const *args,
                              Py_ssize_t count)
 {
-  PyObject *key, *data;
-  int result = -1;
-
-  if (count != 2) {
-    PyErr_Format(PyExc_TypeError, "add expected 2 arguments, got %zd", count);
-    return NULL;
-  }
-  key = ucdb_as_bytes(args[0], "key");
-  data = key ? ucdb_as_bytes(args[1], "data") : NULL;
-  if (data) {
-    Py_BEGIN_CRITICAL_SECTION(self)
-    result = add((Builder *)self, key, data);
-    Py_END_CRITICAL_SECTION()
-  }
-  Py_XDECREF(key);
-  Py_XDECREF(data);
-  if (result)
+  if (count != 2)
+    return PyErr_Format(PyExc_TypeError, "add expected 2 arguments, got %zd",
+                        count);
+  if (add_any(self, args[0], args[1]))
     return NULL;
   Py_RETURN_NONE;
 }
