@@ -4,8 +4,9 @@
 
 #include "pytype.h"
 
-/* The file goes to the sink in blocks of this size. */
-enum { UCDB_BLOCK_SIZE = 65536 };
+/* The file goes to the sink in blocks of the first size; bytes of the second or
+ * more go there as they are, not copied. */
+enum { UCDB_BLOCK_SIZE = 262144, UCDB_LARGE = 131072 };
 
 /* What one table will hold: (hash, record position), in the order added. */
 struct ucdb_entries {
@@ -34,7 +35,7 @@ int ucdb_raise_finished(void);
 /* Send what is gathered in the block. */
 int ucdb_builder_send(struct ucdb_py_builder *self);
 
-/* Room for len bytes, fewer than UCDB_BLOCK_SIZE, in the block. */
+/* Room for len bytes, at most UCDB_BLOCK_SIZE, in the block. */
 unsigned char *ucdb_builder_room(struct ucdb_py_builder *self, Py_ssize_t len);
 
 /* Append bytes to the file; large ones are not copied. */

@@ -70,7 +70,7 @@ int ucdb_builder_put(Builder *self, PyObject *bytes)
   Py_ssize_t len = PyBytes_GET_SIZE(bytes);
   unsigned char *room;
 
-  if (len >= UCDB_BLOCK_SIZE)
+  if (len >= UCDB_LARGE)
     return ucdb_builder_send(self) ? -1 : pass(self, bytes);
   room = ucdb_builder_room(self, len);
   if (!room)
