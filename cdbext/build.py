@@ -1,7 +1,7 @@
 """The cffi builder of the two compiled modules; only ``setup.py`` imports it.
 
 ``ucspi._cdbcore``  cdb images
-``ucspi._syscore``  accepting connections, starting programs
+``ucspi._syscore``  accepting connections, starting programs, early write-out
 
 A module is one ``NAME.cdef`` (what Python may call) and a list of C files, one
 subject each.  No file includes ``Python.h`` but ``py*.c``, which are built
@@ -46,7 +46,9 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
 CDB = ["damage", "hash", "find", "many", "walk", "distinct", "recognise", "sieve", "build", "check"]
 CDB += ["text", "rules", "lengths"]
 if sys.implementation.name == "cpython":
-    CDB += ["pytype", "pyimage", "pymany", "pyiterate", "pybuilder"]
+    CDB += ["pytype", "pyimage", "pymany", "pyiterate", "pybuilder", "pyadd", "pysink"]
 
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
-syscore = _builder("syscore", ["accept", "spawn"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])
+syscore = _builder(
+    "syscore", ["accept", "flush", "spawn"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)]
+)

@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ucspi.unix.publish import Publication
+from ucspi.unix.publish import EARLY, Publication
 
 
 @pytest.fixture
@@ -30,8 +31,34 @@ def test_what_is_skipped_reads_as_zeros(publication: Publication, tmp_path: Path
     publication.seek(4)
     publication.write(b"tail")
     publication.write_at(1, b"x")
-    publication.seal(fsync=False)
+    publication.seal()
     assert (tmp_path / "temporary").read_bytes() == b"\0x\0\0tail"
+
+
+def test_a_large_file_is_begun_to_be_written_before_the_end(
+    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, int]] = []
+    library = SimpleNamespace(usys_flush=lambda fd, offset, length: begun.append((offset, length)))
+    monkeypatch.setattr("ucspi.unix._native.lib", library)
+    publication.create()
+    publication.seek(2048)
+    for _ in range(9):
+        publication.write(bytes(EARLY // 4))
+    publication.seal()
+    assert begun == [(2048, EARLY - 2048), (EARLY, EARLY)]
+
+
+def test_nothing_is_begun_where_the_file_is_not_forced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication = Publication(bytes(tmp_path / "target"), bytes(tmp_path / "temporary"), fsync=False)
+    monkeypatch.setattr(os, "fsync", lambda fd: pytest.fail("forced"))
+    monkeypatch.setattr(Publication, "_flush", lambda self: pytest.fail("begun"))
+    publication.create()
+    publication.write(bytes(EARLY))
+    publication.seal()
+    assert (tmp_path / "temporary").stat().st_size == EARLY
 
 
 def test_existing_temporary_is_emptied_and_keeps_its_mode(publication: Publication, tmp_path: Path) -> None:

@@ -24,21 +24,19 @@ if TYPE_CHECKING:
 class Writer:
     """A cdb file being made; a context manager that publishes it at the end."""
 
-    __slots__ = ("_builder", "_fsync", "_publication")
+    __slots__ = ("_builder", "_publication")
 
     def __init__(
         self,
         publication: Publication,
         *,
         format: str = "cdb",  # noqa: A002
-        fsync: bool = True,
         core: "Core" = CORE,
     ) -> None:
         """Begin with an opened publication; use `create` for the usual case."""
         self._builder = core.builder(publication.write, format=format)
         publication.seek(self._builder.header_size)
         self._publication: Publication | None = publication
-        self._fsync = fsync
 
     def add(self, key: "Buffer", data: "Buffer") -> None:
         """Append a record; the order added is the order found.
@@ -90,7 +88,7 @@ class Writer:
             raise ClosedError("the cdb writer is closed")
         try:
             self._publication.write_at(0, self._builder.finish())
-            self._publication.seal(fsync=self._fsync)
+            self._publication.seal()
             self._publication.rename()
         except Exception:
             self.discard()
@@ -151,12 +149,12 @@ def create(
     """
     target = os.fsencode(path)
     if tmp is not None:
-        publication = Publication(target, os.fsencode(tmp))
+        publication = Publication(target, os.fsencode(tmp), fsync=fsync)
         publication.create(mode)
     else:
-        publication = _beside(target, mode)
+        publication = _beside(target, mode, fsync=fsync)
     try:
-        return Writer(publication, format=format, fsync=fsync, core=core)
+        return Writer(publication, format=format, core=core)
     except ValueError:
         publication.discard()
         raise
@@ -181,11 +179,11 @@ def make(
         writer.update(pairs)
 
 
-def _beside(target: bytes, mode: int) -> Publication:
+def _beside(target: bytes, mode: int, *, fsync: bool) -> Publication:
     """Create a temporary whose name nothing has yet, next to the target."""
     number = 0
     while True:
-        publication = Publication(target, b"%s.%d.%d.tmp" % (target, os.getpid(), number))
+        publication = Publication(target, b"%s.%d.%d.tmp" % (target, os.getpid(), number), fsync=fsync)
         try:
             publication.create(mode, exclusive=True)
         except FileExistsError:  # left by a killed process, or another writer of ours

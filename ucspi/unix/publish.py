@@ -21,16 +21,29 @@ import os
 _REUSE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
+# Whoever forces a file to the disk has the system begin each time so much was
+# written, so that the last step does not wait for all of it.
+EARLY = 4 << 20
+PAGE = 4096  # a page not full yet would be written twice
+
 
 class Publication:
     """One temporary file on its way to become ``target``."""
 
-    __slots__ = ("_fd", "target", "temporary")
+    __slots__ = ("_fd", "_flushed", "_fsync", "_position", "target", "temporary")
 
-    def __init__(self, target: bytes, temporary: bytes) -> None:
-        """Touch nothing yet.  Both paths must be on one file system."""
+    def __init__(self, target: bytes, temporary: bytes, *, fsync: bool = True) -> None:
+        """Touch nothing yet.
+
+        Args:
+            target: what is made or replaced.
+            temporary: where it is written first, on the same file system.
+            fsync: whether `seal` forces what was written to the disk.
+        """
         self.target, self.temporary = target, temporary
         self._fd = -1
+        self._fsync = fsync
+        self._position = self._flushed = 0
 
     def create(self, mode: int = 0o644, *, exclusive: bool = False) -> None:
         """Open the temporary for writing, emptied; ``mode`` (less the umask) is for a new one.
@@ -51,6 +64,7 @@ class Publication:
     def seek(self, offset: int) -> None:
         """Let the next `write` begin at ``offset`` bytes; what is skipped reads as zeros."""
         os.lseek(self._fd, offset, os.SEEK_SET)
+        self._position = self._flushed = offset
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of ``data`` where the last write ended."""
@@ -59,15 +73,18 @@ class Publication:
             with memoryview(data) as rest:
                 while written < len(rest):
                     written += os.write(self._fd, rest[written:])
+        self._position += len(data)
+        if self._position - self._flushed >= EARLY and self._fsync:
+            self._flush()
 
     def write_at(self, offset: int, data: bytes) -> None:
         """Write all of ``data`` at ``offset`` bytes from the start of the file."""
         self.seek(offset)
         self.write(data)
 
-    def seal(self, *, fsync: bool = True) -> None:
-        """Force what was written to the disk, unless ``fsync`` is false, and close the temporary."""
-        if fsync:
+    def seal(self) -> None:
+        """Force what was written to the disk, unless ``fsync`` was false, and close the temporary."""
+        if self._fsync:
             os.fsync(self._fd)
         fd, self._fd = self._fd, -1
         os.close(fd)
@@ -85,3 +102,12 @@ class Publication:
             os.unlink(self.temporary)
         except FileNotFoundError:
             pass
+
+    def _flush(self) -> None:
+        """Let the system begin to write what it has not begun yet."""
+        from ucspi.unix._native import lib  # small files, most of them, never need it
+
+        end = self._position - self._position % PAGE
+        if lib is not None:
+            lib.usys_flush(self._fd, self._flushed, end - self._flushed)
+        self._flushed = end
