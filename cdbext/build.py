@@ -46,7 +46,7 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
 CDB = ["damage", "hash", "find", "many", "walk", "distinct", "recognise", "sieve", "build", "check"]
 CDB += ["text", "rules", "lengths"]
 if sys.implementation.name == "cpython":
-    CDB += ["pytype", "pyimage", "pymany", "pyiterate", "pybuilder", "pyadd", "pysink"]
+    CDB += ["pytype", "pyimage", "pyget", "pymany", "pyiterate", "pybuilder", "pyadd", "pysink"]
 
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder(

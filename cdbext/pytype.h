@@ -70,6 +70,14 @@ PyObject *ucdb_walker_new(PyObject *reader, int distinct, int keys);
 const char *ucdb_format_name(int format);
 int ucdb_format_of(const char *name);
 
+/* Looking up one key, of ucdb_image_type. */
+extern const char ucdb_get_doc[], ucdb_find_doc[];
+PyObject *ucdb_image_get(PyObject *self, PyObject *const *args,
+                         Py_ssize_t count);
+PyObject *ucdb_image_find(PyObject *self, PyObject *key);
+PyObject *ucdb_image_subscript(PyObject *self, PyObject *key);
+int ucdb_image_contains(PyObject *self, PyObject *key);
+
 /* The method get_many of ucdb_image_type. */
 PyObject *ucdb_get_many(PyObject *reader, PyObject *args, PyObject *kwargs);
 
