@@ -335,9 +335,9 @@ static int add_pair(PyObject *self, PyObject *pair)
   key = ucdb_as_bytes(PyTuple_GET_ITEM(both, 0), "key");
   data = key ? ucdb_as_bytes(PyTuple_GET_ITEM(both, 1), "data") : NULL;
   if (data) {
-    Py_BEGIN_CRITICAL_SECTION(self)
+    Py_BEGIN_CRITICAL_SECTION(self);
     result = add((Builder *)self, key, data);
-    Py_END_CRITICAL_SECTION()
+    Py_END_CRITICAL_SECTION();
   }
   Py_XDECREF(key);
   Py_XDECREF(data);
@@ -380,9 +380,9 @@ static PyObject *builder_add(PyObject *self, PyObject *const *args,
   key = ucdb_as_bytes(args[0], "key");
   data = key ? ucdb_as_bytes(args[1], "data") : NULL;
   if (data) {
-    Py_BEGIN_CRITICAL_SECTION(self)
+    Py_BEGIN_CRITICAL_SECTION(self);
     result = add((Builder *)self, key, data);
-    Py_END_CRITICAL_SECTION()
+    Py_END_CRITICAL_SECTION();
   }
   Py_XDECREF(key);
   Py_XDECREF(data);
@@ -408,9 +408,9 @@ static PyObject *builder_add_block(PyObject *self, PyObject *block)
 
   if (!bytes)
     return NULL;
-  Py_BEGIN_CRITICAL_SECTION(self)
+  Py_BEGIN_CRITICAL_SECTION(self);
   result = add_block((Builder *)self, bytes);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   Py_DECREF(bytes);
   if (result)
     return NULL;
@@ -471,12 +471,12 @@ static PyObject *builder_finish(PyObject *object, PyObject *ignored)
   (void)ignored;
   if (!header)
     return NULL;
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   result = self->sink
                ? put_tables(self, (unsigned char *)PyBytes_AS_STRING(header))
                : raise_finished();
   Py_CLEAR(self->sink);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   if (result)
     Py_CLEAR(header);
   return header;
@@ -490,9 +490,9 @@ PyDoc_STRVAR(close_doc,
 static PyObject *builder_close(PyObject *self, PyObject *ignored)
 {
   (void)ignored;
-  Py_BEGIN_CRITICAL_SECTION(self)
+  Py_BEGIN_CRITICAL_SECTION(self);
   builder_clear(self);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   Py_RETURN_NONE;
 }
 

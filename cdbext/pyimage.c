@@ -57,13 +57,13 @@ static int image_clear(PyObject *object)
   PyObject *memory;
   Py_buffer buffer;
 
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   memory = self->memory;
   buffer = self->buffer;
   self->memory = NULL;
   self->image.base = NULL;
   self->image.size = 0;
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   if (memory) { /* the last step, as it may run any code */
     PyBuffer_Release(&buffer);
     Py_DECREF(memory);
@@ -103,14 +103,14 @@ static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
   key = ucdb_as_bytes(key, "key");
   if (!key)
     return -1;
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   closed = !self->memory;
   if (!closed)
     status = ucdb_find(&self->image, &cursor, ucdb_bytes(key),
                        ucdb_bytes_len(key), span, &fault);
   if (status == UCDB_FOUND && bytes)
     *bytes = ucdb_copy(&self->image, span);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   Py_DECREF(key);
   if (closed)
     ucdb_raise_closed();
@@ -193,10 +193,10 @@ static PyObject *borrow_memory(PyObject *object)
 {
   PyObject *memory;
 
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   memory = ((Image *)object)->memory;
   Py_XINCREF(memory);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   return memory ? memory : ucdb_raise_closed();
 }
 
@@ -340,9 +340,9 @@ static PyObject *image_closed(PyObject *self, void *ignored)
   PyObject *memory;
 
   (void)ignored;
-  Py_BEGIN_CRITICAL_SECTION(self)
+  Py_BEGIN_CRITICAL_SECTION(self);
   memory = ((Image *)self)->memory;
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   return PyBool_FromLong(!memory);
 }
 
