@@ -154,9 +154,9 @@ static int add_any(PyObject *self, PyObject *key, PyObject *data)
   key = ucdb_as_bytes(key, "key");
   data = key ? ucdb_as_bytes(data, "data") : NULL;
   if (data) {
-    Py_BEGIN_CRITICAL_SECTION(self)
+    Py_BEGIN_CRITICAL_SECTION(self);
     result = add((struct ucdb_py_builder *)self, key, data);
-    Py_END_CRITICAL_SECTION()
+    Py_END_CRITICAL_SECTION();
   }
   Py_XDECREF(key);
   Py_XDECREF(data);
@@ -217,9 +217,9 @@ PyObject *ucdb_builder_add_block(PyObject *self, PyObject *block)
 
   if (!bytes)
     return NULL;
-  Py_BEGIN_CRITICAL_SECTION(self)
+  Py_BEGIN_CRITICAL_SECTION(self);
   result = add_block((Builder *)self, bytes);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   Py_DECREF(bytes);
   if (result)
     return NULL;

@@ -127,12 +127,12 @@ static PyObject *builder_finish(PyObject *object, PyObject *ignored)
   (void)ignored;
   if (!header)
     return NULL;
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   result = self->sink
                ? put_tables(self, (unsigned char *)PyBytes_AS_STRING(header))
                : ucdb_raise_finished();
   Py_CLEAR(self->sink);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   if (result)
     Py_CLEAR(header);
   return header;
@@ -146,9 +146,9 @@ PyDoc_STRVAR(close_doc,
 static PyObject *builder_close(PyObject *self, PyObject *ignored)
 {
   (void)ignored;
-  Py_BEGIN_CRITICAL_SECTION(self)
+  Py_BEGIN_CRITICAL_SECTION(self);
   builder_clear(self);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   Py_RETURN_NONE;
 }
 

@@ -59,13 +59,13 @@ static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
   key = ucdb_as_bytes(key, "key");
   if (!key)
     return -1;
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   closed = !self->memory;
   if (!closed)
     status = search(self, key, span, &fault);
   if (status == UCDB_FOUND && bytes)
     *bytes = ucdb_copy(&self->image, span);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   Py_DECREF(key);
   if (closed)
     ucdb_raise_closed();

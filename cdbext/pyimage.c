@@ -57,7 +57,7 @@ static int image_clear(PyObject *object)
   Py_buffer buffer;
   uint64_t *sieve;
 
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   memory = self->memory;
   buffer = self->buffer;
   sieve = self->sieve;
@@ -65,7 +65,7 @@ static int image_clear(PyObject *object)
   self->memory = NULL;
   self->image.base = NULL;
   self->image.size = 0;
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   PyMem_RawFree(sieve);
   if (memory) { /* the last step, as it may run any code */
     PyBuffer_Release(&buffer);
@@ -97,10 +97,10 @@ static PyObject *borrow_memory(PyObject *object)
 {
   PyObject *memory;
 
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   memory = ((Image *)object)->memory;
   Py_XINCREF(memory);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   return memory ? memory : ucdb_raise_closed();
 }
 
@@ -244,9 +244,9 @@ static PyObject *image_closed(PyObject *self, void *ignored)
   PyObject *memory;
 
   (void)ignored;
-  Py_BEGIN_CRITICAL_SECTION(self)
+  Py_BEGIN_CRITICAL_SECTION(self);
   memory = ((Image *)self)->memory;
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   return PyBool_FromLong(!memory);
 }
 

@@ -157,16 +157,16 @@ static PyObject *locked(PyObject *object, PyObject *(*step)(PyObject *))
   PyObject *result = NULL;
   PyObject *reader;
 
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   reader = ((Iterator *)object)->reader;
   if (reader) {
     Py_INCREF(reader); /* a step may drop it */
-    Py_BEGIN_CRITICAL_SECTION(reader)
+    Py_BEGIN_CRITICAL_SECTION(reader);
     result = step(object);
-    Py_END_CRITICAL_SECTION()
+    Py_END_CRITICAL_SECTION();
     Py_DECREF(reader);
   }
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   return result;
 }
 

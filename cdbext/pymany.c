@@ -91,11 +91,11 @@ static PyObject *get_each(PyObject *object, PyObject *keys, PyObject *missing)
   int closed;
   Py_ssize_t i;
 
-  Py_BEGIN_CRITICAL_SECTION(object)
+  Py_BEGIN_CRITICAL_SECTION(object);
   closed = !self->memory;
   for (i = 0; !closed && !result && i < count; i += UCDB_GROUP)
     result = get_group(&self->image, keys, i, missing, list, &fault);
-  Py_END_CRITICAL_SECTION()
+  Py_END_CRITICAL_SECTION();
   if (!closed && !result)
     return list;
   Py_XDECREF(list);

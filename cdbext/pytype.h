@@ -11,12 +11,13 @@
 #include "walk.h"
 
 /* Without the GIL an object is locked while a call uses it, so that a close
- * beside a running get is safe; with it these are no more than braces. */
+ * beside a running get is safe; with it these are no more than braces.  As
+ * CPython's own they end with a semicolon where they are used. */
 #ifndef Py_GIL_DISABLED
 #undef Py_BEGIN_CRITICAL_SECTION
 #undef Py_END_CRITICAL_SECTION
-#define Py_BEGIN_CRITICAL_SECTION(object) {
-#define Py_END_CRITICAL_SECTION() }
+#define Py_BEGIN_CRITICAL_SECTION(object) { (void)(object)
+#define Py_END_CRITICAL_SECTION() } (void)0
 #endif
 
 /* The image of a reader.  Closed when memory is NULL. */

@@ -2,14 +2,19 @@
 # Compiles each C file on its own with warnings as errors.
 # cffi's generated code is exempt: it warns.  Usage: PYTHON=python3 cdbext/warnings.sh
 set -eu
-cd "$(dirname "$0")"
 : "${PYTHON:=python3}" "${CC:=cc}"
 include=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+cd "$(dirname "$0")"
 warn='-std=c11 -O2 -Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only'
 
 for file in *.c; do
   case $file in
-    py*) "$CC" $warn -isystem "$include" "$file" ;; # Python's headers are not pedantic
+    py*)
+      "$CC" $warn -isystem "$include" "$file" # Python's headers are not pedantic
+      # From 3.13 on they also show what a build without the GIL compiles.
+      grep -qs PyCriticalSection_Begin "$include/cpython/critical_section.h" || continue
+      "$CC" $warn -DPy_GIL_DISABLED=1 -isystem "$include" "$file"
+      ;;
     accept* | spawn*)
       "$CC" $warn -pedantic -D_GNU_SOURCE "$file"
       "$CC" $warn -pedantic -D_GNU_SOURCE -DUSYS_NO_BARE "$file" # as other processors build it

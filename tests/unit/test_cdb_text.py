@@ -1,6 +1,7 @@
 """Text in cdbmake's format, and images that are read from the front."""
 
 import io
+from typing import Any
 
 import pytest
 
@@ -137,6 +138,13 @@ def test_text_and_image_may_come_as_many_things(wrap: object) -> None:
 
     assert loaded(wrapped(text(PAIRS))) == PAIRS
     assert dumped(wrapped(IMAGE)) == text(PAIRS)
+
+
+@pytest.mark.parametrize("source", ["people.cdb", ["+0,0:->\n\n"], io.StringIO("+0,0:->\n\n"), [3, 4]])
+def test_source_that_gives_no_bytes_is_a_type_error_that_says_what_it_is(source: Any) -> None:
+    for use in (loaded, dumped, lambda it: list(scan(it))):
+        with pytest.raises(TypeError, match=r"source .*, not (str|int)"):
+            use(source)
 
 
 def test_reader_can_be_dumped() -> None:

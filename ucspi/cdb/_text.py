@@ -167,11 +167,22 @@ def _blocks(source: "Reader | Source") -> "Iterator[bytes]":
     source = getattr(source, "view", source)  # a reader's image
     read = getattr(source, "read", None)
     if read is not None:
-        return iter(lambda: read(BLOCK_SIZE), b"")
+        # A file of text ends with another nothing, but its first block is refused.
+        return iter(lambda: _block(read(BLOCK_SIZE)), b"")
     if isinstance(source, (bytes, bytearray, memoryview)):
         view = memoryview(source).cast("B")
         return (bytes(view[at : at + BLOCK_SIZE]) for at in range(0, len(view), BLOCK_SIZE))
-    return map(bytes, source)  # type: ignore[arg-type]  # what is left of the union
+    if isinstance(source, str):
+        raise TypeError("a source of records is bytes, blocks of bytes or an open file, not str")
+    return (_block(block) for block in source)  # type: ignore[union-attr]  # what is left of it
+
+
+def _block(block: "Buffer") -> bytes:
+    if type(block) is bytes:
+        return block
+    from ucspi.cdb._key import to_bytes  # here, as programs read bytes
+
+    return to_bytes(block, "source")
 
 
 class _Input:
