@@ -78,6 +78,11 @@ def test_clients_are_shown_until_they_leave(shown: Shown) -> None:
         assert (one["since"], one["seconds"]) == ("2026-06-30T13:30:00.000000Z", 2.5)
         assert (one["rule"], one["line"]) == ("10.", 3)
         assert (two["pid"], two["remote_ip"]) == (None, "::1")
+        shown.file.demand()
+        shown.hands.pass_by(1)
+        shown.publish()
+        again, _ = shown.read()["connections"]
+        assert again == {**one, "seconds": 3.5}
         shown.file.left(first, b"ended")
         shown.file.left(second, b"denied")
         shown.file.drain()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.jsontext import Value
     from ucspi.tcp.settings import Settings
-    from ucspi.tcp.visit import Clock
+    from ucspi.tcp.visit import Clock, Visit
 
 PAUSE_NS = 1_000_000_000  # between two writings that only a change asks for
 
@@ -171,14 +171,21 @@ class StatusFile:
 def _client(connection: "Connection") -> bytes:
     visit = connection.visit
     assert visit is not None, "only who has one was let in"
+    return b'{"seconds":%s,%s' % (seconds(visit.lasted()), visit.shown or _constant(connection, visit))
+
+
+def _constant(connection: "Connection", visit: "Visit") -> bytes:
+    """Return what does not change any more once there is a handler, and remember it from then on."""
     told: dict[bytes, Value] = {
         b"connection": visit.number,
         b"pid": visit.pid,
         b"since": moment(visit.since),
-        b"seconds": seconds(visit.lasted()),
         **facts(connection, visit),
     }
-    return encode(told)
+    text = encode(told)[1:]
+    if visit.pid is not None:
+        visit.shown = text
+    return text
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

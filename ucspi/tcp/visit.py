@@ -31,7 +31,19 @@ class Clock:
 class Visit:
     """One client's notes.  Times are nanoseconds, None where there is nothing to time."""
 
-    __slots__ = ("_began", "_clock", "ident", "is_judged", "line", "names", "number", "pid", "rule", "since")
+    __slots__ = (
+        "_began",
+        "_clock",
+        "ident",
+        "is_judged",
+        "line",
+        "names",
+        "number",
+        "pid",
+        "rule",
+        "shown",
+        "since",
+    )
 
     def __init__(self, number: int, clock: Clock) -> None:
         """Begin when the client is accepted, as the ``number``-th."""
@@ -44,6 +56,7 @@ class Visit:
         self.rule: bytes | None = None  # the address that decided
         self.line: int | None = None  # of that rule, where it is known
         self.pid: int | None = None  # of the handler
+        self.shown = b""  # in the status file, once nothing of it changes any more
 
     def lasted(self) -> int:
         """Return how long the client has been here."""
