@@ -101,3 +101,16 @@ def test_first_text_must_be_good(tmp_path: Path) -> None:
     bad.path.unlink()
     with pytest.raises(FileNotFoundError):
         bad.live.load()
+
+
+def test_line_of_the_rule_that_decided_is_known_where_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "rules"
+    path.write_bytes(b"# who may\n10.0-3.:allow\n172.16.0.0/12:allow\n:deny\n")
+    live = LiveText(bytes(path), print, numbered=True)
+    assert live.load() == []
+    for ip, line in ((b"10.2.0.1", 2), (b"172.16.5.5", 3), (b"192.0.2.1", 4)):
+        assert live.line_of(live.judge(ip).rule) == line
+    assert live.line_of(None) is None
+    unnumbered = LiveText(bytes(path), print)
+    assert unnumbered.load() == []
+    assert unnumbered.line_of(unnumbered.judge(CLIENT).rule) is None

@@ -23,6 +23,9 @@ WORDS = {
     b"holders": False,
     b"drain": True,
     b"rules-text": True,
+    b"log": True,
+    b"status-file": True,
+    b"status-signal": True,
     b"signals": True,
     b"ready-fd": True,
     b"listen-fd": True,
@@ -88,6 +91,8 @@ def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
         _apply(choices, letter, value, inherited)
     if choices.rules is not None and choices.rules_text is not None:
         raise _refuse(b"-x and --rules-text exclude each other")
+    if choices.settings.status_on_signal and choices.settings.status_file is None:
+        raise _refuse(b"--status-signal needs --status-file")
     return choices
 
 
@@ -118,6 +123,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         if value != b"s6":
             raise _refuse(b"--signals wants s6, not " + (value or b"nothing"))
         settings.is_s6 = True
+    elif letter in (b"log", b"status-file", b"status-signal"):
+        _apply_report(settings, letter, value)
     elif letter in (b"ready-fd", b"listen-fd", b"listen-fds"):
         _apply_descriptor(choices, letter, value, inherited)
     elif letter == b"limit-message":
@@ -168,6 +175,21 @@ def _number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
 
 def _dashed(option: bytes) -> bytes:
     return b"-" + option if len(option) == 1 else b"--" + option
+
+
+def _apply_report(settings: Settings, word: bytes, value: bytes) -> None:
+    if word == b"log":
+        if value not in (b"classic", b"json", b"both"):
+            raise _refuse(b"--log wants classic, json or both, not " + (value or b"nothing"))
+        settings.log = value
+    elif word == b"status-signal":
+        if value != b"USR1":
+            raise _refuse(b"--status-signal wants USR1, not " + (value or b"nothing"))
+        settings.status_on_signal = True
+    elif not value:
+        raise _refuse(b"--status-file wants a file, not nothing")
+    else:
+        settings.status_file = value
 
 
 def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: list[bytes]) -> None:

@@ -13,9 +13,11 @@ from ucspi.cdb import Builder, Reader
 from ucspi.errors import CdbTooLargeError
 from ucspi.rules._bytes import require_bytes
 from ucspi.rules._compile import compile_rules
+from ucspi.rules._expand import expand
 from ucspi.rules._lint import lint
 from ucspi.rules._live import open_regular, state_of
 from ucspi.rules._lookup import RuleSet, Verdict
+from ucspi.rules._parse import parse
 from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
@@ -30,18 +32,20 @@ QUIET_NS = 1_000_000_000  # nanoseconds without a change before a change counts
 class LiveText:
     """The rules in a text file, always as they last were without a fault."""
 
-    __slots__ = ("_rules", "_state", "_tell", "path")
+    __slots__ = ("_lines", "_rules", "_state", "_tell", "path")
 
-    def __init__(self, path: bytes, tell: "Callable[[bytes], object]") -> None:
+    def __init__(self, path: bytes, tell: "Callable[[bytes], object]", *, numbered: bool = False) -> None:
         """Name the file; `load` must come before `judge`.
 
         Args:
             path: looked up anew for every client.
             tell: called with a line, once, when a new state of the file is not used.
+            numbered: let `line_of` know the lines, which costs memory.
         """
         require_bytes("path", path)
         self.path, self._tell = path, tell
         self._rules: RuleSet | None = None
+        self._lines: dict[bytes, int] | None = {} if numbered else None
         self._state: tuple[int, ...] | None = None
 
     def load(self) -> "list[Diagnostic]":
@@ -55,6 +59,8 @@ class LiveText:
         problems = lint(text)
         if not problems:
             self._rules = _compile(text)
+            if self._lines is not None:
+                self._lines = _number(text)
         return problems
 
     def judge(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
@@ -62,6 +68,10 @@ class LiveText:
         self._refresh()
         assert self._rules is not None, "load comes first"
         return self._rules.judge(ip, host, info)
+
+    def line_of(self, rule: bytes | None) -> int | None:
+        """Return the line, from 1, of a rule that the last `judge` decided by; None when unknown."""
+        return None if self._lines is None or rule is None else self._lines.get(rule)
 
     def _refresh(self) -> None:
         try:
@@ -98,3 +108,14 @@ def _compile(text: bytes) -> RuleSet:
     compile_rules([text], builder.add)
     header = builder.finish()
     return RuleSet(Reader(b"".join([header, *parts])))
+
+
+def _number(text: bytes) -> dict[bytes, int]:
+    """Return the line of each address, as it is filed, in a text without a fault; the first counts."""
+    lines: dict[bytes, int] = {}
+    for number, line in enumerate(text.split(b"\n"), 1):
+        rule = parse(line, number)
+        if rule is not None:
+            for key in expand(rule.address):
+                lines.setdefault(key, number)
+    return lines

@@ -24,7 +24,7 @@ class Handlers:
         self._spawn = spawner.spawn
         self._connections: dict[int, Connection] = {}
 
-    def start(self, connection: "Connection", variables: bytes, log: bytes) -> None:
+    def start(self, connection: "Connection", variables: bytes, log: bytes) -> int:
         """Start a handler on a connection, whose descriptor is given away; see `Spawner.spawn`.
 
         Raises:
@@ -32,6 +32,7 @@ class Handlers:
         """
         pid = self._spawn(connection.release(), variables, log)
         self._connections[pid] = connection
+        return pid
 
     def reap(self) -> "Iterator[tuple[int, int, Connection]]":
         """Yield pid, wait status and connection of every handler that has ended, each once."""
