@@ -140,13 +140,13 @@ class StatusFile:
         """Write the file; return why that must not be."""
         if not _is_replaceable(self._path):
             return b"not a regular file"
-        publication = Publication(self._path, self._path + b".tmp")
+        publication = Publication(self._path, self._path + b".tmp", fsync=False)
         publication.discard()  # a server that was killed may have left it
         publication.create(exclusive=True)
         try:
             publication.write(self._text())
             identity = _identity(os.fstat(publication.fileno()))
-            publication.seal(fsync=False)
+            publication.seal()
             publication.rename()
         except OSError:
             publication.discard()
