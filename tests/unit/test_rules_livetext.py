@@ -101,3 +101,31 @@ def test_first_text_must_be_good(tmp_path: Path) -> None:
     bad.path.unlink()
     with pytest.raises(FileNotFoundError):
         bad.live.load()
+
+
+def test_what_cannot_be_read_is_told_once_and_tried_again(watched: Watched) -> None:
+    watched.path.unlink()
+    watched.path.mkdir()
+    os.utime(watched.path, (1, 1))
+    for _ in range(3):
+        assert watched.allows()
+    watched.path.rmdir()
+    for _ in range(3):
+        assert watched.allows()
+    assert watched.told == [
+        bytes(watched.path) + b": " + why + b"; the last good rules stay"
+        for why in (b"is a directory", b"file does not exist")
+    ]
+    watched.write(b":deny\n")
+    assert not watched.allows()
+
+
+def test_gigabyte_of_nothing_is_refused_unread(watched: Watched) -> None:
+    watched.path.unlink()
+    watched.path.touch()
+    os.truncate(watched.path, 2**30)
+    os.utime(watched.path, (1, 1))
+    started = time.process_time()
+    assert watched.allows()
+    assert time.process_time() - started < 0.2
+    assert watched.told == [bytes(watched.path) + b": file too big; the last good rules stay"]

@@ -6,6 +6,7 @@ and half a file can be sound text that allows too much; so a change counts once
 the file has been left alone for a second.
 """
 
+import errno
 import os
 import time
 
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
     from ucspi.rules._diagnostic import Diagnostic
 
+TEXT_MAX = 2**28  # bytes; millions of rules fit, and a file of nothing does not hold up the server
 QUIET_NS = 1_000_000_000  # nanoseconds without a change before a change counts
 
 
 class LiveText:
     """The rules in a text file, always as they last were without a fault."""
 
-    __slots__ = ("_rules", "_state", "_tell", "path")
+    __slots__ = ("_rules", "_state", "_tell", "_trouble", "path")
 
     def __init__(self, path: bytes, tell: "Callable[[bytes], object]") -> None:
         """Name the file; `load` must come before `judge`.
@@ -41,12 +43,14 @@ class LiveText:
         self.path, self._tell = path, tell
         self._rules: RuleSet | None = None
         self._state: tuple[int, ...] | None = None
+        self._trouble: int | None = 0  # the errno that was told last
 
     def load(self) -> "list[Diagnostic]":
         """Read the file as it is now; return what is wrong with it, in which case it is not used.
 
         Raises:
-            OSError: it is missing, unreadable or not a regular file.
+            OSError: it is missing, unreadable, not a regular file, or too long
+                to be read while clients wait (EFBIG).
             CdbTooLargeError: there are more rules than can be judged by.
         """
         text, self._state = self._read()
@@ -65,29 +69,36 @@ class LiveText:
         try:
             status = os.stat(self.path)
             state = state_of(status)
-            if state == self._state or abs(time.time_ns() - status.st_mtime_ns) < QUIET_NS:
-                return
-            self._state = state
-            problems = self.load()
+            if state != self._state:
+                if abs(time.time_ns() - status.st_mtime_ns) < QUIET_NS:
+                    return
+                self._load_again()
+            self._trouble = 0
         except OSError as error:
-            self._complain((error.errno or 0,), b"%s: %s" % (self.path, describe(error.errno)))
+            # Tried again for the next client, but told once.
+            if self._trouble != error.errno:
+                self._trouble = error.errno
+                self._complain(self.path + b": " + describe(error.errno))
+
+    def _load_again(self) -> None:
+        try:
+            problems = self.load()
         except CdbTooLargeError:
-            self._tell(b"%s: too many rules; the last good rules stay" % self.path)
+            self._complain(self.path + b": too many rules")
         else:
             if problems:
                 more = b" (and %d more)" % (len(problems) - 1) if len(problems) > 1 else b""
-                self._tell(problems[0].text(self.path) + more + b"; the last good rules stay")
+                self._complain(problems[0].text(self.path) + more)
 
-    def _complain(self, state: tuple[int, ...], line: bytes) -> None:
-        """Tell of a file that cannot be read, once until that changes."""
-        if self._state != state:
-            self._state = state
-            self._tell(line + b"; the last good rules stay")
+    def _complain(self, line: bytes) -> None:
+        self._tell(line + b"; the last good rules stay")
 
     def _read(self) -> tuple[bytes, tuple[int, ...]]:
         with open_regular(self.path) as file:
             status = os.fstat(file.fileno())
-            return file.read(), state_of(status)
+            if status.st_size > TEXT_MAX:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.path)
+            return file.read(TEXT_MAX), state_of(status)
 
 
 def _compile(text: bytes) -> RuleSet:
