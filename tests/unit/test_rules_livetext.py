@@ -129,3 +129,14 @@ def test_gigabyte_of_nothing_is_refused_unread(watched: Watched) -> None:
     assert watched.allows()
     assert time.process_time() - started < 0.2
     assert watched.told == [bytes(watched.path) + b": file too big; the last good rules stay"]
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", b"# nothing\n\n"])
+def test_text_without_a_rule_lets_nobody_in(watched: Watched, text: bytes) -> None:
+    watched.write(b":deny\n")
+    assert not watched.allows()
+    watched.write(text)
+    assert not watched.allows()
+    why = b":1:1: warning: a text without a rule allows everybody; write :allow if you want that"
+    assert watched.told == [bytes(watched.path) + why + b"; the last good rules stay"]
+    assert len(LiveText(bytes(watched.path), watched.told.append).load()) == 1

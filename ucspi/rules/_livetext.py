@@ -13,6 +13,7 @@ import time
 from ucspi.cdb import Builder, Reader
 from ucspi.errors import CdbTooLargeError
 from ucspi.rules._compile import compile_rules
+from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._lint import lint
 from ucspi.rules._live import open_regular, state_of
 from ucspi.rules._lookup import RuleSet, Verdict
@@ -22,8 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.rules._diagnostic import Diagnostic
-
+NO_RULE_AT_ALL = "a text without a rule allows everybody"
 TEXT_MAX = 2**28  # bytes; millions of rules fit, and a file of nothing does not hold up the server
 QUIET_NS = 1_000_000_000  # nanoseconds without a change before a change counts
 
@@ -55,6 +55,9 @@ class LiveText:
         """
         text, self._state = self._read()
         problems = lint(text)
+        if not problems and not _has_rule(text):
+            # An editor, or a full disk, may leave an empty file: it would let everybody in.
+            problems = [Diagnostic(1, 1, NO_RULE_AT_ALL, "write :allow if you want that")]
         if not problems:
             self._rules = _compile(text)
         return problems
@@ -99,6 +102,11 @@ class LiveText:
             if status.st_size > TEXT_MAX:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.path)
             return file.read(TEXT_MAX), state_of(status)
+
+
+def _has_rule(text: bytes) -> bool:
+    lines = (line.rstrip(b" \t") for line in text.split(b"\n"))
+    return any(line and not line.startswith(b"#") for line in lines)
 
 
 def _compile(text: bytes) -> RuleSet:
