@@ -93,6 +93,9 @@ def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
         raise _refuse(b"-x and --rules-text exclude each other")
     if choices.settings.status_on_signal and choices.settings.status_file is None:
         raise _refuse(b"--status-signal needs --status-file")
+    given = [*choices.listen_descriptors, choices.ready_descriptor]
+    if len(set(given)) < len(given):
+        raise _refuse(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
     return choices
 
 
@@ -164,6 +167,7 @@ _NUMBERS = {
 }
 _LARGEST = 2**31 - 1
 _LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
+_MOST_PASSED = 65536  # sockets of a service manager
 
 
 def _number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
@@ -206,9 +210,9 @@ def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: li
 def _passed_descriptors(inherited: list[bytes]) -> "range":
     """Return the sockets that a service manager passed, as sd_listen_fds(3) says."""
     count = value_of(inherited, b"LISTEN_FDS") or b""
-    if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.isdigit() or not int(count):
+    if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.strip(b"0").isdigit():
         raise _refuse(b"--listen-fds needs $LISTEN_FDS and $LISTEN_PID of this process; none was passed")
-    return range(3, 3 + int(count))
+    return range(3, 3 + _number(b"listen-fds", count, _MOST_PASSED))
 
 
 def _set_per_net(settings: Settings, value: bytes) -> None:

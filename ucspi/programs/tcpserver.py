@@ -56,6 +56,7 @@ def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
     """Do what the original does, in its order: operands, signals, sockets, privileges, port line."""
     settings = choices.settings
     places, program = _operands(choices)
+    _require_descriptors(choices)
     judge = _judge(choices)
     wakeup = _catch_signals(settings)
     listeners = _listeners(choices, places)
@@ -94,6 +95,18 @@ def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]"
     if not operands:
         raise Stop(USAGE, 100)
     return places + [(host, _port(port)) for host, port in choices.listen], operands
+
+
+def _require_descriptors(choices: Choices) -> None:
+    """Refuse what nobody passed, before a descriptor of our own can have that number."""
+    steps = [(number, b"listen on") for number in choices.listen_descriptors]
+    if choices.ready_descriptor is not None:
+        steps.append((choices.ready_descriptor, b"write to"))
+    for number, step in steps:
+        try:
+            os.fstat(number)
+        except OSError as error:
+            raise fatal(NAME, b"unable to %s descriptor %d" % (step, number), error) from None
 
 
 def _listeners(choices: Choices, places: list[tuple[bytes, int]]) -> list[Listener]:

@@ -48,6 +48,12 @@ class Handlers:
                 yield pid, status, connection
 
     def signal(self, number: int) -> None:
-        """Send a signal to every handler; one that has ended meanwhile is only not reaped yet."""
+        """Send a signal to every handler; one that has ended meanwhile is only not reaped yet.
+
+        One that has become another user may be out of our reach: it is left alone.
+        """
         for pid in self._connections:
-            os.kill(pid, number)
+            try:
+                os.kill(pid, number)
+            except PermissionError:
+                pass

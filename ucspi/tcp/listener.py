@@ -8,6 +8,7 @@ import fcntl
 # way: the next client may well be fine.  Source: accept(2).
 GONE = frozenset(
     (
+        errno.EINTR,
         errno.ECONNABORTED,
         errno.EPROTO,
         errno.EPERM,

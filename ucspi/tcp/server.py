@@ -19,7 +19,6 @@ from ucspi.tcp.environment import variables
 from ucspi.tcp.facts import Facts
 from ucspi.tcp.handlers import Handlers
 from ucspi.tcp.limits import BadLimitError, message, over_assigned, over_general
-from ucspi.tcp.listener import GONE
 from ucspi.tcp.lookups import Lookups
 from ucspi.tcp.report import reporter
 from ucspi.unix.errtext import describe
@@ -132,7 +131,7 @@ class Server:
             self._admit(connection)
             self._drop(connection, b"unable to get local address: " + describe(failure.error.errno))
         except OSError as error:
-            if error.errno not in GONE and self._doors.pause():
+            if self._doors.stumble(error.errno):
                 self._report.warning(b"unable to accept, pausing: " + describe(error.errno))
         else:
             if connection is None:
