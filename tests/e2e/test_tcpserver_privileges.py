@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Oracle
 from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
 
 pytestmark = [
@@ -79,12 +80,24 @@ def call_prctl(number: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def test_server_whose_root_could_come_back_does_not_start() -> None:
-    def keep_capabilities() -> None:
-        call_prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
+def keep_capabilities() -> None:
+    call_prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
 
+
+def test_server_whose_root_could_come_back_does_not_start() -> None:
     expected = b"tcpserver: fatal: unable to set uid: permission denied\n"
     assert refused(["-HRl0", *WHO], keep_capabilities).endswith(expected)
+
+
+@pytest.mark.oracle
+def test_original_serves_though_root_could_come_back(tmp_path: Path, oracle: Oracle) -> None:
+    original = (oracle("tcpserver"),)
+    with serving(tmp_path, ["-HRl0", *WHO], ["true"], command=original, before=keep_capabilities) as served:
+        with served.connect() as client:
+            assert read_all(client) == b""  # by now the ids have changed
+        status = status_of(served.process.pid)
+        assert status["Uid"] == ["61234"] * 4
+        assert int(status["CapEff"][0], 16) & 1 << CAP_SETUID
 
 
 @pytest.mark.parametrize(("capability", "word"), [(CAP_SETUID, b"uid"), (CAP_SETGID, b"gid")])

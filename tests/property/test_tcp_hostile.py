@@ -60,7 +60,9 @@ def test_answer_of_ident_is_one_variable_and_one_field(reply: bytes) -> None:
     assert RULES.judge(b"127.0.0.1", None, info).allowed
 
 
-resolved = st.text(st.characters() | st.sampled_from("\udc80\udcff\udcc3=\n\0.:"), max_size=300)
+resolved = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from("\udc80\udcff\udcc3=\n\0.:"), max_size=300
+)
 
 
 @given(name=resolved)
