@@ -8,6 +8,10 @@ from ucspi.tcp.settings import Settings
 from ucspi.unix.environ import value_of
 from ucspi.unix.privilege import Identity
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.rate import Rate
+
 NAME = b"tcpserver"
 USAGE = (
     b"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ]"
@@ -19,6 +23,7 @@ WORDS = {
     b"lookups": True,
     b"per-ip": True,
     b"per-net": True,
+    b"rate": True,
     b"limit-message": True,
     b"holders": False,
     b"drain": True,
@@ -122,6 +127,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         settings.banner = value
     elif letter == b"per-net":
         _set_per_net(settings, value)
+    elif letter == b"rate":
+        settings.rate = _rate(value)
     elif letter == b"signals":
         if value != b"s6":
             raise _refuse(b"--signals wants s6, not " + (value or b"nothing"))
@@ -225,6 +232,16 @@ def _set_per_net(settings: Settings, value: bytes) -> None:
         settings.net4_bits, settings.net6_bits = (_number(b"per-net", text) for text in bits)
         if settings.net4_bits > 32 or settings.net6_bits > 128:
             raise _refuse(b"--per-net: an IPv4 address has 32 bits, an IPv6 address 128, not " + value)
+
+
+def _rate(value: bytes) -> "Rate":
+    from ucspi.tcp.rate import LARGEST, parse_rate
+
+    try:
+        return parse_rate(value)
+    except ValueError:
+        wanted = b"N/SECONDS or N/SECONDS,BURST, numbers from 1 to %d" % LARGEST
+        raise _refuse(b"--rate wants %s, not %s" % (wanted, value[:100] or b"nothing")) from None
 
 
 def _place(value: bytes) -> tuple[bytes, bytes]:

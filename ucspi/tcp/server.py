@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ucspi.rules import Verdict
     from ucspi.tcp.drain import Drain
     from ucspi.tcp.listener import Listener
+    from ucspi.tcp.rate import Buckets
     from ucspi.tcp.settings import Settings
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
@@ -80,6 +81,7 @@ class Server:
         self._facts = Facts(settings, self._lookups, self._decide)
         self._handlers = Handlers(spawner)
         self._census = Census()
+        self._buckets = _buckets(settings)
         self._drain: Drain | None = None
         self._is_told_to_exit = False
         self._report, self._status_file = reporter(settings, listeners)
@@ -143,6 +145,8 @@ class Server:
         """Take one client through the steps that need no waiting."""
         self._admit(connection)
         over = over_general(self._census, connection.remote_ip, self._settings)
+        if not over and self._buckets is not None:
+            over = self._buckets.over(connection.remote_ip)
         if over:
             self._turn_away(connection, self._settings.limit_message, over)
             return
@@ -277,3 +281,11 @@ def _earlier(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
+
+
+def _buckets(settings: "Settings") -> "Buckets | None":
+    if settings.rate is None:
+        return None
+    from ucspi.tcp.rate import Buckets  # most servers have no rate
+
+    return Buckets(settings.rate)

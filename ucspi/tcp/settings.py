@@ -1,5 +1,9 @@
 """What a server was asked to do."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.rate import Rate
+
 
 class Settings:
     """The choices of one server, each as the option of the original means it."""
@@ -25,6 +29,7 @@ class Settings:
         "paranoid",
         "per_ip",
         "per_net",
+        "rate",
         "status_file",
         "status_on_signal",
         "tell_holders",
@@ -48,6 +53,7 @@ class Settings:
         self.no_delay = False
         self.per_ip: int | None = None  # clients of one address
         self.per_net: int | None = None  # clients of one network
+        self.rate: Rate | None = None  # connections of one source
         self.net4_bits, self.net6_bits = 24, 64  # what is one network
         self.limit_message = b""  # for a client over one of these
         self.tell_holders = False
