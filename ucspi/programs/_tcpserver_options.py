@@ -43,6 +43,7 @@ class Choices:
         "group",
         "listen",
         "listen_descriptors",
+        "listen_paths",
         "missing_rules_allow",
         "operands",
         "print_port",
@@ -62,6 +63,7 @@ class Choices:
         self.listen_descriptors: list[int] = []  # listening sockets instead of host and port
         self.ready_descriptor: int | None = None
         self.listen: list[tuple[bytes, bytes]] = []  # further hosts and ports
+        self.listen_paths: list[tuple[bytes, int | None]] = []  # and sockets of the UNIX domain, with modes
         self.rules: bytes | None = None
         self.rules_text: bytes | None = None
         self.missing_rules_allow = False
@@ -130,7 +132,7 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
     elif letter == b"limit-message":
         settings.limit_message = value
     elif letter == b"listen":
-        choices.listen.append(_place(value))
+        _apply_listen(choices, value)
     elif letter == b"l":
         settings.local_host = value
     else:
@@ -216,6 +218,18 @@ def _rate(value: bytes) -> "Rate":
     except ValueError:
         wanted = b"N/SECONDS or N/SECONDS,BURST, numbers from 1 to %d" % LARGEST
         raise _refuse(b"--rate wants %s, not %s" % (wanted, value[:100] or b"nothing")) from None
+
+
+def _apply_listen(choices: Choices, value: bytes) -> None:
+    if value.startswith(b"unix:") and b"/" in value:
+        from ucspi.tcp.local import BadPlaceError, parse_place
+
+        try:
+            choices.listen_paths.append(parse_place(value.removeprefix(b"unix:")))
+        except BadPlaceError as bad:
+            raise _refuse(b"--listen unix: wants %s, not %s" % (bad.args[0], value[5:300])) from None
+    else:
+        choices.listen.append(_place(value))
 
 
 def _place(value: bytes) -> tuple[bytes, bytes]:
