@@ -37,6 +37,7 @@ enum {
   STACK_SIZE = 16384,  /* the child's deepest frame is a few hundred bytes */
   LOG_PIECES = 16,     /* two per pid in the log text, and the text has two */
   PID_DIGITS = 20,
+  PID_NAME_MAX = 40,   /* bytes of a variable's name and its equals sign */
   SIGNAL_SET_SIZE = 8  /* bytes, as the kernel counts them */
 };
 
@@ -57,6 +58,8 @@ struct usys_slot {
   char *const *environ;
   const char *log;
   size_t log_length;
+  char **pid_entry; /* the variable that gets the child's pid, or NULL */
+  char pid_text[PID_NAME_MAX + PID_DIGITS + 1];
 };
 
 /* The child's part: bare system calls, no memory but the slot. */
@@ -167,6 +170,20 @@ static void put_on(int connection, int target)
     usys_bare(SYS_dup3, connection, target, 0, 0);
 }
 
+/* Give the variable its value, which only the child knows. */
+static void tell_pid(struct usys_slot *slot)
+{
+  size_t length;
+
+  if (!slot->pid_entry)
+    return;
+  length = strlen(*slot->pid_entry);
+  memcpy(slot->pid_text, *slot->pid_entry, length);
+  length += format_number(slot->pid_text + length, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
+  slot->pid_text[length] = 0;
+  *slot->pid_entry = slot->pid_text;
+}
+
 static int may_try_next(long error)
 {
   return error == -ENOENT || error == -EACCES || error == -EPERM || error == -EISDIR;
@@ -209,9 +226,10 @@ static void complain(const struct usys_program *program, int error)
 
 static int run_child(void *argument)
 {
-  const struct usys_slot *slot = argument;
+  struct usys_slot *slot = argument;
 
   write_log(slot);
+  tell_pid(slot);
   put_on(slot->connection, 0);
   put_on(slot->connection, 1);
   restore_signals(&slot->program->mask);
@@ -283,6 +301,13 @@ static int is_replaced(const char *entry, const char *variables, const char *end
   return 0;
 }
 
+static int is_pid_variable(const struct usys_program *program, const char *text)
+{
+  const char *name = program->pid_variable;
+
+  return name && strlen(name) <= PID_NAME_MAX && !strcmp(text, name);
+}
+
 /* Fill a slot: the inherited variables that are not replaced, then the new. */
 static int fill(struct usys_slot *slot, const char *variables, size_t variables_length,
                 const char *log, size_t log_length)
@@ -301,11 +326,15 @@ static int fill(struct usys_slot *slot, const char *variables, size_t variables_
   slot->environ = next;
   slot->log = end;
   slot->log_length = log_length;
+  slot->pid_entry = NULL;
   for (; *inherited; ++inherited)
     if (!is_replaced(*inherited, text, end))
       *next++ = *inherited;
-  for (; text < end; text += strlen(text) + 1)
+  for (; text < end; text += strlen(text) + 1) {
+    if (is_pid_variable(slot->program, text))
+      slot->pid_entry = next;
     *next++ = text;
+  }
   *next = NULL;
   return 0;
 }

@@ -16,6 +16,7 @@ struct usys_program {
   const char *const *errors; /* text of each errno, error_count of them */
   int error_count;
   const char *complaint;     /* begins the line for a failed exec; NULL: silent */
+  const char *pid_variable;  /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
   sigset_t mask;             /* the handler's signal mask */
   struct usys_slot *slots;   /* memory of children that are or were preparing */
 };

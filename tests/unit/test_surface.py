@@ -38,10 +38,10 @@ MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
         address census connection door drain environment facts handlers ident jsonlog jsontext limits
-        listener log lookups names rate report server settings status visit watch
+        listener local log lookups names rate report server settings status visit watch
     """,
     "ucspi.unix": """
-        environ errtext fds notify privilege publish search signals sockets spawn stderr
+        domain environ errtext fds notify privilege publish search signals sockets spawn stderr
     """,
 }
 

@@ -64,6 +64,17 @@ def test_variables_replace_inherited_ones_of_the_same_name(make: Make) -> None:
     assert talk(spawner)[1] == b"old,kept,kept,\n"
 
 
+def test_variable_gets_the_pid_of_its_handler(make: Make) -> None:
+    inherited = [b"PID=", b"OTHER=kept"]
+    command = [b"sh", b"-c", b"echo $$,$PID,$OTHER"]
+    spawner = make(Program(command, [b"/bin/sh"], inherited, b"", b"PID="))
+    for _ in range(3):
+        pid, text, _ = talk(spawner, b"A=\0PID=\0B=\0")
+        assert text == b"%d,%d,kept\n" % (pid, pid)
+    assert talk(spawner, b"PID=given\0")[1].endswith(b",given,kept\n")
+    assert talk(spawner)[1].endswith(b",,kept\n")  # an inherited one is left alone
+
+
 def test_log_comes_before_what_the_handler_writes(make: Make, capfd: pytest.CaptureFixture[str]) -> None:
     pid, _, _ = talk(make(program("echo handler >&2")), log=b"pid \0 from\nok \0 end\n")
     assert capfd.readouterr().err == f"pid {pid} from\nok {pid} end\nhandler\n"

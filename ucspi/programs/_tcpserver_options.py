@@ -3,16 +3,20 @@
 import os
 
 from ucspi.programs import _options
-from ucspi.programs._program import Stop, fatal
+from ucspi.programs._tcpserver_values import (
+    LARGEST_ID,
+    find_group,
+    find_user,
+    number,
+    passed_descriptors,
+    place,
+    rate,
+    refuse,
+)
 from ucspi.tcp.settings import Settings
 from ucspi.unix.environ import value_of
 from ucspi.unix.privilege import Identity
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ucspi.tcp.rate import Rate
-
-NAME = b"tcpserver"
 USAGE = (
     b"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ]"
     b" [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program"
@@ -46,6 +50,7 @@ class Choices:
         "group",
         "listen",
         "listen_descriptors",
+        "listen_paths",
         "missing_rules_allow",
         "operands",
         "print_port",
@@ -65,6 +70,7 @@ class Choices:
         self.listen_descriptors: list[int] = []  # listening sockets instead of host and port
         self.ready_descriptor: int | None = None
         self.listen: list[tuple[bytes, bytes]] = []  # further hosts and ports
+        self.listen_paths: list[tuple[bytes, int | None]] = []  # and sockets of the UNIX domain, with modes
         self.rules: bytes | None = None
         self.rules_text: bytes | None = None
         self.missing_rules_allow = False
@@ -95,12 +101,12 @@ def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
     for letter, value in options:
         _apply(choices, letter, value, inherited)
     if choices.rules is not None and choices.rules_text is not None:
-        raise _refuse(b"-x and --rules-text exclude each other")
+        raise refuse(b"-x and --rules-text exclude each other")
     if choices.settings.status_on_signal and choices.settings.status_file is None:
-        raise _refuse(b"--status-signal needs --status-file")
+        raise refuse(b"--status-signal needs --status-file")
     given = [*choices.listen_descriptors, choices.ready_descriptor]
     if len(set(given)) < len(given):
-        raise _refuse(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
+        raise refuse(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
     return choices
 
 
@@ -110,11 +116,11 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         name, flag = _FLAGS[letter]
         setattr(settings, name, flag)
     elif letter in _NUMBERS:
-        setattr(settings, _NUMBERS[letter], _number(letter, value))
+        setattr(settings, _NUMBERS[letter], number(letter, value))
         if not settings.limit:
-            raise _refuse(b"-c 0 would never accept a connection; give 1 or more")
+            raise refuse(b"-c 0 would never accept a connection; give 1 or more")
         if not settings.lookup_limit:
-            raise _refuse(b"--lookups 0 would never look anything up; give 1 or more, or -H -R -l0")
+            raise refuse(b"--lookups 0 would never look anything up; give 1 or more, or -H -R -l0")
     elif letter == b"1":
         choices.print_port = True
     elif letter == b"X":
@@ -128,10 +134,10 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
     elif letter == b"per-net":
         _set_per_net(settings, value)
     elif letter == b"rate":
-        settings.rate = _rate(value)
+        settings.rate = rate(value)
     elif letter == b"signals":
         if value != b"s6":
-            raise _refuse(b"--signals wants s6, not " + (value or b"nothing"))
+            raise refuse(b"--signals wants s6, not " + (value or b"nothing"))
         settings.is_s6 = True
     elif letter in (b"log", b"status-file", b"status-signal"):
         _apply_report(settings, letter, value)
@@ -140,7 +146,7 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
     elif letter == b"limit-message":
         settings.limit_message = value
     elif letter == b"listen":
-        choices.listen.append(_place(value))
+        _apply_listen(choices, value)
     elif letter == b"l":
         settings.local_host = value
     else:
@@ -172,97 +178,67 @@ _NUMBERS = {
     b"per-ip": "per_ip",
     b"drain": "drain_time",
 }
-_LARGEST = 2**31 - 1
-_LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
-_MOST_PASSED = 65536  # sockets of a service manager
-
-
-def _number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
-    if not value.isdigit() or len(value.lstrip(b"0")) > len(str(largest)) or int(value) > largest:
-        wanted = b"a number of at most %d" % largest
-        raise _refuse(b"%s wants %s, not %s" % (_dashed(option), wanted, value[:100] or b"nothing"))
-    return int(value)
-
-
-def _dashed(option: bytes) -> bytes:
-    return b"-" + option if len(option) == 1 else b"--" + option
 
 
 def _apply_report(settings: Settings, word: bytes, value: bytes) -> None:
     if word == b"log":
         if value not in (b"classic", b"json", b"both"):
-            raise _refuse(b"--log wants classic, json or both, not " + (value or b"nothing"))
+            raise refuse(b"--log wants classic, json or both, not " + (value or b"nothing"))
         settings.log = value
     elif word == b"status-signal":
         if value != b"USR1":
-            raise _refuse(b"--status-signal wants USR1, not " + (value or b"nothing"))
+            raise refuse(b"--status-signal wants USR1, not " + (value or b"nothing"))
         settings.status_on_signal = True
     elif not value:
-        raise _refuse(b"--status-file wants a file, not nothing")
+        raise refuse(b"--status-file wants a file, not nothing")
     else:
         settings.status_file = value
 
 
 def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: list[bytes]) -> None:
     if word == b"listen-fds":
-        choices.listen_descriptors += _passed_descriptors(inherited)
+        choices.listen_descriptors += passed_descriptors(inherited)
     elif word == b"listen-fd":
-        choices.listen_descriptors.append(_number(word, value))
+        choices.listen_descriptors.append(number(word, value))
     else:
-        choices.ready_descriptor = _number(word, value)
+        choices.ready_descriptor = number(word, value)
         if choices.ready_descriptor in (0, 2):
-            raise _refuse(b"--ready-fd %s is taken; use 1, or 3 and more" % value)
-
-
-def _passed_descriptors(inherited: list[bytes]) -> "range":
-    """Return the sockets that a service manager passed, as sd_listen_fds(3) says."""
-    count = value_of(inherited, b"LISTEN_FDS") or b""
-    if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.strip(b"0").isdigit():
-        raise _refuse(b"--listen-fds needs $LISTEN_FDS and $LISTEN_PID of this process; none was passed")
-    return range(3, 3 + _number(b"listen-fds", count, _MOST_PASSED))
+            raise refuse(b"--ready-fd %s is taken; use 1, or 3 and more" % value)
 
 
 def _set_per_net(settings: Settings, value: bytes) -> None:
     """Read ``N`` or ``N/BITS4/BITS6``: the limit, and how many bits of an address are its network."""
-    number, *bits = value.split(b"/")
-    settings.per_net = _number(b"per-net", number)
+    most, *bits = value.split(b"/")
+    settings.per_net = number(b"per-net", most)
     if bits:
         if len(bits) != 2:
-            raise _refuse(b"--per-net wants N or N/BITS4/BITS6, such as 10/24/64, not " + value)
-        settings.net4_bits, settings.net6_bits = (_number(b"per-net", text) for text in bits)
+            raise refuse(b"--per-net wants N or N/BITS4/BITS6, such as 10/24/64, not " + value)
+        settings.net4_bits, settings.net6_bits = (number(b"per-net", text) for text in bits)
         if settings.net4_bits > 32 or settings.net6_bits > 128:
-            raise _refuse(b"--per-net: an IPv4 address has 32 bits, an IPv6 address 128, not " + value)
+            raise refuse(b"--per-net: an IPv4 address has 32 bits, an IPv6 address 128, not " + value)
 
 
-def _rate(value: bytes) -> "Rate":
-    from ucspi.tcp.rate import LARGEST, parse_rate
+def _apply_listen(choices: Choices, value: bytes) -> None:
+    if value.startswith(b"unix:") and b"/" in value:
+        from ucspi.tcp.local import BadPlaceError, parse_place
 
-    try:
-        return parse_rate(value)
-    except ValueError:
-        wanted = b"N/SECONDS or N/SECONDS,BURST, numbers from 1 to %d" % LARGEST
-        raise _refuse(b"--rate wants %s, not %s" % (wanted, value[:100] or b"nothing")) from None
-
-
-def _place(value: bytes) -> tuple[bytes, bytes]:
-    """Split ``ADDRESS:PORT`` at its last colon; an IPv6 address stands in brackets."""
-    host, colon, port = value.rpartition(b":")
-    if not colon or (b":" in host and not (host[:1] == b"[" and host[-1:] == b"]")):
-        raise _refuse(
-            b"--listen wants ADDRESS:PORT, an IPv6 address in brackets, not " + (value or b"nothing")
-        )
-    return host, port
+        try:
+            choices.listen_paths.append(parse_place(value.removeprefix(b"unix:")))
+        except BadPlaceError as bad:
+            raise refuse(b"--listen unix: wants %s, not %s" % (bad.args[0], value[5:300])) from None
+    else:
+        choices.listen.append(place(value))
 
 
 def _apply_identity(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]) -> None:
     if letter == b"U":
         _apply_environment(choices, inherited)
     elif letter == b"g":
-        choices.group = _find_group(letter, value)
+        choices.group = find_group(letter, value)
     elif value.isdigit():
-        choices.user = Identity(_number(letter, value, _LARGEST_ID))
+        choices.user = Identity(number(letter, value, LARGEST_ID))
     else:
-        choices.user = _find_user(value)
+        choices.user = find_user(value)
 
 
 def _apply_environment(choices: Choices, inherited: list[bytes]) -> None:
@@ -271,38 +247,8 @@ def _apply_environment(choices: Choices, inherited: list[bytes]) -> None:
         value = value_of(inherited, name)
         if value is None:
             if os.geteuid() == 0:
-                raise _refuse(b"-U needs $%s in the environment; 0 means no change" % name)
+                raise refuse(b"-U needs $%s in the environment; 0 means no change" % name)
         elif name == b"UID":
-            choices.user = Identity(_number(b"U", value, _LARGEST_ID))
+            choices.user = Identity(number(b"U", value, LARGEST_ID))
         else:
-            choices.group = _number(b"U", value, _LARGEST_ID)
-
-
-def _find_user(value: bytes) -> Identity:
-    """Return the identity for ``NAME`` or ``NAME:GROUP``: that user, with the user's own groups."""
-    import pwd
-
-    name, _, group = value.partition(b":")
-    try:
-        entry = pwd.getpwnam(os.fsdecode(name))
-    except KeyError:
-        raise fatal(NAME, b"unknown user " + name) from None
-    gid = entry.pw_gid
-    if group:
-        gid = _find_group(b"u", group)
-    return Identity(entry.pw_uid, gid, os.getgrouplist(entry.pw_name, gid))
-
-
-def _find_group(option: bytes, value: bytes) -> int:
-    if value.isdigit():
-        return _number(option, value, _LARGEST_ID)
-    import grp
-
-    try:
-        return grp.getgrnam(os.fsdecode(value)).gr_gid
-    except KeyError:
-        raise fatal(NAME, b"unknown group " + value) from None
-
-
-def _refuse(text: bytes) -> Stop:
-    return fatal(NAME, text, code=100)
+            choices.group = number(b"U", value, LARGEST_ID)

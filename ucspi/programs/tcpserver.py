@@ -7,7 +7,8 @@ from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
-from ucspi.programs._tcpserver_options import NAME, USAGE, Choices, choose
+from ucspi.programs._tcpserver_options import USAGE, Choices, choose
+from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.address import NoAddressError, parse_port, resolve
 from ucspi.tcp.environment import REPLACED, REPLACED6
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
@@ -42,29 +43,32 @@ def _serve(argv: list[bytes]) -> int:
     fds.occupy_standard()
     inherited = environ.inherited()
     choices = choose(argv, inherited)
+    listeners: list[Listener] = []
     try:
-        _start(choices, inherited)
+        _start(choices, inherited, listeners)
     except Stop as stop:
         if choices.settings.verbosity == 0:
             stop.line = b""
         raise
     except Terminated:
         return 0
+    finally:
+        _close(listeners)
 
 
-def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
+def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) -> "NoReturn":
     """Do what the original does, in its order: operands, signals, sockets, privileges, port line."""
     settings = choices.settings
     places, program = _operands(choices)
     _require_descriptors(choices)
     judge = _judge(choices)
     wakeup = _catch_signals(settings)
-    listeners = _listeners(choices, places)
+    _listen(choices, places, listeners)
     _warn_of_groups(choices)
     _drop_privileges(choices.identity())
     if choices.print_port:
         _print_ports(listeners)
-    handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)))
+    handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)), listeners)
     server = Server(settings, listeners, judge, handler, wakeup)
     _say_ready(choices, inherited)
     fds.discard(0)
@@ -80,7 +84,13 @@ def _start(choices: Choices, inherited: list[bytes]) -> "NoReturn":
         code = EXIT_TEMPORARY
         sys.excepthook(*sys.exc_info())
     server.finish()
+    _close(listeners)
     os._exit(code)
+
+
+def _close(listeners: list[Listener]) -> None:
+    for listener in listeners:
+        listener.close()
 
 
 def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]":
@@ -109,16 +119,23 @@ def _require_descriptors(choices: Choices) -> None:
             raise fatal(NAME, b"unable to %s descriptor %d" % (step, number), error) from None
 
 
-def _listeners(choices: Choices, places: list[tuple[bytes, int]]) -> list[Listener]:
+def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[Listener]) -> None:
+    """Add a listener at once when it is there, so that whoever owns the list can close it."""
+    backlog = choices.settings.backlog
     try:
-        adopted = [adopt(number) for number in choices.listen_descriptors]
-        made = [listen(_ip(host), port, choices.settings.backlog) for host, port in places]
+        for number in choices.listen_descriptors:
+            listeners.append(adopt(number))
+        for host, port in places:
+            listeners.append(listen(_ip(host), port, backlog))
+        for path, mode in choices.listen_paths:
+            from ucspi.tcp import local
+
+            listeners.append(local.listen(path, mode, backlog))
     except ListenError as failure:
         raise fatal(NAME, failure.step, failure.error) from None
     for number in choices.listen_descriptors:
         if number > 2:
             os.close(number)  # no handler shall inherit it
-    return adopted + made
 
 
 def _port(operand: bytes) -> int:
@@ -178,7 +195,7 @@ def _drop_privileges(identity: privilege.Identity) -> None:
 
 def _print_ports(listeners: list[Listener]) -> None:
     try:
-        os.write(1, b"".join(b"%d\n" % listener.port for listener in listeners))
+        os.write(1, b"".join(b"%d\n" % listener.port for listener in listeners if listener.path is None))
     except OSError:
         pass  # as the original: nobody reads it, but the service is wanted all the same
 
@@ -211,7 +228,19 @@ def _warn(settings: Settings, text: bytes) -> None:
 def _replaced(listeners: list[Listener]) -> frozenset[bytes]:
     # What a service manager tells us is not meant for the handlers.
     replaced = REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
+    if any(listener.path is not None for listener in listeners):
+        from ucspi.tcp import local
+
+        replaced |= local.REPLACED
     return replaced | MANAGER
+
+
+def _pid_variable(listeners: list[Listener]) -> bytes:
+    if all(listener.path is None for listener in listeners):
+        return b""
+    from ucspi.tcp import local
+
+    return local.PID_VARIABLE
 
 
 def _judge(choices: Choices) -> "Judge | None":
@@ -241,12 +270,14 @@ def _judge_by_text(choices: Choices, path: bytes) -> "Judge":
     return rules
 
 
-def _spawner(settings: Settings, program: list[bytes], inherited: list[bytes]) -> "Spawner":
+def _spawner(
+    settings: Settings, program: list[bytes], inherited: list[bytes], listeners: list[Listener]
+) -> "Spawner":
     complaint = b""
     if settings.verbosity:
         complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
-    handler = spawner(Program(program, paths, inherited, complaint))
+    handler = spawner(Program(program, paths, inherited, complaint, _pid_variable(listeners)))
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
     return handler

@@ -53,7 +53,7 @@ def _no_rule(text: bytes) -> "Remark | None":
 
 
 def _address(address: bytes) -> "Remark | None":
-    if is_plain(address) or address.startswith(BYTE_ORDER_MARK):
+    if is_plain(address) or address.startswith(BYTE_ORDER_MARK) or _is_local(address):
         return None
     for at, byte in enumerate(address):
         if byte == 0:
@@ -70,6 +70,12 @@ def _address(address: bytes) -> "Remark | None":
     if b"/" in address and b"-" not in address:
         return _slash(address)
     return _range(address) if b"-" in address else _numbers(address)
+
+
+def _is_local(address: bytes) -> bool:
+    """Return whether an address is that of clients of the UNIX domain: ``unix.``, or one of a user."""
+    uid = address.removeprefix(b"unix.")
+    return uid != address and (not uid or (uid.isdigit() and (uid == b"0" or uid[:1] != b"0")))
 
 
 def _behind_info(address: bytes) -> "Remark | None":

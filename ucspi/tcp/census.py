@@ -12,7 +12,12 @@ TOLD = 5  # holders that are named when no slot is left
 
 
 def network(ip: bytes, bits4: int = NET4_BITS, bits6: int = NET6_BITS) -> tuple[int, int]:
-    """Return the network of an address, as something to compare: its version and its bits."""
+    """Return the network of an address, as something to compare: its version and its bits.
+
+    The clients of the UNIX domain, who have no address, are a network of their own.
+    """
+    if ip.startswith(b"unix."):
+        return 0, 0
     if b":" in ip:
         packed, size, bits = _socket.inet_pton(_socket.AF_INET6, ip.decode()), 128, bits6
     else:

@@ -26,6 +26,7 @@ class Connection:
         "remote_ip",
         "remote_port",
         "scope",
+        "user",
         "visit",
         "waiting",
     )
@@ -56,6 +57,7 @@ class Connection:
         self.local_ip, self.local_port = local_ip, local_port
         self.remote_ip, self.remote_port = remote_ip, remote_port
         self.scope, self.ip6 = scope, ip6
+        self.user: tuple[int, int] | None = None  # uid and gid of a client of the UNIX domain
         self.local_host: bytes | None = None
         self.remote_host: bytes | None = None
         self.remote_info: bytes | None = None

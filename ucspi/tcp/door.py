@@ -35,6 +35,15 @@ class Door:
         return None if accepted is None else Connection(*accepted, ip6=self.listener.ip6)
 
 
+def door(listener: "Listener", settings: "Settings") -> Door:
+    """Return the door of a listener of either kind."""
+    if listener.path is None:
+        return Door(listener, settings)
+    from ucspi.tcp.local import LocalDoor  # most servers have none
+
+    return LocalDoor(listener, listener.path)
+
+
 class Doors:
     """All listeners, looked at together or not at all; beside them, what wakes the loop."""
 
@@ -48,7 +57,7 @@ class Doors:
             settings: what to set on each connection.
             wakeup: a descriptor that becomes readable when there is other work.
         """
-        self._doors = {listener.fileno(): Door(listener, settings) for listener in listeners}
+        self._doors = {listener.fileno(): door(listener, settings) for listener in listeners}
         self._wakeup = wakeup
         self._poll = select.poll()
         self._poll.register(wakeup, select.POLLIN)

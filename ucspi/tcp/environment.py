@@ -2,6 +2,7 @@
 
 A connection of an IPv6 socket has the ``TCP6`` variables too, its addresses in
 IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.
+One of the UNIX domain has ``UNIX`` variables instead, see `local`.
 
 Source: cr.yp.to/ucspi-tcp/environment.html, and the originals as observed,
 Debian's ucspi-tcp-ipv6 for IPv6.
@@ -31,14 +32,26 @@ def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, byte
     Returns:
         ``NAME=VALUE`` strings, each ended by a NUL, each name once.
     """
+    new = _local(connection) if connection.user is not None else _tcp(connection)
+    new.update(assignments)
+    return b"".join(b"%s=%s\0" % pair for pair in new.items())
+
+
+def _local(connection: "Connection") -> dict[bytes, bytes]:
+    from ucspi.tcp import local  # most servers have no such clients
+
+    assert connection.user is not None, "whoever asks has looked"
+    return local.variables(connection.local_ip, connection.remote_port, connection.user)
+
+
+def _tcp(connection: "Connection") -> dict[bytes, bytes]:
     new = {b"PROTO": b"TCP6" if b":" in connection.remote_ip else b"TCP"}
     _add(new, b"TCP", connection, connection.local_ip, connection.remote_ip)
     if connection.ip6:
         _add(new, b"TCP6", connection, _in_ip6(connection.local_ip), _in_ip6(connection.remote_ip))
         if connection.scope:
             new[b"TCP6INTERFACE"] = _interface(connection.scope)
-    new.update(assignments)
-    return b"".join(b"%s=%s\0" % pair for pair in new.items())
+    return new
 
 
 def _add(

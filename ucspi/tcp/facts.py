@@ -36,6 +36,9 @@ class Facts:
 
     def find(self, connection: "Connection") -> None:
         """Ask what must be asked; when nothing must, the connection is ready at once."""
+        if connection.user is not None:
+            self._ready(connection)  # a client of this machine has no names, and needs no ident
+            return
         connection.waiting = 1  # until all questions are put
         if connection.local_host is None:
             self._find_local_host(connection)

@@ -3,6 +3,11 @@
 import _socket
 import errno
 import fcntl
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.unix.domain import SocketFile
 
 # What ``accept`` reports of a client that is gone again, or of trouble on its
 # way: the next client may well be fine.  Source: accept(2).
@@ -33,22 +38,33 @@ class ListenError(Exception):
 
 
 class Listener:
-    """A bound, listening, non-blocking socket, closed on exec."""
+    """A bound, listening, non-blocking socket, closed on exec.
 
-    __slots__ = ("ip6", "port", "socket")
+    One of TCP has a port and no path, one of the UNIX domain a path and port 0.
+    """
 
-    def __init__(self, sock: _socket.socket) -> None:
-        """Own a socket that already listens."""
-        self.socket = sock
+    __slots__ = ("_file", "ip6", "path", "port", "socket")
+
+    def __init__(self, sock: _socket.socket, file: "SocketFile | None" = None) -> None:
+        """Own a socket that already listens, and the file that was made for it, if any."""
+        self.socket, self._file = sock, file
         self.ip6 = sock.family == _socket.AF_INET6
-        self.port: int = sock.getsockname()[1]
+        self.path: bytes | None = None
+        self.port = 0
+        if sock.family == _socket.AF_UNIX:
+            self.path = os.fsencode(sock.getsockname()).replace(b"\0", b"@")  # as unix(7) and ss(8) show it
+        else:
+            self.port = sock.getsockname()[1]
 
     def fileno(self) -> int:
         """Return the descriptor, for poll."""
         return self.socket.fileno()
 
     def close(self) -> None:
-        """Stop listening: clients in the backlog are refused."""
+        """Stop listening: clients in the backlog are refused; a second time does nothing."""
+        if self._file is not None:
+            self._file.remove()
+            self._file = None
         self.socket.close()
 
 
@@ -83,14 +99,16 @@ def adopt(descriptor: int) -> Listener:
     The descriptor itself is left alone: whatever is made of it is a copy.
 
     Raises:
-        ListenError: it is not open, or not a listening TCP socket.
+        ListenError: it is not open, or not a listening TCP or UNIX stream socket.
     """
     try:
         sock = _socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3))
         if not sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
             raise OSError(errno.EINVAL, "not listening")
-        if sock.family not in (_socket.AF_INET, _socket.AF_INET6):
+        if sock.family not in (_socket.AF_INET, _socket.AF_INET6, _socket.AF_UNIX):
             raise OSError(errno.EAFNOSUPPORT, "not of TCP")
+        if sock.type != _socket.SOCK_STREAM:
+            raise OSError(errno.ESOCKTNOSUPPORT, "no stream")
         sock.setblocking(False)
         return Listener(sock)
     except OSError as error:

@@ -48,7 +48,7 @@ def verdict(word: bytes, pid: bytes, connection: "Connection", why: bytes = b"")
         word,
         pid,
         field(connection.local_host),
-        connection.local_ip.replace(b":", b"?"),
+        field(connection.local_ip),  # may be the path of a socket
         connection.local_port,
         field(connection.remote_host),
         connection.remote_ip.replace(b":", b"?"),

@@ -62,9 +62,16 @@ _FOREVER: list[object] = []
 class Program:
     """What every handler of a server has in common."""
 
-    __slots__ = ("argv", "complaint", "environ", "paths")
+    __slots__ = ("argv", "complaint", "environ", "paths", "pid_variable")
 
-    def __init__(self, argv: list[bytes], paths: list[bytes], environ: list[bytes], complaint: bytes) -> None:
+    def __init__(
+        self,
+        argv: list[bytes],
+        paths: list[bytes],
+        environ: list[bytes],
+        complaint: bytes,
+        pid_variable: bytes = b"",
+    ) -> None:
         """Describe the program.
 
         Args:
@@ -73,7 +80,10 @@ class Program:
             environ: what it inherits, as ``NAME=VALUE``.
             complaint: begins the line on stderr when nothing can be executed;
                 the text of the error follows.  Empty: silent.
+            pid_variable: ``NAME=``, at most 40 bytes: where it is among the
+                variables of a handler it gets that handler's pid.  Empty: none.
         """
+        self.pid_variable = pid_variable
         self.argv, self.paths, self.environ, self.complaint = argv, paths, environ, complaint
 
 
@@ -106,10 +116,14 @@ class NativeSpawner:
         self._program.environ = self._strings(program.environ)
         self._program.errors = self._strings(texts)
         self._program.error_count = len(texts)
-        self._program.complaint = self._strings([program.complaint])[0] if program.complaint else ffi.NULL
+        self._program.complaint = self._string(program.complaint)
+        self._program.pid_variable = self._string(program.pid_variable)
         _FOREVER.append(self._program)
         _native.lib.usys_capture_mask(self._program)
         self._spawn = _native.lib.usys_spawn
+
+    def _string(self, text: bytes) -> "Any":
+        return self._strings([text])[0] if text else _native.ffi.NULL
 
     def _strings(self, texts: list[bytes]) -> "Any":
         ffi = _native.ffi
@@ -176,6 +190,8 @@ class ForkSpawner:
 
     def _environ(self, variables: bytes) -> list[bytes]:
         new = variables.split(b"\0")[:-1]
+        name = self._program.pid_variable
+        new = [entry + b"%d" % os.getpid() if entry == name else entry for entry in new]
         names = {entry.partition(b"=")[0] for entry in new}
         kept = [entry for entry in self._program.environ if entry.partition(b"=")[0] not in names]
         return kept + new

@@ -1,0 +1,87 @@
+"""What the values of tcpserver's options may be."""
+
+import os
+
+from ucspi.programs._program import Stop, fatal
+from ucspi.unix.environ import value_of
+from ucspi.unix.privilege import Identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.rate import Rate
+
+NAME = b"tcpserver"
+_LARGEST = 2**31 - 1
+LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
+_MOST_PASSED = 65536  # sockets of a service manager
+
+
+def refuse(text: bytes) -> Stop:
+    """Return the end of a program whose command line makes no sense."""
+    return fatal(NAME, text, code=100)
+
+
+def number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
+    """Read a number of decimal digits alone: what is none is not 0, as it was in the original."""
+    if not value.isdigit() or len(value.lstrip(b"0")) > len(str(largest)) or int(value) > largest:
+        wanted = b"a number of at most %d" % largest
+        raise refuse(b"%s wants %s, not %s" % (_dashed(option), wanted, value[:100] or b"nothing"))
+    return int(value)
+
+
+def _dashed(option: bytes) -> bytes:
+    return b"-" + option if len(option) == 1 else b"--" + option
+
+
+def passed_descriptors(inherited: list[bytes]) -> "range":
+    """Return the sockets that a service manager passed, as sd_listen_fds(3) says."""
+    count = value_of(inherited, b"LISTEN_FDS") or b""
+    if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.strip(b"0").isdigit():
+        raise refuse(b"--listen-fds needs $LISTEN_FDS and $LISTEN_PID of this process; none was passed")
+    return range(3, 3 + number(b"listen-fds", count, _MOST_PASSED))
+
+
+def rate(value: bytes) -> "Rate":
+    from ucspi.tcp.rate import LARGEST, parse_rate
+
+    try:
+        return parse_rate(value)
+    except ValueError:
+        wanted = b"N/SECONDS or N/SECONDS,BURST, numbers from 1 to %d" % LARGEST
+        raise refuse(b"--rate wants %s, not %s" % (wanted, value[:100] or b"nothing")) from None
+
+
+def place(value: bytes) -> tuple[bytes, bytes]:
+    """Split ``ADDRESS:PORT`` at its last colon; an IPv6 address stands in brackets."""
+    host, colon, port = value.rpartition(b":")
+    if not colon or (b":" in host and not (host[:1] == b"[" and host[-1:] == b"]")):
+        raise refuse(
+            b"--listen wants ADDRESS:PORT, an IPv6 address in brackets, not " + (value or b"nothing")
+        )
+    return host, port
+
+
+def find_user(value: bytes) -> Identity:
+    """Return the identity for ``NAME`` or ``NAME:GROUP``: that user, with the user's own groups."""
+    import pwd
+
+    name, _, group = value.partition(b":")
+    try:
+        entry = pwd.getpwnam(os.fsdecode(name))
+    except KeyError:
+        raise fatal(NAME, b"unknown user " + name) from None
+    gid = entry.pw_gid
+    if group:
+        gid = find_group(b"u", group)
+    return Identity(entry.pw_uid, gid, os.getgrouplist(entry.pw_name, gid))
+
+
+def find_group(option: bytes, value: bytes) -> int:
+    if value.isdigit():
+        return number(option, value, LARGEST_ID)
+    import grp
+
+    try:
+        return grp.getgrnam(os.fsdecode(value)).gr_gid
+    except KeyError:
+        raise fatal(NAME, b"unknown group " + value) from None
