@@ -89,16 +89,16 @@ class Server:
             woken, doors = self._doors.wait(self._has_room(), self._next_deadline())
             if woken:
                 self._obey(self._wakeup.clear())
+            if woken or self._handlers.is_due():
                 self._reap()
             self._lookups.collect()
             for door in doors:
                 self._accept_batch(door)
 
     def _next_deadline(self) -> float | None:
-        deadline = self._lookups.next_deadline()
-        if self._drain is None:
-            return deadline
-        return self._drain.deadline if deadline is None else min(deadline, self._drain.deadline)
+        drain = None if self._drain is None else self._drain.deadline
+        deadlines = (self._lookups.next_deadline(), self._handlers.due, drain)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _has_room(self) -> bool:
         """Return whether another client may come in: none while the server is ending."""
@@ -247,7 +247,7 @@ class Server:
     def _reap(self) -> None:
         """Count and report the handlers that ended."""
         ends = []
-        for pid, status, connection in self._handlers.reap():
+        for pid, status, connection in self._handlers.reap(all_of_them=not self._has_room()):
             self._census.leave(connection.remote_ip)
             ends.append((pid, status, self._census.children))
         if ends:
