@@ -118,7 +118,7 @@ def serving(command: list[str], port: int) -> Iterator[None]:
 
 def main() -> None:
     arguments = options(__doc__ or "")
-    count = 100 if arguments.quick else 2000
+    count = 100 if arguments.quick else 600
     crowds = (1, 16) if arguments.quick else (1, 2, 4, 8, 16, 32, 64)
     plain = ["-1HRl0", "-c100", "127.0.0.1", "0"]
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
