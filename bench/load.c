@@ -1,11 +1,11 @@
 /* A load of connections, cheap enough never to be what is measured.
  *
- *     load PORT CONNECTIONS CLIENTS BYTES
+ *     load PORT CONNECTIONS CLIENTS BYTES [end]
  *
  * CLIENTS processes connect to 127.0.0.1 one after the other, each time reading
- * to the end, which must be after BYTES bytes.  Prints connections per second,
- * then the 50th, 90th and 99th percentile and the maximum of a connection's
- * time in microseconds.
+ * to the end, which must be after BYTES bytes; with "end" they say at once that
+ * they will send nothing.  Prints connections per second, then the 50th, 90th
+ * and 99th percentile and the maximum of a connection's time in microseconds.
  *
  * The client resets at the end (SO_LINGER 0), so no port stays in TIME_WAIT. */
 #define _GNU_SOURCE
@@ -35,11 +35,11 @@ static void give_up(const char *what)
 }
 
 /* One connection; the source address rotates so that no port is used again soon. */
-static void visit(uint16_t port, unsigned number, long bytes)
+static void visit(uint16_t port, unsigned number, long bytes, int end)
 {
   struct sockaddr_in here = { .sin_family = AF_INET }, there = here;
   struct linger reset = { 1, 0 };
-  struct timeval limit = { 10, 0 };
+  struct timeval limit = { 100, 0 };
   char buffer[4096];
   long got = 0;
   ssize_t n;
@@ -58,6 +58,8 @@ static void visit(uint16_t port, unsigned number, long bytes)
     give_up("bind");
   if (connect(fd, (struct sockaddr *)&there, sizeof there) == -1)
     give_up("connect");
+  if (end)
+    shutdown(fd, SHUT_WR);
   while ((n = read(fd, buffer, sizeof buffer)) > 0)
     got += n;
   if (n == -1)
@@ -90,8 +92,8 @@ int main(int argc, char **argv)
   uint64_t *times, start, end;
   int each, clients, total, i, j, status, failed = 0;
 
-  if (argc != 5) {
-    fprintf(stderr, "load: usage: load port connections clients bytes\n");
+  if (argc != 5 && argc != 6) {
+    fprintf(stderr, "load: usage: load port connections clients bytes [end]\n");
     return 100;
   }
   clients = number(argv[3]);
@@ -116,7 +118,7 @@ int main(int argc, char **argv)
     for (j = 0; j < each; j++) {
       uint64_t begin = now();
 
-      visit((uint16_t)number(argv[1]), (unsigned)(i * each + j), atol(argv[4]));
+      visit((uint16_t)number(argv[1]), (unsigned)(i * each + j), atol(argv[4]), argc == 6);
       times[i * each + j] = now() - begin;
     }
     _exit(0);

@@ -1,7 +1,16 @@
-/* The cheapest handler: six bytes, then the end. */
+/* The cheapest handler: six bytes, then the end.
+ *
+ * It starts without libc, which asks the processor for its abilities first:
+ * where that traps, as in a virtual machine, it costs more than the rest. */
+#define _GNU_SOURCE
+#include <sys/syscall.h>
 #include <unistd.h>
 
-int main(void)
+void _start(void);
+
+void _start(void)
 {
-  return write(1, "hello\n", 6) == 6 ? 0 : 111;
+  long written = syscall(SYS_write, 1, "hello\n", 6);
+
+  syscall(SYS_exit_group, written == 6 ? 0 : 111);
 }

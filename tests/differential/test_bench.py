@@ -37,7 +37,13 @@ def need_peer(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lookup", "build", "pure", "growth", "tcprules", "connections", "startup"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("lookup", "build", "pure", "growth", "tcprules"),
+        *("connections", "peers", "names", "held", "memory", "startup"),
+    ],
+)
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
     for needed in ("tcprules", "tcpserver", "cc", "cdbmake"):
         oracle(needed)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 EVERYBODY = [b""]
+ONLY_DENY = DENY + b"\0"
 
 
 def candidates(
@@ -195,6 +196,8 @@ class RuleSet:
 def _interpret(address: bytes, data: bytes) -> Verdict:
     if not data:
         return Verdict(True, (), address)
+    if data == ONLY_DENY:  # nearly all of those that are denied
+        return Verdict(False, (), address)
     pieces = segments(data)
     assignments = (piece[1:].partition(b"=") for piece in pieces if piece[:1] == ASSIGN)
     environment = tuple((name, value) for name, equals, value in assignments if equals)

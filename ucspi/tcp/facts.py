@@ -25,7 +25,7 @@ GRACE = 1.0
 class Facts:
     """Asks, for each connection, what the settings say."""
 
-    __slots__ = ("_local_names", "_lookups", "_ready", "_settings")
+    __slots__ = ("_asks_info", "_asks_remote", "_local_names", "_lookups", "_ready", "_settings")
 
     def __init__(
         self, settings: "Settings", lookups: "Lookups", ready: "Callable[[Connection], None]"
@@ -33,18 +33,23 @@ class Facts:
         """``ready`` is called with a connection once everything asked about it is answered."""
         self._settings, self._lookups, self._ready = settings, lookups, ready
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
+        self._asks_info = settings.ask_info and settings.info_timeout > 0
+        self._asks_remote = settings.lookup_remote_host or self._asks_info
 
     def find(self, connection: "Connection") -> None:
         """Ask what must be asked; when nothing must, the connection is ready at once."""
         if connection.user is not None:
             self._ready(connection)  # a client of this machine has no names, and needs no ident
             return
+        if not self._asks_remote and connection.local_host is not None:
+            self._ready(connection)
+            return
         connection.waiting = 1  # until all questions are put
         if connection.local_host is None:
             self._find_local_host(connection)
         if self._settings.lookup_remote_host:
             self._find_remote_host(connection)
-        if self._settings.ask_info and self._settings.info_timeout > 0:
+        if self._asks_info:
             self._find_info(connection)
         self._answered(connection)
 

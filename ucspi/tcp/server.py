@@ -95,6 +95,7 @@ class Server:
             woken, doors = self._doors.wait(self._has_room(), self._next_deadline())
             if woken:
                 self._obey(self._wakeup.clear())
+            if woken or self._handlers.is_due():
                 self._reap()
             self._lookups.collect()
             for door in doors:
@@ -106,12 +107,13 @@ class Server:
             self._status_file.remove()
 
     def _next_deadline(self) -> float | None:
-        deadline = self._lookups.next_deadline()
-        if self._drain is not None:
-            deadline = _earlier(deadline, self._drain.deadline)
-        if self._status_file is not None:
-            deadline = _earlier(deadline, self._status_file.deadline())
-        return deadline
+        deadlines = (
+            self._lookups.next_deadline(),
+            self._handlers.due,
+            None if self._drain is None else self._drain.deadline,
+            None if self._status_file is None else self._status_file.deadline(),
+        )
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _has_room(self) -> bool:
         """Return whether another client may come in: none while the server is ending."""
@@ -269,18 +271,12 @@ class Server:
     def _reap(self) -> None:
         """Count and report the handlers that ended."""
         ends = []
-        for pid, status, connection in self._handlers.reap():
+        for pid, status, connection in self._handlers.reap(all_of_them=not self._has_room()):
             self._census.leave(connection.remote_ip)
             ends.append((pid, status, self._census.children, connection))
         if ends:
             self._doors.resume()
             self._report.ended(ends)
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
 
 
 def _buckets(settings: "Settings") -> "Buckets | None":

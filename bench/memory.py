@@ -1,0 +1,35 @@
+"""Resident memory of the server itself, at rest and with 10,000 handlers: ours against the original.
+
+The handlers are processes of their own, the same for both, and not counted.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from ratios import header, options, program
+from servers import ORIGINAL, children, compile_c, held, resident, running
+
+
+def main() -> None:
+    arguments = options(__doc__ or "")
+    many = 50 if arguments.quick else 10_000
+    header([f"{ORIGINAL} (ucspi-tcp 0.88)"])
+    print(f"| server | MB at rest | MB with {many:,} handlers | bytes for each handler |")
+    print("| --- | ---: | ---: | ---: |", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        hold = compile_c("hold.c", Path(name))
+        line = ["-1HRl0", "-c11100", "127.0.0.1", "0", str(hold)]
+        for who, command in (("ours", program("tcpserver")), (ORIGINAL, [ORIGINAL])):
+            with running(command, line) as (pid, port):
+                rest = resident(pid)
+                with held(port, many):
+                    if children(pid) != many:
+                        raise SystemExit(f"{who}: {children(pid)} handlers instead of {many}")
+                    busy = resident(pid)
+            print(f"| {who} | {rest:.1f} | {busy:.1f} | {(busy - rest) * 2**20 / many:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    os.chdir("/")
+    main()

@@ -1,0 +1,136 @@
+"""Servers to load, and what loads them; for the other scripts."""
+
+import resource
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ratios import ROOT, program
+
+ORIGINAL = "/usr/bin/tcpserver"
+PATIENCE = 100.0  # seconds for anything
+
+
+def compile_c(source: str, directory: Path) -> Path:
+    """Compile one of the C programs beside this file."""
+    target = directory / Path(source).stem
+    handler = source in ("six.c", "hold.c")
+    flags = ["-std=c11", "-O2", "-static", *(["-nostartfiles"] if handler else [])]
+    subprocess.run(["cc", *flags, "-o", str(target), str(ROOT / "bench" / source)], check=True)
+    return target
+
+
+@contextmanager
+def running(
+    command: list[str], arguments: list[str], environ: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Run a server that prints its port, the kernel's choice; yield pid and port."""
+    server = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, cwd="/", env=environ)
+    try:
+        assert server.stdout is not None
+        yield server.pid, int(server.stdout.readline())
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@contextmanager
+def both(arguments: list[str], other: list[str] | None = None) -> Iterator[tuple[int, int]]:
+    """Run our server and the original with the same arguments, or others; yield the ports."""
+    with running(program("tcpserver"), arguments) as ours, running([ORIGINAL], other or arguments) as peer:
+        yield ours[1], peer[1]
+
+
+class Load:
+    """Loads one server; remembers the percentiles of every run."""
+
+    def __init__(self, load: Path, port: int, count: int, clients: int, size: int, *more: str) -> None:
+        """Take the compiled load program and how to call it."""
+        self._command = [str(load), str(port), str(count), str(clients), str(size), *more]
+        self.percentiles: list[list[float]] = []
+
+    def __call__(self) -> float:
+        """Return connections per second."""
+        done = subprocess.run(self._command, capture_output=True, timeout=300)
+        if done.returncode:
+            raise SystemExit(done.stderr.decode())
+        rate, *percentiles = map(float, done.stdout.split())
+        self.percentiles.append(percentiles)
+        return rate
+
+    def latencies(self) -> str:
+        """Return the median, over the runs, of each percentile, in milliseconds."""
+        middle = [statistics.median(column) for column in zip(*self.percentiles, strict=True)]
+        return " / ".join(f"{value / 1000:.2f}" for value in middle)
+
+
+def tail(ours: Load, peer: Load) -> str:
+    """Return how many times as long as the peer's our 99th percentile is: median and spread."""
+    pairs = zip(ours.percentiles[1:], peer.percentiles[1:], strict=True)  # the first run warmed up
+    ratios = [mine[2] / theirs[2] for mine, theirs in pairs]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+@contextmanager
+def held(port: int, count: int) -> Iterator[None]:
+    """Hold connections open, each of whose handlers has said its six bytes."""
+    allow_descriptors(count + 100)
+    clients: list[socket.socket] = []
+    try:
+        for number in range(count):
+            client = socket.socket()
+            clients.append(client)
+            client.settimeout(PATIENCE)
+            client.bind((f"127.0.1.{1 + number % 200}", 0))
+            client.connect(("127.0.0.1", port))
+            if client.recv(6) != b"hello\n":
+                raise SystemExit("a held connection was refused")
+        yield
+    finally:
+        for client in clients:
+            client.close()
+
+
+def allow_descriptors(count: int) -> None:
+    """Raise the soft limit of open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
+
+
+def free_port() -> int:
+    """Return a port that nobody uses, for servers that cannot say which one they got."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def await_port(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    deadline = time.monotonic() + 10
+    wanted = f":{port:04X}"
+    while time.monotonic() < deadline:
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            _, local, _, state = line.split()[:4]
+            if state == "0A" and local.endswith(wanted):
+                return
+        time.sleep(0.01)
+    raise SystemExit(f"nobody listens on port {port}")
+
+
+def resident(pid: int) -> float:
+    """Return the resident memory of a process in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit(f"process {pid} is gone")
+
+
+def children(pid: int) -> int:
+    """Return how many processes have this parent."""
+    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
