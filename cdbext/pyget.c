@@ -79,7 +79,7 @@ static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
 }
 
 const char ucdb_get_doc[] = PyDoc_STR(
-"get($self, key, default=None, /)\n"
+"get($self, key, /, default=None)\n"
 "--\n\n"
 "Return a copy of the first record's data under ``key``, else ``default``.\n\n"
 "Args:\n"
@@ -89,13 +89,32 @@ const char ucdb_get_doc[] = PyDoc_STR(
 "    CdbFormatError: something on the way to the record is damaged.\n"
 "    ClosedError: the reader was closed.");
 
-PyObject *ucdb_image_get(PyObject *self, PyObject *const *args,
-                           Py_ssize_t count)
+/* The one argument that may be named is called so: 0, or -1 with an error. */
+static int check_names(PyObject *names)
 {
+  Py_ssize_t i;
+
+  for (i = 0; names && i < PyTuple_GET_SIZE(names); ++i) {
+    PyObject *name = PyTuple_GET_ITEM(names, i);
+
+    if (PyUnicode_CompareWithASCIIString(name, "default")) {
+      PyErr_Format(PyExc_TypeError, "get has no argument named %R", name);
+      return -1;
+    }
+  }
+  return 0;
+}
+
+PyObject *ucdb_image_get(PyObject *self, PyObject *const *args,
+                         Py_ssize_t given, PyObject *names)
+{
+  Py_ssize_t count = given + (names ? PyTuple_GET_SIZE(names) : 0);
   struct ucdb_span span;
   PyObject *result = NULL;
 
-  if (count < 1 || count > 2) {
+  if (check_names(names))
+    return NULL;
+  if (given < 1 || count > 2) {
     PyErr_Format(PyExc_TypeError, "get expected 1 or 2 arguments, got %zd",
                  count);
     return NULL;

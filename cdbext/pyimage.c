@@ -258,7 +258,8 @@ static PyObject *image_format(PyObject *self, void *ignored)
 }
 
 static PyMethodDef methods[] = {
-  {"get", (PyCFunction)(void (*)(void))ucdb_image_get, METH_FASTCALL, ucdb_get_doc},
+  {"get", (PyCFunction)(void (*)(void))ucdb_image_get,
+   METH_FASTCALL | METH_KEYWORDS, ucdb_get_doc},
   {"find", ucdb_image_find, METH_O, ucdb_find_doc},
   {"get_all", image_get_all, METH_O, get_all_doc},
   {"get_many", (PyCFunction)(void (*)(void))ucdb_get_many,

@@ -74,7 +74,7 @@ int ucdb_format_of(const char *name);
 /* Looking up one key, of ucdb_image_type. */
 extern const char ucdb_get_doc[], ucdb_find_doc[];
 PyObject *ucdb_image_get(PyObject *self, PyObject *const *args,
-                         Py_ssize_t count);
+                         Py_ssize_t given, PyObject *names);
 PyObject *ucdb_image_find(PyObject *self, PyObject *key);
 PyObject *ucdb_image_subscript(PyObject *self, PyObject *key);
 int ucdb_image_contains(PyObject *self, PyObject *key);

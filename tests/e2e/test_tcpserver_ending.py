@@ -134,6 +134,14 @@ def test_ready_descriptor_that_is_not_open_is_an_error() -> None:
     assert run(["--ready-fd", "2", "127.0.0.1", "0", "true"]).returncode == 100
 
 
+@pytest.mark.parametrize("number", range(3, 9))
+def test_ready_descriptor_that_nobody_passed_is_none_of_our_own(number: int) -> None:
+    done = run(["--ready-fd", str(number), "127.0.0.1", "0", "true"])
+    assert done.returncode == 111
+    assert done.stderr.endswith(b" to descriptor %d: file descriptor not open\n" % number)
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_service_manager_is_told_and_the_handler_is_not(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
@@ -177,7 +185,26 @@ def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:
             process.wait(DEADLINE)
 
 
-@pytest.mark.parametrize("options", [["--listen-fds"], ["--listen-fd", "77"], ["--listen-fd", "0"]])
+@pytest.mark.parametrize("count", ["0", "000", "65537", "9" * 5000, "x", ""])
+def test_number_of_passed_sockets_that_makes_no_sense_is_one_line(count: str) -> None:
+    script = f"LISTEN_FDS={count} LISTEN_PID=$$ exec {sys.executable} -m ucspi tcpserver --listen-fds true"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    assert done.returncode == 100
+    assert done.stderr.startswith(b"tcpserver: fatal: --listen-fds ")
+    assert done.stderr.count(b"\n") == 1
+    assert len(done.stderr) < 250
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--listen-fds"],
+        ["--listen-fd", "77"],
+        ["--listen-fd", "0"],
+        ["--listen-fd", "0", "--listen-fd", "0"],
+        ["--listen-fd", "1", "--ready-fd", "1"],
+    ],
+)
 def test_socket_that_was_not_passed_is_an_error(options: list[str]) -> None:
     done = run([*options, "true"])
     assert done.returncode in (100, 111)

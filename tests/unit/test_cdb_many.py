@@ -206,3 +206,15 @@ def test_truncating_a_mapped_file_kills_its_reader_as_documented(core: Core, tmp
     environment = os.environ | {"UCSPI_CDB": core.name, "PYTHONPATH": os.pathsep.join(sys.path)}
     answer = subprocess.run([sys.executable, "-c", MAPPED, path], env=environment, timeout=20)
     assert answer.returncode == -signal.SIGBUS
+
+
+def test_default_of_get_may_be_named(reader: Reader) -> None:
+    assert reader.get(b"two", default=b"-") == b"-"
+    assert reader.get(b"one", default=b"-") == b"here"
+    for wrong in ({"key": b"one"}, {"other": 1}):
+        with pytest.raises(TypeError):
+            reader.get(b"one", **wrong)
+    with pytest.raises(TypeError):
+        reader.get(b"one", b"-", default=b"-")  # type: ignore[call-overload]
+    with pytest.raises(TypeError):
+        reader.get(default=b"-")  # type: ignore[call-overload]

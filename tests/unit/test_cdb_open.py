@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,9 @@ def test_what_is_no_path_is_a_type_error(source: Any) -> None:
 def test_bad_descriptor_is_an_os_error() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         cdb.open(10**6)
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+def test_directory_is_an_error_that_names_it(tmp_path: Path, mmap: bool) -> None:
+    with pytest.raises(IsADirectoryError, match=re.escape(repr(str(tmp_path)))):
+        cdb.open(str(tmp_path), mmap=mmap)

@@ -1,6 +1,7 @@
 """ucspi.compat.cdblib where it is safer than its original on purpose."""
 
 import io
+import mmap
 import os
 from functools import partial
 from pathlib import Path
@@ -149,3 +150,40 @@ def test_public_names() -> None:
     assert sorted(cdblib.__all__) == ["Reader", "Reader64", "Writer", "Writer64", "djb_hash"]
     for name in cdblib.__all__:
         assert getattr(cdblib, name).__doc__
+
+
+def test_map_that_was_given_can_be_closed_while_the_reader_lives(tmp_path: Path) -> None:
+    path = tmp_path / "people.cdb"
+    with path.open("wb") as file, cdblib.Writer(file) as writer:
+        writer.puts("one", [b"Hello", b"again"])
+    with path.open("rb") as made, mmap.mmap(made.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        reader = cdblib.Reader(mapped)
+        assert reader.items() == [(b"one", b"Hello"), (b"one", b"again")]
+        assert reader.get("one") == b"Hello"
+        assert list(reader.gets("one")) == [b"Hello", b"again"]
+        reader.close()
+        assert len(reader) == 2  # it is not the reader's map
+    with pytest.raises(ValueError, match="mmap closed"):
+        reader.get("one")
+
+
+def test_map_of_what_is_no_cdb_is_an_error_at_once() -> None:
+    with mmap.mmap(-1, 100) as mapped, pytest.raises(OSError, match="shorter than its header"):
+        cdblib.Reader(mapped)
+
+
+def test_compat_cleans_up_when_told(tmp_path: Path) -> None:
+    path, temporary = tmp_path / "people.cdb", tmp_path / "people.tmp"
+    maker = compat.cdbmake(path, temporary)
+    maker.add("one", "Hello")
+    maker.finish()
+    maker._cleanup()
+    people = compat.init(path)
+    people._cleanup()
+    people._cleanup()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(people.fd)
+    maker = compat.cdbmake(path, temporary)
+    maker._cleanup()
+    assert compat.init(path)["one"] == "Hello"
+    assert not temporary.exists()

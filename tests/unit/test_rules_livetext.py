@@ -101,3 +101,55 @@ def test_first_text_must_be_good(tmp_path: Path) -> None:
     bad.path.unlink()
     with pytest.raises(FileNotFoundError):
         bad.live.load()
+
+
+def test_line_of_the_rule_that_decided_is_known_where_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "rules"
+    path.write_bytes(b"# who may\n10.0-3.:allow\n172.16.0.0/12:allow\n:deny\n")
+    live = LiveText(bytes(path), print, numbered=True)
+    assert live.load() == []
+    for ip, line in ((b"10.2.0.1", 2), (b"172.16.5.5", 3), (b"192.0.2.1", 4)):
+        assert live.line_of(live.judge(ip).rule) == line
+    assert live.line_of(None) is None
+    unnumbered = LiveText(bytes(path), print)
+    assert unnumbered.load() == []
+    assert unnumbered.line_of(unnumbered.judge(CLIENT).rule) is None
+
+
+def test_what_cannot_be_read_is_told_once_and_tried_again(watched: Watched) -> None:
+    watched.path.unlink()
+    watched.path.mkdir()
+    os.utime(watched.path, (1, 1))
+    for _ in range(3):
+        assert watched.allows()
+    watched.path.rmdir()
+    for _ in range(3):
+        assert watched.allows()
+    assert watched.told == [
+        bytes(watched.path) + b": " + why + b"; the last good rules stay"
+        for why in (b"is a directory", b"file does not exist")
+    ]
+    watched.write(b":deny\n")
+    assert not watched.allows()
+
+
+def test_gigabyte_of_nothing_is_refused_unread(watched: Watched) -> None:
+    watched.path.unlink()
+    watched.path.touch()
+    os.truncate(watched.path, 2**30)
+    os.utime(watched.path, (1, 1))
+    started = time.process_time()
+    assert watched.allows()
+    assert time.process_time() - started < 0.2
+    assert watched.told == [bytes(watched.path) + b": file too big; the last good rules stay"]
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", b"# nothing\n\n"])
+def test_text_without_a_rule_lets_nobody_in(watched: Watched, text: bytes) -> None:
+    watched.write(b":deny\n")
+    assert not watched.allows()
+    watched.write(text)
+    assert not watched.allows()
+    why = b":1:1: warning: a text without a rule allows everybody; write :allow if you want that"
+    assert watched.told == [bytes(watched.path) + why + b"; the last good rules stay"]
+    assert len(LiveText(bytes(watched.path), watched.told.append).load()) == 1

@@ -37,8 +37,8 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
-        address census connection door drain environment facts handlers ident limits listener local log
-        lookups names rate report server settings
+        address census connection door drain environment facts handlers ident jsonlog jsontext limits
+        listener local log lookups names rate report server settings status visit watch
     """,
     "ucspi.unix": """
         domain environ errtext fds notify privilege publish search signals sockets spawn stderr

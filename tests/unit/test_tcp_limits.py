@@ -91,3 +91,8 @@ def test_limit_that_is_no_number_is_an_error_and_never_no_limit(value: bytes) ->
 def test_message_of_the_rule_comes_before_the_server_s_own() -> None:
     assert message((), b"own") == b"own"
     assert message(((b"DIEMSG", b"rule"),), b"own") == b"rule"
+
+
+def test_limit_of_more_digits_than_any_number_is_refused() -> None:
+    with pytest.raises(BadLimitError):
+        over_assigned(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", b"9" * 5000),))

@@ -101,3 +101,19 @@ def test_question_that_raises_is_unanswered_and_its_thread_lives_on(pipe: tuple[
     while len(answers) < 2:
         pump(lookups, pipe[0])
     assert answers == [None, b"next"]
+
+
+def test_question_that_hangs_for_long_keeps_nothing_of_those_answered_since(pipe: tuple[int, int]) -> None:
+    lookups = Lookups(2, lambda: os.write(pipe[1], b"w"))
+    release = threading.Event()
+    answers: list[bytes | None] = []
+    lookups.ask(lambda: b"late" if release.wait(10) else None, answers.append, 3600.0)
+    for asked in range(1, 501):
+        lookups.ask(lambda: b"x", answers.append, 7200.0)
+        while len(answers) < asked:
+            pump(lookups, pipe[0])
+    assert len(lookups._deadlines) < 100
+    release.set()
+    while len(answers) < 501:
+        pump(lookups, pipe[0])
+    assert answers[-1] == b"late"

@@ -45,6 +45,9 @@ def open(source: "Source", *, mmap: bool = True) -> Reader:
     fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)  # type: ignore[arg-type]  # a path then
     try:
         return Reader(contents(fd, mmap=mmap))
+    except OSError as error:  # a directory, for example
+        error.filename = source
+        raise
     finally:
         os.close(fd)
 

@@ -67,7 +67,7 @@ class Image(_pure.Image):
             self._image = ffi.new("struct ucdb_image *", (base, len(view), number))
         return self
 
-    def get(self, key: "Buffer", default: object = None, /) -> "Any":
+    def get(self, key: "Buffer", /, default: object = None) -> "Any":
         """Return a copy of the first record's data under ``key``, else ``default``."""
         if type(key) is not bytes:
             key = to_bytes(key)

@@ -80,11 +80,11 @@ class Image:
     if TYPE_CHECKING:
 
         @overload
-        def get(self, key: Buffer, default: None = None, /) -> bytes | None: ...
+        def get(self, key: Buffer, /, default: None = None) -> bytes | None: ...
         @overload
-        def get(self, key: Buffer, default: Default, /) -> bytes | Default: ...
+        def get(self, key: Buffer, /, default: Default) -> bytes | Default: ...
 
-    def get(self, key: "Buffer", default: object = None, /) -> object:
+    def get(self, key: "Buffer", /, default: object = None) -> object:
         """Return a copy of the first record's data under ``key``, else ``default``.
 
         Args:

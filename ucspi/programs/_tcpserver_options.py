@@ -28,6 +28,9 @@ WORDS = {
     b"holders": False,
     b"drain": True,
     b"rules-text": True,
+    b"log": True,
+    b"status-file": True,
+    b"status-signal": True,
     b"signals": True,
     b"ready-fd": True,
     b"listen-fd": True,
@@ -95,6 +98,11 @@ def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
         _apply(choices, letter, value, inherited)
     if choices.rules is not None and choices.rules_text is not None:
         raise _refuse(b"-x and --rules-text exclude each other")
+    if choices.settings.status_on_signal and choices.settings.status_file is None:
+        raise _refuse(b"--status-signal needs --status-file")
+    given = [*choices.listen_descriptors, choices.ready_descriptor]
+    if len(set(given)) < len(given):
+        raise _refuse(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
     return choices
 
 
@@ -127,6 +135,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         if value != b"s6":
             raise _refuse(b"--signals wants s6, not " + (value or b"nothing"))
         settings.is_s6 = True
+    elif letter in (b"log", b"status-file", b"status-signal"):
+        _apply_report(settings, letter, value)
     elif letter in (b"ready-fd", b"listen-fd", b"listen-fds"):
         _apply_descriptor(choices, letter, value, inherited)
     elif letter == b"limit-message":
@@ -166,6 +176,7 @@ _NUMBERS = {
 }
 _LARGEST = 2**31 - 1
 _LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
+_MOST_PASSED = 65536  # sockets of a service manager
 
 
 def _number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
@@ -177,6 +188,21 @@ def _number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
 
 def _dashed(option: bytes) -> bytes:
     return b"-" + option if len(option) == 1 else b"--" + option
+
+
+def _apply_report(settings: Settings, word: bytes, value: bytes) -> None:
+    if word == b"log":
+        if value not in (b"classic", b"json", b"both"):
+            raise _refuse(b"--log wants classic, json or both, not " + (value or b"nothing"))
+        settings.log = value
+    elif word == b"status-signal":
+        if value != b"USR1":
+            raise _refuse(b"--status-signal wants USR1, not " + (value or b"nothing"))
+        settings.status_on_signal = True
+    elif not value:
+        raise _refuse(b"--status-file wants a file, not nothing")
+    else:
+        settings.status_file = value
 
 
 def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: list[bytes]) -> None:
@@ -193,9 +219,9 @@ def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: li
 def _passed_descriptors(inherited: list[bytes]) -> "range":
     """Return the sockets that a service manager passed, as sd_listen_fds(3) says."""
     count = value_of(inherited, b"LISTEN_FDS") or b""
-    if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.isdigit() or not int(count):
+    if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.strip(b"0").isdigit():
         raise _refuse(b"--listen-fds needs $LISTEN_FDS and $LISTEN_PID of this process; none was passed")
-    return range(3, 3 + int(count))
+    return range(3, 3 + _number(b"listen-fds", count, _MOST_PASSED))
 
 
 def _set_per_net(settings: Settings, value: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM
+from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
 from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs import _program
@@ -11,6 +11,7 @@ from ucspi.programs._tcpserver_options import NAME, USAGE, Choices, choose
 from ucspi.tcp.address import NoAddressError, parse_port, resolve
 from ucspi.tcp.environment import REPLACED, REPLACED6
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
+from ucspi.tcp.report import reporter
 from ucspi.tcp.server import Server
 from ucspi.tcp.settings import Settings
 from ucspi.unix import environ, fds, privilege, search, signals
@@ -58,6 +59,7 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     """Do what the original does, in its order: operands, signals, sockets, privileges, port line."""
     settings = choices.settings
     places, program = _operands(choices)
+    _require_descriptors(choices)
     judge = _judge(choices)
     wakeup = _catch_signals(settings)
     _listen(choices, places, listeners)
@@ -81,6 +83,7 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
         code = EXIT_TEMPORARY
         sys.excepthook(*sys.exc_info())
     _close(listeners)
+    server.finish()
     os._exit(code)
 
 
@@ -101,6 +104,18 @@ def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]"
     if not operands:
         raise Stop(USAGE, 100)
     return places + [(host, _port(port)) for host, port in choices.listen], operands
+
+
+def _require_descriptors(choices: Choices) -> None:
+    """Refuse what nobody passed, before a descriptor of our own can have that number."""
+    steps = [(number, b"listen on") for number in choices.listen_descriptors]
+    if choices.ready_descriptor is not None:
+        steps.append((choices.ready_descriptor, b"write to"))
+    for number, step in steps:
+        try:
+            os.fstat(number)
+        except OSError as error:
+            raise fatal(NAME, b"unable to %s descriptor %d" % (step, number), error) from None
 
 
 def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[Listener]) -> None:
@@ -152,6 +167,8 @@ def _catch_signals(settings: Settings) -> signals.Wakeup:
     if settings.is_s6:
         for number in (SIGHUP, SIGQUIT, SIGABRT):
             signals.note(number)
+    if settings.status_on_signal:
+        signals.note(SIGUSR1)
     signals.note(SIGCHLD)
     signals.unblock(SIGCHLD)
     return wakeup
@@ -161,10 +178,8 @@ def _warn_of_groups(choices: Choices) -> None:
     identity = choices.identity()
     if identity.uid is None or identity.gid is not None or os.geteuid() != 0:
         return
-    if choices.settings.verbosity:
-        say(
-            b"tcpserver: warning: -u %d alone keeps the groups of root; add -g, or give a name" % identity.uid
-        )
+    text = b"-u %d alone keeps the groups of root; add -g, or give a name" % identity.uid
+    _warn(choices.settings, text)
 
 
 def _drop_privileges(identity: privilege.Identity) -> None:
@@ -200,8 +215,13 @@ def _say_ready(choices: Choices, inherited: list[bytes]) -> None:
         try:
             notify.service_manager(manager, b"READY=1\n")
         except OSError as error:
-            if choices.settings.verbosity:
-                say(b"tcpserver: warning: unable to notify %s: %s" % (manager, describe(error.errno)))
+            text = b"unable to notify %s: %s" % (manager, describe(error.errno))
+            _warn(choices.settings, text)
+
+
+def _warn(settings: Settings, text: bytes) -> None:
+    """Tell of trouble that is no client's, in the form of the log."""
+    reporter(settings)[0].warning(text)
 
 
 def _replaced(listeners: list[Listener]) -> frozenset[bytes]:
@@ -236,10 +256,9 @@ def _judge_by_text(choices: Choices, path: bytes) -> "Judge":
     from ucspi.rules import LiveText
 
     def tell(line: bytes) -> None:
-        if choices.settings.verbosity:
-            say(b"tcpserver: warning: " + line)
+        _warn(choices.settings, line)
 
-    rules = LiveText(path, tell)
+    rules = LiveText(path, tell, numbered=choices.settings.is_watched)
     try:
         problems = rules.load()
     except OSError as error:

@@ -90,6 +90,10 @@ class LiveRules:
             raise self._rules.with_traceback(None)  # else it grows with every client
         return self._rules.judge(ip, host, info)
 
+    def line_of(self, rule: bytes | None) -> int | None:
+        """Return None: compiled rules do not know their lines."""
+        return None
+
     def _refresh(self) -> None:
         now = time.time_ns()
         status = os.stat(self.path)

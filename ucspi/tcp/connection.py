@@ -4,6 +4,10 @@ import _socket
 import errno
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.visit import Visit
+
 
 class Connection:
     """One accepted connection.  Names are None when unknown or not asked for.
@@ -23,6 +27,7 @@ class Connection:
         "remote_port",
         "scope",
         "user",
+        "visit",
         "waiting",
     )
 
@@ -57,6 +62,7 @@ class Connection:
         self.remote_host: bytes | None = None
         self.remote_info: bytes | None = None
         self.waiting = 0  # look-ups not yet answered
+        self.visit: Visit | None = None  # noted for a log or a status file that wants more
 
     def print_at_once(self, text: bytes) -> None:
         """Send a text without waiting for the client to read.

@@ -4,6 +4,7 @@ import select
 import time
 
 from ucspi.tcp.connection import Connection
+from ucspi.tcp.listener import GONE
 from ucspi.unix.sockets import acceptor
 
 TYPE_CHECKING = False
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.settings import Settings
 
 LONGEST = 2**31 - 1  # milliseconds that poll can wait
+GONE_MAX = 1000  # clients in a second that are gone again; with more it is no client's trouble
 PAUSE = 1.0  # seconds without accepting after the system ran out of something
 
 
@@ -45,7 +47,7 @@ def door(listener: "Listener", settings: "Settings") -> Door:
 class Doors:
     """All listeners, looked at together or not at all; beside them, what wakes the loop."""
 
-    __slots__ = ("_doors", "_is_open", "_pause_until", "_poll", "_wakeup")
+    __slots__ = ("_doors", "_gone", "_gone_since", "_is_open", "_pause_until", "_poll", "_wakeup")
 
     def __init__(self, listeners: "list[Listener]", settings: "Settings", wakeup: int) -> None:
         """Own the listeners; nothing is accepted yet.
@@ -61,6 +63,7 @@ class Doors:
         self._poll.register(wakeup, select.POLLIN)
         self._is_open = False
         self._pause_until = -PAUSE  # monotonic seconds
+        self._gone, self._gone_since = 0, 0.0
 
     def wait(self, wanted: bool, deadline: float | None) -> tuple[bool, list[Door]]:
         """Wait until something wakes us, a client is there, or a time has come.
@@ -105,6 +108,17 @@ class Doors:
         is_news = now > self._pause_until + PAUSE
         self._pause_until = now + PAUSE
         return is_news
+
+    def stumble(self, number: int | None) -> bool:
+        """Take note that accept failed, with this errno; return whether to tell.
+
+        The next client may well be fine, unless it is the system that is in trouble: then pause.
+        """
+        now = time.monotonic()
+        if now - self._gone_since > PAUSE:
+            self._gone, self._gone_since = 0, now
+        self._gone += 1
+        return (number not in GONE or self._gone > GONE_MAX) and self.pause()
 
     def resume(self) -> None:
         """Accept again: something was given back."""

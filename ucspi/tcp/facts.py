@@ -58,7 +58,7 @@ class Facts:
         def deliver(answer: bytes | None) -> None:
             self._local_names[ip] = (answer, time.monotonic() + NAMELESS_TIME)
             connection.local_host = answer
-            self._answered(connection)
+            self._named(connection)
 
         self._ask(connection, lambda: names.reverse(ip), deliver, self._settings.names_timeout)
 
@@ -67,7 +67,7 @@ class Facts:
 
         def deliver(answer: bytes | None) -> None:
             connection.remote_host = answer
-            self._answered(connection)
+            self._named(connection)
 
         self._ask(connection, lambda: reverse(connection.remote_ip), deliver, self._settings.names_timeout)
 
@@ -78,6 +78,8 @@ class Facts:
 
         def deliver(answer: bytes | None) -> None:
             connection.remote_info = answer
+            if connection.visit is not None:
+                connection.visit.note_info()
             self._answered(connection)
 
         self._ask(connection, lambda: ident.ask(local, remote, timeout), deliver, 2 * timeout + GRACE)
@@ -87,6 +89,11 @@ class Facts:
     ) -> None:
         connection.waiting += 1
         self._lookups.ask(question, deliver, timeout)
+
+    def _named(self, connection: "Connection") -> None:
+        if connection.visit is not None:
+            connection.visit.note_name()
+        self._answered(connection)
 
     def _answered(self, connection: "Connection") -> None:
         connection.waiting -= 1

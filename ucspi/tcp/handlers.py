@@ -24,7 +24,7 @@ class Handlers:
         self._spawn = spawner.spawn
         self._connections: dict[int, Connection] = {}
 
-    def start(self, connection: "Connection", variables: bytes, log: bytes) -> None:
+    def start(self, connection: "Connection", variables: bytes, log: bytes) -> int:
         """Start a handler on a connection, whose descriptor is given away; see `Spawner.spawn`.
 
         Raises:
@@ -32,6 +32,7 @@ class Handlers:
         """
         pid = self._spawn(connection.release(), variables, log)
         self._connections[pid] = connection
+        return pid
 
     def reap(self) -> "Iterator[tuple[int, int, Connection]]":
         """Yield pid, wait status and connection of every handler that has ended, each once."""
@@ -47,6 +48,12 @@ class Handlers:
                 yield pid, status, connection
 
     def signal(self, number: int) -> None:
-        """Send a signal to every handler; one that has ended meanwhile is only not reaped yet."""
+        """Send a signal to every handler; one that has ended meanwhile is only not reaped yet.
+
+        One that has become another user may be out of our reach: it is left alone.
+        """
         for pid in self._connections:
-            os.kill(pid, number)
+            try:
+                os.kill(pid, number)
+            except PermissionError:
+                pass

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ucspi.tcp.settings import Settings
 
 
+DIGITS_MAX = 18  # no limit is larger, and the interpreter does not read numbers of any length
+
+
 class BadLimitError(Exception):
     """A rule sets a limit that is no number: nobody can tell what it allows.  ``name`` says which."""
 
@@ -51,7 +54,7 @@ def over_assigned(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, 
 
 
 def _number(name: bytes, value: bytes) -> int:
-    if not value.isdigit():
+    if not value.isdigit() or len(value) > DIGITS_MAX:
         raise BadLimitError(name)
     return int(value)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # way: the next client may well be fine.  Source: accept(2).
 GONE = frozenset(
     (
+        errno.EINTR,
         errno.ECONNABORTED,
         errno.EPROTO,
         errno.EPERM,

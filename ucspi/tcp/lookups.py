@@ -9,7 +9,7 @@ counts as unanswered, and what its thread brings later is thrown away.
 import _thread
 import time
 from _collections import deque
-from _heapq import heappop, heappush
+from _heapq import heapify, heappop, heappush
 from _queue import SimpleQueue
 
 from ucspi.unix.signals import start_deaf_thread
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Question = Callable[[], bytes | None]
     Deliver = Callable[[bytes | None], None]
 
+SLACK = 64  # deadlines of answered questions that are kept until their time
 STACK_SIZE = 512 * 1024  # bytes; glibc's resolver wants some 100 KB
 
 
@@ -38,6 +39,7 @@ class Lookups:
         "_answers",
         "_deadlines",
         "_limit",
+        "_open",
         "_outstanding",
         "_questions",
         "_sequence",
@@ -57,6 +59,7 @@ class Lookups:
         self._answers: deque[tuple[_Lookup, bytes | None]] = deque()
         self._deadlines: list[tuple[float, int, _Lookup]] = []
         self._sequence = self._outstanding = self._threads = 0
+        self._open = 0  # questions neither answered nor past their deadline
 
     def ask(self, question: "Question", deliver: "Deliver", timeout: float) -> None:
         """Ask in a thread; deliver the answer, or None after ``timeout`` seconds, in `collect`."""
@@ -64,6 +67,7 @@ class Lookups:
         self._sequence += 1
         heappush(self._deadlines, (time.monotonic() + timeout, self._sequence, lookup))
         self._outstanding += 1
+        self._open += 1
         if self._outstanding > self._threads and self._threads < self._limit:
             self._start_thread()
         self._questions.put(lookup)
@@ -100,15 +104,19 @@ class Lookups:
         now = time.monotonic()
         while self._deadlines and self._is_due(self._deadlines[0], now):
             self._close(heappop(self._deadlines)[2], None)
+        if len(self._deadlines) > 2 * self._open + SLACK:
+            # One question that hangs for long would keep all that were answered since.
+            self._deadlines = [entry for entry in self._deadlines if entry[2].open]
+            heapify(self._deadlines)
 
     @staticmethod
     def _is_due(entry: tuple[float, int, _Lookup], now: float) -> bool:
         return entry[0] <= now or not entry[2].open
 
-    @staticmethod
-    def _close(lookup: _Lookup, answer: bytes | None) -> None:
+    def _close(self, lookup: _Lookup, answer: bytes | None) -> None:
         if lookup.open:
             lookup.open = False
+            self._open -= 1
             lookup.deliver(answer)
 
     def next_deadline(self) -> float | None:

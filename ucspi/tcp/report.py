@@ -1,9 +1,11 @@
-"""What the server tells of its clients, in the original's lines.
+"""What the server tells of its clients: in the original's lines, unless asked otherwise.
 
 Every event is told at once, in one write, but for one: the status line of a
 client that was just accepted waits for whatever is said next, so that the five
 lines of a refused client are one write.
 """
+
+import os
 
 from ucspi.tcp import log
 from ucspi.unix.errtext import describe
@@ -14,6 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ucspi.tcp.connection import Connection
+    from ucspi.tcp.listener import Listener
+    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.status import StatusFile
+    from ucspi.tcp.watch import Watch
+
+
+def reporter(
+    settings: "Settings", listeners: "Iterable[Listener]" = ()
+) -> "tuple[ClassicReport | Watch, StatusFile | None]":
+    """Return what tells as the settings say, and the status file if there shall be one."""
+    if settings.is_watched:
+        from ucspi.tcp.watch import Watch  # most servers tell in the original's lines only
+
+        watch = Watch(settings, listeners)
+        return watch, watch.status_file
+    return ClassicReport(settings.verbosity, settings.limit, os.getpid()), None
 
 
 class ClassicReport:
@@ -32,11 +50,11 @@ class ClassicReport:
         self._verbosity, self._limit, self._pid = verbosity, limit, pid
         self._unsaid = b""
 
-    def status(self, children: int) -> None:
-        """Tell how many clients there are."""
+    def begun(self, children: int) -> None:
+        """Tell how many clients there are, now that the server accepts them."""
         self._say(self._status(children))
 
-    def admitted(self, children: int) -> None:
+    def admitted(self, connection: "Connection", children: int) -> None:
         """Note that a client was accepted, to be told with what comes next."""
         self._unsaid = self._status(children)
 
@@ -66,15 +84,15 @@ class ClassicReport:
         if self._verbosity:
             self._say(line)
 
-    def failed(self, error: OSError, children: int) -> None:
+    def failed(self, connection: "Connection", error: OSError, children: int) -> None:
         """Tell of a client for whom there was no process."""
         if self._verbosity:
             self._say(log.dropping(b"unable to fork: " + describe(error.errno)) + self._status(children))
 
-    def ended(self, ends: "Iterable[tuple[int, int, int]]") -> None:
-        """Tell of handlers that ended: pid, wait status, clients left."""
+    def ended(self, ends: "Iterable[tuple[int, int, int, Connection]]") -> None:
+        """Tell of handlers that ended: pid, wait status, clients left, whose it was."""
         if self._verbosity >= 2:
-            self._say(b"".join(log.end(pid, status) + self._status(left) for pid, status, left in ends))
+            self._say(b"".join(log.end(pid, status) + self._status(left) for pid, status, left, _ in ends))
 
     def holders(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Tell who holds the slots, now that there is none left: address and count."""

@@ -8,9 +8,8 @@ that do nothing else (`facts`).  Signals and threads wake the loop through one
 descriptor.
 """
 
-import os
 import time
-from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
+from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1
 
 from ucspi.errors import CdbFormatError
 from ucspi.tcp.census import Census
@@ -20,9 +19,8 @@ from ucspi.tcp.environment import variables
 from ucspi.tcp.facts import Facts
 from ucspi.tcp.handlers import Handlers
 from ucspi.tcp.limits import BadLimitError, message, over_assigned, over_general
-from ucspi.tcp.listener import GONE
 from ucspi.tcp.lookups import Lookups
-from ucspi.tcp.report import ClassicReport
+from ucspi.tcp.report import reporter
 from ucspi.unix.errtext import describe
 from ucspi.unix.sockets import NoLocalAddressError
 
@@ -47,6 +45,10 @@ if TYPE_CHECKING:
 
         def judge(self, ip: bytes, host: bytes | None, info: bytes | None) -> Verdict:
             """Return the verdict, or raise OSError or CdbFormatError: there are no sound rules."""
+            ...
+
+        def line_of(self, rule: bytes | None) -> int | None:
+            """Return the line of the text where a rule that has just decided stands, if it is known."""
             ...
 
 
@@ -82,12 +84,14 @@ class Server:
         self._buckets = _buckets(settings)
         self._drain: Drain | None = None
         self._is_told_to_exit = False
-        self._report = ClassicReport(settings.verbosity, settings.limit, os.getpid())
+        self._report, self._status_file = reporter(settings, listeners)
 
     def run(self) -> None:
         """Serve until a signal ends it, as the settings say; SIGTERM may also raise out of here."""
-        self._report.status(self._census.children)
+        self._report.begun(self._census.children)
         while not self._is_over():
+            if self._status_file is not None:
+                self._status_file.publish_if_due()
             woken, doors = self._doors.wait(self._has_room(), self._next_deadline())
             if woken:
                 self._obey(self._wakeup.clear())
@@ -96,11 +100,18 @@ class Server:
             for door in doors:
                 self._accept_batch(door)
 
+    def finish(self) -> None:
+        """Leave nothing behind that says there is a server."""
+        if self._status_file is not None:
+            self._status_file.remove()
+
     def _next_deadline(self) -> float | None:
         deadline = self._lookups.next_deadline()
-        if self._drain is None:
-            return deadline
-        return self._drain.deadline if deadline is None else min(deadline, self._drain.deadline)
+        if self._drain is not None:
+            deadline = _earlier(deadline, self._drain.deadline)
+        if self._status_file is not None:
+            deadline = _earlier(deadline, self._status_file.deadline())
+        return deadline
 
     def _has_room(self) -> bool:
         """Return whether another client may come in: none while the server is ending."""
@@ -122,7 +133,7 @@ class Server:
             self._admit(connection)
             self._drop(connection, b"unable to get local address: " + describe(failure.error.errno))
         except OSError as error:
-            if error.errno not in GONE and self._doors.pause():
+            if self._doors.stumble(error.errno):
                 self._report.warning(b"unable to accept, pausing: " + describe(error.errno))
         else:
             if connection is None:
@@ -152,7 +163,7 @@ class Server:
         connection.local_host = self._settings.local_host
         census = self._census
         census.enter(connection.remote_ip)
-        self._report.admitted(census.children)
+        self._report.admitted(connection, census.children)
         if self._settings.tell_holders and census.children == self._settings.limit:
             self._report.holders(census.holders())
 
@@ -165,6 +176,8 @@ class Server:
             return
         try:
             verdict = self._judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
+            if connection.visit is not None:
+                connection.visit.note_rule(verdict.rule, self._judge.line_of(verdict.rule))
             over = over_assigned(self._census, connection.remote_ip, verdict.environment)
         except OSError as error:
             self._drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
@@ -184,12 +197,15 @@ class Server:
     def _start(self, connection: Connection, assignments: "Assignments") -> None:
         lines = self._report.started(connection)
         try:
-            self._handlers.start(connection, variables(connection, assignments), lines)
+            pid = self._handlers.start(connection, variables(connection, assignments), lines)
         except OSError as error:
             # Out of processes or memory: the client is gone.
             self._census.leave(connection.remote_ip)
             self._doors.pause()
-            self._report.failed(error, self._census.children)
+            self._report.failed(connection, error, self._census.children)
+        else:
+            if connection.visit is not None:
+                connection.visit.pid = pid
 
     def _turn_away(self, connection: Connection, told: bytes, over: bytes) -> None:
         """Cut off a client that is denied, or over a limit, of which it may be told."""
@@ -216,6 +232,8 @@ class Server:
         """Do what the signals that were noted ask."""
         if SIGTERM in signals:
             self._end()
+        if self._status_file is not None and SIGUSR1 in signals:
+            self._status_file.demand()
         if not self._settings.is_s6:
             return
         if SIGHUP in signals or SIGQUIT in signals:
@@ -253,10 +271,16 @@ class Server:
         ends = []
         for pid, status, connection in self._handlers.reap():
             self._census.leave(connection.remote_ip)
-            ends.append((pid, status, self._census.children))
+            ends.append((pid, status, self._census.children, connection))
         if ends:
             self._doors.resume()
             self._report.ended(ends)
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _buckets(settings: "Settings") -> "Buckets | None":

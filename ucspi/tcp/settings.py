@@ -19,6 +19,7 @@ class Settings:
         "limit",
         "limit_message",
         "local_host",
+        "log",
         "lookup_limit",
         "lookup_remote_host",
         "names_timeout",
@@ -29,6 +30,8 @@ class Settings:
         "per_ip",
         "per_net",
         "rate",
+        "status_file",
+        "status_on_signal",
         "tell_holders",
         "verbosity",
     )
@@ -56,3 +59,11 @@ class Settings:
         self.tell_holders = False
         self.drain_time: float | None = None  # None: SIGTERM ends the server at once
         self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT as s6-tcpserverd takes them
+        self.log = b"classic"  # or json, or both
+        self.status_file: bytes | None = None
+        self.status_on_signal = False  # write it when SIGUSR1 arrives, not when something changes
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether more shall be noted of a client than the classic lines tell."""
+        return self.log != b"classic" or self.status_file is not None

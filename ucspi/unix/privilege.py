@@ -1,6 +1,11 @@
 """Dropping privileges, for good."""
 
+import errno
 import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Identity:
@@ -39,5 +44,16 @@ def drop_user(identity: Identity) -> None:
     if identity.uid is None:
         return
     os.setuid(identity.uid)
-    if identity.uid != 0 and 0 in os.getresuid():
-        raise PermissionError(1, "root can come back")
+    # Capabilities that outlive the change (securebits, ambient ones) would bring it back.
+    if identity.uid != 0 and (0 in os.getresuid() or _succeeds(os.setuid)):
+        raise PermissionError(errno.EPERM, "root can come back")
+    if identity.uid != 0 and identity.gid and _succeeds(os.setgid):
+        raise PermissionError(errno.EPERM, "the group of root can come back")
+
+
+def _succeeds(become: "Callable[[int], None]") -> bool:
+    try:
+        become(0)
+    except OSError:
+        return False
+    return True

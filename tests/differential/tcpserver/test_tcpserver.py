@@ -17,8 +17,12 @@ from tests.differential.tcpserver.random_cases import random_cases
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 
 LISTED = [options, surroundings, handlers, rules, conversations]
-CASES = [case for module in LISTED for case in module.CASES] + random_cases(40)
+RANDOM = random_cases(400)
+QUICK = 40  # of these are in every run
+CASES = [case for module in LISTED for case in module.CASES] + RANDOM
 ALL = {case.name: case for case in CASES}
+SLOW = {case.name for case in RANDOM[QUICK:]}
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ALL]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def ahead(request: pytest.FixtureRequest, pairs: Pairs) -> Pairs:
     return pairs
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_shows_what_the_original_shows(ahead: Pairs, judged_by_itself: bool, name: str) -> None:
     case = ALL[name]
     if case.needs_root and os.getuid() != 0:

@@ -6,16 +6,13 @@ Runs every case on both and writes the pickled observations to standard output.
 The clients' addresses choose what the servers of this world answer about them.
 """
 
-import fcntl
 import os
 import pickle
-import socket
-import struct
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.differential.tcpserver import identd
+from tests.differential.tcpserver.alone import settle
 from tests.differential.tcpserver.case import Case
 from tests.differential.tcpserver.dns import Labels, NameServer, labels
 from tests.differential.tcpserver.pairs import Pairs
@@ -127,20 +124,7 @@ HOSTS_ONLY = Case("a name in the hosts file alone", Launch((b"-1v", b"-Rl0")), (
 
 def _make(place: Path) -> None:
     """Bring up the loopback interface, replace the files of the resolver, start the servers."""
-    with socket.socket() as any_socket:
-        flags = struct.pack("16sH14x", b"lo", 0x41)  # IFF_UP | IFF_RUNNING
-        fcntl.ioctl(any_socket, 0x8914, flags)  # SIOCSIFFLAGS
-    files = {
-        "/etc/resolv.conf": "nameserver 127.0.0.1\n",
-        "/etc/hosts": HOSTS,
-        "/etc/nsswitch.conf": "hosts: files dns\nservices: files\n",
-    }
-    for target, text in files.items():
-        source = place / Path(target).name
-        source.write_text(text)
-        source.chmod(0o644)
-        if Path(target).exists():
-            subprocess.run(["mount", "--bind", source, target], check=True, timeout=10)
+    settle(place, {"/etc/hosts": HOSTS})
     NameServer(NAMES, ADDRESSES).start()
     for ip, manner in {**IDENT, HANGING: identd.hangs}.items():
         identd.IdentServer(ip, manner).start()

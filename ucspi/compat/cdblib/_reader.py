@@ -1,5 +1,7 @@
 """The reader of pure-cdb's interface."""
 
+from mmap import mmap
+
 from ucspi import cdb
 from ucspi.compat._errors import DamagedFileError
 from ucspi.compat.cdblib._keys import Keys
@@ -17,6 +19,33 @@ if TYPE_CHECKING:
     Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
+class MappedByOthers:
+    """What `Reader` asks of a reader, over a map whose owner may close it between two look-ups."""
+
+    def __init__(self, data: mmap) -> None:
+        """Look whether it is a cdb; raises as `ucspi.cdb.Reader` does."""
+        self._map = data
+        cdb.Reader(data).close()
+
+    def get(self, key: bytes, default: "Any") -> "Any":
+        """Return the first value of a key, else ``default``."""
+        with cdb.Reader(self._map) as reader:
+            return reader.get(key, default)
+
+    def get_all(self, key: bytes) -> "Iterator[bytes]":
+        """Yield all values of a key."""
+        with cdb.Reader(self._map) as reader:
+            yield from reader.get_all(key)
+
+    def records(self) -> "Iterator[tuple[bytes, bytes]]":
+        """Yield every record."""
+        with cdb.Reader(self._map) as reader:
+            yield from reader.records()
+
+    def close(self) -> None:
+        """Leave the map to its owner."""
+
+
 class Reader(Keys):
     """A cdb, read from bytes or a file; like a mapping, but that it sees duplicates everywhere."""
 
@@ -30,7 +59,9 @@ class Reader(Keys):
         """Read the first source that is given.
 
         Args:
-            data: the bytes of a whole file.
+            data: the bytes of a whole file.  A map may be closed while the
+                reader lives, as in the original; for that it is looked at
+                anew for each key, so ``file_path`` is faster.
             file_path: a file to be mapped.
             file_obj: an open file to be mapped; `close` closes it.
             options: see `Keys`.
@@ -42,9 +73,10 @@ class Reader(Keys):
         self.file_obj: BinaryIO | None = None
         super().__init__(**options)
         self._owned = data is None
+        self._reader: cdb.Reader | MappedByOthers
         try:
             if data is not None:
-                self._reader = cdb.Reader(data)
+                self._reader = MappedByOthers(data) if isinstance(data, mmap) else cdb.Reader(data)
             elif file_path is not None:
                 self._reader = cdb.open(file_path)
             elif file_obj is not None:

@@ -10,6 +10,8 @@ no ``has_key``, ``getnext``, ``len`` or ``in``; see `ucspi.compat.cdb` for these
 and for what is safer.
 """
 
+import os
+
 from ucspi.compat import _pythoncdb
 from ucspi.compat import cdb as _cdb
 
@@ -41,6 +43,13 @@ class cdb(_pythoncdb.cdb):  # noqa: N801 - the original's name
         """The path or descriptor that was given."""
         return self._fd if self._name is None else self._name  # type: ignore[return-value]
 
+    def _cleanup(self) -> None:
+        """Close the file; the original documents this name."""
+        self._reader.close()
+        if self._owned:
+            self._owned = False
+            os.close(self._fd)
+
     def _encoded(self, key: "Text | int") -> "Buffer":
         return _encode(key, self._encoding, "key must be of type bytes")
 
@@ -71,6 +80,12 @@ class cdbmake(_cdb.cdbmake):  # noqa: N801 - the original's name
         """Write the tables, force the file to disk and rename it; a second call does nothing."""
         if self._writer is not None:
             super().finish()
+
+    def _cleanup(self) -> None:
+        """Remove the temporary of a file that was not finished; the original documents this name."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.discard()
 
     def _encoded(self, text: "Text") -> "Buffer":
         if not isinstance(text, (str, bytes)):

@@ -1,0 +1,91 @@
+import errno
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ucspi.tcp.door import GONE_MAX, PAUSE, Doors
+from ucspi.tcp.listener import listen
+from ucspi.tcp.settings import Settings
+
+# What accept(2) lists.  EAGAIN is not among them: it means that no client is there.
+OF_ONE_CLIENT = [
+    "ECONNABORTED",
+    "EINTR",
+    "EPERM",
+    "EPROTO",
+    "ENETDOWN",
+    "ENOPROTOOPT",
+    "EHOSTDOWN",
+    "ENONET",
+    "EHOSTUNREACH",
+    "EOPNOTSUPP",
+    "ENETUNREACH",
+]
+OF_THE_SYSTEM = [
+    "EBADF",
+    "EFAULT",
+    "EINVAL",
+    "EMFILE",
+    "ENFILE",
+    "ENOBUFS",
+    "ENOMEM",
+    "ENOTSOCK",
+    "ENOSR",
+    "ESOCKTNOSUPPORT",
+    "EPROTONOSUPPORT",
+    "ETIMEDOUT",
+]
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give the monotonic time, to be changed."""
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    return clock
+
+
+@pytest.fixture
+def doors(now: list[float]) -> Iterator[Doors]:
+    reader, writer = os.pipe()
+    made = Doors([listen(b"127.0.0.1", 0, 5)], Settings(), reader)
+    yield made
+    made.close()
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("name", OF_ONE_CLIENT)
+def test_trouble_of_one_client_does_not_delay_the_next(doors: Doors, name: str) -> None:
+    assert not doors.stumble(getattr(errno, name))
+    assert not doors.is_paused()
+
+
+@pytest.mark.parametrize("name", OF_THE_SYSTEM)
+def test_trouble_of_the_system_is_told_once_and_pauses(doors: Doors, now: list[float], name: str) -> None:
+    number = getattr(errno, name)
+    assert doors.stumble(number)
+    for _ in range(5):
+        assert doors.is_paused()
+        now[0] += PAUSE
+        assert not doors.is_paused()
+        assert not doors.stumble(number)
+    now[0] += 3 * PAUSE
+    assert doors.stumble(number)
+
+
+def test_too_many_clients_that_are_gone_are_trouble_of_the_system(doors: Doors, now: list[float]) -> None:
+    assert not any(doors.stumble(errno.ECONNABORTED) for _ in range(GONE_MAX))
+    assert doors.stumble(errno.ECONNABORTED)
+    assert doors.is_paused()
+    now[0] += 2 * PAUSE
+    assert not doors.stumble(errno.ECONNABORTED)
+    assert not doors.is_paused()
+
+
+def test_pause_ends_when_something_was_given_back(doors: Doors) -> None:
+    doors.stumble(errno.EMFILE)
+    doors.resume()
+    assert not doors.is_paused()

@@ -1,0 +1,248 @@
+"""The log as JSON."""
+
+import errno
+import json
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.test_tcp_jsontext import undone
+from tests.watched import Hands, connected
+from ucspi.rules import expand
+from ucspi.tcp import jsonlog, report
+from ucspi.tcp.connection import Connection
+from ucspi.tcp.settings import Settings
+from ucspi.tcp.watch import Watch
+
+SERVER = os.getpid()
+
+
+class Told:
+    """A watch, and the lines that it has written."""
+
+    def __init__(self, log: bytes, verbosity: int) -> None:
+        self.settings = Settings()
+        self.settings.log, self.settings.verbosity = log, verbosity
+        self.hands = Hands()
+        self.watch = Watch(self.settings, [], self.hands.clock)
+        self.writes: list[bytes] = []
+
+    def objects(self) -> list[dict[str, Any]]:
+        lines = b"".join(self.writes).splitlines(keepends=True)
+        assert all(line.endswith(b"\n") and line.isascii() for line in lines)
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    caught: list[bytes] = []
+    monkeypatch.setattr(jsonlog, "emit", caught.append)
+    monkeypatch.setattr(report, "emit", caught.append)
+    return caught
+
+
+def telling(writes: list[bytes], log: bytes = b"json", verbosity: int = 2) -> Told:
+    told = Told(log, verbosity)
+    told.writes = writes
+    return told
+
+
+def test_client_that_is_served_is_three_lines(writes: list[bytes]) -> None:
+    told = telling(writes)
+    with connected(host=b"a.b", info=b"root") as client:
+        told.watch.admitted(client, 1)
+        assert client.visit is not None
+        told.hands.pass_by(0.25)
+        client.visit.note_name()
+        told.hands.pass_by(0.5)
+        client.visit.note_info()
+        client.visit.note_rule(b"192.168.", 7)
+        line = told.watch.started(client)
+        assert line.count(b"\0") == 1
+        writes.append(line.replace(b"\0", b"2230"))
+        told.hands.pass_by(60)
+        told.watch.ended([(2230, 256, 0, client)])
+    who = {"connection": 1, "remote_ip": "192.168.1.33", "remote_port": 2600}
+    assert told.objects() == [
+        {"time": "2026-06-30T13:30:00.000000Z", "event": "accept", **who, "children": 1, "limit": 40},
+        {
+            "time": "2026-06-30T13:30:00.750000Z",
+            "event": "ok",
+            **who,
+            "remote_host": "a.b",
+            "remote_info": "root",
+            "local_ip": "192.168.1.44",
+            "local_port": 23,
+            "local_host": "0",
+            "names_ms": 250.0,
+            "ident_ms": 750.0,
+            "rule": "192.168.",
+            "line": 7,
+            "pid": 2230,
+        },
+        {
+            "time": "2026-06-30T13:31:00.750000Z",
+            "event": "end",
+            **who,
+            "pid": 2230,
+            "exit": 1,
+            "seconds": 60.75,
+            "children": 0,
+            "limit": 40,
+        },
+    ]
+
+
+def test_denied_client_is_one_write_and_names_the_limit(writes: list[bytes]) -> None:
+    told = telling(writes)
+    with connected() as client:
+        told.watch.admitted(client, 1)
+        told.watch.denied(client, 0, b"per-ip 3/2")
+    assert len(writes) == 1
+    accept, deny = told.objects()
+    assert accept["event"] == "accept"
+    assert (deny["event"], deny["reason"], deny["children"]) == ("deny", "per-ip 3/2", 0)
+    assert "rule" not in deny  # nothing was judged
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"), [(None, None), (b"", ""), (expand(b"10.0.0.0/8")[0], "10.0.0.0/8")]
+)
+def test_rule_that_denied_is_told_as_one_would_write_it(
+    writes: list[bytes], rule: bytes | None, shown: str | None
+) -> None:
+    told = telling(writes)
+    with connected() as client:
+        told.watch.admitted(client, 1)
+        assert client.visit is not None
+        client.visit.note_rule(rule, None)
+        told.watch.denied(client, 0)
+    assert told.objects()[1]["rule"] == shown
+    assert "reason" not in told.objects()[1]
+
+
+def test_clock_that_is_set_back_makes_no_time_negative(writes: list[bytes]) -> None:
+    told = telling(writes)
+    with connected() as client:
+        told.watch.admitted(client, 1)
+        told.hands.steady += 2_000_000_000
+        told.hands.wall -= 3600_000_000_000
+        told.watch.dropped(client, 0, b"why not")
+    drop = told.objects()[1]
+    assert (drop["event"], drop["reason"], drop["seconds"]) == ("drop", "why not", 2.0)
+    assert drop["time"] == "2026-06-30T12:30:00.000000Z"
+
+
+def test_what_is_no_client_is_told_too(writes: list[bytes]) -> None:
+    told = telling(writes)
+    told.watch.begun(0)
+    told.watch.holders([(b"::1", 3), (b"10.0.0.1", 2)])
+    told.watch.draining(4)
+    told.watch.warning(b"\xff\n")
+    start, full, draining, warning = [
+        {key: value for key, value in line.items() if key != "time"} for line in told.objects()
+    ]
+    assert start == {"event": "start", "pid": SERVER, "listeners": [], "children": 0, "limit": 40}
+    assert full["holders"] == [
+        {"remote_ip": "::1", "children": 3},
+        {"remote_ip": "10.0.0.1", "children": 2},
+    ]
+    assert draining == {"event": "draining", "children": 4, "limit": 40}
+    assert warning == {"event": "warning", "reason": "\\xff\n"}
+
+
+@pytest.mark.parametrize(("verbosity", "events"), [(0, []), (1, ["drop", "warning"])])
+def test_verbosity_means_what_it_does_for_the_classic_lines(
+    writes: list[bytes], verbosity: int, events: list[str]
+) -> None:
+    told = telling(writes, verbosity=verbosity)
+    told.watch.begun(0)
+    tales: list[Callable[[Connection], None]] = [
+        lambda client: told.watch.denied(client, 0),
+        lambda client: told.watch.failed(client, OSError(errno.EAGAIN, ""), 0),
+        lambda client: told.watch.ended([(1, 0, 0, client)]),
+    ]
+    for tell in tales:
+        with connected() as client:
+            told.watch.admitted(client, 1)
+            assert told.watch.started(client) == b""
+            tell(client)
+    told.watch.holders([])
+    told.watch.draining(0)
+    told.watch.warning(b"")
+    assert [line["event"] for line in told.objects()] == events
+
+
+def test_both_says_the_classic_lines_first(writes: list[bytes]) -> None:
+    told = telling(writes, b"both")
+    with connected() as client:
+        told.watch.admitted(client, 1)
+        lines = told.watch.started(client).split(b"\n")
+        told.watch.ended([(5, 9, 0, client)])
+    assert [line[:14] for line in lines] == [b"tcpserver: pid", b"tcpserver: ok ", b'{"time":"2026-', b""]
+    assert writes[0] == b"tcpserver: status: 1/40\n"
+    assert json.loads(writes[1])["event"] == "accept"
+    assert writes[2] == b"tcpserver: end 5 status 9\ntcpserver: status: 0/40\n"
+    assert json.loads(writes[3])["signal"] == "SIGKILL"
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (0, {b"exit": 0}),
+        (111 << 8, {b"exit": 111}),
+        (15, {b"signal": b"SIGTERM"}),
+        (11 | 0x80, {b"signal": b"SIGSEGV", b"core": True}),
+        (6, {b"signal": b"SIGABRT"}),
+        (int(signal.SIGRTMIN), {b"signal": b"SIGRTMIN"}),
+        (int(signal.SIGRTMIN) + 2, {b"signal": b"SIGRTMIN+2"}),
+        (32, {b"signal": b"SIG32"}),
+    ],
+)
+def test_wait_status_is_decoded(status: int, told: dict[bytes, object]) -> None:
+    assert jsonlog.decode(status) == told
+
+
+def test_every_signal_has_the_name_that_people_know() -> None:
+    for known in set(signal.Signals) - {signal.SIGRTMAX}:
+        assert jsonlog.signal_name(known).decode() == known.name
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    ip=st.binary(max_size=50), host=st.none() | st.binary(), info=st.none() | st.binary(max_size=257),
+    rule=st.none() | st.binary(),
+)  # fmt: skip
+def test_nothing_a_client_says_can_break_a_line(
+    writes: list[bytes], ip: bytes, host: bytes | None, info: bytes | None, rule: bytes | None
+) -> None:
+    writes.clear()
+    told = telling(writes)
+    with connected(ip, host, info) as client:
+        told.watch.admitted(client, 1)
+        assert client.visit is not None
+        client.visit.note_rule(rule, None)
+        line = told.watch.started(client)
+        told.watch.denied(client, 0)
+    assert line.count(b"\0") == 1
+    writes.append(line.replace(b"\0", b"1"))
+    accept, deny, ok = told.objects()
+    assert undone(accept["remote_ip"]) == ip
+    for shown in (deny, ok):
+        assert (host is None) == ("remote_host" not in shown)
+        assert undone(shown.get("remote_host", "")) == (host or b"")
+        assert undone(shown.get("remote_info", "")) == (info or b"")
+
+
+def test_longest_names_and_answers_that_a_client_can_give_still_fit_one_write_to_a_pipe(
+    writes: list[bytes],
+) -> None:
+    told = telling(writes)
+    with connected(b"1" * 45, b"\\377" * 255, b"\xff" * 257) as client:
+        told.watch.admitted(client, 1)
+        assert len(told.watch.started(client)) < 4096 - 20

@@ -1,0 +1,170 @@
+"""What the server tells of its clients, as JSON: one object a line, one write.
+
+Each client has an ``accept`` line, then ``ok``, ``deny`` or ``drop``, and after
+``ok`` an ``end``; its number ties them together.  As in the classic report the
+first waits for whatever is said next, and a handler's process writes its ``ok``
+line itself, before anything that the handler prints.
+"""
+
+import _signal
+
+from ucspi.tcp import log
+from ucspi.tcp.jsontext import Raw, encode, moment, seconds
+from ucspi.tcp.visit import address, facts
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import emit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ucspi.tcp.connection import Connection
+    from ucspi.tcp.jsontext import Value
+    from ucspi.tcp.visit import Clock, Visit
+
+_CORE = 0x80  # in a wait status: it left a core
+
+
+class JsonReport:
+    """Lines of JSON, as many as the verbosity asks for; every connection has its visit."""
+
+    __slots__ = ("_clock", "_limit", "_pid", "_places", "_unsaid", "_verbosity")
+
+    def __init__(self, verbosity: int, limit: int, pid: int, places: list[bytes], clock: "Clock") -> None:
+        """Tell with a verbosity of 0 (nothing), 1 (errors) or 2 (every client).
+
+        Args:
+            verbosity: how much to tell.
+            limit: how many clients there may be.
+            pid: the server's own.
+            places: the addresses and ports that are listened on.
+            clock: tells the time of each event.
+        """
+        self._verbosity, self._limit, self._pid = verbosity, limit, pid
+        self._places, self._clock = places, clock
+        self._unsaid = b""
+
+    def begun(self, children: int) -> None:
+        """Tell that the server accepts clients from now on."""
+        self._say(2, b"start", {b"pid": self._pid, b"listeners": self._places, **self._counts(children)})
+
+    def admitted(self, connection: "Connection", children: int) -> None:
+        """Note that a client was accepted, to be told with what comes next."""
+        if self._verbosity >= 2:
+            told = {**_whose(connection), **self._counts(children)}
+            self._unsaid = self._line(b"accept", told)
+
+    def flush(self) -> None:
+        """Tell what was only noted."""
+        if self._unsaid:
+            self._emit(b"")
+
+    def started(self, connection: "Connection") -> bytes:
+        """Return the line that a handler's process writes before it executes; see `log.PID`."""
+        self.flush()
+        if self._verbosity < 2:
+            return b""
+        return self._line(b"ok", {**_facts(connection), b"pid": Raw(log.PID)})
+
+    def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
+        """Tell of a client that was turned away; ``why`` is a limit, if it was one."""
+        if self._verbosity >= 2:
+            self._refused(b"deny", connection, children, why)
+
+    def dropped(self, connection: "Connection", children: int, reason: bytes) -> None:
+        """Tell of a client that could not be judged, or greeted."""
+        if self._verbosity:
+            self._refused(b"drop", connection, children, reason)
+
+    def failed(self, connection: "Connection", error: OSError, children: int) -> None:
+        """Tell of a client for whom there was no process."""
+        self.dropped(connection, children, b"unable to fork: " + describe(error.errno))
+
+    def ended(self, ends: "Iterable[tuple[int, int, int, Connection]]") -> None:
+        """Tell of handlers that ended: pid, wait status, clients left, whose it was."""
+        if self._verbosity >= 2:
+            self._emit(b"".join(self._end(*end) for end in ends))
+
+    def holders(self, held: "Iterable[tuple[bytes, int]]") -> None:
+        """Tell who holds the slots, now that there is none left: address and count."""
+        self._say(2, b"full", {b"holders": [{b"remote_ip": ip, b"children": count} for ip, count in held]})
+
+    def draining(self, children: int) -> None:
+        """Tell that nobody is accepted any more, and how many clients are still served."""
+        self._say(2, b"draining", self._counts(children))
+
+    def warning(self, text: bytes) -> None:
+        """Tell of trouble that is no client's."""
+        self._say(1, b"warning", {b"reason": text})
+
+    def _end(self, pid: int, status: int, left: int, connection: "Connection") -> bytes:
+        told = {
+            **_whose(connection),
+            b"pid": pid,
+            **decode(status),
+            b"seconds": seconds(_visit(connection).lasted()),
+            **self._counts(left),
+        }
+        return self._line(b"end", told)
+
+    def _refused(self, event: bytes, connection: "Connection", children: int, reason: bytes) -> None:
+        told = _facts(connection)
+        if reason:
+            told[b"reason"] = reason
+        told[b"seconds"] = seconds(_visit(connection).lasted())
+        self._say(1, event, {**told, **self._counts(children)})
+
+    def _counts(self, children: int) -> "dict[bytes, Value]":
+        return {b"children": children, b"limit": self._limit}
+
+    def _line(self, event: bytes, told: "Mapping[bytes, Value]") -> bytes:
+        return encode({b"time": moment(self._clock.wall()), b"event": event, **told}) + b"\n"
+
+    def _say(self, verbosity: int, event: bytes, told: "Mapping[bytes, Value]") -> None:
+        if self._verbosity >= verbosity:
+            self._emit(self._line(event, told))
+
+    def _emit(self, lines: bytes) -> None:
+        lines, self._unsaid = self._unsaid + lines, b""
+        if lines:
+            emit(lines)
+
+
+def decode(status: int) -> "dict[bytes, Value]":
+    """Return what a wait status says: the exit code, or the signal, and whether a core was left."""
+    number = status & 0x7F
+    if not number:
+        return {b"exit": status >> 8}
+    told: dict[bytes, Value] = {b"signal": signal_name(number)}
+    if status & _CORE:
+        told[b"core"] = True
+    return told
+
+
+def signal_name(number: int) -> bytes:
+    """Return a signal's name, such as ``SIGTERM`` or ``SIGRTMIN+1``."""
+    lowest = getattr(_signal, "SIGRTMIN", number + 1)
+    if number > lowest:
+        return b"SIGRTMIN+%d" % (number - lowest)
+    for name, value in vars(_signal).items():
+        if value == number and name.startswith("SIG") and name not in _OTHER_NAMES and name[3] != "_":
+            return name.encode()
+    return b"SIG%d" % number
+
+
+_OTHER_NAMES = frozenset(("SIGCLD", "SIGIOT", "SIGPOLL"))  # of SIGCHLD, SIGABRT and SIGIO
+
+
+def _visit(connection: "Connection") -> "Visit":
+    visit = connection.visit
+    assert visit is not None, "whoever reports in JSON notes visits"
+    return visit
+
+
+def _whose(connection: "Connection") -> "dict[bytes, Value]":
+    return {b"connection": _visit(connection).number, **address(connection)}
+
+
+def _facts(connection: "Connection") -> "dict[bytes, Value]":
+    visit = _visit(connection)
+    return {b"connection": visit.number, **facts(connection, visit)}
