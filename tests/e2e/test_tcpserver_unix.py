@@ -1,5 +1,6 @@
 """Sockets of the UNIX domain beside those of TCP."""
 
+import json
 import os
 import signal
 import socket
@@ -77,6 +78,15 @@ def test_log_lines_have_the_fields_of_any_other(tmp_path: Path) -> None:
         f"tcpserver: end {pid} status 0",
         "tcpserver: status: 0/40",
     ]
+
+
+def test_json_tells_the_same(tmp_path: Path, path: Path) -> None:
+    with serving(tmp_path, ["-vHRl0", "--log=json", "--listen", "unix:./s"], ["true"]) as served:
+        ask(path)
+        lines = served.wait_for(lambda lines: len(lines) == 4)
+    start, _, ok, _ = map(json.loads, lines)
+    assert start["listeners"] == [f"127.0.0.1:{served.port}", "unix:./s"]
+    assert (ok["local_ip"], ok["remote_ip"], ok["remote_port"]) == ("./s", f"unix.{UID}", PID)
 
 
 def test_mode_is_as_asked(tmp_path: Path, path: Path) -> None:

@@ -83,8 +83,8 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     except BaseException:
         code = EXIT_TEMPORARY
         sys.excepthook(*sys.exc_info())
-    server.finish()
     _close(listeners)
+    server.finish()
     os._exit(code)
 
 

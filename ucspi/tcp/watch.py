@@ -113,8 +113,8 @@ class Watch:
 
 
 def _place(listener: "Listener") -> bytes:
-    """Return where a listener listens, as ``--listen`` takes it; a path for what has no port."""
+    """Return where a listener listens, as ``--listen`` takes it."""
+    if listener.path is not None:
+        return b"unix:" + listener.path
     name = listener.socket.getsockname()
-    if not isinstance(name, tuple):
-        return os.fsencode(name)
     return (b"[%s]:%d" if ":" in name[0] else b"%s:%d") % (name[0].encode(), name[1])
