@@ -97,11 +97,10 @@ NAMES = Difference(
 )
 
 PURE = Difference(
-    "has no other way to start a handler, and passes on a variable without a name",
+    "has no other way to start a handler, and passes on an entry without `=` as it is",
     "where the compiled module is missing, `-v` says so at the start, handlers are forked, "
-    "a variable without a name is left out, an entry without `=` gets one, and of two entries with one name "
-    "one stays",
-    "slower must not mean silently; CPython refuses such a variable",
+    "and an entry without `=` gets one",
+    "slower must not mean silently; CPython writes it",
 )
 
 ALL = (
