@@ -60,6 +60,7 @@ CDB_PROGRAMS = {
 # None of these needs the compiled module to start.
 LINKS = {
     "argv0 true true": 12,
+    "addcr": 12,
 }
 
 

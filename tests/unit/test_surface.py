@@ -37,11 +37,11 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
-        address census connection door drain environment facts handlers ident limits listener log lookups
+        address census connection crlf door drain environment facts handlers ident limits listener log lookups
         names report server settings
     """,
     "ucspi.unix": """
-        environ errtext fds notify privilege publish search signals sockets spawn stderr
+        environ errtext fds notify privilege publish search signals sockets spawn stderr streams
     """,
 }
 

@@ -1,6 +1,7 @@
 """The commands, and the module of ``ucspi.programs`` that each one is."""
 
 COMMANDS = {
+    "addcr": "addcr",
     "argv0": "argv0",
     "cdb": "cdb",
     "cdbdump": "cdbdump",
