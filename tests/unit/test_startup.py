@@ -61,6 +61,7 @@ CDB_PROGRAMS = {
 LINKS = {
     "argv0 true true": 12,
     "addcr": 12,
+    "delcr": 12,
 }
 
 

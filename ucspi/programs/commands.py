@@ -12,6 +12,7 @@ COMMANDS = {
     "cdbstats": "cdbstats",
     "cdbtest": "cdbtest",
     "connect": "connect",
+    "delcr": "delcr",
     "demo": "demo",
     "hosts2rules": "hosts2rules",
     "tcprules": "tcprules",

@@ -14,7 +14,7 @@ from tests.differential.movers import both, nonblocking_pipe, pieces, run, run_o
 
 pytestmark = pytest.mark.oracle
 
-PROGRAMS = ["addcr"]
+PROGRAMS = ["addcr", "delcr"]
 MEMORY = 40 * 1024  # kilobytes: the interpreter and some blocks
 
 
