@@ -62,6 +62,7 @@ LINKS = {
     "argv0 true true": 12,
     "addcr": 12,
     "delcr": 12,
+    "recordio true": 15,
 }
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "delcr": "delcr",
     "demo": "demo",
     "hosts2rules": "hosts2rules",
+    "recordio": "recordio",
     "tcprules": "tcprules",
     "tcprulescheck": "tcprulescheck",
     "tcpserver": "tcpserver",
