@@ -63,6 +63,7 @@ LINKS = {
     "addcr": 12,
     "delcr": 12,
     "recordio true": 15,
+    "fixcrio true": 17,
 }
 
 

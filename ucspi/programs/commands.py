@@ -14,6 +14,7 @@ COMMANDS = {
     "connect": "connect",
     "delcr": "delcr",
     "demo": "demo",
+    "fixcrio": "fixcrio",
     "hosts2rules": "hosts2rules",
     "recordio": "recordio",
     "tcprules": "tcprules",

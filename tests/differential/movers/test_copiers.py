@@ -16,7 +16,7 @@ from tests.differential.movers import both, nonblocking_pipe, pieces, run, run_o
 
 pytestmark = pytest.mark.oracle
 
-PROGRAMS = ["recordio"]
+PROGRAMS = ["recordio", "fixcrio"]
 MEMORY = 40 * 1024  # kilobytes
 each = pytest.mark.parametrize("program", PROGRAMS)
 
