@@ -64,6 +64,7 @@ LINKS = {
     "delcr": 12,
     "recordio true": 15,
     "fixcrio true": 17,
+    "mconnect-io": 12,
 }
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "demo",
     "fixcrio": "fixcrio",
     "hosts2rules": "hosts2rules",
+    "mconnect-io": "mconnect_io",
     "recordio": "recordio",
     "tcprules": "tcprules",
     "tcprulescheck": "tcprulescheck",
