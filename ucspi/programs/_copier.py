@@ -86,18 +86,18 @@ def _copy_both(ways: tuple[Way, Way], to_program: int, from_program: int) -> "No
 
 
 def _copy_in(way: Way, to_program: int) -> None:
+    # A program that reads no more may still have something to say.
     _copy(way, 0, to_program)
     os.close(to_program)
 
 
 def _copy(way: Way, source: int, target: int) -> None:
-    """Copy until the source ends or fails; a target that fails ends the process."""
+    """Copy until the source ends or fails, or the target fails."""
     while data := _read(source, way.size):
-        data = way.convert(data)
         try:
-            write_all(target, data)
+            write_all(target, way.convert(data))
         except OSError:
-            os._exit(0)
+            return
     way.at_end()
 
 
