@@ -155,11 +155,11 @@ def _with_pid(answer: Answer, words: dict[bytes, bytes]) -> Answer:
 
 
 def _as_forked(answer: Answer) -> Answer:
-    """Leave out the variables without a name, where the compiled module is missing."""
+    """Give each entry of the environment an ``=``, where the compiled module is missing."""
     if answer.report is None or _native.lib is not None:
         return answer
-    named = tuple(entry for entry in answer.report.environment if not entry.startswith(b"="))
-    return replace(answer, report=replace(answer.report, environment=named))
+    whole = tuple(entry if b"=" in entry[1:] else entry + b"=" for entry in answer.report.environment)
+    return replace(answer, report=replace(answer.report, environment=whole))
 
 
 def dropped(path: bytes, error: bytes, limit: bytes = b"40") -> Expect:
