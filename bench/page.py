@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUBJECTS = ("lookup", "build", "pure", "growth", "tcprules", "rules", "connections", "startup")
+SUBJECTS = ("lookup", "build", "pure", "growth", "tcprules", "rules", "connections", "filters", "startup")
 
 INTRODUCTION = """\
 # Benchmarks

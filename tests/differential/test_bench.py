@@ -37,9 +37,11 @@ def need_peer(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lookup", "build", "pure", "growth", "tcprules", "connections", "startup"])
+@pytest.mark.parametrize(
+    "name", ["lookup", "build", "pure", "growth", "tcprules", "connections", "filters", "startup"]
+)
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
-    for needed in ("tcprules", "tcpserver", "cc", "cdbmake"):
+    for needed in ("tcprules", "tcpserver", "recordio", "cc", "cdbmake"):
         oracle(needed)
     for peer in PEERS.get(name, ()):
         need_peer(peer)
