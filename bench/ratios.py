@@ -99,8 +99,9 @@ def program(name: str) -> list[str]:
     script = Path(sys.executable).with_name(name)
     if script.exists():
         return [str(script)]
+    module = name.replace("-", "_")
     code = (
-        f"import sys; sys.path[0] = {str(ROOT)!r}; from ucspi.programs.{name} import main; sys.exit(main())"
+        f"import sys; sys.path[0] = {str(ROOT)!r}; from ucspi.programs.{module} import main; sys.exit(main())"
     )
     return [sys.executable, "-c", code]
 

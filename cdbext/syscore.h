@@ -3,6 +3,7 @@
 #define USYS_SYSCORE_H
 
 #include "accept.h"
+#include "crlf.h"
 #include "flush.h"
 #include "spawn.h"
 

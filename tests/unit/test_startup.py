@@ -57,6 +57,16 @@ CDB_PROGRAMS = {
     "cdb -s a.cdb": 27,
 }
 
+# None of these needs the compiled module to start.
+LINKS = {
+    "argv0 true true": 12,
+    "addcr": 12,
+    "delcr": 12,
+    "recordio true": 15,
+    "fixcrio true": 17,
+    "mconnect-io": 12,
+}
+
 
 def imported(lines: str) -> set[str]:
     """Return the modules that ``-X importtime`` names."""
@@ -128,6 +138,19 @@ def test_cdb_programs_load_little(line: str, tmp_path: Path, bare: set[str]) -> 
     assert not (loaded - bare) & HEAVY
     ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
     assert 0 < len(ours) <= CDB_PROGRAMS[line] + MORE, ours
+
+
+@pytest.mark.parametrize("line", LINKS)
+def test_links_of_a_chain_load_little(line: str, bare: set[str]) -> None:
+    program, *arguments = line.split()
+    done = subprocess.run(
+        command(program.replace("-", "_"), *arguments), input="", capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = imported(done.stderr)
+    assert not (loaded - bare) & {*HEAVY, "_cffi_backend"}
+    ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= LINKS[line], ours
 
 
 def test_tcpserver_loads_little_until_it_has_served_a_client(

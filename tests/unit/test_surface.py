@@ -37,11 +37,11 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
-        address census connection door drain environment facts handlers ident jsonlog jsontext limits
+        address census connection crlf door drain environment facts handlers ident jsonlog jsontext limits
         listener local log lookups names rate report server settings status visit watch
     """,
     "ucspi.unix": """
-        domain environ errtext fds notify privilege publish search signals sockets spawn stderr
+        domain environ errtext fds notify privilege publish search signals sockets spawn stderr streams
     """,
 }
 

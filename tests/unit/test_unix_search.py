@@ -33,6 +33,13 @@ def exit_code(paths: list[bytes]) -> int:
     return subprocess.run([sys.executable, "-c", code, *map(os.fsdecode, paths)], timeout=20).returncode
 
 
+def test_environment_arrives_entry_by_entry() -> None:
+    entries = [b"B=1", b"A=2=3", b"A=again", b"EMPTY=", b"=x=nameless", b"bare", b""]
+    code = f"from ucspi.unix import search; search.execute([b'/usr/bin/env'], [b'env'], {entries})"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, timeout=20)
+    assert done.stdout.splitlines() == [b"B=1", b"A=2=3", b"A=again", b"EMPTY=", b"=x=nameless", b"bare="]
+
+
 def test_denied_is_remembered_and_reported_before_missing(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     assert exit_code([bytes(tmp_path / "plain"), bytes(tmp_path / "missing")]) == errno.EACCES

@@ -13,7 +13,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 DEFAULT_PATH = b"/bin:/usr/bin"
 _TRY_NEXT = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR)
@@ -27,6 +27,30 @@ def files(program: bytes, path: bytes | None) -> list[bytes]:
     return [(component or b".") + b"/" + program for component in components]
 
 
+class _Entries:
+    """The environment as the mapping that ``os.execve`` wants: each entry in its place, some names twice.
+
+    What CPython makes of it has an ``=`` in each entry, and none that is empty.
+    """
+
+    def __init__(self, entries: list[bytes]) -> None:
+        # CPython takes a name that begins with ``=``, but no empty one.
+        split = ((entry[:1], entry[1:].partition(b"=")) for entry in entries if entry)
+        self._pairs = [(first + name, value) for first, (name, _, value) in split]
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, name: bytes) -> bytes:
+        raise KeyError(name)  # never asked for; it is what makes this a mapping
+
+    def keys(self) -> list[bytes]:
+        return [name for name, _ in self._pairs]
+
+    def values(self) -> list[bytes]:
+        return [value for _, value in self._pairs]
+
+
 def execute(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoReturn":
     """Replace this process by the first file that can be executed.
 
@@ -38,11 +62,9 @@ def execute(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoR
     Raises:
         OSError: nothing could be executed; the error worth reporting.
     """
-    # CPython refuses an empty name, of a variable or of the program.  Nothing
-    # that an empty name leads to can be executed: the system shall say why.
-    named = (entry.partition(b"=") for entry in entries if entry and not entry.startswith(b"="))
-    environment = {name: value for name, _, value in named}
+    # CPython refuses a program called nothing.
     argv = [argv[0] or b"?", *argv[1:]]
+    environment: Any = _Entries(entries)
     worst = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     for path in paths:
         try:

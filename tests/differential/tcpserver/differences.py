@@ -97,11 +97,10 @@ NAMES = Difference(
 )
 
 PURE = Difference(
-    "has no other way to start a handler, and passes on a variable without a name",
+    "has no other way to start a handler, and passes on an entry without `=` as it is",
     "where the compiled module is missing, `-v` says so at the start, handlers are forked, "
-    "a variable without a name is left out, an entry without `=` gets one, and of two entries with one name "
-    "one stays",
-    "slower must not mean silently; CPython refuses such a variable",
+    "and an entry without `=` gets one",
+    "slower must not mean silently; CPython writes it",
 )
 
 ALL = (
@@ -156,11 +155,11 @@ def _with_pid(answer: Answer, words: dict[bytes, bytes]) -> Answer:
 
 
 def _as_forked(answer: Answer) -> Answer:
-    """Leave out the variables without a name, where the compiled module is missing."""
+    """Give each entry of the environment an ``=``, where the compiled module is missing."""
     if answer.report is None or _native.lib is not None:
         return answer
-    named = tuple(entry for entry in answer.report.environment if not entry.startswith(b"="))
-    return replace(answer, report=replace(answer.report, environment=named))
+    whole = tuple(entry if b"=" in entry[1:] else entry + b"=" for entry in answer.report.environment)
+    return replace(answer, report=replace(answer.report, environment=whole))
 
 
 def dropped(path: bytes, error: bytes, limit: bytes = b"40") -> Expect:

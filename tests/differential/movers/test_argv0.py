@@ -1,0 +1,95 @@
+"""argv0 and the original: another name, and nothing else changed."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ENVIRONMENT, ours
+from tests.conftest import Oracle
+from tests.differential.movers import both, run
+
+pytestmark = pytest.mark.oracle
+
+LINES = [
+    [],
+    ["sh"],
+    ["sh", "-c", "-c", "echo $0"],
+    ["sh", "-sh", "-c", "echo $0; exit 7", "a", "b"],
+    ["sh", "x", "-c", "kill -9 $$"],
+    ["/bin/sh", "x", "-c", "echo $0"],
+    ["/", "x"],
+    ["", "x"],
+    ["nonexistent", "x"],
+    ["--", "x"],
+    ["-h", "x"],
+    ["/dev/null", "x"],
+    ["/bin/sh/x", "x"],
+]
+
+
+@pytest.mark.parametrize("arguments", LINES)
+def test_it_does_what_the_original_does(oracle: Oracle, arguments: list[str]) -> None:
+    mine, original = (run([*command, *arguments]) for command in both(oracle, "argv0"))
+    assert mine == original
+
+
+@pytest.mark.parametrize("path", ["", "/nonexistent:/bin", "/dev/null:/bin", ":/bin", "/root:/bin"])
+def test_program_is_looked_for_as_the_original_looks(oracle: Oracle, path: str) -> None:
+    environment = ENVIRONMENT | {"PATH": path}
+    mine, original = (
+        run([*command, "sh", "x", "-c", "echo $0"], environment=environment)
+        for command in both(oracle, "argv0")
+    )
+    assert mine == original
+
+
+def test_environment_is_passed_on_as_it_was(oracle: Oracle) -> None:
+    environment = {"PYTHONPATH": ENVIRONMENT["PYTHONPATH"], "B": "1", "A": "", "PATH": "/usr/bin"}
+    mine, original = (
+        run([*command, "env", "env"], environment=environment) for command in both(oracle, "argv0")
+    )
+    assert mine == original
+    assert mine[1].startswith(b"PYTHONPATH=")
+
+
+def test_signals_and_descriptors_are_left_as_they_were(oracle: Oracle, tmp_path: Path) -> None:
+    extra = os.open(tmp_path, os.O_RDONLY)
+
+    def before() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+
+    script = "grep ^Sig /proc/self/status | grep -v SigQ; ls /proc/self/fd"
+    try:
+        mine, original = (
+            run([*command, "sh", "x", "-c", script], before=before, pass_fds=[extra])
+            for command in both(oracle, "argv0")
+        )
+    finally:
+        os.close(extra)
+    assert mine == original
+    assert b"SigBlk:\t0000000000000200" in mine[1]
+
+
+def test_help_and_version_alone_are_answered() -> None:
+    assert run([*ours("argv0"), "--help"]) == (0, b"argv0: usage: argv0 realname program [ arg ... ]\n", b"")
+    assert run([*ours("argv0"), "--version"])[1].startswith(b"ucspi ")
+
+
+def test_empty_name_becomes_a_question_mark(oracle: Oracle) -> None:
+    mine, original = (run([*command, "sh", "", "-c", "echo [$0]"]) for command in both(oracle, "argv0"))
+    assert (mine, original) == ((0, b"[?]\n", b""), (0, b"[]\n", b""))
+
+
+def test_ignored_sigpipe_is_at_its_default_in_the_program(oracle: Oracle) -> None:
+    def before() -> None:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    mine, original = (
+        run([*command, "sh", "x", "-c", "kill -PIPE $$; echo alive"], before=before)
+        for command in both(oracle, "argv0")
+    )
+    assert (mine[0], original[:2]) == (-signal.SIGPIPE, (0, b"alive\n"))

@@ -1,0 +1,250 @@
+"""recordio and fixcrio against the originals: what passes, what is logged, who is who, how it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.commands import ENVIRONMENT, Outcome, ours
+from tests.conftest import Oracle
+from tests.differential.movers import both, nonblocking_pipe, pieces, run, run_on_pieces, without_pid
+
+pytestmark = pytest.mark.oracle
+
+PROGRAMS = ["recordio", "fixcrio"]
+MEMORY = 40 * 1024  # kilobytes
+ENDED = {"recordio": b"%s\n%s\n%s\n", "fixcrio": b"%s\r\n%s\r\n%s\r\n"}
+each = pytest.mark.parametrize("program", PROGRAMS)
+
+
+def comparable(outcome: Outcome) -> tuple[int, bytes, list[bytes]]:
+    return outcome[0], outcome[1], without_pid(outcome[2])
+
+
+@each
+@pytest.mark.parametrize("line", [[], ["-h"], ["nonexistent"], [""], ["/"], ["/dev/null"], ["--"]])
+def test_what_cannot_be_run_is_said_as_the_original_says_it(
+    oracle: Oracle, program: str, line: list[str]
+) -> None:
+    mine, original = (run([*command, *line]) for command in both(oracle, program))
+    assert mine[:2] == original[:2]
+    said = [
+        sorted(line for line in err.split(b"\n") if line.startswith(program.encode()))
+        for err in (mine[2], original[2])
+    ]
+    assert said[0] == said[1] != []
+
+
+@each
+def test_both_ways_in_odd_pieces_come_out_as_from_the_original(oracle: Oracle, program: str) -> None:
+    random = Random(88)
+    for _ in range(4):
+        stream = pieces(random, 60)
+        mine, original = (run_on_pieces([*command, "cat"], stream) for command in both(oracle, program))
+        assert mine[:2] == original[:2]
+
+
+@each
+def test_input_is_logged_piece_by_piece_as_the_original_logs_it(oracle: Oracle, program: str) -> None:
+    stream = pieces(Random(89), 80)
+    mine, original = (
+        comparable(run_on_pieces([*command, "sh", "-c", "cat >/dev/null"], stream))
+        for command in both(oracle, program)
+    )
+    assert mine == original
+
+
+@each
+def test_output_is_logged_in_the_pieces_of_the_original(oracle: Oracle, program: str, tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"".join(pieces(Random(90), 200))[:20_000])
+    mine, original = (
+        comparable(run([*command, "cat", str(tmp_path / "text")])) for command in both(oracle, program)
+    )
+    # The end of the input may come after that of the output, and then is not logged.
+    logs = [[line for line in outcome[2] if line != b"< [EOF]"] for outcome in (mine, original)]
+    assert (mine[:2], logs[0]) == (original[:2], logs[1])
+
+
+@each
+@pytest.mark.parametrize("script", ["exit 3", "kill -9 $$", "echo hi; exit 5", "exec sh -c 'exit 7'"])
+def test_exit_code_is_that_of_the_program(oracle: Oracle, program: str, script: str) -> None:
+    mine, original = (run([*command, "sh", "-c", script]) for command in both(oracle, program))
+    assert mine[:2] == original[:2]
+
+
+@each
+def test_program_keeps_the_pid_and_the_copier_is_its_child(oracle: Oracle, program: str) -> None:
+    script = "echo $$; read -r copier < /proc/$$/task/$$/children; ls -l /proc/$copier/fd/0 | sed 's/.*-> //'"
+    for command in both(oracle, program):
+        source, feed = os.pipe()
+        with subprocess.Popen(
+            [*command, "sh", "-c", script],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+        ) as process:
+            told = process.communicate(timeout=20)[0].split()
+        assert told == [b"%d" % process.pid, os.readlink(f"/proc/self/fd/{source}").encode()]
+        os.close(source)
+        os.close(feed)
+
+
+@each
+def test_signals_descriptors_and_environment_are_left_as_they_were(
+    oracle: Oracle, program: str, tmp_path: Path
+) -> None:
+    extra = os.open(tmp_path, os.O_RDONLY)
+
+    def before() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+
+    script = "grep ^Sig /proc/self/status | grep -v SigQ; ls /proc/self/fd; env"
+    try:
+        mine, original = (
+            run([*command, "sh", "-c", script], before=before, pass_fds=[extra])
+            for command in both(oracle, program)
+        )
+    finally:
+        os.close(extra)
+    assert mine[:2] == original[:2]
+
+
+@each
+def test_environment_under_env_dash_stays_as_it_was(oracle: Oracle, program: str) -> None:
+    environment = {"PYTHONPATH": ENVIRONMENT["PYTHONPATH"], "PATH": "/usr/bin:/bin"}
+    mine, original = (run([*command, "env"], environment=environment) for command in both(oracle, program))
+    assert mine[:2] == original[:2]
+
+
+@each
+def test_conversation_is_not_delayed(program: str) -> None:
+    mine, its = socket.socketpair()
+    with mine, its:
+        mine.settimeout(20)
+        command = [*ours(program), "cat"]
+        with subprocess.Popen(
+            command, stdin=its.fileno(), stdout=its.fileno(), stderr=subprocess.PIPE, env=ENVIRONMENT
+        ) as process:
+            its.close()
+            for _ in range(3):
+                mine.sendall(b"hello\n")
+                assert mine.recv(100).replace(b"\r", b"") == b"hello\n"
+            mine.shutdown(socket.SHUT_WR)
+            assert mine.recv(100) == b""  # the end went in and came out
+            assert (process.communicate(timeout=20)[1].count(b"hello"), process.returncode) == (
+                6 if program == "recordio" else 0,
+                0,
+            )
+
+
+@each
+def test_end_of_the_output_is_passed_on_while_the_program_lives(oracle: Oracle, program: str) -> None:
+    for command in both(oracle, program):
+        line = [*command, "sh", "-c", "echo bye; exec >&-; cat >/dev/null; exit 4"]
+        with subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+        ) as process:
+            assert process.stdout
+            assert process.stdout.read().replace(b"\r", b"") == b"bye\n"
+            assert process.wait(20) == 4  # nobody feeds it any more
+
+
+@each
+def test_program_that_reads_nothing_loses_no_answer(program: str) -> None:
+    command = [*ours(program), "sh", "-c", "echo ready; exec <&-; sleep 0.1; echo done; echo more"]
+    assert run(command, bytes(200_000))[:2] == (0, ENDED[program] % (b"ready", b"done", b"more"))
+
+
+@each
+def test_program_that_ends_early_ends_the_copier(oracle: Oracle, program: str) -> None:
+    zeros = os.open("/dev/zero", os.O_RDONLY)
+    mine, original = (run([*command, "true"], zeros) for command in both(oracle, program))
+    os.close(zeros)
+    assert mine[:2] == original[:2] == (0, b"")
+
+
+@each
+def test_client_that_is_gone_ends_the_program(oracle: Oracle, program: str) -> None:
+    for command in both(oracle, program):
+        reader, writer = os.pipe()
+        os.close(reader)
+        assert run([*command, "yes"], b"", writer)[0] == -signal.SIGPIPE
+        os.close(writer)
+
+
+@each
+def test_log_that_nobody_reads_or_that_is_full_ends_nothing(program: str) -> None:
+    for log in ("/dev/full", None):
+        number = os.open(log, os.O_WRONLY) if log else os.pipe()[1]
+        with subprocess.Popen(
+            [*ours(program), "cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=number,
+            env=ENVIRONMENT,
+        ) as process:
+            assert process.communicate(b"hi\r\n", timeout=20)[0] == b"hi\r\n"
+        assert process.returncode == 0
+
+
+@each
+def test_input_that_does_not_block_is_waited_for(program: str) -> None:
+    reader, writer = nonblocking_pipe()
+    command = [*ours(program), "cat"]
+    with subprocess.Popen(
+        command, stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+    ) as process:
+        assert process.stdout
+        for _ in range(2):
+            os.write(writer, b"late")
+            assert process.stdout.read(4) == b"late"
+        os.close(writer)
+        assert process.wait(20) == 0
+    os.close(reader)
+
+
+@each
+def test_closed_descriptors_become_the_null_device(oracle: Oracle, program: str, tmp_path: Path) -> None:
+    def before() -> None:
+        for number in (0, 1, 2):
+            os.close(number)
+
+    oracle(program)
+    shown = tmp_path / "shown"
+    command = [*ours(program), "sh", "-c", f"cat; ls -l /proc/$$/fd/2 >{shown}"]
+    with subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=before) as process:
+        assert process.wait(20) == 0
+    assert shown.read_bytes().endswith(b"-> /dev/null\n")
+
+
+@each
+def test_memory_is_flat_whatever_the_length_of_the_line(program: str) -> None:
+    script = (
+        "cat >/dev/null; read -r copier rest < /proc/$$/task/$$/children; grep VmHWM /proc/$copier/status"
+    )
+    feed = "import sys\nfor _ in range(500): sys.stdout.buffer.write(bytes(65536))"
+    with subprocess.Popen([sys.executable, "-c", feed], stdout=subprocess.PIPE) as feeder:
+        done = subprocess.run(
+            [*ours(program), "sh", "-c", script],
+            stdin=feeder.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            timeout=60,
+        )
+    assert 0 < int(done.stdout.split()[1]) < MEMORY
+
+
+def test_lines_of_a_piece_are_one_write_that_a_pipe_takes_whole() -> None:
+    from ucspi.programs.recordio import lines
+
+    assert lines(b"4194304 < ", b"\n" * 256) == b"4194304 <  \n" * 256
+    assert len(lines(b"4194304 < ", b"\n" * 256)) < 4096
+    assert lines(b"1 > ", b"whole\npart") == b"1 > whole \n1 > part+\n"

@@ -1,0 +1,59 @@
+import os
+from threading import Thread
+
+import pytest
+
+from ucspi.unix import streams
+
+
+def test_source_that_does_not_block_is_waited_for() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    got: list[bytes] = []
+    thread = Thread(target=lambda: got.append(streams.read_some(reader)))
+    thread.start()
+    os.write(writer, b"late")
+    thread.join(20)
+    os.close(writer)
+    assert (got, streams.read_some(reader)) == ([b"late"], b"")
+    os.close(reader)
+
+
+def test_target_that_does_not_block_gets_everything() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    data = bytes(range(256)) * 4096
+    got = bytearray()
+
+    def drain() -> None:
+        while block := os.read(reader, 10_007):
+            got.extend(block)
+
+    thread = Thread(target=drain)
+    thread.start()
+    streams.write_all(writer, data)
+    os.close(writer)
+    thread.join(20)
+    os.close(reader)
+    assert got == data
+
+
+def test_copy_converts_and_ends_with_its_source() -> None:
+    (source, feed), (reader, target) = os.pipe(), os.pipe()
+    os.write(feed, b"one")
+    os.close(feed)
+    streams.copy(source, target, bytes.upper)
+    os.close(target)
+    assert os.read(reader, 100) == b"ONE"
+    os.close(source)
+    os.close(reader)
+
+
+def test_what_cannot_be_read_or_written_is_an_error() -> None:
+    reader, writer = os.pipe()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        streams.read_some(writer)
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        streams.write_all(writer, b"x")
+    os.close(writer)

@@ -1,0 +1,108 @@
+"""A program with somebody between it and its descriptors 0 and 1.
+
+The program runs in our own process, so that its pid and its exit code are
+those that whoever started us sees.  Who sits between is a child of it, and
+keeps the descriptors that we were given.
+"""
+
+import _signal
+import os
+
+from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.programs._become import become
+from ucspi.programs._program import Stop, fatal
+from ucspi.unix.fds import occupy_standard
+from ucspi.unix.signals import start_deaf_thread
+from ucspi.unix.streams import read_some, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+
+class Way:
+    """One direction: how much is read at once, and what becomes of it."""
+
+    def __init__(
+        self, size: int, convert: "Callable[[bytes], bytes]", at_end: "Callable[[], object]"
+    ) -> None:
+        """Take what to call with each block, which is then written, and at the end."""
+        self.size, self.convert, self.at_end = size, convert, at_end
+
+
+def run_behind(name: bytes, argv: list[bytes], ways: "Callable[[int], tuple[Way, Way]]") -> "NoReturn":
+    """Become the program of the command line, with a copier as its child.
+
+    Args:
+        name: ours, for complaints.
+        argv: our command line.
+        ways: called with the program's pid, gives the way to it and the way from it.
+
+    Raises:
+        Stop: there is no program, it could not be run, or the system is out of something.
+    """
+    if len(argv) < 2:
+        raise Stop(b"%s: usage: %s program [ arg ... ]" % (name, name), EXIT_USAGE)
+    occupy_standard()
+    try:
+        to_program, from_program = os.pipe(), os.pipe()
+    except OSError as error:
+        raise fatal(name, b"unable to create pipe", error) from None
+    program = os.getpid()
+    try:
+        child = os.fork()
+    except OSError as error:
+        raise fatal(name, b"unable to fork", error) from None
+    if child == 0:
+        os.close(to_program[0])
+        os.close(from_program[1])
+        _copy_both(ways(program), to_program[1], from_program[0])
+    _move(name, to_program[0], from_program[1])
+    become(name, argv[1], argv[1:])
+
+
+def _move(name: bytes, reader: int, writer: int) -> None:
+    """Put the program's ends where it looks for them; the others vanish with the exec."""
+    try:
+        os.dup2(reader, 0)
+        os.dup2(writer, 1)
+    except OSError as error:
+        raise fatal(name, b"unable to move descriptors", error) from None
+
+
+def _copy_both(ways: tuple[Way, Way], to_program: int, from_program: int) -> "NoReturn":
+    """Be the copier; never return into the frames of what we were forked from.
+
+    Each way has a thread, so that one who does not read delays only the other's answers.
+    """
+    try:
+        _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+        start_deaf_thread(lambda: _copy_in(ways[0], to_program))
+        _copy(ways[1], from_program, 1)
+        os._exit(0)
+    finally:
+        os._exit(EXIT_TEMPORARY)
+
+
+def _copy_in(way: Way, to_program: int) -> None:
+    # A program that reads no more may still have something to say.
+    _copy(way, 0, to_program)
+    os.close(to_program)
+
+
+def _copy(way: Way, source: int, target: int) -> None:
+    """Copy until the source ends or fails, or the target fails."""
+    while data := _read(source, way.size):
+        try:
+            write_all(target, way.convert(data))
+        except OSError:
+            return
+    way.at_end()
+
+
+def _read(source: int, size: int) -> bytes:
+    try:
+        return read_some(source, size)
+    except OSError:
+        return b""

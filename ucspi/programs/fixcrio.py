@@ -1,0 +1,21 @@
+"""``fixcrio PROGRAM [ARG ...]``: put a carriage return before each newline that has none, both ways."""
+
+from ucspi.programs._copier import Way, run_behind
+from ucspi.programs._program import run
+from ucspi.tcp.crlf import Fixer
+from ucspi.unix.streams import BLOCK
+
+USAGE = b"fixcrio: usage: fixcrio program [ arg ... ]"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code if there is nothing to execute."""
+    return run(_fixcrio, argv, USAGE)
+
+
+def _fixcrio(argv: list[bytes]) -> int:
+    run_behind(b"fixcrio", argv, lambda program: (_way(), _way()))
+
+
+def _way() -> Way:
+    return Way(BLOCK, Fixer().feed, lambda: None)

@@ -1,0 +1,59 @@
+"""Moving bytes between descriptors, whatever the parent made of them.
+
+Descriptors that are non-blocking because somebody else wanted them so are
+waited for; the flag is shared with others and stays as it is.
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What a pipe holds, and what stays in the second-level cache of any processor.
+BLOCK = 65536
+
+
+def read_some(source: int, size: int = BLOCK) -> bytes:
+    """Read what is there, at most ``size`` bytes; wait while there is nothing; empty at the end.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    while True:
+        try:
+            return os.read(source, size)
+        except BlockingIOError:
+            _wait(source, readable=True)
+
+
+def write_all(target: int, data: "bytes | memoryview") -> None:
+    """Write all of it; wait while there is no room.
+
+    Raises:
+        OSError: it cannot be written; some of it may have been.
+    """
+    written = 0
+    while written < len(data):
+        try:
+            written += os.write(target, memoryview(data)[written:] if written else data)
+        except BlockingIOError:
+            _wait(target, readable=False)
+
+
+def copy(source: int, target: int, convert: "Callable[[bytes], bytes | memoryview]") -> None:
+    """Write what is read, converted, until the end; each block is written before the next is read.
+
+    Raises:
+        OSError: the source cannot be read or the target cannot be written.
+    """
+    while data := read_some(source):
+        write_all(target, convert(data))
+
+
+def _wait(number: int, *, readable: bool) -> None:
+    import select
+
+    poll = select.poll()
+    poll.register(number, select.POLLIN if readable else select.POLLOUT)
+    poll.poll()
