@@ -1,10 +1,12 @@
-"""The UCSPI environment of a handler.
+"""The UCSPI environment of a handler or a client program.
 
 A connection of an IPv6 socket has the ``TCP6`` variables too, its addresses in
-IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.
+IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.  One
+of a Unix socket has none of these: PROTO is ``UNIX``, and the ``UNIX``
+variables say which path, and who serves it.
 
 Source: cr.yp.to/ucspi-tcp/environment.html, and the originals as observed,
-Debian's ucspi-tcp-ipv6 for IPv6.
+Debian's ucspi-tcp-ipv6 for IPv6; the page PROTOCOL of ucspi-unix.
 """
 
 TYPE_CHECKING = False
@@ -17,6 +19,11 @@ _FACTS = (b"LOCALIP", b"LOCALPORT", b"LOCALHOST", b"REMOTEIP", b"REMOTEPORT", b"
 
 # Variables that are removed, even if inherited, when there is no value for them.
 REPLACED = frozenset((b"PROTO", *(b"TCP" + fact for fact in _FACTS)))
+_IDS = (
+    *(b"UNIXLOCALUID", b"UNIXLOCALGID", b"UNIXLOCALPID"),
+    *(b"UNIXREMOTEPID", b"UNIXREMOTEEUID", b"UNIXREMOTEEGID"),
+)
+REPLACED_UNIX = REPLACED | {b"UNIXLOCALPATH", *_IDS}
 REPLACED6 = REPLACED | {b"TCP6INTERFACE", *(b"TCP6" + fact for fact in _FACTS)}
 
 
@@ -31,14 +38,36 @@ def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, byte
     Returns:
         ``NAME=VALUE`` strings, each ended by a NUL, each name once.
     """
+    new = _of_tcp(connection) if connection.path is None else _of_unix(connection, connection.path)
+    new.update(assignments)
+    return b"".join(b"%s=%s\0" % pair for pair in new.items())
+
+
+def _of_tcp(connection: "Connection") -> dict[bytes, bytes]:
     new = {b"PROTO": b"TCP6" if b":" in connection.remote_ip else b"TCP"}
     _add(new, b"TCP", connection, connection.local_ip, connection.remote_ip)
     if connection.ip6:
         _add(new, b"TCP6", connection, _in_ip6(connection.local_ip), _in_ip6(connection.remote_ip))
         if connection.scope:
             new[b"TCP6INTERFACE"] = _interface(connection.scope)
-    new.update(assignments)
-    return b"".join(b"%s=%s\0" % pair for pair in new.items())
+    return new
+
+
+def _of_unix(connection: "Connection", path: bytes) -> dict[bytes, bytes]:
+    """Say what ucspi-unix says; of the server, what the kernel knows since it began to listen."""
+    import _socket  # a Unix socket is rare
+    import os
+    import struct
+
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, connection.descriptor)
+    try:
+        remote = struct.unpack("iII", sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))
+    finally:
+        sock.detach()
+    numbers = (os.getuid(), os.getgid(), os.getpid(), *remote)
+    new = {b"PROTO": b"UNIX", b"UNIXLOCALPATH": path}
+    new.update((name, b"%d" % number) for name, number in zip(_IDS, numbers, strict=True))
+    return new
 
 
 def _add(

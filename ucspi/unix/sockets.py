@@ -1,4 +1,4 @@
-"""Accepting connections, with all that is asked of every one in one step."""
+"""Accepting connections, with all that is asked of every one in one step; what a socket's name says."""
 
 import _socket
 import errno
@@ -82,13 +82,13 @@ def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
         except BlockingIOError:
             return None
         connection = _socket.socket(listener.family, listener.type, 0, descriptor)
-        remote = _describe(peer)
+        remote = describe(peer)
         try:
             if clear_ip_options:
                 _set(connection, _socket.IPPROTO_IP, _socket.IP_OPTIONS, b"")
             if no_delay:
                 _set(connection, _socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            local = _describe(connection.getsockname())
+            local = describe(connection.getsockname())
         except OSError as error:
             raise NoLocalAddressError((connection.detach(), b"", 0, *remote), error) from error
         return connection.detach(), *local[:2], *remote
@@ -96,7 +96,7 @@ def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
     return accept
 
 
-def _describe(name: "tuple[str, int] | tuple[str, int, int, int]") -> tuple[bytes, int, int]:
+def describe(name: "tuple[str, int] | tuple[str, int, int, int]") -> tuple[bytes, int, int]:
     """Return address, port and scope of a socket's name, an IPv4 address as what it is."""
     address = name[0].partition("%")[0]
     if address.startswith(_MAPPED) and "." in address:
