@@ -57,6 +57,17 @@ CDB_PROGRAMS = {
     "cdb -s a.cdb": 27,
 }
 
+# Nothing answers on the last ones: by then all is loaded.
+CLIENTS = {
+    "tcpclient -RHl0 127.0.0.1 PORT true": 24,
+    "tcpclient -l0 127.0.0.1 PORT true": 29,
+    "mconnect 127.0.0.9 PORT": 26,
+    "tcpcat 127.0.0.9 PORT": 22,
+    "who 127.0.0.9": 22,
+    "finger 127.0.0.9": 22,
+    "http 127.0.0.9 page PORT": 22,
+}
+
 
 def imported(lines: str) -> set[str]:
     """Return the modules that ``-X importtime`` names."""
@@ -149,3 +160,16 @@ def test_tcpserver_loads_little_until_it_has_served_a_client(
         server.kill()
         server.wait(20)
     check("tcpserver", imported(said), bare)
+
+
+@pytest.mark.parametrize("line", CLIENTS)
+def test_clients_load_little(line: str, bare: set[str]) -> None:
+    program, *arguments = line.split()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        given = [argument.replace("PORT", port) for argument in arguments]
+        done = subprocess.run(command(program, *given), capture_output=True, text=True, timeout=20)
+    loaded = imported(done.stderr)
+    assert not (loaded - bare) & HEAVY
+    ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= CLIENTS[line], ours

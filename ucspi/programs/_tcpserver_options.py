@@ -160,14 +160,7 @@ _LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
 
 
 def _number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
-    if not value.isdigit() or len(value.lstrip(b"0")) > len(str(largest)) or int(value) > largest:
-        wanted = b"a number of at most %d" % largest
-        raise _refuse(b"%s wants %s, not %s" % (_dashed(option), wanted, value[:100] or b"nothing"))
-    return int(value)
-
-
-def _dashed(option: bytes) -> bytes:
-    return b"-" + option if len(option) == 1 else b"--" + option
+    return _options.number(NAME, option, value, largest)
 
 
 def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: list[bytes]) -> None:
