@@ -42,7 +42,7 @@ MODULES = {
         listener log lookups names report server settings
     """,
     "ucspi.unix": """
-        environ errtext fds notify privilege publish search signals sockets spawn stderr
+        ends environ errtext fds notify privilege publish search signals sockets spawn stderr
     """,
 }
 

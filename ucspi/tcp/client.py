@@ -15,7 +15,7 @@ import select
 from ucspi.errors import ConnectError
 from ucspi.tcp.address import NoAddressError, parse_port, resolve_all
 from ucspi.tcp.connection import Connection
-from ucspi.unix.sockets import describe
+from ucspi.unix.ends import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
