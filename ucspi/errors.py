@@ -80,6 +80,22 @@ class HostsAccessError(Error, ValueError):
         self.reason, self.name, self.line, self.column = reason, name, line, column
 
 
+class ConnectError(Error, OSError):
+    """No connection could be made.
+
+    ``step`` is what failed, in the original's words; ``failures`` are address
+    and error of each attempt that counts, in order, the last one's error being
+    ``errno`` of this.
+    """
+
+    def __init__(
+        self, step: bytes, error: OSError, failures: "tuple[tuple[bytes, OSError], ...]" = ()
+    ) -> None:
+        """Note the step, the error and the attempts."""
+        super().__init__(error.errno, f"{step.decode('latin-1')}: {error.strerror}")
+        self.step, self.error, self.failures = step, error, failures
+
+
 class BackendUnavailableError(Error, ImportError):
     """``UCSPI_CDB`` asks for a core that this installation does not have."""
 

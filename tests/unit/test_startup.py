@@ -44,7 +44,7 @@ HEAVY = {
 # what they load today.  Raise a number only with a measurement of start-up.
 # The pure core is made of some more modules than the compiled one.
 MORE = 5 if ucspi.cdb.backend() == "pure" else 0
-OURS = {"tcprules": 33, "tcprulescheck": 32, "tcpserver": 57}
+OURS = {"tcprules": 33, "tcprulescheck": 32, "tcpserver": 58}
 CDB_PROGRAMS = {
     "cdbmake new.cdb new.tmp": 22,
     "cdbdump": 23,
@@ -65,6 +65,17 @@ LINKS = {
     "recordio true": 15,
     "fixcrio true": 17,
     "mconnect-io": 12,
+}
+
+# Nothing answers on the last ones: by then all is loaded.
+CLIENTS = {
+    "tcpclient -RHl0 127.0.0.1 PORT true": 22,
+    "tcpclient -l0 127.0.0.1 PORT true": 27,
+    "mconnect 127.0.0.9 PORT": 24,
+    "tcpcat 127.0.0.9 PORT": 20,
+    "who 127.0.0.9": 20,
+    "finger 127.0.0.9": 20,
+    "http 127.0.0.9 page PORT": 20,
 }
 
 
@@ -172,3 +183,16 @@ def test_tcpserver_loads_little_until_it_has_served_a_client(
         server.kill()
         server.wait(20)
     check("tcpserver", imported(said), bare)
+
+
+@pytest.mark.parametrize("line", CLIENTS)
+def test_clients_load_little(line: str, bare: set[str]) -> None:
+    program, *arguments = line.split()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        given = [argument.replace("PORT", port) for argument in arguments]
+        done = subprocess.run(command(program, *given), capture_output=True, text=True, timeout=20)
+    loaded = imported(done.stderr)
+    assert not (loaded - bare) & HEAVY
+    ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= CLIENTS[line], ours

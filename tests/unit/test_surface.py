@@ -15,7 +15,7 @@ NAMES = {
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
-        CdbTruncatedError ClosedError Error HostsAccessError RuleSyntaxError
+        CdbTruncatedError ClosedError ConnectError Error HostsAccessError RuleSyntaxError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -30,6 +30,7 @@ NAMES = {
     "ucspi.compat.cdb": "cdb cdbmake error hash init",
     "ucspi.compat.cdblib": "Reader Reader64 Writer Writer64 djb_hash",
     "ucspi.compat.cdblib.compat": "cdb cdbmake error init",
+    "ucspi.tcp": "connect",
     "ucspi.programs": "",
 }
 
@@ -37,11 +38,11 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
-        address census connection crlf door drain environment facts handlers ident jsonlog jsontext limits
-        listener local log lookups names rate report server settings status visit watch
+        address census client connection crlf door drain environment facts handlers ident inquiry jsonlog
+        jsontext limits listener local log lookups names rate report server settings status visit watch
     """,
     "ucspi.unix": """
-        domain environ errtext fds notify privilege publish search signals sockets spawn stderr streams
+        domain ends environ errtext fds notify privilege publish search signals sockets spawn stderr streams
     """,
 }
 
@@ -61,7 +62,7 @@ def test_package_offers_these_names_and_no_others(package: str) -> None:
 def test_package_offers_these_modules_and_no_others(package: str) -> None:
     directory = Path(import_module(package).__path__[0])
     assert {path.stem for path in directory.glob("[!_]*.py")} == set(MODULES[package].split())
-    assert public(import_module(package)) == set()
+    assert public(import_module(package)) == set(NAMES.get(package, "").split())
 
 
 @pytest.mark.parametrize("package", sorted(NAMES))

@@ -1,3 +1,6 @@
+import select
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,3 +34,23 @@ def test_reverse_takes_the_system_resolver() -> None:
 def test_name_is_dropped_when_it_does_not_lead_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "reverse", lambda ip: b"localhost")
     assert names.reverse_checked(b"127.9.9.9") is None
+
+
+def no_answer(ip: bytes) -> bytes | None:
+    """Answer after the test is over."""
+    select.select([], [], [], 3)
+    return b"late"
+
+
+@pytest.mark.parametrize(
+    ("number", "found"), [(socket.EAI_NONAME, b""), (socket.EAI_AGAIN, None), (socket.EAI_FAIL, None)]
+)
+def test_no_name_is_told_from_no_answer(
+    monkeypatch: pytest.MonkeyPatch, number: int, found: bytes | None
+) -> None:
+    def fail(*_: object) -> None:
+        raise socket.gaierror(number, "")
+
+    monkeypatch.setattr("_socket.getnameinfo", fail)
+    assert names.find(b"192.0.2.1") == found
+    assert names.reverse(b"192.0.2.1") is None

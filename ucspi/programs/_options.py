@@ -6,7 +6,7 @@ ever reordered.  A lone ``-`` is an operand.  ``--word`` is refused: the
 originals take it for ``--``, and a mistyped long option would pass unseen.
 """
 
-from ucspi.programs._program import Stop
+from ucspi.programs._program import Stop, fatal
 
 
 def parse(
@@ -81,3 +81,16 @@ def _parse_bundle(
 def _complaint(program: bytes, what: bytes, letter: bytes, usage: bytes) -> Stop:
     name = program.rpartition(b"/")[2]
     return Stop(b"%s: %s -- %s\n%s" % (name, what, letter, usage), 100)
+
+
+def number(program: bytes, option: bytes, value: bytes, largest: int) -> int:
+    """Return the whole number that an option's value is; the originals take anything for one.
+
+    Raises:
+        Stop: it is none, or above ``largest``; exit code 100.
+    """
+    if value.isdigit() and len(value.lstrip(b"0")) <= len(str(largest)) and int(value) <= largest:
+        return int(value)
+    dashed = b"-" + option if len(option) == 1 else b"--" + option
+    wanted = b"%s wants a number of at most %d, not %s" % (dashed, largest, value[:100] or b"nothing")
+    raise fatal(program, wanted, code=100)

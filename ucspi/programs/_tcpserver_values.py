@@ -2,6 +2,7 @@
 
 import os
 
+from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.environ import value_of
 from ucspi.unix.privilege import Identity
@@ -23,14 +24,7 @@ def refuse(text: bytes) -> Stop:
 
 def number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
     """Read a number of decimal digits alone: what is none is not 0, as it was in the original."""
-    if not value.isdigit() or len(value.lstrip(b"0")) > len(str(largest)) or int(value) > largest:
-        wanted = b"a number of at most %d" % largest
-        raise refuse(b"%s wants %s, not %s" % (_dashed(option), wanted, value[:100] or b"nothing"))
-    return int(value)
-
-
-def _dashed(option: bytes) -> bytes:
-    return b"-" + option if len(option) == 1 else b"--" + option
+    return _options.number(NAME, option, value, largest)
 
 
 def passed_descriptors(inherited: list[bytes]) -> "range":

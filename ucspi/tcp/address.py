@@ -41,10 +41,19 @@ def parse_literal(operand: bytes) -> bytes | None:
         return b"0.0.0.0"
     if not _LITERAL.issuperset(operand):
         return None
-    groups = [group.strip(b"[]") for group in operand.split(b".")]
-    if len(groups) < 4 or not all(group.isdigit() for group in groups[:4]):
-        raise NoAddressError(operand)
-    return b".".join(b"%d" % _modulo(group, 256) for group in groups[:4])
+    return _quads(operand)[0]
+
+
+def _quads(literal: bytes) -> list[bytes]:
+    """Return the dotted quads in digits, dots and brackets, one behind the other; a rest is ignored."""
+    groups = [group.strip(b"[]") for group in literal.split(b".")]
+    quads = []
+    while len(groups) >= 4 and all(group.isdigit() for group in groups[:4]):
+        quads.append(b".".join(b"%d" % _modulo(group, 256) for group in groups[:4]))
+        del groups[:4]
+    if not quads:
+        raise NoAddressError(literal)
+    return quads
 
 
 def _modulo(digits: bytes, modulus: int) -> int:
@@ -71,16 +80,40 @@ def resolve(operand: bytes) -> bytes:
     literal = parse_literal(operand)
     if literal is not None:
         return literal
+    return min(_ask(operand), key=lambda ip: b":" in ip)
+
+
+def resolve_all(operand: bytes) -> list[bytes]:
+    """Return every address of a host operand as text, in the order to try them.
+
+    Empty and ``0`` are this machine, 127.0.0.1.  A literal may spell several
+    addresses, as in ``1.2.3.4.5.6.7.8``.  The addresses of a name come in the
+    order of the system resolver.
+
+    Raises:
+        NoAddressError: the name has no address, or does not exist.
+        OSError: no answer now; it may work later.
+    """
+    if b":" in operand:
+        return [_parse_ip6(operand)]
+    if operand in (b"", b"0"):
+        return [b"127.0.0.1"]
+    if _LITERAL.issuperset(operand):
+        return _quads(operand)
+    return _ask(operand)
+
+
+def _ask(name: bytes) -> list[bytes]:
+    """Return the addresses of a name, each once, as the system resolver orders them."""
     try:
-        found = _socket.getaddrinfo(operand, None, 0, _socket.SOCK_STREAM)
+        found = _socket.getaddrinfo(name, None, 0, _socket.SOCK_STREAM)
     except _socket.gaierror as error:
         if error.errno in _NO_ADDRESS:
-            raise NoAddressError(operand) from error
+            raise NoAddressError(name) from error
         raise OSError(errno.EAGAIN, str(error)) from error
     except UnicodeError as error:
-        raise NoAddressError(operand) from error
-    first = min(found, key=lambda entry: entry[0] != _socket.AF_INET)
-    return str(first[4][0]).encode()
+        raise NoAddressError(name) from error
+    return list(dict.fromkeys(str(entry[4][0]).encode() for entry in found))
 
 
 def _parse_ip6(operand: bytes) -> bytes:

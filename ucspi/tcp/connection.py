@@ -1,4 +1,4 @@
-"""One accepted connection: its descriptor, and what is known of both ends."""
+"""One connection: its descriptor, and what is known of both ends."""
 
 import _socket
 import errno
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """One accepted connection.  Names are None when unknown or not asked for.
+    """One connection, accepted or made.  Names are None when unknown or not asked for.
 
     Owns its descriptor until `release` or `close`.
     """
@@ -21,6 +21,7 @@ class Connection:
         "local_host",
         "local_ip",
         "local_port",
+        "path",
         "remote_host",
         "remote_info",
         "remote_ip",
@@ -46,10 +47,10 @@ class Connection:
 
         Args:
             descriptor: the socket.
-            local_ip: the address that the client connected to, and its port.
-            local_port: that port.
-            remote_ip: the client's address, an IPv4 one whatever the socket.
-            remote_port: the client's port.
+            local_ip: the address at our end.
+            local_port: its port.
+            remote_ip: the address at the other end, an IPv4 one whatever the socket.
+            remote_port: its port.
             scope: index of the interface of a link-local address, or 0.
             ip6: whether the socket is one of IPv6.
         """
@@ -61,6 +62,7 @@ class Connection:
         self.local_host: bytes | None = None
         self.remote_host: bytes | None = None
         self.remote_info: bytes | None = None
+        self.path: bytes | None = None  # of a Unix socket, which has no addresses
         self.waiting = 0  # look-ups not yet answered
         self.visit: Visit | None = None  # noted for a log or a status file that wants more
 

@@ -1,11 +1,11 @@
-"""The UCSPI environment of a handler.
+"""The UCSPI environment of a handler or a client program.
 
 A connection of an IPv6 socket has the ``TCP6`` variables too, its addresses in
-IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.
-One of the UNIX domain has ``UNIX`` variables instead, see `local`.
+IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.  One
+of the UNIX domain has ``UNIX`` variables instead, see `local`.
 
 Source: cr.yp.to/ucspi-tcp/environment.html, and the originals as observed,
-Debian's ucspi-tcp-ipv6 for IPv6.
+Debian's ucspi-tcp-ipv6 for IPv6; the page PROTOCOL of ucspi-unix.
 """
 
 TYPE_CHECKING = False
@@ -18,6 +18,11 @@ _FACTS = (b"LOCALIP", b"LOCALPORT", b"LOCALHOST", b"REMOTEIP", b"REMOTEPORT", b"
 
 # Variables that are removed, even if inherited, when there is no value for them.
 REPLACED = frozenset((b"PROTO", *(b"TCP" + fact for fact in _FACTS)))
+_IDS = (
+    *(b"UNIXLOCALUID", b"UNIXLOCALGID", b"UNIXLOCALPID"),
+    *(b"UNIXREMOTEPID", b"UNIXREMOTEEUID", b"UNIXREMOTEEGID"),
+)
+REPLACED_UNIX = REPLACED | {b"UNIXLOCALPATH", *_IDS}
 REPLACED6 = REPLACED | {b"TCP6INTERFACE", *(b"TCP6" + fact for fact in _FACTS)}
 
 
@@ -32,7 +37,12 @@ def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, byte
     Returns:
         ``NAME=VALUE`` strings, each ended by a NUL, each name once.
     """
-    new = _local(connection) if connection.user is not None else _tcp(connection)
+    if connection.user is not None:
+        new = _local(connection)
+    elif connection.path is not None:
+        new = _of_unix(connection, connection.path)
+    else:
+        new = _tcp(connection)
     new.update(assignments)
     return b"".join(b"%s=%s\0" % pair for pair in new.items())
 
@@ -51,6 +61,23 @@ def _tcp(connection: "Connection") -> dict[bytes, bytes]:
         _add(new, b"TCP6", connection, _in_ip6(connection.local_ip), _in_ip6(connection.remote_ip))
         if connection.scope:
             new[b"TCP6INTERFACE"] = _interface(connection.scope)
+    return new
+
+
+def _of_unix(connection: "Connection", path: bytes) -> dict[bytes, bytes]:
+    """Say what ucspi-unix says; of the server, what the kernel knows since it began to listen."""
+    import _socket  # a Unix socket is rare
+    import os
+    import struct
+
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, connection.descriptor)
+    try:
+        remote = struct.unpack("iII", sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))
+    finally:
+        sock.detach()
+    numbers = (os.getuid(), os.getgid(), os.getpid(), *remote)
+    new = {b"PROTO": b"UNIX", b"UNIXLOCALPATH": path}
+    new.update((name, b"%d" % number) for name, number in zip(_IDS, numbers, strict=True))
     return new
 
 

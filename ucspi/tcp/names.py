@@ -17,13 +17,20 @@ def clean(name: bytes) -> bytes:
     return b"".join(b"%c" % byte if byte in _PLAIN else b"\\%03o" % byte for byte in lowered)
 
 
-def reverse(ip: bytes) -> bytes | None:
-    """Return the host name of an address, None when it has none or nobody answers."""
+def find(ip: bytes) -> bytes | None:
+    """Return the host name of an address, empty when it has none, None when nobody answers."""
     try:
         host, _ = _socket.getnameinfo((ip.decode(), 0), _socket.NI_NAMEREQD)
+    except _socket.gaierror as error:
+        return b"" if error.errno == _socket.EAI_NONAME else None
     except OSError:
         return None
-    return clean(host.encode("utf-8", "surrogateescape")) or None
+    return clean(host.encode("utf-8", "surrogateescape"))
+
+
+def reverse(ip: bytes) -> bytes | None:
+    """Return the host name of an address, None when it has none or nobody answers."""
+    return find(ip) or None
 
 
 def reverse_checked(ip: bytes) -> bytes | None:

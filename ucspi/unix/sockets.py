@@ -5,6 +5,7 @@ import errno
 import os
 
 from ucspi.unix import _native
+from ucspi.unix.ends import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     # client of an IPv6 socket has IPv4 addresses.
     Accepted = tuple[int, bytes, int, bytes, int, int]
     Accept = Callable[[], Accepted | None]
-
-_MAPPED = "::ffff:"
 
 
 class NoLocalAddressError(Exception):
@@ -82,26 +81,18 @@ def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
         except BlockingIOError:
             return None
         connection = _socket.socket(listener.family, listener.type, 0, descriptor)
-        remote = _describe(peer)
+        remote = describe(peer)
         try:
             if clear_ip_options:
                 _set(connection, _socket.IPPROTO_IP, _socket.IP_OPTIONS, b"")
             if no_delay:
                 _set(connection, _socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            local = _describe(connection.getsockname())
+            local = describe(connection.getsockname())
         except OSError as error:
             raise NoLocalAddressError((connection.detach(), b"", 0, *remote), error) from error
         return connection.detach(), *local[:2], *remote
 
     return accept
-
-
-def _describe(name: "tuple[str, int] | tuple[str, int, int, int]") -> tuple[bytes, int, int]:
-    """Return address, port and scope of a socket's name, an IPv4 address as what it is."""
-    address = name[0].partition("%")[0]
-    if address.startswith(_MAPPED) and "." in address:
-        return address.removeprefix(_MAPPED).encode(), name[1], 0
-    return address.encode(), name[1], name[3] if len(name) == 4 else 0
 
 
 def _set(connection: _socket.socket, level: int, option: int, value: "int | bytes") -> None:

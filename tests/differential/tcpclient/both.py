@@ -1,0 +1,100 @@
+"""Running tcpclient, the original's and ours, and seeing what its program sees."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.differential.tcpserver.report import Report, parse
+from tests.e2e.serving import PACKAGE
+from ucspi.programs.commands import COMMANDS
+
+DEADLINE = 40.0
+ORIGINALS = Path("/usr/bin")
+# Our commands as they are installed, but for the place of the package.
+SCRIPT = """\
+#!{python}
+import sys
+sys.path[0] = {place!r}
+from ucspi.programs.{module} import main
+raise SystemExit(main())
+"""
+# What no run controls: the local port, and what bash adds.
+ANY_PORT = re.compile(rb"^TCPLOCALPORT=\d+$")
+BY_BASH = (b"_=", b"SHLVL=", b"PWD=", b"OLDPWD=")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run shows: exit code, standard output and error, and the probe's report if it ran."""
+
+    code: int
+    output: bytes
+    error: bytes
+    report: Report | None = None
+
+    def environment(self) -> tuple[bytes, ...]:
+        assert self.report is not None, self
+        return self.report.environment
+
+
+def write_commands(directory: Path) -> Path:
+    """Write the clients of ours into a directory."""
+    for command in ("tcpclient", "tcpcat", "mconnect", "who@", "date@", "finger@", "http@"):
+        script = directory / command
+        script.write_text(SCRIPT.format(python=sys.executable, place=str(PACKAGE), module=COMMANDS[command]))
+        script.chmod(0o755)
+    return directory
+
+
+def run(
+    command: Sequence[str | bytes],
+    *,
+    setup: str = "",
+    environment: dict[bytes, bytes] | None = None,
+    stdin: bytes = b"",
+) -> Seen:
+    """Run a command, by way of a shell where there is something to set up first."""
+    if setup:
+        command = ["/bin/bash", "-c", f'{setup}\nexec "$@"', "bash", *command]
+    given = {b"PATH": b"/usr/bin:/bin"} | (environment or {})
+    done = subprocess.run(
+        command,
+        env=given,
+        input=stdin,
+        capture_output=True,
+        timeout=DEADLINE,
+    )
+    return _see(done.returncode, done.stdout, done.stderr)
+
+
+def _see(code: int, output: bytes, error: bytes) -> Seen:
+    before, opened, rest = output.partition(b"probe\n")
+    if not opened:
+        return Seen(code, output, error)
+    report = parse(rest, {}, {})
+    facts = tuple((name, value) for name, value in report.facts if name != "pgrp")
+    given = (entry for entry in report.environment if not entry.startswith(BY_BASH))
+    kept = tuple(ANY_PORT.sub(b"TCPLOCALPORT=any", entry) for entry in given)
+    return Seen(code, before, error, Report(report.argv, kept, report.descriptors, facts, ""))
+
+
+def in_order(seen: Seen) -> Seen:
+    """Return the same, the environment sorted: its order differs on purpose."""
+    if seen.report is None:
+        return seen
+    report = seen.report
+    kept = Report(report.argv, tuple(sorted(report.environment)), report.descriptors, report.facts, "")
+    return Seen(seen.code, seen.output, seen.error, kept)
+
+
+def assert_alike(ours: Seen, original: Seen) -> None:
+    """Compare everything but the order of the environment."""
+    assert in_order(ours) == in_order(original)
+
+
+def here(name: str) -> str:
+    return os.fspath(ORIGINALS / name)

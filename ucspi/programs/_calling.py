@@ -1,0 +1,63 @@
+"""Connecting as tcpclient does, with its messages; its small companions share it."""
+
+from ucspi.errors import EXIT_TEMPORARY, ConnectError
+from ucspi.programs._program import Stop, fatal
+from ucspi.programs._tcpclient_options import NAME
+from ucspi.tcp.address import NoAddressError, parse_port, resolve_all
+from ucspi.tcp.client import UNIX, Caller
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.connection import Connection
+
+
+def place(host: bytes, port: int) -> bytes:
+    """Return what messages call the server."""
+    return host if host.startswith(UNIX) else b"%s port %d" % (host, port)
+
+
+def find_port(host: bytes, operand: bytes) -> int:
+    """Return the port to connect to; a Unix socket has none, whatever is given.
+
+    Raises:
+        Stop: no such service.
+    """
+    if host.startswith(UNIX):
+        return 0
+    try:
+        return parse_port(operand)
+    except OSError:
+        raise fatal(NAME, b"unable to figure out port number for " + operand) from None
+
+
+def call(caller: Caller, host: bytes, port: int, verbosity: int = 1) -> "Connection":
+    """Connect; say what failed unless ``verbosity`` is 0.
+
+    Raises:
+        Stop: no connection; its line is empty where all has been said.
+    """
+    if verbosity:
+        caller.report = _report
+    try:
+        if host.startswith(UNIX):
+            return caller.call_path(host.removeprefix(UNIX))
+        return caller.call(_addresses(host), port)
+    except NoAddressError:
+        raise fatal(NAME, b"no IP address for " + host) from None
+    except ConnectError as error:
+        if error.failures:
+            raise Stop(b"", EXIT_TEMPORARY) from None
+        raise fatal(NAME, error.step, error.error) from None
+
+
+def _report(host: bytes, port: int, error: OSError) -> None:
+    say(b"%s: unable to connect to %s: %s" % (NAME, place(host, port), describe(error.errno)))
+
+
+def _addresses(host: bytes) -> list[bytes]:
+    try:
+        return resolve_all(host)
+    except OSError as error:
+        raise fatal(NAME, b"temporarily unable to figure out IP address for " + host, error) from None

@@ -1,0 +1,134 @@
+"""What the small clients share: connect as ``tcpclient -RHl0`` does, ask, show the answer.
+
+The originals are shell scripts around ``tcpclient``, ``addcr``, ``delcr`` and
+``cat -v``; here it is one process, and no shell ever sees what the user typed.
+"""
+
+import os
+
+from ucspi.errors import EXIT_PERMANENT
+from ucspi.programs._calling import call, find_port
+from ucspi.programs._program import Stop, fatal, print_all
+from ucspi.tcp.client import Caller
+from ucspi.unix import fds
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ucspi.tcp.connection import Connection
+
+    # Gets the answer block by block, and in the end an empty one.
+    Convert = Callable[[bytes], bytes]
+
+BLOCK = 65536  # bytes
+
+
+def operands(argv: list[bytes], *defaults: bytes) -> list[bytes]:
+    """Return the operands, missing ones by default; more are ignored, and none is an option."""
+    given = argv[1 : 1 + len(defaults)]
+    return [*given, *defaults[len(given) :]]
+
+
+def one_line(program: bytes, *texts: bytes) -> None:
+    """Refuse a request of several lines: what follows the first would be another request.
+
+    Raises:
+        Stop: there is a newline or a carriage return; exit code 100.
+    """
+    if any(byte in text for text in texts for byte in (b"\n", b"\r")):
+        raise fatal(program, b"an argument holds the end of a line", code=EXIT_PERMANENT)
+
+
+def dial(host: bytes, port: bytes) -> "Connection":
+    """Connect, with tcpclient's messages.
+
+    Raises:
+        Stop: no connection.
+    """
+    fds.occupy_standard()
+    return call(Caller(), host, find_port(host, port))
+
+
+def show(program: bytes, host: bytes, port: bytes, request: bytes, convert: "Convert") -> int:
+    """Send a request and print the converted answer; return 0 whatever the network did, as the originals.
+
+    Raises:
+        Stop: the answer cannot be printed.
+    """
+    try:
+        connection = dial(host, port)
+    except Stop as stop:
+        if stop.line:
+            say(stop.line)
+        return 0
+    _send(connection, request)
+    copy(program, connection, convert)
+    return 0
+
+
+def _send(connection: "Connection", request: bytes) -> None:
+    """Send all of it; a server that does not want it may still have an answer."""
+    try:
+        while request:
+            request = request[os.write(connection.descriptor, request) :]
+    except OSError:
+        pass
+
+
+def copy(program: bytes, connection: "Connection", convert: "Convert") -> bool:
+    """Print what the server sends, at once, until it closes; False when the connection broke, which is said.
+
+    Raises:
+        Stop: it cannot be printed.
+    """
+    block, is_whole = b"?", True
+    while block:
+        try:
+            block = os.read(connection.descriptor, BLOCK)
+        except OSError as error:
+            say(fatal(program, b"unable to read from network", error).line)
+            block, is_whole = b"", False
+        _print(program, convert(block))
+    return is_whole
+
+
+def _print(program: bytes, text: bytes) -> None:
+    try:
+        print_all(text)
+    except OSError as error:
+        raise fatal(program, b"unable to write output", error) from None
+
+
+class Visible:
+    r"""Text from the network as a terminal may see it: ``\r\n`` as ``\n``, control bytes as by ``cat -v``."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        """Start with nothing held back."""
+        self._held = b""
+
+    def __call__(self, block: bytes) -> bytes:
+        """Return what can be shown now; a CR at the end waits for what follows, or for an empty block."""
+        text = self._held + block
+        self._held = b"\r" if block and text.endswith(b"\r") else b""
+        text = text.removesuffix(self._held).replace(b"\r\n", b"\n")
+        return text if _PLAIN.issuperset(text) else b"".join(map(_VISIBLE.__getitem__, text))
+
+
+def _visible(byte: int) -> bytes:
+    if byte >= 128:
+        return b"M-" + (_caret(byte - 128) or b"%c" % (byte - 128))
+    if byte in b"\n\t":
+        return b"%c" % byte
+    return _caret(byte) or b"%c" % byte
+
+
+def _caret(byte: int) -> bytes:
+    return b"^%c" % (byte ^ 64) if byte < 32 or byte == 127 else b""
+
+
+_VISIBLE = [_visible(byte) for byte in range(256)]
+_PLAIN = frozenset((*b"\n\t", *range(32, 127)))

@@ -1,0 +1,100 @@
+"""What tcpclient's command line means."""
+
+import _socket
+
+from ucspi.programs import _options
+from ucspi.programs._program import Stop, fatal
+from ucspi.tcp.client import Caller
+
+NAME = b"tcpclient"
+USAGE = (
+    b"tcpclient: usage: tcpclient [ -hHrRdDqQv ] [ -i localip ] [ -p localport ] [ -T timeoutconn ]"
+    b" [ -l localname ] [ -t timeoutinfo ] host port program"
+)
+LETTERS = b"dDvqQhHrRi:p:t:T:l:"
+_LARGEST = 2**31 - 1
+
+
+class Choices:
+    """The options of one command line, later ones having won, and its operands."""
+
+    __slots__ = (
+        "ask_info",
+        "caller",
+        "info_timeout",
+        "local_host",
+        "lookup_remote_host",
+        "operands",
+        "verbosity",
+    )
+
+    def __init__(self) -> None:
+        """Begin with the original's defaults."""
+        self.caller = Caller()
+        self.verbosity = 1  # 0: silent, 1: errors, 2: the connection too
+        self.lookup_remote_host = True
+        self.local_host: bytes | None = None  # None: look it up
+        self.ask_info = True
+        self.info_timeout = 26.0
+        self.operands: list[bytes] = []
+
+
+def choose(argv: list[bytes]) -> Choices:
+    """Read a command line, the program's name first.
+
+    Raises:
+        Stop: an option or its value makes no sense; exit code 100.
+    """
+    options, operands = _options.parse(argv, LETTERS, USAGE)
+    choices = Choices()
+    choices.operands = operands
+    for letter, value in options:
+        _apply(choices, letter, value)
+    return choices
+
+
+def _apply(choices: Choices, letter: bytes, value: bytes) -> None:
+    caller = choices.caller
+    if letter in _FLAGS:
+        name, flag = _FLAGS[letter]
+        setattr(choices, name, flag)
+    elif letter in b"dD":
+        caller.no_delay = letter == b"D"
+    elif letter == b"i":
+        caller.local_ip = _address(value)
+    elif letter == b"p":
+        caller.local_port = _options.number(NAME, letter, value, 65535)
+    elif letter == b"T":
+        caller.first, caller.rest = _timeouts(value)
+    elif letter == b"t":
+        choices.info_timeout = _options.number(NAME, letter, value, _LARGEST)
+    else:
+        choices.local_host = value
+
+
+_FLAGS: dict[bytes, tuple[str, bool | int]] = {
+    b"q": ("verbosity", 0),
+    b"Q": ("verbosity", 1),
+    b"v": ("verbosity", 2),
+    b"h": ("lookup_remote_host", True),
+    b"H": ("lookup_remote_host", False),
+    b"r": ("ask_info", True),
+    b"R": ("ask_info", False),
+}
+
+
+def _address(value: bytes) -> bytes:
+    family = _socket.AF_INET6 if b":" in value else _socket.AF_INET
+    try:
+        _socket.inet_pton(family, value.partition(b"%")[0].decode("ascii"))
+    except (OSError, ValueError):
+        raise Stop(USAGE, 100) from None
+    return value
+
+
+def _timeouts(value: bytes) -> tuple[int, int]:
+    """Read ``first+rest``; either may be missing, and is then 0."""
+    first, _, rest = value.partition(b"+")
+    if not first and not rest:
+        raise fatal(NAME, b"-T wants seconds, such as 2+58, not " + (value or b"nothing"), code=100)
+    return tuple(_options.number(NAME, b"T", part or b"0", _LARGEST) for part in (first, rest))  # type: ignore[return-value]

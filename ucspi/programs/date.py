@@ -1,0 +1,16 @@
+"""``date@ [ host ]``: print what a host's daytime service (port 13) says."""
+
+from ucspi.programs._program import run
+from ucspi.programs._small_client import Visible, operands, show
+
+PROGRAM = b"date@"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_date, argv, b"date@: usage: date@ [ host ]")
+
+
+def _date(argv: list[bytes]) -> int:
+    (host,) = operands(argv, b"0")
+    return show(PROGRAM, host, b"13", b"", Visible())

@@ -1,0 +1,26 @@
+"""``mconnect [ host [ port ] ]``: talk to a mail server; ``mconnect-io`` does the talking."""
+
+import os
+
+from ucspi.programs._program import run
+from ucspi.programs._small_client import operands
+from ucspi.programs.tcpclient import connect_and_execute
+
+TALKER = b"mconnect-io"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_mconnect, argv, b"mconnect: usage: mconnect [ host [ port ] ]")
+
+
+def _mconnect(argv: list[bytes]) -> int:
+    host, port = operands(argv, b"0", b"25")
+    connect_and_execute([b"tcpclient", b"-RHl0", b"--", host, port, _talker(argv[0])])
+
+
+def _talker(program: bytes) -> bytes:
+    """Return the file beside our own, as it was installed, or else a name for PATH."""
+    directory, slash, _ = program.rpartition(b"/")
+    beside = directory + slash + TALKER
+    return beside if slash and os.access(beside, os.X_OK) else TALKER

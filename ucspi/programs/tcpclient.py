@@ -1,0 +1,114 @@
+"""tcpclient: connect to a server, and run a program that reads 6 and writes 7."""
+
+import _signal
+import errno
+import os
+
+from ucspi.programs._calling import call, find_port, place
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.programs._tcpclient_options import NAME, USAGE, Choices, choose
+from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
+from ucspi.unix import environ, fds, search
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from ucspi.tcp.connection import Connection
+
+READING, WRITING = 6, 7  # the descriptors of the client program
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(connect_and_execute, argv, USAGE)
+
+
+def connect_and_execute(argv: list[bytes]) -> "NoReturn":
+    """Do what a whole command line says: become the client program.
+
+    Raises:
+        Stop: that was not possible.
+    """
+    fds.occupy_standard()
+    _close_inherited()
+    choices = choose(argv)
+    try:
+        _become_client(choices)
+    except Stop as stop:
+        if choices.verbosity == 0:
+            stop.line = b""
+        raise
+
+
+def _close_inherited() -> None:
+    for number in (READING, WRITING):
+        try:
+            os.close(number)
+        except OSError:
+            pass  # it was not open
+
+
+def _become_client(choices: Choices) -> "NoReturn":
+    host, port, program = _operands(choices)
+    connection = call(choices.caller, host, port, choices.verbosity)
+    if choices.verbosity > 1:
+        say(b"%s: connected to %s" % (NAME, place(connection.remote_ip or host, port)))
+    connection.local_host = choices.local_host
+    _inquire(choices, connection)
+    inherited = environ.inherited()
+    entries = _entries(connection, inherited)
+    _hand_over(connection)
+    # CPython ignores these two; a C program is not started like that.
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
+    paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
+    try:
+        search.execute(paths, program, entries)
+    except OSError as error:
+        raise fatal(NAME, b"unable to run " + program[0], error) from None
+
+
+def _operands(choices: Choices) -> tuple[bytes, int, list[bytes]]:
+    """Return host, port and program; a port is looked up before the program is missed."""
+    if len(choices.operands) < 2:
+        raise Stop(USAGE, 100)
+    host, operand, *program = choices.operands
+    port = find_port(host, operand)
+    if not program:
+        raise Stop(USAGE, 100)
+    return host, port, program
+
+
+def _inquire(choices: Choices, connection: "Connection") -> None:
+    local, remote = choices.local_host is None, choices.lookup_remote_host
+    info_timeout = choices.info_timeout if choices.ask_info else 0.0
+    if connection.path is None and (local or remote or info_timeout):
+        from ucspi.tcp.inquiry import inquire  # threads, which -RHl0 has no use for
+
+        inquire(connection, local=local, remote=remote, info_timeout=info_timeout)
+
+
+def _entries(connection: "Connection", inherited: list[bytes]) -> list[bytes]:
+    replaced = REPLACED6 if connection.ip6 else REPLACED
+    if connection.path is not None:
+        replaced = REPLACED_UNIX
+    return environ.without(inherited, replaced) + variables(connection, ()).split(b"\0")[:-1]
+
+
+def _hand_over(connection: "Connection") -> None:
+    """Put the connection on both descriptors, and on no other."""
+    descriptor = connection.release()
+    for number in (READING, WRITING):
+        try:
+            if number == descriptor:
+                os.set_inheritable(number, True)
+            else:
+                os.dup2(descriptor, number)
+        except OSError as error:
+            if error.errno == errno.EBADF:  # beyond the limit, which the original's call names so:
+                error = OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            raise fatal(NAME, b"unable to set up descriptor %d" % number, error) from None
+    if descriptor not in (READING, WRITING):
+        os.close(descriptor)

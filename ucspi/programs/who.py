@@ -1,0 +1,16 @@
+"""``who@ [ host ]``: print what a host's systat service (port 11) says of its users."""
+
+from ucspi.programs._program import run
+from ucspi.programs._small_client import Visible, operands, show
+
+PROGRAM = b"who@"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_who, argv, b"who@: usage: who@ [ host ]")
+
+
+def _who(argv: list[bytes]) -> int:
+    (host,) = operands(argv, b"0")
+    return show(PROGRAM, host, b"11", b"", Visible())

@@ -1,0 +1,246 @@
+"""Connecting to a server: each of its addresses in turn, none for too long.
+
+Where a host has several addresses, each gets a short time first, so that one
+that is dead does not keep us from one that is alive.  Those that did not answer
+get a longer one in a second pass.
+
+Source: cr.yp.to/ucspi-tcp/tcpclient.html, and the original as observed.
+"""
+
+import _socket
+import errno
+import os
+import select
+
+from ucspi.errors import ConnectError
+from ucspi.tcp.address import NoAddressError, parse_port, resolve_all
+from ucspi.tcp.connection import Connection
+from ucspi.unix.ends import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # Told of each attempt that failed for good: address, port, error.
+    Report = Callable[[bytes, int, OSError], object]
+    Name = tuple[str, int] | tuple[str, int, int, int]
+
+UNIX = b"unix:"  # begins a host operand that is a path
+GRACE = 0.02  # seconds that the original adds to every time-out
+LONGEST = 2_000_000.0  # seconds; poll takes no more milliseconds
+_FAILED = b"unable to connect"
+
+
+def connect(
+    host: bytes,
+    port: int | bytes,
+    *,
+    first: float = 2.0,
+    rest: float = 58.0,
+    local_ip: bytes | None = None,
+    local_port: int = 0,
+    no_delay: bool = False,
+    report: "Report | None" = None,
+) -> Connection:
+    """Connect to a host, trying its addresses in order.
+
+    Args:
+        host: an address of IPv4 or IPv6, a name, several IPv4 addresses as
+            ``1.2.3.4.5.6.7.8``, ``0`` for this machine, or ``unix:/path``.
+        port: a number, or what `parse_port` reads; not looked at for a path.
+        first: seconds for each of several addresses at first.
+        rest: seconds more, in a second pass, for those that did not answer;
+            a single address gets ``first + rest`` at once.
+        local_ip: the address to connect from, which also chooses between
+            addresses of IPv4 and IPv6; None leaves it to the system.
+        local_port: the port to connect from; 0 leaves it to the system.
+        no_delay: never wait for more data to fill a packet (TCP_NODELAY).
+        report: told of each attempt that failed for good, when it has.
+
+    Returns:
+        A connection that blocks and is closed on exec; `Connection.close` it,
+        or make it yours by `Connection.release`, as in
+        ``socket.socket(fileno=connection.release())``.
+
+    Raises:
+        NoAddressError: the host has no address.
+        ConnectError: no address could be connected to, or a socket could not
+            be made or bound.
+        OSError: no such port, or the name cannot be looked up now.
+    """
+    caller = Caller()
+    caller.first, caller.rest, caller.no_delay, caller.report = first, rest, no_delay, report
+    caller.local_ip, caller.local_port = local_ip, local_port
+    if host.startswith(UNIX):
+        return caller.call_path(host.removeprefix(UNIX))
+    number = parse_port(port) if isinstance(port, bytes) else port
+    return caller.call(resolve_all(host), number)
+
+
+class Caller:
+    """How to connect; the attributes are the arguments of `connect`."""
+
+    __slots__ = ("first", "local_ip", "local_port", "no_delay", "report", "rest")
+
+    def __init__(self) -> None:
+        """Begin with the original's defaults."""
+        self.first, self.rest = 2.0, 58.0
+        self.local_ip: bytes | None = None
+        self.local_port = 0
+        self.no_delay = False
+        self.report: Report | None = None
+
+    def call(self, ips: list[bytes], port: int) -> Connection:
+        """Connect to the first of these addresses that answers; raise as `connect` does."""
+        ips = self._reachable(ips)
+        passes = [self.first, self.rest] if len(ips) > 1 else [self.first + self.rest]
+        failures: list[tuple[bytes, OSError]] = []
+        for number, timeout in enumerate(passes, 1):
+            is_last = number == len(passes) or passes[number] <= 0
+            silent = []  # addresses that did not answer in this pass
+            for ip in ips:
+                try:
+                    return self._attempt(ip, port, timeout)
+                except TimeoutError as error:
+                    if not is_last:
+                        silent.append(ip)
+                        continue
+                    self._fail(failures, ip, port, error)
+                except ConnectError:
+                    raise
+                except OSError as error:
+                    self._fail(failures, ip, port, error)
+            ips = silent
+        raise ConnectError(_FAILED, failures[-1][1], tuple(failures))
+
+    def _reachable(self, ips: list[bytes]) -> list[bytes]:
+        """Return the addresses that the local one can reach: those of its own kind."""
+        if self.local_ip is None:
+            return ips
+        is_ip6 = b":" in self.local_ip
+        found = [ip for ip in ips if (b":" in ip) == is_ip6]
+        if not found:
+            raise NoAddressError(b" ".join(ips))
+        return found
+
+    def _fail(self, failures: list[tuple[bytes, OSError]], ip: bytes, port: int, error: OSError) -> None:
+        failures.append((ip, error))
+        if self.report is not None:
+            self.report(ip, port, error)
+
+    def _attempt(self, ip: bytes, port: int, timeout: float) -> Connection:
+        is_ip6 = b":" in ip
+        sock = _make(_socket.AF_INET6 if is_ip6 else _socket.AF_INET)
+        try:
+            self._bind(sock)
+            _connect(sock, _name(ip, port), timeout)
+            if self.no_delay:
+                _set_no_delay(sock)
+            local, remote = _ends(sock)
+        except BaseException:
+            sock.close()
+            raise
+        return Connection(sock.detach(), local[0], local[1], *remote, ip6=is_ip6)
+
+    def _bind(self, sock: _socket.socket) -> None:
+        if self.local_ip is None and not self.local_port:
+            return
+        ip = self.local_ip or (b"::" if sock.family == _socket.AF_INET6 else b"0.0.0.0")
+        try:
+            sock.bind(_name(ip, self.local_port))
+        except OSError as error:
+            raise ConnectError(b"unable to bind socket", error) from None
+
+    def call_path(self, path: bytes) -> Connection:
+        """Connect to a Unix socket; raise as `connect` does."""
+        sock = _make(_socket.AF_UNIX)
+        try:
+            _connect_path(sock, path, self.first + self.rest)
+        except OSError as error:
+            sock.close()
+            if self.report is not None:
+                self.report(UNIX + path, 0, error)
+            raise ConnectError(_FAILED, error, ((UNIX + path, error),)) from None
+        connection = Connection(sock.detach(), b"", 0, b"", 0)
+        connection.path = path
+        return connection
+
+
+def _make(family: int) -> _socket.socket:
+    try:
+        return _socket.socket(family, _socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConnectError(b"unable to create socket", error) from None
+
+
+def _set_no_delay(sock: _socket.socket) -> None:
+    try:
+        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    except OSError:
+        pass  # the server is gone again; whoever uses the connection will be told
+
+
+def _ends(sock: _socket.socket) -> tuple[tuple[bytes, int, int], tuple[bytes, int, int]]:
+    """Return address, port and scope of our end and of the server's."""
+    step = b"unable to get local address"
+    try:
+        local = describe(sock.getsockname())
+        step = b"unable to get remote address"
+        return local, describe(sock.getpeername())
+    except OSError as error:
+        raise ConnectError(step, error) from None
+
+
+def _name(ip: bytes, port: int) -> "Name":
+    """Return the name of a socket, the zone of a link-local address as a number."""
+    address, _, zone = ip.decode().partition("%")
+    if ":" not in address:
+        return address, port
+    return address, port, 0, _index(zone) if zone else 0
+
+
+def _index(zone: str) -> int:
+    """Return the number of an interface, by which or by whose name a zone goes."""
+    if zone.isdigit():
+        return int(zone)
+    try:
+        return _socket.if_nametoindex(zone)
+    except OSError:  # which has no errno
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
+
+
+def _connect(sock: _socket.socket, name: "Name", timeout: float) -> None:
+    """Connect within some seconds; the socket blocks afterwards."""
+    sock.setblocking(False)
+    number = sock.connect_ex(name)
+    if number == errno.EINPROGRESS:
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        if not poll.poll(1000 * min(timeout + GRACE, LONGEST)):
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        number = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
+    sock.setblocking(True)
+
+
+def _connect_path(sock: _socket.socket, path: bytes, timeout: float) -> None:
+    """Connect to a path within some seconds.
+
+    With a full backlog a non-blocking connect would fail at once and tell of
+    no progress, so this one blocks, for as long as the kernel is told.
+    """
+    import struct
+
+    timeout = min(timeout + GRACE, LONGEST)
+    limit = struct.pack("@ll", int(timeout), int(timeout % 1 * 1_000_000))
+    sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, limit)
+    try:
+        sock.connect(path)
+    except BlockingIOError:
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
+    except OSError as error:
+        if error.errno is None:  # CPython's own word for a path that does not fit
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)) from None
+        raise
+    sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, struct.pack("@ll", 0, 0))
