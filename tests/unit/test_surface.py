@@ -37,8 +37,8 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
-        address census connection door drain environment facts handlers ident limits listener log lookups
-        names report server settings
+        address blocklist census connection door drain environment facts handlers ident limits listener log
+        lookups names nameservers questions report server settings
     """,
     "ucspi.unix": """
         environ errtext fds notify privilege publish search signals sockets spawn stderr

@@ -12,6 +12,7 @@ COMMANDS = {
     "connect": "connect",
     "demo": "demo",
     "hosts2rules": "hosts2rules",
+    "rblsmtpd": "rblsmtpd",
     "tcprules": "tcprules",
     "tcprulescheck": "tcprulescheck",
     "tcpserver": "tcpserver",

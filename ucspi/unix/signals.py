@@ -19,6 +19,15 @@ def undo_interpreter() -> None:
         _signal.signal(SIGINT, SIG_DFL)
 
 
+def undo_ignored() -> None:
+    """Give SIGPIPE and SIGXFSZ, which CPython ignores from its start, their default actions.
+
+    What the parent wanted of them cannot be told any more.
+    """
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, SIG_DFL)
+
+
 class Wakeup:
     """A descriptor that becomes readable whenever a caught signal arrives or a thread calls `wake`."""
 

@@ -1,0 +1,29 @@
+"""Executing the rest of the command line, as a link of a chain."""
+
+from ucspi.programs._program import fatal
+from ucspi.unix import search
+from ucspi.unix.environ import inherited, value_of
+from ucspi.unix.signals import undo_ignored
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def become(name: bytes, program: bytes, argv: list[bytes]) -> "NoReturn":
+    """Replace this process by a program, with the environment this one was started with.
+
+    Args:
+        name: ours, for the complaint.
+        program: what to look for in PATH.
+        argv: its command line, its name first.
+
+    Raises:
+        Stop: nothing could be executed.
+    """
+    entries = inherited()
+    undo_ignored()
+    try:
+        search.execute(search.files(program, value_of(entries, b"PATH")), argv, entries)
+    except OSError as error:
+        raise fatal(name, b"unable to run " + program, error) from None
