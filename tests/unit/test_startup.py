@@ -44,7 +44,7 @@ HEAVY = {
 # what they load today.  Raise a number only with a measurement of start-up.
 # The pure core is made of some more modules than the compiled one.
 MORE = 5 if ucspi.cdb.backend() == "pure" else 0
-OURS = {"tcprules": 33, "tcprulescheck": 32, "tcpserver": 58}
+OURS = {"rblsmtpd": 16, "tcprules": 33, "tcprulescheck": 32, "tcpserver": 58}
 CDB_PROGRAMS = {
     "cdbmake new.cdb new.tmp": 22,
     "cdbdump": 23,
@@ -127,6 +127,20 @@ def test_tcprulescheck_loads_little(rules: tuple[Path, set[str]], bare: set[str]
     )
     assert done.stdout.endswith("deny connection\n")
     check("tcprulescheck", imported(done.stderr), bare)
+
+
+def test_rblsmtpd_that_asks_nobody_loads_little(bare: set[str]) -> None:
+    done = subprocess.run(
+        command("rblsmtpd", "-r", "list.test", "echo", "served"),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+        env=ENVIRONMENT | {"RBLSMTPD": ""},
+    )
+    assert done.stdout == "served\n"
+    check("rblsmtpd", imported(done.stderr), bare)
+    assert not [name for name in imported(done.stderr) if name.partition(".")[0] == "dns"]
 
 
 @pytest.mark.parametrize("line", CDB_PROGRAMS)

@@ -38,8 +38,9 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.tcp": """
-        address census client connection crlf door drain environment facts handlers ident inquiry jsonlog
-        jsontext limits listener local log lookups names rate report server settings status visit watch
+        address blocklist census client connection crlf door drain environment facts handlers ident inquiry
+        jsonlog jsontext limits listener local log lookups names nameservers questions rate report server
+        settings status visit watch
     """,
     "ucspi.unix": """
         domain ends environ errtext fds notify privilege publish search signals sockets spawn stderr streams

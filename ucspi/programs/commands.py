@@ -21,6 +21,7 @@ COMMANDS = {
     "http@": "http",
     "mconnect": "mconnect",
     "mconnect-io": "mconnect_io",
+    "rblsmtpd": "rblsmtpd",
     "recordio": "recordio",
     "tcpcat": "tcpcat",
     "tcpclient": "tcpclient",

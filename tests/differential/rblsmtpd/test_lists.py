@@ -1,0 +1,55 @@
+"""rblsmtpd's block lists against the original, in a world with name servers of its own."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Oracle
+from tests.differential.rblsmtpd.world import CASES, Decision, Shown
+from tests.e2e.world import why_not
+
+pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
+
+ROOT = Path(__file__).parents[3]
+Answers = tuple[dict[str, tuple[Shown, Shown]], list[Decision]]
+
+
+@pytest.fixture(scope="module")
+def answers(oracle: Oracle) -> Answers:
+    """Run the whole world once."""
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    module = [sys.executable, "-m", "tests.differential.rblsmtpd.world"]
+    done = subprocess.run(
+        ["unshare", "-n", *module, oracle("rblsmtpd"), oracle("dnsmasq")],
+        capture_output=True,
+        timeout=120,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    found: Answers = pickle.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_shows_what_the_original_shows(answers: Answers, name: str) -> None:
+    told, shown = answers[0][name]
+    assert shown == told
+
+
+def test_lists_decide_alike_with_options_in_any_order(answers: Answers) -> None:
+    assert [(options, ours) for options, _, ours in answers[1]] == [
+        (options, told) for options, told, _ in answers[1]
+    ]
+    told = [said for _, said, _ in answers[1]]
+    assert {said[:3] for said in told} == {b"", b"451", b"553"}, "the generator lost its balance"
+
+
+def test_cases_turn_away_and_let_pass(answers: Answers) -> None:
+    outputs = {told[1] for told, _ in answers[0].values()}
+    assert b"run\n" in outputs
+    assert len(outputs) > 2

@@ -1,0 +1,98 @@
+"""The SMTP conversation that turns a client away.
+
+It answers the first word of each line and keeps nothing else, so a line may
+be as long as it likes.  A client has a time for everything, reading too.
+"""
+
+import os
+from _signal import SIGALRM, alarm
+
+from ucspi.unix import signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+GREETING = b"220 rblsmtpd.local\r\n"
+FINE = b"250 rblsmtpd.local\r\n"
+FAREWELL = b"221 rblsmtpd.local\r\n"
+POLITE = (b"ehlo", b"helo", b"mail", b"noop", b"rset")
+LONGEST_TEXT = 200
+_KEPT = 6  # bytes of a line's first word: a verb, its CR, and one that makes it another word
+_BLOCK = 1024
+
+
+def readable(text: bytes) -> bytes:
+    """Return what of a text goes into a reply: its beginning, and of that what is ASCII to print."""
+    return bytes(byte if 32 <= byte <= 126 else ord("?") for byte in text[:LONGEST_TEXT])
+
+
+def turn_away(reply: bytes, seconds: int) -> None:
+    """Talk to the client on descriptors 0 and 1 until it has enough, or the time is over.
+
+    Does not return when it is: the process ends with exit code 0.
+
+    Args:
+        reply: a code and a text, without the end of the line.
+        seconds: for everything; 0 says the reply at once, and no more.
+    """
+    signals.undo_ignored()  # a client that is gone ends us as it ends a C program
+    try:
+        if seconds == 0:
+            _write(reply + b"\r\n")
+            return
+        signals.catch(SIGALRM, _expire)
+        signals.unblock(SIGALRM)
+        alarm(seconds)
+        _converse(reply + b"\r\n")
+    except OSError:
+        pass  # nobody is there to be told
+
+
+def _expire(number: int, frame: "Any") -> None:
+    os._exit(0)
+
+
+def _converse(reply: bytes) -> None:
+    _write(GREETING)
+    words = Words()
+    while block := os.read(0, _BLOCK):
+        answers: list[bytes] = []
+        for word in words.of(block):
+            if word == b"quit":
+                _write(b"".join(answers) + FAREWELL)
+                return
+            answers.append(FINE if word in POLITE else reply)
+        _write(b"".join(answers))
+
+
+def _write(text: bytes) -> None:
+    while text:
+        text = text[os.write(1, text) :]
+
+
+class Words:
+    """The first word of each line, in lower case, of a text that comes in pieces."""
+
+    __slots__ = ("_over", "_word")
+
+    def __init__(self) -> None:
+        """Begin with an empty line."""
+        self._word, self._over = b"", False  # what is known of the line's word; a blank has ended it
+
+    def of(self, block: bytes) -> list[bytes]:
+        """Return the words of the lines that end in this piece."""
+        *whole, rest = block.split(b"\n")
+        found = []
+        for piece in whole:
+            self._add(piece)
+            found.append((self._word if self._over else self._word.removesuffix(b"\r")).lower())
+            self._word, self._over = b"", False
+        self._add(rest)
+        return found
+
+    def _add(self, piece: bytes) -> None:
+        if not self._over:
+            word, blank, _ = piece.partition(b" ")
+            self._word = (self._word + word)[:_KEPT]
+            self._over = bool(blank)

@@ -1,0 +1,71 @@
+"""rblsmtpd: turn away the clients that a DNS block list has, run the mail server for all others."""
+
+import os
+
+from ucspi.errors import EXIT_USAGE
+from ucspi.programs import _options
+from ucspi.programs._become import become
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.tcp import blocklist
+from ucspi.tcp.blocklist import Refusal
+from ucspi.unix.environ import inherited, value_of
+from ucspi.unix.stderr import say
+
+NAME = b"rblsmtpd"
+# The original's own: it knows no -R, and -B, -c and -C that it does not tell of.
+USAGE = b"rblsmtpd: usage: rblsmtpd [ -b ] [ -R ] [ -t timeout ] [ -r base ] [ -a base ] smtpd [ arg ... ]"
+LETTERS = b"a:bBcCr:t:"
+WORDS = {b"timeout-dns": True}
+TIMEOUT = 60  # seconds
+DNS_TIMEOUT = 60  # seconds: what the original gives one list
+_LONGEST = 2**31 - 1
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_rblsmtpd, argv, USAGE)
+
+
+def _rblsmtpd(argv: list[bytes]) -> int:
+    options, command = _options.parse(argv, LETTERS, USAGE, WORDS)
+    if not command:
+        raise Stop(USAGE, EXIT_USAGE)
+    timeout, dns_timeout = _seconds(options, b"t", TIMEOUT), _seconds(options, b"timeout-dns", DNS_TIMEOUT)
+    entries = inherited()
+    ip = value_of(entries, b"TCPREMOTEIP") or b""
+    refusal = _judge(options, entries, ip, dns_timeout)
+    if refusal is None:
+        become(NAME, command[0], command)
+    from ucspi.programs._turn_away import readable, turn_away
+
+    reply = b"%d %s" % (refusal.code, readable(refusal.text))
+    say(b"rblsmtpd: %s pid %d: %s" % (ip, os.getpid(), reply))
+    turn_away(reply, timeout)
+    return 0
+
+
+def _seconds(options: list[tuple[bytes, bytes]], option: bytes, seconds: int) -> int:
+    for name, value in options:
+        if name == option:
+            if not value.isdigit() or len(value.lstrip(b"0")) > 10 or int(value) > _LONGEST:
+                dashed = b"-" + option if len(option) == 1 else b"--" + option
+                wanted = b"a number of at most %d, not %s" % (_LONGEST, value[:100] or b"nothing")
+                raise fatal(NAME, b"%s wants %s" % (dashed, wanted), code=EXIT_USAGE)
+            seconds = int(value)
+    return seconds
+
+
+def _judge(
+    options: list[tuple[bytes, bytes]], entries: list[bytes], ip: bytes, seconds: int
+) -> Refusal | None:
+    decided = value_of(entries, b"RBLSMTPD")
+    if decided is not None:
+        return blocklist.of_variable(decided)
+    if not any(letter in (b"a", b"r") for letter, _ in options):
+        return None
+    from ucspi.tcp.nameservers import nameservers
+
+    try:
+        return blocklist.of_lists(options, ip, nameservers(value_of(entries, b"DNSCACHEIP")), seconds)
+    except ModuleNotFoundError as error:
+        raise fatal(NAME, b"block lists need the Python package dnspython: %a" % str(error)) from None
