@@ -137,6 +137,17 @@ static void put_limits(void)
       put_number(all[i].name, (long long)value.rlim_cur);
 }
 
+/* Without 32 and 33, which belong to the C library's threads: its posix_spawn,
+ * which newer Pythons start a command with, leaves them ignored, and whoever
+ * makes a thread then takes them back. */
+static void put_ignored(unsigned long long signals)
+{
+  char text[32];
+
+  snprintf(text, sizeof text, "%016llx\n", signals & ~(3ull << 31));
+  put(text);
+}
+
 /* Signal dispositions and mask, and other lines of /proc/self/status that a
  * server could disturb. */
 static void put_status(void)
@@ -157,7 +168,10 @@ static void put_status(void)
         put("status ");
         put(wanted[i]);
         put(" ");
-        put(value + strspn(value, "\t "));
+        if (!strcmp(wanted[i], "SigIgn:"))
+          put_ignored(strtoull(value, NULL, 16));
+        else
+          put(value + strspn(value, "\t "));
       }
   fclose(status);
 }
