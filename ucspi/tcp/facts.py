@@ -25,7 +25,15 @@ GRACE = 1.0
 class Facts:
     """Asks, for each connection, what the settings say."""
 
-    __slots__ = ("_asks_info", "_asks_remote", "_local_names", "_lookups", "_ready", "_settings")
+    __slots__ = (
+        "_asks_info",
+        "_asks_remote",
+        "_local_names",
+        "_lookups",
+        "_ready",
+        "_settings",
+        "_waiting",
+    )
 
     def __init__(
         self, settings: "Settings", lookups: "Lookups", ready: "Callable[[Connection], None]"
@@ -33,6 +41,7 @@ class Facts:
         """``ready`` is called with a connection once everything asked about it is answered."""
         self._settings, self._lookups, self._ready = settings, lookups, ready
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
+        self._waiting: dict[Connection, None] = {}  # for answers, in the order that they came
         self._asks_info = settings.ask_info and settings.info_timeout > 0
         self._asks_remote = settings.lookup_remote_host or self._asks_info
 
@@ -45,6 +54,7 @@ class Facts:
             self._ready(connection)
             return
         connection.waiting = 1  # until all questions are put
+        self._waiting[connection] = None
         if connection.local_host is None:
             self._find_local_host(connection)
         if self._settings.lookup_remote_host:
@@ -52,6 +62,11 @@ class Facts:
         if self._asks_info:
             self._find_info(connection)
         self._answered(connection)
+
+    def give_up(self) -> "list[Connection]":
+        """Return the clients that wait for answers; none of them will be ready any more."""
+        given_up, self._waiting = list(self._waiting), {}
+        return given_up
 
     def _find_local_host(self, connection: "Connection") -> None:
         ip = connection.local_ip
@@ -102,5 +117,6 @@ class Facts:
 
     def _answered(self, connection: "Connection") -> None:
         connection.waiting -= 1
-        if not connection.waiting:
+        if not connection.waiting and connection in self._waiting:
+            del self._waiting[connection]
             self._ready(connection)
