@@ -1,7 +1,9 @@
 """What is asked about a client, with look-ups that answer when the test says."""
 
+import socket
 from collections.abc import Callable
 
+from ucspi.tcp import facts
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.facts import Facts
 from ucspi.tcp.lookups import Lookups
@@ -20,13 +22,13 @@ class Asked(Lookups):
         self.delivers.append(deliver)
 
 
-def client() -> Connection:
-    return Connection(-1, b"127.0.0.1", 25, b"127.0.0.2", 40000)
+def client(local_ip: bytes = b"127.0.0.1") -> Connection:
+    return Connection(-1, local_ip, 25, b"127.0.0.2", 40000)
 
 
-def asking() -> tuple[Facts, Asked, list[Connection]]:
+def asking(*, remote_host: bool = True) -> tuple[Facts, Asked, list[Connection]]:
     settings, asked, ready = Settings(), Asked(), list[Connection]()
-    settings.ask_info = False
+    settings.ask_info, settings.lookup_remote_host = False, remote_host
     return Facts(settings, asked, ready.append), asked, ready
 
 
@@ -53,3 +55,16 @@ def test_clients_that_are_given_up_are_never_ready() -> None:
         deliver(None)
     assert ready == []
     assert found.give_up() == []
+
+
+def test_local_names_are_remembered_but_not_without_end() -> None:
+    found, asked, _ = asking(remote_host=False)
+    for number in range(facts.LOCAL_MOST + 1):
+        ip = socket.inet_ntoa((0x7F000000 + number).to_bytes(4, "big")).encode()
+        found.find(client(ip))
+        asked.delivers.pop()(b"name%d" % number)
+    assert len(found._local_names) == facts.LOCAL_MOST
+    found.find(client(ip))
+    assert asked.delivers == []
+    found.find(client(b"127.0.0.0"))
+    assert len(asked.delivers) == 1

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # How long a local address without a name is not asked about again, in seconds.
 NAMELESS_TIME = 60.0
+# How many local addresses are remembered: where a whole network leads to this host, clients choose them.
+LOCAL_MOST = 1024
 # What a thread may need beyond ident's own two time-outs before it is given up.
 GRACE = 1.0
 
@@ -76,11 +78,17 @@ class Facts:
             return
 
         def deliver(answer: bytes | None) -> None:
-            self._local_names[ip] = (answer, time.monotonic() + NAMELESS_TIME)
+            self._remember_local(ip, answer)
             connection.local_host = answer
             self._named(connection)
 
         self._ask(connection, lambda: names.reverse(ip), deliver, self._settings.names_timeout)
+
+    def _remember_local(self, ip: bytes, name: bytes | None) -> None:
+        self._local_names.pop(ip, None)
+        if len(self._local_names) >= LOCAL_MOST:
+            del self._local_names[next(iter(self._local_names))]  # the oldest
+        self._local_names[ip] = name, time.monotonic() + NAMELESS_TIME
 
     def _find_remote_host(self, connection: "Connection") -> None:
         reverse = names.reverse_checked if self._settings.paranoid else names.reverse
