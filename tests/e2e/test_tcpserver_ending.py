@@ -210,3 +210,15 @@ def test_socket_that_was_not_passed_is_an_error(options: list[str]) -> None:
     assert done.returncode in (100, 111)
     assert done.stderr.startswith(b"tcpserver: fatal: ")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_passed_socket_that_is_no_stream_is_refused_with_a_reason() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as given:
+        given.bind("")  # the system finds an abstract name
+        given.listen()
+        command = [*COMMAND, "--listen-fd", "0", "true"]
+        done = subprocess.run(
+            command, stdin=given.fileno(), capture_output=True, env=ENVIRONMENT, timeout=DEADLINE
+        )
+    assert done.returncode == 111
+    assert done.stderr == b"tcpserver: fatal: unable to listen on descriptor 0: protocol not supported\n"
