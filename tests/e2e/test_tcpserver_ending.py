@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Oracle
 from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
@@ -210,3 +211,40 @@ def test_socket_that_was_not_passed_is_an_error(options: list[str]) -> None:
     assert done.returncode in (100, 111)
     assert done.stderr.startswith(b"tcpserver: fatal: ")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_passed_socket_that_is_no_stream_is_refused_with_a_reason() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as given:
+        given.bind("")  # the system finds an abstract name
+        given.listen()
+        command = [*COMMAND, "--listen-fd", "0", "true"]
+        done = subprocess.run(
+            command, stdin=given.fileno(), capture_output=True, env=ENVIRONMENT, timeout=DEADLINE
+        )
+    assert done.returncode == 111
+    assert done.stderr == b"tcpserver: fatal: unable to listen on descriptor 0: protocol not supported\n"
+
+
+def told_when_term_comes_during_ident(folder: Path, command: Sequence[str]) -> bytes:
+    """Return what a client gets whose ident answer comes after the server has ended."""
+    ip = "127.113.3.7"
+    try:
+        identd = socket.create_server((ip, 113))
+    except PermissionError:
+        pytest.skip("port 113 is for root")
+    with identd, serving(folder, ["-Hl0"], ["echo", "served"], command=command) as served:
+        identd.settimeout(DEADLINE)
+        with served.connect(ip) as client:
+            asking, _ = identd.accept()
+            assert served.stop() == 0
+            asking.close()
+            return read_all(client)
+
+
+def test_client_still_looked_up_is_cut_off_by_term(tmp_path: Path) -> None:
+    assert told_when_term_comes_during_ident(tmp_path, COMMAND) == b""
+
+
+@pytest.mark.oracle
+def test_original_serves_who_was_still_looked_up(tmp_path: Path, oracle: Oracle) -> None:
+    assert told_when_term_comes_during_ident(tmp_path, (oracle("tcpserver"),)) == b"served\n"

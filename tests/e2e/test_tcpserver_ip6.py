@@ -112,6 +112,16 @@ def test_listen_without_address_and_port_is_refused(tmp_path: Path, place: str) 
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("port", ["", "65536", "9" * 5000])
+def test_listen_on_a_port_that_is_none_is_refused(port: str) -> None:
+    command = [*COMMAND, "--listen", "127.0.0.1:" + port, "127.0.0.1", "0", "true"]
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    assert (done.returncode, done.stdout) == (100, b"")
+    assert done.stderr == b"tcpserver: fatal: --listen wants a port of at most 65535, not %s\n" % (
+        port[:100].encode() or b"nothing"
+    )
+
+
 def test_stopped_server_goes_on_where_it_was(tmp_path: Path) -> None:
     with serving(tmp_path, PLAIN, ["echo", "hi"]) as served:
         os.kill(served.process.pid, signal.SIGSTOP)

@@ -75,7 +75,11 @@ def test_when_the_last_slot_is_taken_a_line_says_who_holds_them(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "option",
-    ["--per-ip=x", "--per-ip=", "--per-net=1/24", "--per-net=1/33/64", "--per-net=x/1/1", "--holders=1"],
+    [
+        *("--per-ip=x", "--per-ip=", "--per-ip=0"),
+        *("--per-net=1/24", "--per-net=1/33/64", "--per-net=x/1/1", "--per-net=0"),
+        "--holders=1",
+    ],
 )
 def test_limit_that_makes_no_sense_is_refused(option: str) -> None:
     command = [*COMMAND, option, "127.0.0.1", "0", "true"]

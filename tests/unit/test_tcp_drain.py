@@ -1,9 +1,11 @@
 import os
 import socket
+import time
 from signal import SIGKILL, SIGTERM
 
 import pytest
 
+from ucspi.tcp import names
 from ucspi.tcp.door import Door
 from ucspi.tcp.drain import GRACE, Drain
 from ucspi.tcp.listener import listen
@@ -50,3 +52,31 @@ def test_client_that_comes_together_with_the_order_to_end_is_not_taken_in(
     with socket.create_connection(("127.0.0.1", listener.port)):
         server.run()
     assert accepted == []
+
+
+def test_client_still_looked_up_when_handlers_get_term_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its handler would get SIGKILL alone; and the server does not wait for a look-up that hangs."""
+    hanging, wakeup = os.pipe()[0], Wakeup.__new__(Wakeup)
+    wakeup._reader, wakeup._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def hang(ip: bytes) -> bytes:
+        os.write(wakeup._writer, bytes([SIGTERM]))
+        return os.read(hanging, 1)
+
+    monkeypatch.setattr(names, "reverse", hang)
+    settings = Settings()
+    settings.verbosity, settings.drain_time = 2, 0.0
+    settings.local_host, settings.ask_info = b"0", False
+    listener = listen(b"127.0.0.1", 0, 5)
+    spawner = ForkSpawner(Program([b"true"], [b"/bin/true"], [], b""))
+    with socket.create_connection(("127.0.0.1", listener.port), 20) as client:
+        begin = time.monotonic()
+        Server(settings, [listener], None, spawner, wakeup).run()
+        assert time.monotonic() - begin < GRACE
+        assert client.recv(1) == b""
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[-5] == "tcpserver: draining: 1"
+    assert lines[-3] == "tcpserver: warning: dropping connection, the server is ending"
+    assert lines[-1] == "tcpserver: status: 0/40"

@@ -59,6 +59,25 @@ def test_census_counts_who_entered_and_has_not_left(ips: list[bytes], random: "o
     for ip in ips:
         made.leave(ip)
     assert (made.children, list(made.holders()), made._counts) == (0, [], {})
+    assert made._networks == {(24, 64): {}}
+
+
+@given(st.lists(st.sampled_from(ADDRESSES)), st.lists(st.sampled_from(ADDRESSES)))
+def test_networks_are_counted_the_same_whenever_the_first_question_comes(
+    before: list[bytes], after: list[bytes]
+) -> None:
+    early, late = census(*before), census(*before, *after)
+    for bits in ((24, 64), (8, 48)):
+        early.of_network(b"::1", *bits)
+    for ip in after:
+        early.enter(ip)
+    for ip in before:
+        early.leave(ip)
+        late.leave(ip)
+    for ip in ADDRESSES:
+        for bits in ((24, 64), (8, 48)):
+            expected = sum(network(ip, *bits) == network(other, *bits) for other in after)
+            assert early.of_network(ip, *bits) == late.of_network(ip, *bits) == expected
 
 
 def test_client_over_the_limit_of_its_address_is_told_which() -> None:

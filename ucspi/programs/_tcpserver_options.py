@@ -121,6 +121,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
             raise refuse(b"-c 0 would never accept a connection; give 1 or more")
         if not settings.lookup_limit:
             raise refuse(b"--lookups 0 would never look anything up; give 1 or more, or -H -R -l0")
+        if settings.per_ip == 0:
+            raise refuse(b"--per-ip 0 would turn everybody away; give 1 or more")
     elif letter == b"1":
         choices.print_port = True
     elif letter == b"X":
@@ -210,6 +212,8 @@ def _set_per_net(settings: Settings, value: bytes) -> None:
     """Read ``N`` or ``N/BITS4/BITS6``: the limit, and how many bits of an address are its network."""
     most, *bits = value.split(b"/")
     settings.per_net = number(b"per-net", most)
+    if not settings.per_net:
+        raise refuse(b"--per-net 0 would turn everybody away; give 1 or more")
     if bits:
         if len(bits) != 2:
             raise refuse(b"--per-net wants N or N/BITS4/BITS6, such as 10/24/64, not " + value)

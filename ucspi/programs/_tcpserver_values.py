@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 NAME = b"tcpserver"
 _LARGEST = 2**31 - 1
 LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
+_LARGEST_PORT = 65535
+_DIGITS_MAX = 18  # the interpreter does not read numbers of any length
 _MOST_PASSED = 65536  # sockets of a service manager
 
 
@@ -51,6 +53,11 @@ def place(value: bytes) -> tuple[bytes, bytes]:
     if not colon or (b":" in host and not (host[:1] == b"[" and host[-1:] == b"]")):
         raise refuse(
             b"--listen wants ADDRESS:PORT, an IPv6 address in brackets, not " + (value or b"nothing")
+        )
+    if not port or (port.isdigit() and (len(port) > _DIGITS_MAX or int(port) > _LARGEST_PORT)):
+        # As an operand it would count modulo 65536, as ever; here nobody relies on that.
+        raise refuse(
+            b"--listen wants a port of at most %d, not %s" % (_LARGEST_PORT, port[:100] or b"nothing")
         )
     return host, port
 

@@ -5,6 +5,9 @@ import _socket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeVar
+
+    Key = TypeVar("Key")
 
 NET4_BITS = 24  # what counts as one network, where nothing else is asked for
 NET6_BITS = 64
@@ -26,38 +29,55 @@ def network(ip: bytes, bits4: int = NET4_BITS, bits6: int = NET6_BITS) -> tuple[
 
 
 class Census:
-    """Counts the clients that are looked up, started or served, by address."""
+    """Counts the clients that are looked up, started or served, by address.
 
-    __slots__ = ("_counts", "children")
+    Networks are counted from the first question about them on: with thousands
+    of addresses it costs too much to look at each whenever a client comes.
+    """
+
+    __slots__ = ("_counts", "_networks", "children")
 
     def __init__(self) -> None:
         """Begin with nobody."""
         self.children = 0
         self._counts: dict[bytes, int] = {}
+        self._networks: dict[tuple[int, int], dict[tuple[int, int], int]] = {}  # by bits, then by network
 
     def enter(self, ip: bytes) -> None:
         """Count a client."""
-        self.children += 1
-        self._counts[ip] = self._counts.get(ip, 0) + 1
+        self._add(ip, 1)
 
     def leave(self, ip: bytes) -> None:
         """Count a client no more."""
-        self.children -= 1
-        left = self._counts[ip] - 1
-        if left:
-            self._counts[ip] = left
-        else:
-            del self._counts[ip]
+        self._add(ip, -1)
+
+    def _add(self, ip: bytes, change: int) -> None:
+        self.children += change
+        _add(self._counts, ip, change)
+        for bits, counts in self._networks.items():
+            _add(counts, network(ip, *bits), change)
 
     def of_ip(self, ip: bytes) -> int:
         """Return how many clients an address has."""
         return self._counts.get(ip, 0)
 
     def of_network(self, ip: bytes, bits4: int, bits6: int) -> int:
-        """Return how many clients the network of an address has; costs a look at each address."""
-        wanted = network(ip, bits4, bits6)
-        return sum(count for other, count in self._counts.items() if network(other, bits4, bits6) == wanted)
+        """Return how many clients the network of an address has."""
+        counts = self._networks.get((bits4, bits6))
+        if counts is None:
+            counts = self._networks[bits4, bits6] = {}
+            for other, count in self._counts.items():
+                _add(counts, network(other, bits4, bits6), count)
+        return counts.get(network(ip, bits4, bits6), 0)
 
     def holders(self) -> "Iterator[tuple[bytes, int]]":
         """Yield the addresses that hold most, with how many, the largest first."""
         yield from sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0]))[:TOLD]
+
+
+def _add(counts: "dict[Key, int]", key: "Key", change: int) -> None:
+    count = counts.get(key, 0) + change
+    if count:
+        counts[key] = count
+    else:
+        del counts[key]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # How long a local address without a name is not asked about again, in seconds.
 NAMELESS_TIME = 60.0
+# How many local addresses are remembered: where a whole network leads to this host, clients choose them.
+LOCAL_MOST = 1024
 # What a thread may need beyond ident's own two time-outs before it is given up.
 GRACE = 1.0
 
@@ -25,7 +27,15 @@ GRACE = 1.0
 class Facts:
     """Asks, for each connection, what the settings say."""
 
-    __slots__ = ("_asks_info", "_asks_remote", "_local_names", "_lookups", "_ready", "_settings")
+    __slots__ = (
+        "_asks_info",
+        "_asks_remote",
+        "_local_names",
+        "_lookups",
+        "_ready",
+        "_settings",
+        "_waiting",
+    )
 
     def __init__(
         self, settings: "Settings", lookups: "Lookups", ready: "Callable[[Connection], None]"
@@ -33,6 +43,7 @@ class Facts:
         """``ready`` is called with a connection once everything asked about it is answered."""
         self._settings, self._lookups, self._ready = settings, lookups, ready
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
+        self._waiting: dict[Connection, None] = {}  # for answers, in the order that they came
         self._asks_info = settings.ask_info and settings.info_timeout > 0
         self._asks_remote = settings.lookup_remote_host or self._asks_info
 
@@ -45,6 +56,7 @@ class Facts:
             self._ready(connection)
             return
         connection.waiting = 1  # until all questions are put
+        self._waiting[connection] = None
         if connection.local_host is None:
             self._find_local_host(connection)
         if self._settings.lookup_remote_host:
@@ -52,6 +64,11 @@ class Facts:
         if self._asks_info:
             self._find_info(connection)
         self._answered(connection)
+
+    def give_up(self) -> "list[Connection]":
+        """Return the clients that wait for answers; none of them will be ready any more."""
+        given_up, self._waiting = list(self._waiting), {}
+        return given_up
 
     def _find_local_host(self, connection: "Connection") -> None:
         ip = connection.local_ip
@@ -61,11 +78,17 @@ class Facts:
             return
 
         def deliver(answer: bytes | None) -> None:
-            self._local_names[ip] = (answer, time.monotonic() + NAMELESS_TIME)
+            self._remember_local(ip, answer)
             connection.local_host = answer
             self._named(connection)
 
         self._ask(connection, lambda: names.reverse(ip), deliver, self._settings.names_timeout)
+
+    def _remember_local(self, ip: bytes, name: bytes | None) -> None:
+        self._local_names.pop(ip, None)
+        if len(self._local_names) >= LOCAL_MOST:
+            del self._local_names[next(iter(self._local_names))]  # the oldest
+        self._local_names[ip] = name, time.monotonic() + NAMELESS_TIME
 
     def _find_remote_host(self, connection: "Connection") -> None:
         reverse = names.reverse_checked if self._settings.paranoid else names.reverse
@@ -102,5 +125,6 @@ class Facts:
 
     def _answered(self, connection: "Connection") -> None:
         connection.waiting -= 1
-        if not connection.waiting:
+        if not connection.waiting and connection in self._waiting:
+            del self._waiting[connection]
             self._ready(connection)

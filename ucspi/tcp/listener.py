@@ -108,7 +108,7 @@ def adopt(descriptor: int) -> Listener:
         if sock.family not in (_socket.AF_INET, _socket.AF_INET6, _socket.AF_UNIX):
             raise OSError(errno.EAFNOSUPPORT, "not of TCP")
         if sock.type != _socket.SOCK_STREAM:
-            raise OSError(errno.ESOCKTNOSUPPORT, "no stream")
+            raise OSError(errno.EPROTONOSUPPORT, "no stream")
         sock.setblocking(False)
         return Listener(sock)
     except OSError as error:

@@ -264,6 +264,9 @@ class Server:
         signal = self._drain.due(time.monotonic())
         if signal is not None:
             self._handlers.signal(signal)
+            for connection in self._facts.give_up():
+                # A handler that started now would get no SIGTERM, only SIGKILL.
+                self._drop(connection, b"the server is ending")
         return self._drain.is_over or not self._census.children
 
     # Reaping.
