@@ -4,12 +4,12 @@ import os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
-from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY
+from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY, NoAddressError
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
 from ucspi.programs._tcpserver_values import NAME
-from ucspi.tcp.address import NoAddressError, parse_port, resolve
+from ucspi.tcp.address import parse_port, resolve
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
 from ucspi.tcp.report import reporter
