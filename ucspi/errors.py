@@ -96,6 +96,15 @@ class ConnectError(Error, OSError):
         self.step, self.error, self.failures = step, error, failures
 
 
+class NoAddressError(Error, LookupError):
+    """A host operand names nothing; ``host`` is the operand, or what was left of it."""
+
+    def __init__(self, host: bytes) -> None:
+        """Note what names nothing."""
+        super().__init__(f"no IP address for {host!r}")
+        self.host = host
+
+
 class BackendUnavailableError(Error, ImportError):
     """``UCSPI_CDB`` asks for a core that this installation does not have."""
 

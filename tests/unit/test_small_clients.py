@@ -1,4 +1,7 @@
-"""What the small clients make of an answer, however it is cut into blocks."""
+"""What the small clients make of an answer, however it is cut into blocks; and whom mconnect lets talk."""
+
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -6,6 +9,7 @@ from hypothesis import strategies as st
 
 from ucspi.programs._small_client import Visible
 from ucspi.programs.http import Body
+from ucspi.programs.mconnect import find_talker
 
 pieces = st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"bc", b"\x80"]).map(bytes), max_size=12)
 
@@ -47,3 +51,19 @@ def test_only_tabs_and_newlines_move_the_cursor() -> None:
     show = Visible()
     shown = show(bytes(range(256))) + show(b"")
     assert set(shown) <= set(b"\t\n" + bytes(range(32, 127)))
+
+
+def test_mconnect_finds_its_talker_beside_it_through_a_link(tmp_path: Path) -> None:
+    installed, linked = tmp_path / "installed", tmp_path / "linked"
+    installed.mkdir()
+    linked.mkdir()
+    (installed / "mconnect-io").touch(0o755)
+    (linked / "mconnect").symlink_to(installed / "mconnect")
+    talker = bytes(installed / "mconnect-io")
+    assert find_talker(bytes(installed / "mconnect")) == talker
+    assert find_talker(bytes(linked / "mconnect")) == talker
+    (linked / "mconnect-io").touch(0o755)
+    assert find_talker(bytes(linked / "mconnect")) == bytes(linked / "mconnect-io")
+    os.chmod(linked / "mconnect-io", 0o644)
+    (installed / "mconnect-io").unlink()
+    assert find_talker(bytes(linked / "mconnect")) == find_talker(b"mconnect") == b"mconnect-io"

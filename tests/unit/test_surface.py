@@ -15,7 +15,7 @@ NAMES = {
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
-        CdbTruncatedError ClosedError ConnectError Error HostsAccessError RuleSyntaxError
+        CdbTruncatedError ClosedError ConnectError Error HostsAccessError NoAddressError RuleSyntaxError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan

@@ -1,6 +1,7 @@
 import pytest
 
-from ucspi.tcp.address import NoAddressError, parse_literal, parse_port, resolve
+from ucspi.errors import NoAddressError
+from ucspi.tcp.address import parse_literal, parse_port, resolve
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_tcp_names import no_answer
-from ucspi.errors import ConnectError
+from ucspi.errors import ConnectError, NoAddressError
 from ucspi.tcp import client, connect, environment, ident, inquiry, names
-from ucspi.tcp.address import NoAddressError, resolve_all
+from ucspi.tcp.address import resolve_all
 from ucspi.tcp.connection import Connection
 
 
@@ -90,6 +90,19 @@ def test_nothing_stays_open_after_a_failure(listener: socket.socket) -> None:
         with pytest.raises(ConnectError):
             connect(host, listener.getsockname()[1], **options)  # type: ignore[arg-type]
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_example_of_the_docs_connects_or_says_why(
+    listener: socket.socket,
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "ucspi.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    port = str(listener.getsockname()[1])
+    exec(compile(example.replace("25", port), "docs/ucspi.md", "exec"), {})
+    with listener.accept()[0] as server:
+        assert server.recv(9) == b"QUIT\r\n"
+    with pytest.raises(SystemExit, match=r"no mail today: no IP address for b'1\.2'"):
+        exec(compile(example.replace("127.0.0.1", "1.2"), "docs/ucspi.md", "exec"), {})
 
 
 def test_local_address_chooses_the_kind(listener: socket.socket) -> None:

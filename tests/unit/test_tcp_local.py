@@ -57,6 +57,18 @@ def test_variables_of_a_rule_win() -> None:
     assert not any(entry.startswith(b"TCP") for entry in told)
 
 
+def test_client_program_and_handler_are_told_the_same_names() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        made = Connection(ours.detach(), b"", 0, b"", 0)
+        made.path = b"/run/s"
+        told = [environment.variables(each, ()).split(b"\0")[:-1] for each in (made, connection())]
+        made.close()
+    names = [[entry.partition(b"=")[0] for entry in entries] for entries in told]
+    assert names[0] == names[1]
+    assert set(names[0]) == environment.REPLACED_UNIX - environment.REPLACED | {b"PROTO"}
+
+
 def test_rules_know_each_user_and_all_of_them() -> None:
     assert list(candidates(b"unix.1000")) == [b"unix.1000", b"unix.", b""]
 

@@ -1,9 +1,9 @@
 """Connecting as tcpclient does, with its messages; its small companions share it."""
 
-from ucspi.errors import EXIT_TEMPORARY, ConnectError
+from ucspi.errors import EXIT_TEMPORARY, ConnectError, NoAddressError
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpclient_options import NAME
-from ucspi.tcp.address import NoAddressError, parse_port, resolve_all
+from ucspi.tcp.address import parse_port, resolve_all
 from ucspi.tcp.client import UNIX, Caller
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import say

@@ -16,11 +16,14 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _mconnect(argv: list[bytes]) -> int:
     host, port = operands(argv, b"0", b"25")
-    connect_and_execute([b"tcpclient", b"-RHl0", b"--", host, port, _talker(argv[0])])
+    connect_and_execute([b"tcpclient", b"-RHl0", b"--", host, port, find_talker(argv[0])])
 
 
-def _talker(program: bytes) -> bytes:
+def find_talker(program: bytes) -> bytes:
     """Return the file beside our own, as it was installed, or else a name for PATH."""
-    directory, slash, _ = program.rpartition(b"/")
-    beside = directory + slash + TALKER
-    return beside if slash and os.access(beside, os.X_OK) else TALKER
+    if b"/" in program:
+        for own in (program, os.path.realpath(program)):  # a link alone may lie elsewhere
+            beside = os.path.dirname(own) + b"/" + TALKER
+            if os.access(beside, os.X_OK):
+                return beside
+    return TALKER

@@ -47,11 +47,7 @@ def _rblsmtpd(argv: list[bytes]) -> int:
 def _seconds(options: list[tuple[bytes, bytes]], option: bytes, seconds: int) -> int:
     for name, value in options:
         if name == option:
-            if not value.isdigit() or len(value.lstrip(b"0")) > 10 or int(value) > _LONGEST:
-                dashed = b"-" + option if len(option) == 1 else b"--" + option
-                wanted = b"a number of at most %d, not %s" % (_LONGEST, value[:100] or b"nothing")
-                raise fatal(NAME, b"%s wants %s" % (dashed, wanted), code=EXIT_USAGE)
-            seconds = int(value)
+            seconds = _options.number(NAME, option, value, _LONGEST)
     return seconds
 
 

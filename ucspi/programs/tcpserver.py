@@ -4,13 +4,13 @@ import os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
-from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY
+from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY, NoAddressError
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
 from ucspi.programs._tcpserver_values import NAME
-from ucspi.tcp.address import NoAddressError, parse_port, resolve
-from ucspi.tcp.environment import REPLACED, REPLACED6
+from ucspi.tcp.address import parse_port, resolve
+from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
 from ucspi.tcp.report import reporter
 from ucspi.tcp.server import Server
@@ -229,9 +229,7 @@ def _replaced(listeners: list[Listener]) -> frozenset[bytes]:
     # What a service manager tells us is not meant for the handlers.
     replaced = REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
     if any(listener.path is not None for listener in listeners):
-        from ucspi.tcp import local
-
-        replaced |= local.REPLACED
+        replaced |= REPLACED_UNIX
     return replaced | MANAGER
 
 

@@ -3,13 +3,11 @@
 import _socket
 import errno
 
+from ucspi.errors import NoAddressError
+
 DIGITS = b"0123456789"
 _NO_ADDRESS = (_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY)
 _LITERAL = frozenset(DIGITS + b".[]")
-
-
-class NoAddressError(Exception):
-    """A host operand names nothing; the message line says which."""
 
 
 def parse_port(operand: bytes) -> int:

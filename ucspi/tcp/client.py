@@ -12,8 +12,8 @@ import errno
 import os
 import select
 
-from ucspi.errors import ConnectError
-from ucspi.tcp.address import NoAddressError, parse_port, resolve_all
+from ucspi.errors import ConnectError, NoAddressError
+from ucspi.tcp.address import parse_port, resolve_all
 from ucspi.tcp.connection import Connection
 from ucspi.unix.ends import describe
 

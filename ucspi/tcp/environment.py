@@ -2,10 +2,10 @@
 
 A connection of an IPv6 socket has the ``TCP6`` variables too, its addresses in
 IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.  One
-of the UNIX domain has ``UNIX`` variables instead, see `local`.
+of the UNIX domain has ``UNIX`` variables instead.
 
 Source: cr.yp.to/ucspi-tcp/environment.html, and the originals as observed,
-Debian's ucspi-tcp-ipv6 for IPv6; the page PROTOCOL of ucspi-unix.
+Debian's ucspi-tcp-ipv6 for IPv6; ucspi-unix 1.0 as observed, and its file PROTOCOL.
 """
 
 TYPE_CHECKING = False
@@ -37,21 +37,10 @@ def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, byte
     Returns:
         ``NAME=VALUE`` strings, each ended by a NUL, each name once.
     """
-    if connection.user is not None:
-        new = _local(connection)
-    elif connection.path is not None:
-        new = _of_unix(connection, connection.path)
-    else:
-        new = _tcp(connection)
+    is_unix = connection.user is not None or connection.path is not None
+    new = _unix(connection) if is_unix else _tcp(connection)
     new.update(assignments)
     return b"".join(b"%s=%s\0" % pair for pair in new.items())
-
-
-def _local(connection: "Connection") -> dict[bytes, bytes]:
-    from ucspi.tcp import local  # most servers have no such clients
-
-    assert connection.user is not None, "whoever asks has looked"
-    return local.variables(connection.local_ip, connection.remote_port, connection.user)
 
 
 def _tcp(connection: "Connection") -> dict[bytes, bytes]:
@@ -64,21 +53,24 @@ def _tcp(connection: "Connection") -> dict[bytes, bytes]:
     return new
 
 
-def _of_unix(connection: "Connection", path: bytes) -> dict[bytes, bytes]:
-    """Say what ucspi-unix says; of the server, what the kernel knows since it began to listen."""
-    import _socket  # a Unix socket is rare
-    import os
-    import struct
+def _unix(connection: "Connection") -> dict[bytes, bytes]:
+    """Say of both ends what the kernel knows of them.
 
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, connection.descriptor)
-    try:
-        remote = struct.unpack("iII", sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12))
-    finally:
-        sock.detach()
-    numbers = (os.getuid(), os.getgid(), os.getpid(), *remote)
-    new = {b"PROTO": b"UNIX", b"UNIXLOCALPATH": path}
-    new.update((name, b"%d" % number) for name, number in zip(_IDS, numbers, strict=True))
-    return new
+    A handler's own pid is filled in by its process, see `local.PID_VARIABLE`;
+    a client program will have ours.
+    """
+    import os  # a socket of the UNIX domain is rare
+
+    path, own_pid = connection.local_ip, b""
+    if connection.user is not None:
+        other = (connection.remote_port, *connection.user)
+    else:
+        from ucspi.unix.domain import credentials
+
+        path, own_pid = connection.path or b"", b"%d" % os.getpid()
+        other = credentials(connection.descriptor)
+    numbers = (b"%d" % os.getuid(), b"%d" % os.getgid(), own_pid, *(b"%d" % number for number in other))
+    return {b"PROTO": b"UNIX", b"UNIXLOCALPATH": path, **dict(zip(_IDS, numbers, strict=True))}
 
 
 def _add(

@@ -7,7 +7,6 @@ process id stands for the port, and the path of the socket for our address.
 """
 
 import _socket
-import os
 
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.door import Door
@@ -16,20 +15,6 @@ from ucspi.unix import domain
 
 MODE = b"mode="
 PID_VARIABLE = b"UNIXLOCALPID="  # only the handler's process knows its value
-
-# Variables that are removed, even if inherited, when there is no value for them.
-REPLACED = frozenset(
-    b"UNIX" + name
-    for name in (
-        b"LOCALPATH",
-        b"LOCALUID",
-        b"LOCALGID",
-        b"LOCALPID",
-        b"REMOTEEUID",
-        b"REMOTEEGID",
-        b"REMOTEPID",
-    )
-)
 
 
 class BadPlaceError(Exception):
@@ -87,21 +72,3 @@ class LocalDoor(Door):
         connection = Connection(descriptor, self._path, 0, b"unix.%d" % uid, pid)
         connection.user = uid, gid
         return connection
-
-
-def variables(path: bytes, pid: int, user: tuple[int, int]) -> dict[bytes, bytes]:
-    """Return what a handler is told of a client; its own pid is filled in later, see `PID_VARIABLE`.
-
-    Source: ucspi-unix 1.0 as observed, and its file PROTOCOL.
-    """
-    uid, gid = user
-    return {
-        b"PROTO": b"UNIX",
-        b"UNIXLOCALPATH": path,
-        b"UNIXLOCALUID": b"%d" % os.getuid(),
-        b"UNIXLOCALGID": b"%d" % os.getgid(),
-        b"UNIXLOCALPID": b"",
-        b"UNIXREMOTEEUID": b"%d" % uid,
-        b"UNIXREMOTEEGID": b"%d" % gid,
-        b"UNIXREMOTEPID": b"%d" % pid,
-    }

@@ -147,10 +147,18 @@ def accept(listener: _socket.socket) -> "tuple[int, Credentials] | None":
         descriptor, _ = listener._accept()  # type: ignore[attr-defined]
     except BlockingIOError:
         return None
+    return descriptor, credentials(descriptor)
+
+
+def credentials(descriptor: int) -> "Credentials":
+    """Return who the other end was: a client when it connected, a server when it began to listen."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, descriptor)
-    packed = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 3 * _CREDENTIAL)
+    try:
+        packed = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 3 * _CREDENTIAL)
+    finally:
+        connection.detach()
     pid, uid, gid = (
         int.from_bytes(packed[at : at + _CREDENTIAL], sys.byteorder)
         for at in range(0, 3 * _CREDENTIAL, _CREDENTIAL)
     )
-    return connection.detach(), (pid, uid, gid)
+    return pid, uid, gid
