@@ -46,12 +46,12 @@ def our_commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(scope="class", params=["original", "ours"])
+@pytest.fixture(scope="class", params=[pytest.param("original", marks=pytest.mark.slow), "ours"])
 def path(request: pytest.FixtureRequest, our_commands: Path, oracle: Oracle) -> str:
     """Give the PATH that selects the programs.
 
-    Each test runs with the original ``tcpserver`` and ``tcprules`` too: that it
-    passes there is what makes it a judge of ours.
+    Each test runs with the original ``tcpserver`` and ``tcprules`` too, among the
+    slow ones: that it passes there is what makes it a judge of ours.
     """
     if request.param == "ours":
         return f"{our_commands}:{SYSTEM_PATH}"

@@ -131,6 +131,7 @@ def slow(originals: Path, our_clients: Path, client_probe: str, deaf: int) -> di
         return {line: [future.result() for future in futures] for line, futures in running.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", SLOW)
 def test_addresses_that_do_not_answer_get_their_time(slow: dict[str, list[Timed]], line: str) -> None:
     (original, _), (ours, seconds) = slow[line]

@@ -11,7 +11,7 @@ from tests.conftest import Oracle
 from tests.differential.tcpclient.both import assert_alike
 from tests.differential.tcpclient.world import CLIENT, SMALL, Answers
 
-pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
+pytestmark = [pytest.mark.oracle, pytest.mark.e2e, pytest.mark.slow]  # silent servers take their time
 
 ROOT = Path(__file__).parents[3]
 CLIENTS = ("who@", "date@", "finger@", "http@", "tcpcat", "mconnect", "mconnect-io")
