@@ -39,6 +39,7 @@ def labelled(answer: bytes) -> dict[bytes, int]:
     return {label: int(count) for label, count in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", ["a", "many", "empty"])
 @pytest.mark.parametrize("form", WIDE)

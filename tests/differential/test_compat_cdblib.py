@@ -157,6 +157,7 @@ def test_same_outcome_of_every_call_of_a_writer(options: dict[str, Any], bits: s
 
 
 @bits
+@pytest.mark.slow  # 126 cases, each of them many look-ups
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("key", [b"s", "s", "\u00e9", 42, True, 1.5, None, bytearray(b"s"), Text("s")])
 def test_same_answers_with_options(options: dict[str, Any], key: Any, bits: str) -> None:

@@ -193,6 +193,7 @@ def start(
     )
 
 
+@pytest.mark.slow
 def test_silent_client_is_left_when_its_time_is_over(command: list[str]) -> None:
     process = start(command, subprocess.PIPE)
     try:
@@ -206,6 +207,7 @@ def test_silent_client_is_left_when_its_time_is_over(command: list[str]) -> None
         process.communicate()
 
 
+@pytest.mark.slow
 def test_client_that_never_reads_is_left_when_its_time_is_over(command: list[str]) -> None:
     with open("/dev/zero", "rb") as zeros:
         talker = subprocess.Popen(["tr", "\\0", "\\n"], stdin=zeros, stdout=subprocess.PIPE)
@@ -222,6 +224,7 @@ def test_client_that_never_reads_is_left_when_its_time_is_over(command: list[str
         talker.communicate()
 
 
+@pytest.mark.slow
 def test_ignored_alarm_does_not_hold_it(command: list[str]) -> None:
     process = start(command, subprocess.PIPE, lambda: signal.signal(signal.SIGALRM, signal.SIG_IGN))
     try:

@@ -46,7 +46,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Give the port of a web server, and the folder that it serves."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield str(server.server_port), tmp_path
         server.shutdown()

@@ -49,6 +49,7 @@ def test_client_is_served_after_every_errno_of_the_manual_page(tmp_path: Path) -
         assert not [line for line in lines if not line.startswith("tcpserver: ")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["EPROTO", "EINVAL"])
 def test_accept_that_fails_for_ever_does_not_spin(tmp_path: Path, name: str) -> None:
     command = failing(tmp_path, [name, ""], 1.0)
