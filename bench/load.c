@@ -39,7 +39,8 @@ static void visit(uint16_t port, unsigned number, long bytes, int end)
 {
   struct sockaddr_in here = { .sin_family = AF_INET }, there = here;
   struct linger reset = { 1, 0 };
-  struct timeval limit = { 100, 0 };
+  const char *patience = getenv("LOAD_PATIENCE"); /* seconds */
+  struct timeval limit = { patience ? atol(patience) : 100, 0 };
   char buffer[4096];
   long got = 0;
   ssize_t n;

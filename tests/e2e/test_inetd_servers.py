@@ -36,7 +36,7 @@ read only = yes
 """
 
 
-@pytest.fixture(params=["original", "ours"])
+@pytest.fixture(params=[pytest.param("original", marks=pytest.mark.slow), "ours"])
 def command(request: pytest.FixtureRequest, oracle: Oracle) -> list[str]:
     """Give the original tcpserver, then ours."""
     return [oracle("tcpserver")] if request.param == "original" else list(COMMAND)
