@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.rules_text import rules_file
@@ -33,6 +33,7 @@ def both_ways(rules: list[tuple[str, str]]) -> bool:
     return False
 
 
+@example(rules=[("10.1.", "allow"), ("=", "deny"), ("10.", "allow"), ("10.1.2.", "allow")])
 @given(rules=rule_lists)
 def test_order_is_warned_of_exactly_when_some_client_is_judged_otherwise(
     rules: list[tuple[str, str]],

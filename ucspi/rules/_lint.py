@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FILLERS = (b"9.9.9", b"0.0.0", b"255.255.255", b"77.3.130")
 STRANGERS = (b"240.9.9.9", b"0.0.0.0", b"198.51.100.77")  # clients that few rules are about
 OUTCOMES_MAX = 16  # kinds of instructions for which names and addresses are compared
+PAIRS_MAX = 2000  # of a name and an address, up to which all are looked at
 
 
 class Entry:
@@ -138,19 +139,21 @@ class _Order:
     def _crossed(self) -> "Iterator[Client]":
         """Yield clients that a rule about names and one about addresses are both about."""
         ends: dict[tuple[bool, bytes], list[Entry]] = {}  # first and last line of a kind
-        names = []
+        names, everyone = [], []
         for entry in self._entries.values():
             if entry.key[:1] == b"=":
                 names.append(entry)
             elif entry.key and b"@" not in entry.key:
+                everyone.append(entry)
                 kind = ends.setdefault((_is_whole(entry.key), entry.data), [entry, entry])
                 kind[0] = min(kind[0], entry, key=lambda one: one.line)
                 kind[1] = max(kind[1], entry, key=lambda one: one.line)
-        others = [entry for kind in list(ends.values())[:OUTCOMES_MAX] for entry in kind]
+        few = len(names) * len(everyone) <= PAIRS_MAX
+        others = everyone if few else [one for kind in list(ends.values())[:OUTCOMES_MAX] for one in kind]
         for name in names:
             for other in others:
                 if other.data != name.data:
-                    for ip, _, _ in list(_clients_of(other.key, b""))[:1]:
+                    for ip, _, _ in list(_clients_of(other.key, b""))[: None if few else 1]:
                         yield ip, _host_of(name.key), None
 
 
