@@ -9,6 +9,8 @@ static const unsigned char *table_of(const struct ucdb_image *im, int number,
   if (!pointer)
     return NULL;
   *slots = ucdb_second(pointer, im->format);
+  if (*slots && ucdb_first(pointer, im->format) < ucdb_header_size(im->format))
+    return NULL; /* damage to a search, which must go on meeting it */
   return ucdb_table_at(im, ucdb_first(pointer, im->format), *slots, im->format);
 }
 

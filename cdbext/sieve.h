@@ -12,7 +12,8 @@
  * not. */
 enum { UCDB_SIEVE_LEAST = 17, UCDB_SIEVE_MOST = 26 };
 
-/* How many slots all tables have; 0 when a table lies outside the image. */
+/* How many slots all tables have; 0 when a table lies outside the image, or
+ * in its header. */
 uint64_t ucdb_sieve_slots(const struct ucdb_image *im);
 
 /* Its width for that many slots: it has 2^width bits; 0 when none is worth it. */

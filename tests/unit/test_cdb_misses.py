@@ -47,10 +47,11 @@ def test_damage_is_met_after_many_misses_as_before(image: bytes) -> None:
     assert reader.get(key(1)) == b"=1"
 
 
-def test_file_with_a_bad_table_still_ends_in_its_error(image: bytes) -> None:
+@pytest.mark.parametrize("position", [2**31 - 1, 64])
+def test_file_with_a_bad_table_still_ends_in_its_error(image: bytes, position: int) -> None:
     pair = 8 if Reader(image).format == "cdb" else 16
     damaged = bytearray(image)
-    damaged[pair : pair + 4] = b"\xff\xff\xff\x7f"  # the second table, outside the file
+    damaged[pair : pair + 4] = position.to_bytes(4, "little")  # the second table: outside, or in the header
     reader = Reader(bytes(damaged))
     absent = [b"x%d" % n for n in range(MISSES * 2)]
     lost = [missing for missing in absent if cdb.hash(missing) % 256 == 1]
