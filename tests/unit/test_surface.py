@@ -37,6 +37,8 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
+    "ucspi.logs": "",
+    "ucspi.service": "",
     "ucspi.tcp": """
         address blocklist census client connection crlf door drain environment facts handlers ident inquiry
         jsonlog jsontext limits listener local log lookups names nameservers questions rate report server
@@ -44,6 +46,7 @@ MODULES = {
     """,
     "ucspi.unix": """
         domain ends environ errtext fds notify privilege publish search signals sockets spawn stderr streams
+        tai
     """,
 }
 

@@ -1,0 +1,1 @@
+"""Supervision: a service is kept running, told what to do, and asked how it is."""
