@@ -5,6 +5,7 @@
 #include "accept.h"
 #include "crlf.h"
 #include "flush.h"
+#include "label.h"
 #include "spawn.h"
 
 #endif
