@@ -1,5 +1,7 @@
 #include "label.h"
 
+#include "line.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -43,18 +45,6 @@ static void label_now(struct usys_stamper *stamper, char *to)
     usys_label(stamper, now.tv_sec, (uint32_t)now.tv_nsec, to);
 }
 
-/* Copy the rest of a line, its newline included, or what there is of it. */
-static size_t copy_line(struct usys_stamper *stamper, const char *from, size_t length, char *to)
-{
-    const char *newline = memchr(from, '\n', length);
-
-    if (newline != NULL)
-        length = (size_t)(newline - from) + 1;
-    memcpy(to, from, length);
-    stamper->inside = newline == NULL;
-    return length;
-}
-
 size_t usys_stamp(struct usys_stamper *stamper, const char *from, size_t length, char *to, size_t room)
 {
     size_t in = 0, out = 0, step;
@@ -65,12 +55,10 @@ size_t usys_stamp(struct usys_stamper *stamper, const char *from, size_t length,
                 break;
             label_now(stamper, to + out);
             out += USYS_LABEL;
-            stamper->inside = 1;
         }
-        step = length - in < room - out ? length - in : room - out;
+        step = usys_copy_line(from + in, length - in, to + out, room - out, &stamper->inside);
         if (step == 0)
             break;
-        step = copy_line(stamper, from + in, step, to + out);
         in += step;
         out += step;
     }

@@ -6,6 +6,7 @@
 #include "crlf.h"
 #include "flush.h"
 #include "label.h"
+#include "local.h"
 #include "spawn.h"
 
 #endif

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ucspi.logs import _filter, _native, label
+from ucspi.logs import _filter, _kernel, _native, label
 from ucspi.unix import tai
 
 blocks = st.lists(st.binary(max_size=40) | st.text("a\n", max_size=40).map(str.encode), max_size=8)
@@ -44,9 +44,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         return
     if _native.lib is None:
         pytest.skip("not compiled")
-    monkeypatch.setattr(label, "_LARGE", 1)
+    monkeypatch.setattr(_filter, "_LARGE", 1)
     if request.param != "native":
-        monkeypatch.setattr(_filter, "_ROOM", label.SIZE + 2)
+        monkeypatch.setattr(_kernel, "_ROOM", label.SIZE + 2)
 
 
 def test_every_line_gets_the_time_before_it_whatever_the_cut(way: None) -> None:
@@ -66,8 +66,8 @@ def test_every_line_gets_the_time_before_it_whatever_the_cut(way: None) -> None:
 
 def test_what_begins_small_and_goes_on_large_is_one_stream() -> None:
     stamper = label.Stamper()
-    out = [bytes(piece) for block in [b"a", b"b" * 9000, b"c\n"] for piece in stamper.feed(block)]
-    assert b"".join(out)[26:] == b"a" + b"b" * 9000 + b"c\n"
+    out = [bytes(piece) for block in [b"a", b"b" * 200000, b"c\n"] for piece in stamper.feed(block)]
+    assert b"".join(out)[26:] == b"a" + b"b" * 200000 + b"c\n"
 
 
 def kernel() -> Any:

@@ -1,32 +1,55 @@
-"""A filter in C, fed block by block: its state, and room for what it writes."""
-
-from ucspi.logs import _native
+"""What the filters of lines share: Python at first, and C once loading it pays."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
-# What a block of lines of ordinary length becomes in one piece.
-_ROOM = 131072
+    from ucspi.logs._kernel import Kernel
+
+# Bytes of input that Python is through with in the time that C takes to load.
+_LARGE = 131072
 
 
 class Filter:
-    """A C function that keeps in ``state`` how much it consumed, and whatever else it must know."""
+    """Converts a stream that comes in blocks, cut anywhere.
 
-    __slots__ = ("_room", "_run", "_view", "state")
+    A subclass names its kernel, and does the same in `_convert`: it keeps in
+    ``_inside`` whether a line goes on in the next block, and in ``_held`` what
+    cannot be decided before that comes.
+    """
 
-    def __init__(self, kind: str, name: str) -> None:
-        """Take the names of the state's C type and of the function; the state is zeros."""
-        self.state: Any = _native.ffi.new(f"{kind} *")
-        self._run = getattr(_native.lib, name)
-        self._view = memoryview(bytearray(_ROOM))
-        self._room = _native.ffi.from_buffer(self._view)
+    __slots__ = ("_held", "_inside", "_kernel", "_seen")
 
-    def feed(self, data: bytes) -> "Iterator[memoryview]":
-        """Yield what the block becomes; a piece is good until the next is asked for."""
-        at, start = 0, _native.ffi.from_buffer(data)
-        while at < len(data):
-            produced = self._run(self.state, start + at, len(data) - at, self._room, _ROOM)
-            at += self.state.consumed
-            yield self._view[:produced]
+    _KERNEL = ("", "")  # the state's C type, and the function
+
+    def __init__(self) -> None:
+        """Begin a stream."""
+        self._held = b""
+        self._inside = False
+        self._kernel: Kernel | None = None
+        self._seen = 0
+
+    def feed(self, data: bytes) -> "Iterator[bytes | memoryview]":
+        """Yield what can be said of the block; a piece is good until the next is asked for."""
+        if self._kernel is None and self._seen + len(data) >= _LARGE:
+            self._load()
+        self._seen += len(data)
+        data, self._held = self._held + data, b""
+        if self._kernel is None:
+            yield self._convert(data)
+        else:
+            yield from self._kernel.feed(data)
+            self._held = self._kernel.rest
+
+    def finish(self) -> bytes:
+        """Return what was held: nothing follows."""
+        held, self._held = self._held, b""
+        return held
+
+    def _convert(self, data: bytes) -> bytes:
+        raise NotImplementedError
+
+    def _load(self) -> None:
+        from ucspi.logs._kernel import load
+
+        self._kernel = load(*self._KERNEL, inside=self._inside)
