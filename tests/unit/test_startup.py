@@ -65,6 +65,8 @@ LINKS = {
     "recordio true": 15,
     "fixcrio true": 17,
     "mconnect-io": 12,
+    "tai64n": 15,
+    "tai64nlocal": 16,
 }
 
 # Nothing answers on the last ones: by then all is loaded.

@@ -23,6 +23,8 @@ COMMANDS = {
     "mconnect-io": "mconnect_io",
     "rblsmtpd": "rblsmtpd",
     "recordio": "recordio",
+    "tai64n": "tai64n",
+    "tai64nlocal": "tai64nlocal",
     "tcpcat": "tcpcat",
     "tcpclient": "tcpclient",
     "tcprules": "tcprules",
