@@ -109,3 +109,12 @@ class BackendUnavailableError(Error, ImportError):
     """``UCSPI_CDB`` asks for a core that this installation does not have."""
 
     exit_code = EXIT_PERMANENT
+
+
+class LogError(Error, OSError):
+    """A log cannot be opened.  ``step`` is what failed, in the original's words, and names the log."""
+
+    def __init__(self, step: bytes, error: OSError) -> None:
+        """Note the step and the error."""
+        super().__init__(error.errno, f"{step.decode('latin-1')}: {error.strerror}")
+        self.step, self.error = step, error

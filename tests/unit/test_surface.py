@@ -15,7 +15,8 @@ NAMES = {
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
-        CdbTruncatedError ClosedError ConnectError Error HostsAccessError NoAddressError RuleSyntaxError
+        CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
+        RuleSyntaxError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -37,7 +38,10 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
-    "ucspi.logs": "label localtime",
+    "ucspi.logs": """
+        directory distributor ending finished label last localtime logger patience pattern processor recovery
+        rotation script
+    """,
     "ucspi.service": "",
     "ucspi.tcp": """
         address blocklist census client connection crlf door drain environment facts handlers ident inquiry

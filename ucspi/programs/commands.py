@@ -21,6 +21,7 @@ COMMANDS = {
     "http@": "http",
     "mconnect": "mconnect",
     "mconnect-io": "mconnect_io",
+    "multilog": "multilog",
     "rblsmtpd": "rblsmtpd",
     "recordio": "recordio",
     "tai64n": "tai64n",

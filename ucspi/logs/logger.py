@@ -1,0 +1,138 @@
+"""The loop of multilog: read, distribute, and end when there is no more or somebody says so.
+
+SIGTERM and SIGALRM are blocked but for the wait for input, so nothing else is
+ever interrupted by them.  They are noted through a descriptor that the wait
+looks at too: one that comes at whatever moment is seen by the next wait.
+"""
+
+import os
+import select
+from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
+
+from ucspi.logs.directory import Directory
+from ucspi.logs.distributor import distributor
+from ucspi.logs.last import LastLine
+from ucspi.logs.recovery import attempt
+from ucspi.logs.script import TO_LAST, TO_LOG
+from ucspi.unix.signals import Wakeup, note
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from ucspi.logs.patience import Patience
+    from ucspi.logs.script import Script
+
+# What a pipe holds.
+BLOCK: "Final" = 65536
+
+_CAUGHT = (SIGTERM, SIGALRM)
+
+
+class Outlets:
+    """Everything that a script feeds, open."""
+
+    __slots__ = ("echo", "lasts", "logs")
+
+    def __init__(
+        self,
+        script: "Script",
+        patience: "Patience",
+        complain: "Callable[[bytes, OSError], object]",
+        echo: "Callable[[bytes], object]",
+    ) -> None:
+        """Open files and directories in the order of the script, each from the current directory.
+
+        Raises:
+            LogError: one cannot be opened; those before it are left as after a crash.
+        """
+        self.echo = echo
+        self.logs: list[Directory] = []
+        self.lasts: list[Callable[[bytes], object]] = []
+        here = attempt(b"unable to switch to current directory", os.open, b".", os.O_RDONLY | os.O_CLOEXEC)
+        for action in script.actions:
+            if action.act not in (TO_LAST, TO_LOG):
+                continue
+            attempt(b"unable to switch to starting directory", os.fchdir, here)
+            if action.act == TO_LOG:
+                self.logs.append(Directory(script.logs[action.index], patience, complain))
+            else:
+                self.lasts.append(LastLine(script.lasts[action.index], patience).replace)
+        os.close(here)
+
+    def close(self) -> None:
+        """Close the logs, so that the next start finds them whole."""
+        for log in self.logs:
+            log.close()
+
+
+class Signals:
+    """SIGTERM and SIGALRM, noted from the moment that this is made."""
+
+    __slots__ = ("_poll", "_source", "_wakeup")
+
+    def __init__(self, source: int) -> None:
+        """Catch them; ``source`` is the descriptor to wait for."""
+        pthread_sigmask(SIG_BLOCK, _CAUGHT)
+        self._wakeup, self._source = Wakeup(), source
+        for number in _CAUGHT:
+            note(number)
+        self._poll = select.poll()
+        for descriptor in (source, self._wakeup.fileno()):
+            self._poll.register(descriptor, select.POLLIN)
+
+    def wait(self) -> tuple[bool, bytes]:
+        """Wait for either; return whether there is something to read, and the signals that came."""
+        pthread_sigmask(SIG_UNBLOCK, _CAUGHT)
+        ready = [number for number, _ in self._poll.poll()]
+        pthread_sigmask(SIG_BLOCK, _CAUGHT)
+        came = self._wakeup.clear() if self._wakeup.fileno() in ready else b""
+        return self._source in ready, came
+
+
+class Logger:
+    """Distributes what a descriptor gives until its end, or until SIGTERM."""
+
+    __slots__ = ("_distributor", "_is_stopping", "_logs", "_signals", "_source")
+
+    def __init__(self, script: "Script", outlets: Outlets, signals: Signals, source: int) -> None:
+        """Take the stream's descriptor, which ``signals`` waits for."""
+        self._source, self._signals = source, signals
+        self._logs = outlets.logs
+        self._distributor = distributor(script, outlets)
+        self._is_stopping = False
+
+    def run(self) -> None:
+        """Distribute the stream; return when every line is in its log.
+
+        At SIGTERM a line that has begun is read to its end, byte by byte: what
+        follows stays where it is, for whoever reads it next.
+        """
+        while self._distributor.is_inside or not self._is_stopping:
+            is_readable, came = self._signals.wait()
+            if came:
+                self._heed(came)
+            elif is_readable and not self._read():
+                break
+        if self._distributor.is_inside:
+            self._distributor.feed(b"\n")
+
+    def _heed(self, came: bytes) -> None:
+        self._is_stopping = self._is_stopping or SIGTERM in came
+        if SIGALRM in came:
+            for index, log in enumerate(self._logs):
+                if log.size:
+                    log.rotate()
+                    self._distributor.restart(index)
+
+    def _read(self) -> bool:
+        """Read once; return whether there may be more."""
+        try:
+            data = os.read(self._source, 1 if self._is_stopping else BLOCK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # the original takes it for the end
+        self._distributor.feed(data)
+        return bool(data)
