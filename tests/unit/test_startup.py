@@ -65,6 +65,7 @@ LINKS = {
     "recordio true": 15,
     "fixcrio true": 17,
     "mconnect-io": 12,
+    "multilog t ./log": 28,
     "tai64n": 15,
     "tai64nlocal": 16,
 }

@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ucspi.logs.distributor import Outlets
+    from ucspi.logs.distributor import Outlets, Standing
     from ucspi.logs.script import Script
 
 # What a block of lines of ordinary length becomes in one piece.
@@ -20,8 +20,8 @@ class NativeDistributor:
 
     __slots__ = ("_distribute", "_distributor", "_echo", "_echoes", "_kept", "_lasts", "_logs", "_views")
 
-    def __init__(self, script: "Script", outlets: "Outlets") -> None:
-        """Lay the script out in C memory, and begin a stream."""
+    def __init__(self, script: "Script", outlets: "Outlets", standing: "Standing") -> None:
+        """Lay the script out in C memory, and go on with a stream from where it stands."""
         self._lasts, self._logs, self._echo = outlets.lasts, outlets.logs, outlets.echo
         self._views = [memoryview(bytearray(_ROOM)) for _ in script.logs]
         self._echoes: list[bytes] = []
@@ -31,6 +31,7 @@ class NativeDistributor:
         self._distributor.labelled = script.is_labelled
         self._lay_out_actions(script)
         self._lay_out_outlets(script)
+        self._stand(standing)
 
     def _new(self, kind: str, initial: "Any" = None) -> "Any":
         made = _native.ffi.new(kind, initial)
@@ -60,6 +61,15 @@ class NativeDistributor:
             self._kept.append(room)
             logs[index].out, logs[index].limit = room, described.size
             self.restart(index)
+
+    def _stand(self, standing: "Standing") -> None:
+        distributor, head = self._distributor, standing.head or b""
+        distributor.inside = standing.is_inside
+        distributor.beyond = standing.head is None
+        distributor.head_length = len(head)
+        _native.ffi.memmove(distributor.head, head, len(head))
+        for index in standing.fed:
+            distributor.logs[index].selected = True
 
     @property
     def is_inside(self) -> bool:

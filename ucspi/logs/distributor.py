@@ -55,19 +55,64 @@ HEAD: "Final" = 1000
 ECHO: "Final" = 200
 
 
-def distributor(script: "Script", outlets: "Outlets") -> "Distributor":
-    """Return the best way that this installation has to distribute a stream."""
-    from ucspi.logs import _native
+# From so many bytes on the compiled module is worth loading.
+_LARGE: "Final" = 8192
 
-    if _native.lib is None:
-        return PureDistributor(script, outlets)
-    from ucspi.logs._distributor import NativeDistributor
 
-    return NativeDistributor(script, outlets)
+class Switching:
+    """Distributes without the compiled module until the first large block: most logs never see one."""
+
+    __slots__ = ("_is_final", "_now", "_outlets", "_script")
+
+    def __init__(self, script: "Script", outlets: "Outlets") -> None:
+        """Begin a stream."""
+        self._script, self._outlets = script, outlets
+        self._now: Distributor = PureDistributor(script, outlets)
+        self._is_final = False
+
+    @property
+    def is_inside(self) -> bool:
+        """See `Distributor.is_inside`."""
+        return self._now.is_inside
+
+    def feed(self, data: bytes) -> None:
+        """See `Distributor.feed`."""
+        if len(data) >= _LARGE and not self._is_final:
+            self._switch()
+        self._now.feed(data)
+
+    def restart(self, index: int) -> None:
+        """See `Distributor.restart`."""
+        self._now.restart(index)
+
+    def _switch(self) -> None:
+        from ucspi.logs import _native
+
+        self._is_final = True
+        if _native.lib is not None and isinstance(self._now, PureDistributor):
+            from ucspi.logs._distributor import NativeDistributor
+
+            self._now = NativeDistributor(self._script, self._outlets, self._now.standing())
+
+
+class Standing:
+    """Where a stream stands: inside a line or not, and what is known of that line.
+
+    ``head`` is what was read of it, None beyond its head; ``fed`` are the logs
+    that then get the rest.
+    """
+
+    __slots__ = ("fed", "head", "is_inside")
+
+    def __init__(
+        self, head: bytes | None = b"", fed: "Sequence[int]" = (), *, is_inside: bool = False
+    ) -> None:
+        """Stand between two lines, or where the arguments say."""
+        self.head, self.fed, self.is_inside = head, fed, is_inside
 
 
 class PureDistributor:
-    """Distributes line by line; for installations without the compiled module."""
+    """Distributes line by line, without the compiled module."""
 
     __slots__ = (
         "_actions",
@@ -106,6 +151,11 @@ class PureDistributor:
     def restart(self, index: int) -> None:
         """See `Distributor.restart`."""
         self._endings[index].restart()
+
+    def standing(self) -> Standing:
+        """Return where the stream stands, between two blocks."""
+        fed = [index for index, ending in enumerate(self._endings) if ending in self._fed]
+        return Standing(self._head, fed, is_inside=self.is_inside)
 
     def _show(self) -> None:
         """Show what is not logged, after what is: who dies of it has lost no line."""

@@ -10,7 +10,7 @@ import select
 from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
 from ucspi.logs.directory import Directory
-from ucspi.logs.distributor import distributor
+from ucspi.logs.distributor import Switching
 from ucspi.logs.last import LastLine
 from ucspi.logs.recovery import attempt
 from ucspi.logs.script import TO_LAST, TO_LOG
@@ -100,7 +100,7 @@ class Logger:
         """Take the stream's descriptor, which ``signals`` waits for."""
         self._source, self._signals = source, signals
         self._logs = outlets.logs
-        self._distributor = distributor(script, outlets)
+        self._distributor = Switching(script, outlets)
         self._is_stopping = False
 
     def run(self) -> None:
