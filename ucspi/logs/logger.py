@@ -13,7 +13,6 @@ from ucspi.logs.directory import Directory
 from ucspi.logs.distributor import Switching
 from ucspi.logs.last import LastLine
 from ucspi.logs.recovery import attempt
-from ucspi.logs.script import TO_LAST, TO_LOG
 from ucspi.unix.signals import Wakeup, note
 
 TYPE_CHECKING = False
@@ -42,23 +41,18 @@ class Outlets:
         complain: "Callable[[bytes, OSError], object]",
         echo: "Callable[[bytes], object]",
     ) -> None:
-        """Open files and directories in the order of the script, each from the current directory.
+        """Open all files and then all directories, each from the current directory.
 
         Raises:
             LogError: one cannot be opened; those before it are left as after a crash.
         """
         self.echo = echo
-        self.logs: list[Directory] = []
-        self.lasts: list[Callable[[bytes], object]] = []
         here = attempt(b"unable to switch to current directory", os.open, b".", os.O_RDONLY | os.O_CLOEXEC)
-        for action in script.actions:
-            if action.act not in (TO_LAST, TO_LOG):
-                continue
+        self.lasts = [LastLine(path, patience).replace for path in script.lasts]
+        self.logs: list[Directory] = []
+        for described in script.logs:
             attempt(b"unable to switch to starting directory", os.fchdir, here)
-            if action.act == TO_LOG:
-                self.logs.append(Directory(script.logs[action.index], patience, complain))
-            else:
-                self.lasts.append(LastLine(script.lasts[action.index], patience).replace)
+            self.logs.append(Directory(described, patience, complain))
         os.close(here)
 
     def close(self) -> None:
