@@ -11,6 +11,7 @@ from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
 from ucspi.logs.directory import Directory
 from ucspi.logs.distributor import Switching
+from ucspi.logs.ending import MARGIN, STEP
 from ucspi.logs.last import LastLine
 from ucspi.logs.recovery import attempt
 from ucspi.unix.signals import Wakeup, note
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 # What a pipe holds.
 BLOCK: "Final" = 65536
+
+# What is read at once when a file is about to end.  All of it would wait in
+# memory, and be lost with a program that is killed, while a processor runs.
+LITTLE: "Final" = STEP
 
 _CAUGHT = (SIGTERM, SIGALRM)
 
@@ -88,12 +93,13 @@ class Signals:
 class Logger:
     """Distributes what a descriptor gives until its end, or until SIGTERM."""
 
-    __slots__ = ("_distributor", "_is_stopping", "_logs", "_signals", "_source")
+    __slots__ = ("_distributor", "_ends", "_is_labelled", "_is_stopping", "_logs", "_signals", "_source")
 
     def __init__(self, script: "Script", outlets: Outlets, signals: Signals, source: int) -> None:
         """Take the stream's descriptor, which ``signals`` waits for."""
         self._source, self._signals = source, signals
-        self._logs = outlets.logs
+        self._logs, self._is_labelled = outlets.logs, script.is_labelled
+        self._ends = [described.size - MARGIN for described in script.logs]
         self._distributor = Switching(script, outlets)
         self._is_stopping = False
 
@@ -123,10 +129,21 @@ class Logger:
     def _read(self) -> bool:
         """Read once; return whether there may be more."""
         try:
-            data = os.read(self._source, 1 if self._is_stopping else BLOCK)
+            data = os.read(self._source, 1 if self._is_stopping else self._room())
         except BlockingIOError:
             return True
         except OSError:
             return False  # the original takes it for the end
         self._distributor.feed(data)
         return bool(data)
+
+    def _room(self) -> int:
+        """Return how much to read: whole steps, and no more than about what fits into every file.
+
+        With a label a line becomes longer: an ordinary one by a quarter.
+        """
+        room = BLOCK
+        for end, log in zip(self._ends, self._logs, strict=True):
+            left = end - log.size
+            room = min(room, left * 3 // 4 if self._is_labelled else left)
+        return max(room - room % STEP, LITTLE)

@@ -55,7 +55,7 @@ def test_file_that_has_its_last_name_already_only_loses_the_other(oracle: Oracle
 def test_old_files_go_and_junk_counts(oracle: Oracle, tmp_path: Path) -> None:
     names = [f"@{number:024x}.{suffix}" for number in range(4) for suffix in "su"]
     junk = ["@" + "z" * 30, "@short", "@" + "0" * 24, "@" + "0" * 24 + ".much-longer", "other"]
-    prepare(tmp_path, {name: (OPEN, b"") for name in names + junk})
+    prepare(tmp_path, dict.fromkeys(names + junk, (OPEN, b"")))
     same(oracle, [b"n5", b"./log"], tmp_path, b"")
     same(oracle, [b"n3", b"s4096", b"./log"], tmp_path, b"x\n" * 3000)
 
