@@ -40,7 +40,7 @@ def run(command: list[str], where: Path) -> tuple[int, bytes]:
 
 
 def points(multilog: list[str], where: Path) -> dict[Point, int]:
-    """Return the calls after the first input that are tried again, and the how manieth of their names they are.
+    """Return the calls after the first input that are tried again, and which of its name each is.
 
     The files of a processor are opened by us, but by the original's child: they are left out.
     """

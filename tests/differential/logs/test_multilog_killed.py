@@ -19,7 +19,7 @@ from tests.logtrees import logged
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
 # All that changes files, and what is between such calls.
-CALLS = "mkdir,openat,flock,read,write,fsync,fchdir,close,rename,link,unlink,chmod,fchmod,vfork,clone,clone3,wait4"
+CALLS = "mkdir,openat,flock,read,write,fsync,fchdir,close,rename,link,unlink,chmod,fchmod,vfork,clone,wait4"
 FIRST_OF_LOG = re.compile(r'^mkdir\("\./log"')
 CALL = re.compile(r"^(\w+)\(")
 
