@@ -34,7 +34,8 @@ _RESOURCES = {
     b"t": (limits.CPU,),
 }
 _LETTERS = b"".join(letter + b":" for letter in _RESOURCES)
-_RESERVE = 256 * 1024  # beside the command line and the environment
+# What the exec takes at most: for itself, for each string, for each byte of them.  Source: found by trying.
+_RESERVE, _PER_STRING, _PER_BYTE = 256 * 1024, 512, 4
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -78,7 +79,8 @@ def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
     complaint = NAME + b": fatal: unable to run " + argv[0] + b": "
     out_of_memory = Stop(complaint + b"out of memory", EXIT_TEMPORARY)
     undo_ignored()
-    held = limits.reserve(_RESERVE + 4 * sum(map(len, argv + entries + files)))
+    strings = argv + entries + files
+    held = limits.reserve(_RESERVE + _PER_STRING * len(strings) + _PER_BYTE * sum(map(len, strings)))
     try:
         _apply(chosen)
         search.execute(files, argv, entries)

@@ -50,6 +50,7 @@ def reserve(size: int) -> bytearray:
         What keeps it from being given back: hold on to it.
     """
     pieces = [bytearray(_PIECE) for _ in range(size // _PIECE + 1)]
-    cork = bytearray(_PIECE // 8)
+    # As large as a piece, it lies above them all: they have taken the holes it would fit.
+    cork = bytearray(_PIECE)
     del pieces
     return cork
