@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def become(name: bytes, program: bytes, argv: list[bytes], changes: "Iterable[bytes]" = ()) -> "NoReturn":
+def become(
+    name: bytes,
+    program: bytes,
+    argv: list[bytes],
+    *,
+    changes: "Iterable[bytes]" = (),
+    entries: list[bytes] | None = None,
+) -> "NoReturn":
     """Replace this process by a program, with the environment this one was started with.
 
     Args:
@@ -20,11 +27,14 @@ def become(name: bytes, program: bytes, argv: list[bytes], changes: "Iterable[by
         argv: its command line, its name first.
         changes: made to its environment, as `changed` takes them.  The PATH
             that counts here is the one before them.
+        entries: the environment, if it had to be read earlier: who has
+            changed ids may not read ``/proc/self/environ`` any more.
 
     Raises:
         Stop: nothing could be executed.
     """
-    entries = inherited()
+    if entries is None:
+        entries = inherited()
     undo_ignored()
     files = search.files(program, value_of(entries, b"PATH"))
     try:

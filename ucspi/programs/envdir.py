@@ -26,7 +26,7 @@ def main(argv: list[bytes] | None = None) -> int:
 def _envdir(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_TEMPORARY)  # of all usages here the only one that is not 100
-    become(NAME, argv[2], argv[2:], list(_changes(argv[1])))
+    become(NAME, argv[2], argv[2:], changes=list(_changes(argv[1])))
 
 
 def _changes(path: bytes) -> "Iterator[bytes]":

@@ -18,4 +18,4 @@ def _envuidgid(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
     uid, gid = find(NAME, argv[1])
-    become(NAME, argv[2], argv[2:], [b"GID=%d" % gid, b"UID=%d" % uid])
+    become(NAME, argv[2], argv[2:], changes=[b"GID=%d" % gid, b"UID=%d" % uid])

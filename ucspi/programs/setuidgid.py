@@ -4,6 +4,7 @@ from ucspi.errors import EXIT_USAGE
 from ucspi.programs._account import find
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix.environ import inherited
 from ucspi.unix.privilege import Identity, drop_groups, drop_user
 
 NAME = b"setuidgid"
@@ -19,7 +20,12 @@ def _setuidgid(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
     uid, gid = find(NAME, argv[1])
-    identity = Identity(uid, gid, [gid])
+    entries = inherited()
+    _drop(Identity(uid, gid, [gid]))
+    become(NAME, argv[2], argv[2:], entries=entries)
+
+
+def _drop(identity: Identity) -> None:
     try:
         drop_groups(identity)
     except OSError as error:
@@ -28,4 +34,3 @@ def _setuidgid(argv: list[bytes]) -> int:
         drop_user(identity)
     except OSError as error:
         raise fatal(NAME, b"unable to setuid", error) from None
-    become(NAME, argv[2], argv[2:])

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.oracle
 
 
 def test_it_stays_until_the_last_descendant_is_gone(oracle: Oracle, tmp_path: Path) -> None:
-    daemon = "(setsid sh -c 'sleep 0.3; echo late >>out' >/dev/null 2>&1 </dev/null &) ; exit 3"
+    daemon = "(setsid sh -c 'sleep 0.1; echo late >>out' >/dev/null 2>&1 </dev/null &) ; exit 3"
     for count, command in enumerate((ours("fghack"), [oracle("fghack")]), 1):
         assert run([*command, "sh", "-c", daemon], tmp_path) == (3, b"", b"")
         assert (tmp_path / "out").read_text() == "late\n" * count
@@ -33,7 +33,7 @@ def test_killed_child_is_a_crash(oracle: Oracle, tmp_path: Path) -> None:
 
 
 def test_what_is_written_into_the_pipe_is_thrown_away(oracle: Oracle, tmp_path: Path) -> None:
-    arguments = ["sh", "-c", "dd if=/dev/zero bs=65536 count=40 status=none >&3; exit 5"]
+    arguments = ["sh", "-c", "dd if=/dev/zero bs=65536 count=3 status=none >&3; exit 5"]
     assert compare(oracle, "fghack", arguments, tmp_path) == (5, b"", b"")
 
 
