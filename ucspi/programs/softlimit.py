@@ -80,8 +80,9 @@ def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
     out_of_memory = Stop(complaint + b"out of memory", EXIT_TEMPORARY)
     undo_ignored()
     strings = argv + entries + files
-    held = limits.reserve(_RESERVE + _PER_STRING * len(strings) + _PER_BYTE * sum(map(len, strings)))
+    held = None
     try:
+        held = limits.reserve(_RESERVE + _PER_STRING * len(strings) + _PER_BYTE * sum(map(len, strings)))
         _apply(chosen)
         search.execute(files, argv, entries)
     except OSError as error:

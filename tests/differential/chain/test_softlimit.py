@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import sys
 from pathlib import Path
 from random import Random
 
@@ -130,3 +131,13 @@ def test_tool_of_ours_fits_into_16_megabytes(oracle: Oracle, tmp_path: Path) -> 
     limit = [oracle("softlimit"), "-m", "5000000"]
     codes = [run([*limit, *link, "true"], tmp_path)[0] for link in ([oracle("pgrphack")], ours("pgrphack"))]
     assert (codes[0], codes[1] != 0) == (0, True)
+
+
+def test_limits_of_before_that_leave_no_memory_are_reported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from ucspi.programs import softlimit; from ucspi.unix import limits\n"
+        "softlimit._RESERVE = 10_000_000  # more than an interpreter has at hand\n"
+        "limits.apply([limits.soft(limits.AS, 0), limits.soft(limits.DATA, 0)]); sys.exit(softlimit.main())"
+    )
+    done = run([sys.executable, "-c", code, "-c0", "true"], tmp_path)
+    assert done == (111, b"", b"softlimit: fatal: unable to run true: out of memory\n")
