@@ -6,7 +6,6 @@
 
 #include <limits.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,7 +44,39 @@ static uint64_t number(const char *from, int length)
     return value;
 }
 
-/* Make the text of a second, without its fraction; of length 0 when there is none. */
+/* Write VALUE in WIDTH decimal digits; returns where they end. */
+static char *write_decimal(char *to, uint32_t value, size_t width)
+{
+    for (size_t at = width; at > 0; value /= 10)
+        to[--at] = (char)('0' + value % 10);
+    return to + width;
+}
+
+static size_t decimal_width(uint32_t value)
+{
+    size_t width = 1;
+
+    for (; value >= 10; value /= 10)
+        width++;
+    return width;
+}
+
+/* Write a time to the second, and the point that its fraction follows; returns where it ends. */
+static char *write_second(char *to, const struct tm *tm)
+{
+    uint32_t year = (uint32_t)(tm->tm_year + 1900);
+    const int parts[] = { tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec };
+
+    to = write_decimal(to, year, decimal_width(year));
+    for (size_t at = 0; at < sizeof parts / sizeof *parts; at++) {
+        *to++ = "-- ::"[at];
+        to = write_decimal(to, (uint32_t)parts[at], 2);
+    }
+    *to++ = '.';
+    return to;
+}
+
+/* Make the text of a label's second; of length 0 when there is none. */
 static void take_second(struct usys_localizer *localizer, const char *label)
 {
     time_t second = (time_t)(number(label + 1, 16) - EPOCH);
@@ -55,25 +86,20 @@ static void take_second(struct usys_localizer *localizer, const char *label)
     localizer->length = 0;
     if (localtime_r(&second, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > INT_MAX - 1900)
         return;
-    localizer->length =
-        snprintf(localizer->text, sizeof localizer->text, "%d-%02d-%02d %02d:%02d:%02d.", tm.tm_year + 1900,
-                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    localizer->length = (int)(write_second(localizer->text, &tm) - localizer->text);
 }
 
 /* Nine digits, or ten: nothing says that a label's fraction is below a second. */
-static size_t write_fraction(uint32_t fraction, char *to)
+static char *write_fraction(char *to, uint32_t fraction)
 {
-    size_t length = fraction < 1000000000 ? 9 : 10;
-
-    for (size_t at = length; at > 0; fraction /= 10)
-        to[--at] = (char)('0' + fraction % 10);
-    return length;
+    return write_decimal(to, fraction, fraction < 1000000000 ? 9 : 10);
 }
 
 /* Returns how many bytes were written, 0 when there is no such time. */
 static size_t write_time(struct usys_localizer *localizer, const char *label, char *to)
 {
     size_t length;
+    uint32_t fraction = (uint32_t)number(label + USYS_LOCAL_SECOND, 8);
 
     if (memcmp(label, localizer->second, USYS_LOCAL_SECOND) != 0)
         take_second(localizer, label);
@@ -81,7 +107,7 @@ static size_t write_time(struct usys_localizer *localizer, const char *label, ch
     if (length == 0)
         return 0;
     memcpy(to, localizer->text, length);
-    return length + write_fraction((uint32_t)number(label + USYS_LOCAL_SECOND, 8), to + length);
+    return (size_t)(write_fraction(to + length, fraction) - to);
 }
 
 /* How much of a line's beginning is a label: LABEL, 0, or UNDECIDED where the

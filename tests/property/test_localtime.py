@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.labelled import NO_LABELS, at, leaps
@@ -42,7 +42,7 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
     return [*parts, stream]
 
 
-def converted(blocks: list[bytes], large: int, room: int = 131072) -> bytes:
+def converted(blocks: list[bytes], large: int, room: int = 65536) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_filter, "_LARGE", large)
         patch.setattr(_kernel, "_ROOM", room)
@@ -63,13 +63,13 @@ def test_cuts_change_nothing(stream: bytes, cuts: list[int]) -> None:
     assert pure(pieces(stream, cuts)) == pure([stream])
 
 
-@pytest.mark.parametrize("room", [131072, PATIENT])
-def test_kernel_gives_what_python_gives(zone: str, room: int) -> None:
+def test_kernel_gives_what_python_gives(zone: str) -> None:
     if _native.lib is None:
         pytest.skip("not compiled")
 
-    @given(streams, cuts)
-    def check(stream: bytes, cuts: list[int]) -> None:
+    @given(streams, cuts, st.sampled_from([PATIENT, 65536]))
+    @settings(max_examples=60)
+    def check(stream: bytes, cuts: list[int], room: int) -> None:
         blocks = pieces(stream, cuts)
         assert converted(blocks, 0, room) == pure(blocks)
 
@@ -99,3 +99,13 @@ def test_kernel_keeps_to_its_room() -> None:
         assert produced <= room
         assert to[room:].strip(b"#") == b""
         assert produced > 0 or room < PATIENT
+
+
+@pytest.mark.parametrize("follows", [b"0", b" "])
+def test_kernel_looks_at_no_byte_behind_the_block(follows: bytes) -> None:
+    if _native.lib is None:
+        pytest.skip("not compiled")
+    state, to = _native.ffi.new("struct usys_localizer *"), _native.ffi.new("char[100]")
+    for length in range(26):
+        assert _native.lib.usys_local(state, at(0) + follows, length, to, 100) == 0
+        assert state.consumed == 0

@@ -59,6 +59,11 @@ def test_label_is_held_until_it_is_known_what_follows() -> None:
     assert b"".join(bytes(piece) for piece in localizer.feed(b"\n")) == b"1999-08-24 04:04:05.787492500\n"
 
 
+def test_too_many_digits_are_not_held() -> None:
+    localizer = Localizer()
+    assert b"".join(bytes(piece) for piece in localizer.feed(MARK + b"0")) == MARK + b"0"
+
+
 def test_label_at_the_very_end_becomes_local_time() -> None:
     assert converted(MARK) == b"1999-08-24 04:04:05.787492500"
     assert converted(b"x" + MARK) == b"x" + MARK

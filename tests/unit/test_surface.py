@@ -49,8 +49,8 @@ MODULES = {
         settings status visit watch
     """,
     "ucspi.unix": """
-        domain ends environ errtext fds locks notify privilege publish search signals sockets spawn stderr
-        streams tai
+        domain ends environ errtext fds limits locks notify privilege publish search signals sockets spawn
+        stderr streams tai title
     """,
 }
 

@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-# What a block of lines of ordinary length becomes in one piece.
-_ROOM = 131072
+# What a pipe holds.
+_ROOM = 65536
 
 
 class Kernel:

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from ucspi.logs.label import Stamper
     from ucspi.logs.localtime import Localizer
 
+# Half of what a pipe holds: with labels, lines still fit into one whole.  With
+# more, each block waits in the middle until somebody has read.
+_BLOCK = 32768
+
 
 def run_filter(lines: "Stamper | Localizer") -> int:
     """Write what comes of each block before the next is read; return the exit code.
@@ -17,7 +21,7 @@ def run_filter(lines: "Stamper | Localizer") -> int:
     """
     undo_ignored()  # who stops reading ends us by SIGPIPE
     try:
-        while data := read_some(0):
+        while data := read_some(0, _BLOCK):
             for piece in lines.feed(data):
                 write_all(1, piece)
         write_all(1, lines.finish())

@@ -101,7 +101,7 @@ def test_memory_is_flat_whatever_the_length_of_the_lines(program: str, block: by
         ours(program), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRONMENT
     ) as process:
         assert process.stdin
-        for _ in range(300):
+        for _ in range(80):
             process.stdin.write(block)
         status = Path(f"/proc/{process.pid}/status").read_text()
         process.stdin.close()
