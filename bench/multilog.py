@@ -31,7 +31,7 @@ FEED = 'n=0; while [ $n -lt "$TIMES" ]; do cat "$FILE"; n=$((n + 1)); done | "$@
 
 def main() -> None:
     arguments = options(__doc__ or "")
-    times = 1 if arguments.quick else 64
+    times = 1 if arguments.quick else 8
     header([f"{ORIGINAL} (daemontools 0.76)"])
     columns("ms", faster_by_cost)
     with tempfile.TemporaryDirectory() as disk, tempfile.TemporaryDirectory(dir=MEMORY) as memory:
