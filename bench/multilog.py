@@ -1,7 +1,8 @@
-"""multilog on a stream of 1 GB of lines of 100 bytes through a pipe, and line by line: ours against the original.
+"""multilog on a stream of lines of 100 bytes through a pipe, and line by line: ours against the original.
 
-Both force each finished file to the disk, about 13,000 of them; where the logs
-are in memory this costs nothing, and what is left is the programs' own work.
+``--megabytes`` says how many, 1024 if not.  Both force each finished file to the
+disk, 13 for each megabyte with files of the usual size; where the logs are in
+memory this costs nothing, and what is left is the programs' own work.
 """
 
 import os
@@ -16,6 +17,7 @@ from ratios import Measure, columns, compare, faster_by_cost, header, options, p
 
 ORIGINAL = "/usr/bin/multilog"
 MEGABYTE = 1 << 20
+PART = 16 * MEGABYTE
 MEMORY = Path("/dev/shm")
 LOG = ["t", "n10", "s99999", "./main"]
 SERVERS = ["-*", "+* tcpserver: end *", "+* tcpserver: status: *", "+* daemon: warning: *", "+* 9*", "./main"]
@@ -24,20 +26,29 @@ SCRIPTS = {
     "one log, no label": LOG[1:],
     "one log of files of 16 MB": ["t", "s16777215", "./main"],
     "five patterns, most lines dropped": ["t", *SERVERS],
-    "three logs, each with a pattern": ["t", "-* 1*", "./one", "+*", "-* 2*", "./two", "+*", "-* 3*", "./three"],
+    "three logs, each with a pattern": [
+        "t",
+        "-* 1*",
+        "./one",
+        "+*",
+        "-* 2*",
+        "./two",
+        "+*",
+        "-* 3*",
+        "./three",
+    ],
 }
 FEED = 'n=0; while [ $n -lt "$TIMES" ]; do cat "$FILE"; n=$((n + 1)); done | "$@"'
 
 
 def main() -> None:
-    arguments = options(__doc__ or "")
-    times = 1 if arguments.quick else 8
+    arguments = options(__doc__ or "", megabytes=1024)
+    times = max(1, arguments.megabytes * MEGABYTE // PART)
     header([f"{ORIGINAL} (daemontools 0.76)"])
     columns("ms", faster_by_cost)
     with tempfile.TemporaryDirectory() as disk, tempfile.TemporaryDirectory(dir=MEMORY) as memory:
         file = Path(memory, "stream")
-        size = MEGABYTE if arguments.quick else 16 * MEGABYTE
-        file.write_bytes(b"".join(b"%09d %s\n" % (number, b"x" * 89) for number in range(size // 100)))
+        file.write_bytes(b"".join(b"%09d %s\n" % (number, b"x" * 89) for number in range(PART // 100)))
         surroundings = os.environ | {"FILE": str(file), "TIMES": str(times)}
         for place, where in (("in memory", memory), ("on a disk", disk)):
             for subject, script in SCRIPTS.items() if where == memory else list(SCRIPTS.items())[:1]:

@@ -73,3 +73,13 @@ def test_generated_scripts_and_streams_leave_the_same_files(
 def test_many_generated_scripts_and_streams_leave_the_same_files(oracle: Oracle, tmp_path: Path) -> None:
     for seed in range(1000, 1250):
         generated(oracle, seed, tmp_path / str(seed))
+
+
+@pytest.mark.parametrize("length", [97_997, 97_998])
+@pytest.mark.parametrize("start", [[], [b"t"]])
+def test_file_ends_2000_bytes_before_its_size(
+    oracle: Oracle, length: int, start: list[bytes], tmp_path: Path
+) -> None:
+    label = 26 if start else 0
+    same(oracle, [*start, b"./log"], tmp_path, b"x" * (length - label) + b"\n")
+    assert len(list((tmp_path / "ours" / "log").glob("@*"))) == (length == 97_998)
