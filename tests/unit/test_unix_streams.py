@@ -57,3 +57,14 @@ def test_what_cannot_be_read_or_written_is_an_error() -> None:
     with pytest.raises(BrokenPipeError):
         streams.write_all(writer, b"x")
     os.close(writer)
+
+
+def test_source_is_readable_when_a_read_would_not_wait() -> None:
+    reader, writer = os.pipe()
+    assert not streams.is_readable(reader, 0)
+    os.write(writer, b"x")
+    assert streams.is_readable(reader, 0)
+    os.read(reader, 1)
+    os.close(writer)
+    assert streams.is_readable(reader)  # its end
+    os.close(reader)

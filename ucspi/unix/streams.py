@@ -51,9 +51,14 @@ def copy(source: int, target: int, convert: "Callable[[bytes], bytes | memoryvie
         write_all(target, convert(data))
 
 
-def _wait(number: int, *, readable: bool) -> None:
+def is_readable(source: int, seconds: float | None = None) -> bool:
+    """Wait, for so long or without end, until a read has something to tell; return whether it has."""
+    return _wait(source, readable=True, seconds=seconds)
+
+
+def _wait(number: int, *, readable: bool, seconds: float | None = None) -> bool:
     import select
 
     poll = select.poll()
     poll.register(number, select.POLLIN if readable else select.POLLOUT)
-    poll.poll()
+    return bool(poll.poll(None if seconds is None else 1000 * seconds))
