@@ -14,7 +14,7 @@ NAMES = {
     "ucspi": "",
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
-        BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
+        BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError NoAddressError RuleSyntaxError
     """,
     "ucspi.cdb": """
