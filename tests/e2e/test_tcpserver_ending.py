@@ -101,6 +101,30 @@ def test_signals_of_s6(tmp_path: Path, number: int, status: int, is_last: bool) 
         client.close()
 
 
+LATE = """
+import atexit, os, signal, sys
+from ucspi.programs import tcpserver
+
+def close(listeners):
+    os.kill(os.getpid(), signal.SIGTERM)
+    close_all(listeners)
+
+close_all, tcpserver._close = tcpserver._close, close
+atexit.register(os.write, 2, b"ordinary exit")
+sys.exit(tcpserver.main())
+"""
+
+
+def test_term_that_comes_behind_quit_makes_no_ordinary_exit(tmp_path: Path) -> None:
+    """One would wait for look-ups, and free what handlers that are still preparing read."""
+    command = [sys.executable, "-c", LATE]
+    with serving(tmp_path, ["-HRl0", "--signals", "s6"], ["cat"], command=command) as served:
+        hold(served).close()
+        served.process.send_signal(signal.SIGQUIT)
+        assert served.process.wait(DEADLINE) == 0
+        assert served.lines() == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
 def test_other_signals_keep_their_effect(tmp_path: Path, number: int) -> None:
     with serving(tmp_path, ["-HRl0"], ["cat"]) as served:

@@ -78,9 +78,11 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     code = 0
     try:
         server.run()
+        signals.block(SIGTERM)  # it would raise once more, in the steps that follow
     except Terminated:
         pass
     except BaseException:
+        signals.block(SIGTERM)
         code = EXIT_TEMPORARY
         sys.excepthook(*sys.exc_info())
     _close(listeners)
