@@ -49,6 +49,37 @@ def test_drain_accepts_nobody_and_waits_for_the_handlers(tmp_path: Path) -> None
         assert served.lines()[-1] == "tcpserver: status: 0/40"
 
 
+FEW = """
+import os, sys
+from ucspi.programs import tcpserver
+from ucspi.tcp import handlers
+
+def search(self):
+    os.write(2, b"search\\n")
+    yield from look(self)
+
+look, handlers.Handlers._search = handlers.Handlers._search, search
+handlers.FEW, handlers.REST, handlers.REST_MAX = 2, 10**9, 60.0
+sys.exit(tcpserver.main())
+"""
+
+
+def test_drain_looks_at_many_handlers_no_oftener_than_before(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FEW]
+    with serving(tmp_path, ["-vHRl0", "--drain", "60"], ["cat"], command=command) as served:
+        clients = [hold(served) for _ in range(9)]
+        served.process.send_signal(signal.SIGTERM)
+        lines = served.wait_for(lambda lines: any("draining" in line for line in lines))
+        before = lines.count("search")
+        for left in range(8, 2, -1):
+            clients.pop().close()
+            lines = served.wait_for(lambda lines, left=left: lines[-1] == f"tcpserver: status: {left}/40")  # type: ignore[misc]
+        assert lines.count("search") <= before + 1
+        for client in clients:
+            client.close()
+        assert served.process.wait(DEADLINE) == 0
+
+
 def test_drain_without_clients_ends_at_once(tmp_path: Path) -> None:
     with serving(tmp_path, ["-HRl0", "--drain", "60"], ["cat"]) as served:
         assert served.stop() == 0

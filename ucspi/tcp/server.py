@@ -274,7 +274,8 @@ class Server:
     def _reap(self) -> None:
         """Count and report the handlers that ended."""
         ends = []
-        for pid, status, connection in self._handlers.reap(all_of_them=not self._has_room()):
+        is_full = self._drain is None and not self._has_room()
+        for pid, status, connection in self._handlers.reap(all_of_them=is_full):
             self._census.leave(connection.remote_ip)
             ends.append((pid, status, self._census.children, connection))
         if ends:
