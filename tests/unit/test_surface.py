@@ -40,9 +40,9 @@ MODULES = {
     "ucspi.logs": "",
     "ucspi.service": "",
     "ucspi.tcp": """
-        address blocklist census client connection crlf door drain environment facts handlers ident inquiry
-        jsonlog jsontext limits listener local log lookups names nameservers questions rate report server
-        settings status visit watch
+        address admission blocklist census client connection crlf door drain ending environment facts handlers
+        ident inquiry jsonlog jsontext limits listener local log lookups names nameservers questions rate
+        report server settings status visit watch
     """,
     "ucspi.unix": """
         domain ends environ errtext fds locks notify privilege publish search signals sockets spawn stderr

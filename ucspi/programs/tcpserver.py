@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from ucspi.tcp.server import Judge
+    from ucspi.tcp.admission import Judge
     from ucspi.unix.spawn import Spawner
 
 MANAGER = frozenset((b"NOTIFY_SOCKET", b"LISTEN_FDS", b"LISTEN_PID", b"LISTEN_FDNAMES"))
