@@ -60,8 +60,8 @@ CDB_PROGRAMS = {
 # None of these needs the compiled module to start.
 LINKS = {
     "argv0 true true": 12,
-    "addcr": 12,
-    "delcr": 12,
+    "addcr": 13,
+    "delcr": 13,
     "recordio true": 15,
     "fixcrio true": 17,
     "mconnect-io": 12,
