@@ -12,16 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
-
-
-def hold(served: Served) -> socket.socket:
-    client = served.connect()
-    client.sendall(b"x")
-    assert client.recv(1) == b"x"
-    return client
 
 
 def assert_refused(served: Served) -> None:
