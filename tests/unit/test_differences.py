@@ -1,26 +1,18 @@
-"""The page of differences: one row each, with a test that exists; lines that are warned of as it says."""
+"""The page of differences: one row each, with a test that exists."""
 
 import re
 from pathlib import Path
 
-import pytest
-
 from ucspi.programs.commands import COMMANDS
-from ucspi.rules import lint
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
-def table(number: int) -> list[list[str]]:
-    """Return the cells of each row of one of the tables, without its head."""
-    section = (CHECKOUT / "docs" / "differences.md").read_text().split("\n## ")[number]
-    lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-
-
 def rows() -> list[list[str]]:
-    """Return the differences: program, original, here, reason, test."""
-    return table(0)
+    """Return the cells of each row: program, original, here, reason, test."""
+    lines = (CHECKOUT / "docs" / "differences.md").read_text().splitlines()
+    table = [line for line in lines if line.startswith("| ")][2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table]
 
 
 def test_each_row_is_whole_and_there_once() -> None:
@@ -42,12 +34,3 @@ def test_each_row_names_a_test_that_exists() -> None:
         text = (CHECKOUT / file).read_text()
         for test in re.findall(r"`(test_\w+)", row[4]):
             assert f"def {test}" in text, (file, test)
-
-
-@pytest.mark.parametrize(("oddity", "examples"), table(1))
-def test_each_odd_line_is_warned_of(oddity: str, examples: str) -> None:
-    found = re.findall(r"`([^`]+)`", examples)
-    assert found
-    for example in found:
-        text = example.encode("latin-1").decode("unicode_escape").encode("latin-1")
-        assert {said.severity for said in lint(text)} == {"warning"}, (oddity, example)
