@@ -9,4 +9,5 @@ USAGE = b"delcr: usage: delcr"
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(lambda _: run_filter(Remover()), argv, USAGE)
+    text = Remover()
+    return run(lambda _: run_filter(lambda data: (text.feed(data),), text.finish), argv, USAGE)

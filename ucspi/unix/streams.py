@@ -6,10 +6,6 @@ waited for; the flag is shared with others and stays as it is.
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 # What a pipe holds, and what stays in the second-level cache of any processor.
 BLOCK = 65536
 
@@ -39,16 +35,6 @@ def write_all(target: int, data: "bytes | memoryview") -> None:
             written += os.write(target, memoryview(data)[written:] if written else data)
         except BlockingIOError:
             _wait(target, readable=False)
-
-
-def copy(source: int, target: int, convert: "Callable[[bytes], bytes | memoryview]") -> None:
-    """Write what is read, converted, until the end; each block is written before the next is read.
-
-    Raises:
-        OSError: the source cannot be read or the target cannot be written.
-    """
-    while data := read_some(source):
-        write_all(target, convert(data))
 
 
 def is_readable(source: int, seconds: float | None = None) -> bool:
