@@ -108,47 +108,50 @@ class Inlet:
     input.  What came before that end belongs into a log, so it is read all the same.
     """
 
-    __slots__ = ("_is_waiting", "_lock", "_target", "_way")
+    __slots__ = ("_has_begun", "_lock", "_target", "_way")
 
     def __init__(self, way: Way, target: int) -> None:
         """Take the program's end, which is closed at the end of the input."""
         self._way, self._target = way, target
-        self._lock = _thread.allocate_lock()  # from reading a block until it is logged
-        self._is_waiting = True  # nothing read is still to be delivered, and there may be more
+        self._lock = (
+            _thread.allocate_lock()
+        )  # held while a block is logged, the first one from its reading on
+        self._has_begun = False
 
     def copy(self) -> None:
         """Copy until the input ends or fails, or the program reads no more."""
-        while (data := self._take()) is not None:
-            try:
-                write_all(self._target, data)
-            except OSError:
-                break
-            self._is_waiting = True
+        is_readable(0)
+        with self._lock:
+            self._has_begun = True
+            data = self._convert(_read(0, self._way.size))
+        while data is not None and self._deliver(data):
+            block = _read(0, self._way.size)
+            with self._lock:
+                data = self._convert(block)
         # A program that reads no more may still have something to say.
         os.close(self._target)
 
     def close(self) -> None:
-        """Read once what is there already, though nobody is left to get it; the thread does no more.
+        """Read once what is there if nothing was yet, though nobody is left to get it; log no more.
 
         Whoever shares descriptor 0 with us may have taken what the thread is
         about to read, so it is not waited for without end.
         """
-        if self._lock.acquire(timeout=PATIENCE) and self._is_waiting and is_readable(0, 0):
-            self._receive()
+        if self._lock.acquire(timeout=PATIENCE) and not self._has_begun and is_readable(0, 0):
+            self._convert(_read(0, self._way.size))
 
-    def _take(self) -> "bytes | memoryview | None":
-        """Wait for a block and return it converted, None at the end."""
-        is_readable(0)
-        with self._lock:
-            self._is_waiting = False
-            return self._receive()
-
-    def _receive(self) -> "bytes | memoryview | None":
-        data = _read(0, self._way.size)
-        if data:
-            return self._way.convert(data)
+    def _convert(self, block: bytes) -> "bytes | memoryview | None":
+        if block:
+            return self._way.convert(block)
         self._way.at_end()
         return None
+
+    def _deliver(self, data: "bytes | memoryview") -> bool:
+        try:
+            write_all(self._target, data)
+        except OSError:
+            return False
+        return True
 
 
 def _read(source: int, size: int) -> bytes:
