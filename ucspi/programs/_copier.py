@@ -113,9 +113,8 @@ class Inlet:
     def __init__(self, way: Way, target: int) -> None:
         """Take the program's end, which is closed at the end of the input."""
         self._way, self._target = way, target
-        self._lock = (
-            _thread.allocate_lock()
-        )  # held while a block is logged, the first one from its reading on
+        # Held while a block is logged; with the first one, from reading it on.
+        self._lock = _thread.allocate_lock()
         self._has_begun = False
 
     def copy(self) -> None:
