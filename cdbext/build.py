@@ -50,5 +50,7 @@ if sys.implementation.name == "cpython":
 
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder(
-    "syscore", ["accept", "crlf", "flush", "spawn"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)]
+    "syscore",
+    ["accept", "crlf", "flush", "spawn", "start"],
+    [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)],
 )

@@ -6,5 +6,6 @@
 #include "crlf.h"
 #include "flush.h"
 #include "spawn.h"
+#include "start.h"
 
 #endif

@@ -45,8 +45,8 @@ MODULES = {
         settings status visit watch
     """,
     "ucspi.unix": """
-        domain ends environ errtext fds notify privilege publish search signals sockets spawn stderr streams
-        tai
+        birth domain ends environ errtext fds notify privilege publish search signals sockets spawn start
+        stderr streams tai
     """,
 }
 

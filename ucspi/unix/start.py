@@ -1,0 +1,192 @@
+"""Starting a program now and then, from a process that may be big.
+
+With the compiled module the child borrows our memory until it executes, and we
+wait for that: nothing is copied and nothing has to be kept.  Without it the
+interpreter is forked, which does the same steps slower.  Handlers, which come
+by the thousand and for whose exec nobody waits, are `ucspi.unix.spawn`'s.
+"""
+
+import errno
+import os
+from _signal import (
+    NSIG,
+    SIG_DFL,
+    SIG_IGN,
+    SIG_SETMASK,
+    SIGCHLD,
+    SIGPIPE,
+    SIGXFSZ,
+    getsignal,
+    pthread_sigmask,
+    set_wakeup_fd,
+)
+from _signal import signal as set_action
+
+from ucspi.errors import EXIT_TEMPORARY
+from ucspi.unix import _native, birth, search
+from ucspi.unix.errtext import describe
+from ucspi.unix.signals import ALL
+from ucspi.unix.stderr import emit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+_ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
+
+
+class Circumstances:
+    """What a program finds when it starts; a descriptor is -1 for none."""
+
+    __slots__ = ("birth", "complaint", "directory", "input", "open_files", "output")
+
+    def __init__(
+        self,
+        *,
+        directory: int = -1,
+        input: int = -1,  # noqa: A002 - what it is
+        output: int = -1,
+        complaint: bytes = b"",
+        open_files: int = 0,
+        birth: bytes = b"",
+    ) -> None:
+        """Note them; see `start`."""
+        self.directory, self.input, self.output = directory, input, output
+        self.complaint, self.open_files, self.birth = complaint, open_files, birth
+
+
+def start(
+    paths: list[bytes],
+    argv: list[bytes],
+    environ: list[bytes],
+    *,
+    directory: int = -1,
+    input: int = -1,  # noqa: A002 - what it is
+    output: int = -1,
+    complaint: bytes = b"",
+    open_files: int = 0,
+    birth: bytes = b"",
+) -> int:
+    """Start a program as a child, and wait until it has been executed.
+
+    It inherits what we inherited: ignored signals, the signal mask less
+    SIGCHLD, process group and session.  The actions of SIGCHLD, SIGPIPE and
+    SIGXFSZ, and of what we catch, are the default ones.
+
+    Args:
+        paths: the files to try, in order, as `search.files` returns them.
+        argv: the command line, the name first.
+        environ: the environment as ``NAME=VALUE``.
+        directory: a descriptor of what becomes its current directory.
+        input: put on descriptor 0; not 1 or 2.
+        output: put on descriptor 1; not 0 or 2.
+        complaint: begins the line on stderr when nothing can be executed; the
+            text of the error follows.  Empty: silent.
+        open_files: its soft limit of open files.  0: the one we have.
+        birth: the file in which the child writes down which process it is
+            (`ucspi.unix.birth`) before it executes, relative to ``directory``.
+
+    Returns:
+        Its pid.  A child that could execute nothing has one too: it ends with 111.
+
+    Raises:
+        OSError: there is no new process (EAGAIN, ENOMEM).
+    """
+    there = Circumstances(
+        directory=directory,
+        input=input,
+        output=output,
+        complaint=complaint,
+        open_files=open_files,
+        birth=birth,
+    )
+    by = start_by_fork if _native.lib is None else start_by_clone
+    return by(paths, argv, environ, there)
+
+
+def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
+    """Start a program through the compiled module; see `start`."""
+    ffi = _native.ffi
+    if not _ERRORS:
+        _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
+    kept = [_strings(texts) for texts in (paths, argv, environ, [there.complaint, there.birth, birth.head()])]
+    complaint, file, begin = kept[3][1][0:3]
+    what = ffi.new("struct usys_start *")
+    what.paths, what.argv, what.environ = (array for _, array in kept[:3])
+    what.errors, what.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
+    what.complaint = complaint if there.complaint else ffi.NULL
+    what.directory, what.input, what.output = there.directory, there.input, there.output
+    what.open_files = there.open_files
+    what.birth = file if there.birth and birth.head() else ffi.NULL
+    what.birth_head = begin
+    pid: int = _native.lib.usys_start(what)
+    if pid < 0:
+        raise OSError(-pid, os.strerror(-pid))
+    return pid
+
+
+def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
+    """Return an array of C strings, and what keeps them alive."""
+    ffi = _native.ffi
+    cells = [ffi.new("char[]", text) for text in texts]
+    return cells, ffi.new("char *[]", [*cells, ffi.NULL])
+
+
+def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
+    """Start a program by forking the interpreter; see `start`."""
+    before = pthread_sigmask(SIG_SETMASK, ALL)
+    waiting, executed = os.pipe()  # close-on-exec: at its end the child has executed, or is gone
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(paths, argv, environ, there, {int(number) for number in before} - {SIGCHLD})
+        os.close(executed)
+        executed = -1
+        os.read(waiting, 1)
+        return pid
+    finally:
+        os.close(waiting)
+        if executed >= 0:
+            os.close(executed)
+        pthread_sigmask(SIG_SETMASK, before)
+
+
+def _become(
+    paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances, mask: set[int]
+) -> "NoReturn":
+    try:
+        set_wakeup_fd(-1)  # the pipe is the parent's
+        _arrange(there)
+        _restore_actions()
+        pthread_sigmask(SIG_SETMASK, mask)
+        search.execute(paths, argv, environ)
+    except BaseException as error:
+        if there.complaint:
+            emit(there.complaint + describe(error.errno if isinstance(error, OSError) else -1) + b"\n")
+    finally:
+        os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
+
+
+def _arrange(there: Circumstances) -> None:
+    if there.directory >= 0:
+        os.fchdir(there.directory)
+    if there.birth and birth.head():
+        birth.write(there.birth)
+    for descriptor, target in ((there.input, 0), (there.output, 1)):
+        if descriptor >= 0:
+            os.dup2(descriptor, target)
+            os.set_inheritable(target, True)  # dup2(0, 0) leaves close-on-exec set
+    if there.open_files:
+        from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
+        hard = getrlimit(RLIMIT_NOFILE)[1]
+        setrlimit(RLIMIT_NOFILE, (there.open_files if hard < 0 else min(there.open_files, hard), hard))
+
+
+def _restore_actions() -> None:
+    set_action(SIGPIPE, SIG_IGN)  # drops one that is pending
+    for restored in (SIGPIPE, SIGXFSZ, SIGCHLD):
+        set_action(restored, SIG_DFL)
+    for number in range(1, NSIG):
+        if number in ALL and getsignal(number) not in (SIG_DFL, SIG_IGN, None):
+            set_action(number, SIG_DFL)
