@@ -19,7 +19,7 @@ struct usys_start {
   const char *birth_head;    /* what that begins with, at most USYS_BIRTH_HEAD bytes */
 };
 
-enum { USYS_BIRTH_HEAD = 80, USYS_BIRTH_TAIL = 42 };
+enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42 };
 
 /* Start the program.  Returns the pid, or -errno when there is no new process.
  *

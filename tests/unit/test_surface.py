@@ -16,6 +16,7 @@ NAMES = {
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError NoAddressError RuleSyntaxError
+        ServiceError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -38,7 +39,7 @@ NAMES = {
 MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.logs": "",
-    "ucspi.service": "",
+    "ucspi.service": "asking directory loop machine status supervisor",
     "ucspi.tcp": """
         address blocklist census client connection crlf door drain environment facts handlers ident inquiry
         jsonlog jsontext limits listener local log lookups names nameservers questions rate report server

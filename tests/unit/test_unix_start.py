@@ -176,8 +176,8 @@ class TestBirth:
         os.close(fd)
 
     def test_child_is_found_while_it_runs(self, start: Start, directory: int) -> None:
-        pid = start("exec sleep 100", directory=directory, birth=b"birth")
-        found = birth.find(b"birth", directory)
+        pid = start("exec sleep 100", directory=directory, birth=b"birth", mark=b"m")
+        found = birth.find(b"birth", b"m", directory)
         assert found
         assert found[0] == pid
         assert not birth.has_ended(found[1])
@@ -185,36 +185,36 @@ class TestBirth:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         assert birth.has_ended(found[1])
         os.close(found[1])
-        assert birth.find(b"birth", directory) is None, "not reaped, but ended"
+        assert birth.find(b"birth", b"m", directory) is None, "not reaped, but ended"
         os.waitpid(pid, 0)
-        assert birth.find(b"birth", directory) is None
+        assert birth.find(b"birth", b"m", directory) is None
 
     def test_line_is_replaced_by_the_next_child(self, start: Start, directory: int, tmp_path: Path) -> None:
         for _ in range(2):
-            pid = start("exit 0", directory=directory, birth=b"birth")
+            pid = start("exit 0", directory=directory, birth=b"birth", mark=b"m")
             os.waitpid(pid, 0)
             line = (tmp_path / "birth").read_bytes()
             assert len(line) == birth.SIZE
-            assert line.startswith(birth.head())
-            assert int(line.split()[2]) == pid
+            assert line.startswith(birth.head(b"m"))
+            assert int(line.split()[3]) == pid
         assert (tmp_path / "birth").stat().st_mode & 0o777 == 0o600
 
     def test_child_runs_although_it_cannot_be_written(self, start: Start, directory: int) -> None:
         pid = start("exit 7", directory=directory, birth=b"absent/birth")
         assert os.waitpid(pid, 0)[1] == 7 << 8
 
-    @pytest.mark.parametrize("field", range(4))
+    @pytest.mark.parametrize("field", range(5))
     def test_process_that_differs_in_anything_is_a_stranger(
         self, start: Start, directory: int, tmp_path: Path, field: int
     ) -> None:
-        pid = start("exec sleep 100", directory=directory, birth=b"birth")
+        pid = start("exec sleep 100", directory=directory, birth=b"birth", mark=b"m")
         fields = (tmp_path / "birth").read_bytes().split()
         try:
-            fields[field] = b"%d" % os.getpid() if field == 2 else fields[field][:-1] + b"x"
-            other = b"%-36s %-20s %-20s %-20s\n" % tuple(fields)
+            fields[field] = b"%d" % os.getpid() if field == 3 else fields[field][:-1] + b"x"
+            other = b"%-36s %-20s %-34s %-20s %-20s\n" % tuple(fields)
             (tmp_path / "birth").write_bytes(other)
             assert len(other) == birth.SIZE
-            assert birth.find(b"birth", directory) is None
+            assert birth.find(b"birth", b"m", directory) is None
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -222,15 +222,15 @@ class TestBirth:
     @pytest.mark.parametrize("damage", [b"", b"\n", b"x" * 100, b"1 2 3 4\n"])
     def test_damaged_line_names_nobody(self, directory: int, tmp_path: Path, damage: bytes) -> None:
         (tmp_path / "birth").write_bytes(damage)
-        assert birth.find(b"birth", directory) is None
-        whole = birth.head() + b"%-20d %-20s\n" % (os.getpid(), b"x")
+        assert birth.find(b"birth", b"m", directory) is None
+        whole = birth.head(b"m") + b"%-20d %-20s\n" % (os.getpid(), b"x")
         for end in range(0, len(whole), 7):
             (tmp_path / "birth").write_bytes(whole[:end])
-            assert birth.find(b"birth", directory) is None
+            assert birth.find(b"birth", b"m", directory) is None
 
     def test_both_ways_write_the_same_line(self, directory: int, tmp_path: Path) -> None:
-        birth.write(b"mine", directory)
-        found = birth.find(b"mine", directory)
+        birth.write(bytes(tmp_path / "mine"), b"m")
+        found = birth.find(b"mine", b"m", directory)
         assert found
         assert found[0] == os.getpid()
         os.close(found[1])
@@ -238,10 +238,10 @@ class TestBirth:
     def test_process_with_an_odd_name_is_found(self, start: Start, directory: int, tmp_path: Path) -> None:
         odd = tmp_path / ") 1 (2"
         odd.symlink_to("/bin/sleep")
-        pid = start("exec './) 1 (2' 100", directory=directory, birth=b"birth")
+        pid = start("exec './) 1 (2' 100", directory=directory, birth=b"birth", mark=b"m")
         while b") 1 (2" not in Path(f"/proc/{pid}/stat").read_bytes():
             pass
-        found = birth.find(b"birth", directory)
+        found = birth.find(b"birth", b"m", directory)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         assert found

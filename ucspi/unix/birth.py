@@ -4,7 +4,7 @@ A pid alone is used again.  A process is told from all others by its pid and
 the time it started, in one boot of one kernel and one pid namespace.  A child
 of `ucspi.unix.start` writes these down itself before it executes:
 
-    BOOT-ID(36) NAMESPACE(20) PID(20) START(20)
+    BOOT-ID(36) NAMESPACE(20) MARK(34) PID(20) START(20)
 
 each padded with spaces, one line of fixed length, so that it is replaced in
 place by one write.  Whoever reads it later, `find`, gets a descriptor of that
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 _BOOT: "Final" = 36
 _NUMBER: "Final" = 20
-SIZE: "Final" = _BOOT + 3 * (_NUMBER + 1) + 1  # bytes, with the newline
+MARK: "Final" = 34  # bytes of a mark at most: two numbers of 64 bits in hexadecimal, and a colon
+SIZE: "Final" = _BOOT + MARK + 3 * _NUMBER + 5  # bytes, with blanks and newline
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _HEADS: list[bytes] = []
 
 
-def head() -> bytes:
-    """Return the first half of the line, the same for a process's life; empty where no ``/proc`` is."""
+def head(mark: bytes) -> bytes:
+    """Return the first part of the line; empty where no ``/proc`` is."""
     if not _HEADS:
         _HEADS.append(_read_head())
-    return _HEADS[0]
+    return _HEADS[0] and b"%s%-*s " % (_HEADS[0], MARK, mark[:MARK])
 
 
 def _read_head() -> bytes:
@@ -41,16 +42,11 @@ def _read_head() -> bytes:
     return b"%-*s %-*s " % (_BOOT, boot[:_BOOT], _NUMBER, namespace[:_NUMBER])
 
 
-def write(path: bytes, directory: int | None = None) -> None:
-    """Write our own line into a file; silent when it cannot be done.
-
-    Args:
-        path: an existing file is not truncated, for each line has its length.
-        directory: what the path is relative to.
-    """
+def write(path: bytes, mark: bytes) -> None:
+    """Write our own line into a file, not truncated before; silent when it cannot be done."""
     try:
-        line = b"%s%-*d %-*s\n" % (head(), _NUMBER, os.getpid(), _NUMBER, _start_time(b"self"))
-        fd = os.open(path, _WRITE, 0o600, dir_fd=directory)
+        line = b"%s%-*d %-*s\n" % (head(mark), _NUMBER, os.getpid(), _NUMBER, _start_time(b"self"))
+        fd = os.open(path, _WRITE, 0o600)
         try:
             os.write(fd, line)
         finally:
@@ -59,8 +55,13 @@ def write(path: bytes, directory: int | None = None) -> None:
         pass
 
 
-def find(path: bytes, directory: int | None = None) -> tuple[int, int] | None:
+def find(path: bytes, mark: bytes, directory: int | None = None) -> tuple[int, int] | None:
     """Return the process that wrote its line into a file, if it still runs.
+
+    Args:
+        path: of the file.
+        mark: what it was started with.
+        directory: what the path is relative to.
 
     Returns:
         Its pid, and a descriptor of it (`os.pidfd_open`), which is the caller's
@@ -69,9 +70,10 @@ def find(path: bytes, directory: int | None = None) -> tuple[int, int] | None:
     """
     try:
         line = _read(path, directory)
-        if len(line) != SIZE or not head() or not line.startswith(head()):
+        begin = head(mark)
+        if len(line) != SIZE or not begin or not line.startswith(begin):
             return None
-        pid, start = line[len(head()) :].split()
+        pid, start = line[len(begin) :].split()
         process = os.pidfd_open(int(pid))
     except (OSError, ValueError, AttributeError):
         return None

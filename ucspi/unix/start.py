@@ -38,7 +38,7 @@ _ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were
 class Circumstances:
     """What a program finds when it starts; a descriptor is -1 for none."""
 
-    __slots__ = ("birth", "complaint", "directory", "input", "open_files", "output")
+    __slots__ = ("birth", "complaint", "directory", "input", "mark", "open_files", "output")
 
     def __init__(
         self,
@@ -49,10 +49,12 @@ class Circumstances:
         complaint: bytes = b"",
         open_files: int = 0,
         birth: bytes = b"",
+        mark: bytes = b"",
     ) -> None:
         """Note them; see `start`."""
         self.directory, self.input, self.output = directory, input, output
-        self.complaint, self.open_files, self.birth = complaint, open_files, birth
+        self.complaint, self.open_files = complaint, open_files
+        self.birth, self.mark = birth, mark
 
 
 def start(
@@ -66,6 +68,7 @@ def start(
     complaint: bytes = b"",
     open_files: int = 0,
     birth: bytes = b"",
+    mark: bytes = b"",
 ) -> int:
     """Start a program as a child, and wait until it has been executed.
 
@@ -85,6 +88,7 @@ def start(
         open_files: its soft limit of open files.  0: the one we have.
         birth: the file in which the child writes down which process it is
             (`ucspi.unix.birth`) before it executes, relative to ``directory``.
+        mark: by which only its starter finds it there, at most `birth.MARK` bytes.
 
     Returns:
         Its pid.  A child that could execute nothing has one too: it ends with 111.
@@ -99,6 +103,7 @@ def start(
         complaint=complaint,
         open_files=open_files,
         birth=birth,
+        mark=mark,
     )
     by = start_by_fork if _native.lib is None else start_by_clone
     return by(paths, argv, environ, there)
@@ -109,7 +114,8 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     ffi = _native.ffi
     if not _ERRORS:
         _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
-    kept = [_strings(texts) for texts in (paths, argv, environ, [there.complaint, there.birth, birth.head()])]
+    head = birth.head(there.mark) if there.birth else b""
+    kept = [_strings(texts) for texts in (paths, argv, environ, [there.complaint, there.birth, head])]
     complaint, file, begin = kept[3][1][0:3]
     what = ffi.new("struct usys_start *")
     what.paths, what.argv, what.environ = (array for _, array in kept[:3])
@@ -117,7 +123,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     what.complaint = complaint if there.complaint else ffi.NULL
     what.directory, what.input, what.output = there.directory, there.input, there.output
     what.open_files = there.open_files
-    what.birth = file if there.birth and birth.head() else ffi.NULL
+    what.birth = file if head else ffi.NULL
     what.birth_head = begin
     pid: int = _native.lib.usys_start(what)
     if pid < 0:
@@ -170,8 +176,8 @@ def _become(
 def _arrange(there: Circumstances) -> None:
     if there.directory >= 0:
         os.fchdir(there.directory)
-    if there.birth and birth.head():
-        birth.write(there.birth)
+    if there.birth:
+        birth.write(there.birth, there.mark)
     for descriptor, target in ((there.input, 0), (there.output, 1)):
         if descriptor >= 0:
             os.dup2(descriptor, target)
