@@ -142,10 +142,11 @@ OPTIONS: list[dict[str, Any]] = [
     {"hashfn": lambda key: theirs.djb_hash(key) | 1 << 40},  # both cut it
     {"bogus": 1},
 ]
+NAMED = ["plain", "strict", "encoders", "strict encoders", "their hash", "long hash", "bogus"]
 
 
 @bits
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=NAMED)
 def test_same_outcome_of_every_call_of_a_writer(options: dict[str, Any], bits: str) -> None:
     def fill(writer: Any) -> list[object]:
         return [outcome(partial(call, writer)) for call in CALLS]
@@ -158,7 +159,7 @@ def test_same_outcome_of_every_call_of_a_writer(options: dict[str, Any], bits: s
 
 @bits
 @pytest.mark.slow  # 126 cases, each of them many look-ups
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=NAMED)
 @pytest.mark.parametrize("key", [b"s", "s", "\u00e9", 42, True, 1.5, None, bytearray(b"s"), Text("s")])
 def test_same_answers_with_options(options: dict[str, Any], key: Any, bits: str) -> None:
     def fill(writer: Any) -> None:

@@ -46,7 +46,7 @@ MODULES = {
         settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext fds notify privilege publish search signals sockets spawn start
+        birth domain ends environ errtext fds locks notify privilege publish search signals sockets spawn start
         stderr streams tai
     """,
 }

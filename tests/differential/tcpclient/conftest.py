@@ -49,23 +49,49 @@ def _wait_for_the_end(connection: socket.socket) -> None:
             pass
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """Give a port on which 127.0.0.1 serves and 127.0.0.9 refuses."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_serve, args=(listener,), daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
+SERVING, DEAF, REFUSING = "127.0.0.1", ("127.0.0.2", "127.0.0.3"), "127.0.0.9"
+
+
+def bind_all() -> dict[str, socket.socket]:
+    """Bind one port on all addresses; what else runs here may have it on one of them already."""
+    while True:
+        bound = {ip: socket.socket() for ip in (SERVING, *DEAF, REFUSING)}
+        port = 0
+        try:
+            for ip, its in bound.items():
+                its.bind((ip, port))
+                port = its.getsockname()[1]
+            return bound
+        except OSError:
+            for its in bound.values():
+                its.close()
 
 
 @pytest.fixture(scope="module")
-def deaf(port: int) -> Iterator[int]:
-    """Give the same port, with 127.0.0.2 and 127.0.0.3 never answering: their backlogs are full."""
+def bound() -> Iterator[dict[str, socket.socket]]:
+    """Give a socket on each address, all with one port; none listens yet."""
+    bound = bind_all()
+    yield bound
+    for its in bound.values():
+        its.close()
+
+
+@pytest.fixture(scope="module")
+def port(bound: dict[str, socket.socket]) -> Iterator[int]:
+    """Give a port on which one address serves; the others refuse."""
+    listener = bound[SERVING]
+    listener.listen()
+    threading.Thread(target=_serve, args=(listener,), daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def deaf(port: int, bound: dict[str, socket.socket]) -> Iterator[int]:
+    """Give the same port, on which two addresses never answer: their backlogs are full."""
     with ExitStack() as stack:
-        for ip in ("127.0.0.2", "127.0.0.3"):
-            listener = stack.enter_context(socket.socket())
-            listener.bind((ip, port))
-            listener.listen(0)
+        for ip in DEAF:
+            bound[ip].listen(0)
             for _ in range(3):
                 client = stack.enter_context(socket.socket())
                 client.setblocking(False)
