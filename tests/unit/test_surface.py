@@ -46,8 +46,8 @@ MODULES = {
         settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext fds locks notify privilege publish search signals sockets spawn start
-        stderr streams tai
+        birth domain ends environ errtext fds locks notify privilege publish search signals sockets spawn
+        start stderr streams tai
     """,
 }
 

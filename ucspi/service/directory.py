@@ -14,12 +14,11 @@ can hold any number of them, and nothing waits for the other end of a fifo.
 Source: order, flags, modes and messages as observed from daemontools 0.76.
 """
 
-import fcntl
 import os
 
 from ucspi.errors import ServiceError
 from ucspi.service import asking
-from ucspi.unix import birth
+from ucspi.unix import birth, locks
 from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-_LOCK: "Final" = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC
 _FIFO: "Final" = os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
 _IS_FIFO: "Final" = 0o010000
@@ -82,8 +80,7 @@ class Directory:
         """
         self._make()
         try:
-            self.lock = os.open(b"supervise/lock", _LOCK, 0o600, dir_fd=self.fd)
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.lock = locks.acquire(b"supervise/lock", directory=self.fd)
         except OSError as error:
             raise ServiceError(b"unable to acquire %s/supervise/lock" % self.name, error) from None
 

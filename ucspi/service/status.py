@@ -35,7 +35,8 @@ class Status:
 
     def seconds(self, now: int) -> int:
         """Return the age of the record, whole seconds of the clock; 0 when it lies in the future."""
-        return max(0, now - (int.from_bytes(self.stamp[:8]) - tai.EPOCH))
+        age = max(0, tai.EPOCH + now - int.from_bytes(self.stamp[:8]))
+        return int(float(age))  # as the original counts: in a double, which a damaged record shows
 
     def describe(self, now: int, *, normally_up: bool) -> bytes:
         """Return what ``svstat`` says of the service.
