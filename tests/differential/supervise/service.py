@@ -80,7 +80,7 @@ class Service:
         fd = os.open(self.directory / "supervise" / "control", os.O_RDWR | os.O_NONBLOCK)
         left = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
         os.close(fd)
-        return struct.unpack("i", left) == (0,) or self.code() is not None
+        return struct.unpack("i", left) == (0,) or not self.is_running()
 
     def status(self) -> bytes:
         """Return the status file."""
