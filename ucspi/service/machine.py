@@ -11,7 +11,8 @@ Nothing here waits, or knows a process.  `START` is tried by the caller, who
 says by `STARTED` or `UNSTARTED` how it went before it goes on.
 
 Source: observed from daemontools 0.76 as Debian has it, which tries again
-after it could not fork.
+after it could not fork.  It also publishes that a service is down before it
+starts it again; here that is published only if there can be no process.
 """
 
 TYPE_CHECKING = False
@@ -84,11 +85,11 @@ ROWS = (
     Row(BEGUN),
     Row(ENTERED, actions=(PUBLISH,)),
     Row(STARTED, clear=PAUSED, set=UP, actions=(STAMP, PUBLISH, REST)),
-    Row(UNSTARTED, actions=(WARN, LONG_REST)),
+    Row(UNSTARTED, actions=(PUBLISH, WARN, LONG_REST)),
     Row(TURN, WANT_UP, UP, actions=(START,)),  # what could not be started
     Row(TURN),
     Row(ENDED, UP | LEAVING, clear=UP, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
-    Row(ENDED, UP | WANT_UP, clear=UP, actions=(STAMP, PUBLISH, START)),
+    Row(ENDED, UP | WANT_UP, clear=UP, actions=(STAMP, START)),  # published by how that goes
     Row(ENDED, UP, clear=UP, actions=(STAMP, PUBLISH)),
     Row(ENDED),
     Row("u", UP, clear=WANT, set=WANT_UP, actions=(PUBLISH,)),
