@@ -2,6 +2,8 @@
 #ifndef USYS_START_H
 #define USYS_START_H
 
+#include <stddef.h>
+
 /* All of it may be freed when the call has returned.  Descriptors are -1 for
  * none; one below 3 is put only onto itself. */
 struct usys_start {
@@ -17,9 +19,15 @@ struct usys_start {
   unsigned long open_files;  /* the soft limit of open files; 0: inherited */
   const char *birth;         /* file that the child writes its birth into, or NULL */
   const char *birth_head;    /* what that begins with, at most USYS_BIRTH_HEAD bytes */
+  const char *record;        /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
+  size_t record_length;
+  size_t record_pid;         /* where its pid goes: 4 bytes, little-endian */
+  const char *record_new;    /* the file it is written into, or NULL: nothing is published */
+  const char *record_name;   /* and what that is renamed to */
+  int is_published;          /* set by the call */
 };
 
-enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42 };
+enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42, USYS_RECORD = 64 };
 
 /* Start the program.  Returns the pid, or -errno when there is no new process.
  *
@@ -29,7 +37,8 @@ enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42 };
  * Before it executes the child writes one line into the file birth, without
  * truncating it: birth_head, its pid, and its start time in the kernel's ticks,
  * the two padded with spaces to USYS_BIRTH_TAIL bytes with the newline.  It
- * executes also when that fails.  No other thread is held up meanwhile. */
-int usys_start(const struct usys_start *start);
+ * executes also when that fails.  Then it publishes the record: others see its
+ * pid before the exec, for which we wait.  No other thread is held up. */
+int usys_start(struct usys_start *start);
 
 #endif

@@ -13,7 +13,7 @@ import pytest
 
 from ucspi.unix import _native, birth
 from ucspi.unix import start as module
-from ucspi.unix.start import Circumstances, start_by_clone, start_by_fork
+from ucspi.unix.start import Announcement, Circumstances, start_by_clone, start_by_fork
 
 Start = Callable[..., int]
 
@@ -247,3 +247,47 @@ class TestBirth:
         assert found
         assert found[0] == pid
         os.close(found[1])
+
+
+class TestAnnouncement:
+    """What a child publishes before it executes."""
+
+    def started(self, start: Start, tmp_path: Path, announcement: Announcement) -> int:
+        directory = os.open(tmp_path, os.O_RDONLY)
+        pid = start("exit 0", directory=directory, announcement=announcement)
+        os.close(directory)
+        os.waitpid(pid, 0)
+        return pid
+
+    def test_it_has_the_pid(self, start: Start, tmp_path: Path) -> None:
+        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        pid = self.started(start, tmp_path, announcement)
+        if announcement.is_done:
+            wanted = b"0123456789ab" + pid.to_bytes(4, "little") + b"\0u"
+            assert (tmp_path / "name").read_bytes() == wanted
+            assert (tmp_path / "name").stat().st_mode & 0o777 == 0o644 & ~umask()
+        assert not (tmp_path / "new").exists()
+
+    def test_what_failed_is_told(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "new").mkdir()
+        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        self.started(start, tmp_path, announcement)
+        assert not announcement.is_done
+        assert not (tmp_path / "name").exists()
+
+    def test_the_compiled_way_can(self, tmp_path: Path) -> None:
+        if _native.lib is None:
+            pytest.skip("the compiled module is not built")
+        directory = os.open(tmp_path, os.O_RDONLY)
+        announcement = Announcement(b"1234", 0, b"new", b"name")
+        there = Circumstances(directory=directory, announcement=announcement)
+        pid = start_by_clone([b"/bin/true"], [b"true"], [], there)
+        os.close(directory)
+        os.waitpid(pid, 0)
+        assert announcement.is_done
+
+
+def umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FIFO: "Final" = os.O_NONBLOCK | os.O_CLOEXEC
-_NEW: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+_TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
 _IS_FIFO: "Final" = 0o010000
 _FORMAT: "Final" = 0o170000
 
 BIRTH: "Final" = b"supervise/birth"
+STATUS: "Final" = b"supervise/status"
+NEW: "Final" = b"supervise/status.new"
 
 
 class Directory:
@@ -142,7 +144,7 @@ class Directory:
         """Put a new status in the place of the old one; what fails is a warning."""
         step = b"open %s/supervise/status.new" % self.name
         try:
-            fd = os.open(b"supervise/status.new", _NEW, 0o644, dir_fd=self.fd)
+            fd = os.open(NEW, _TRUNCATE, 0o644, dir_fd=self.fd)
             step = b"write %s/supervise/status.new" % self.name
             try:
                 written = os.write(fd, record)
@@ -152,7 +154,7 @@ class Directory:
                 self.warn(b"unable to %s: partial write" % step)
                 return
             step = b"rename %s/supervise/status.new to status" % self.name
-            os.rename(b"supervise/status.new", b"supervise/status", src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            os.rename(NEW, STATUS, src_dir_fd=self.fd, dst_dir_fd=self.fd)
         except OSError as error:
             self.warn(b"unable to %s: %s" % (step, describe(error.errno)))
 

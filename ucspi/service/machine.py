@@ -8,7 +8,7 @@ of `ROWS` that is about this event and fits the state says how the state
 changes and what is done, in order.
 
 Nothing here waits, or knows a process.  `START` is tried by the caller, who
-says by `STARTED` or `UNSTARTED` how it went before it goes on.
+says by `ANNOUNCED`, `STARTED` or `UNSTARTED` how it went before it goes on.
 
 Source: observed from daemontools 0.76 as Debian has it, which tries again
 after it could not fork.  It also publishes that a service is down before it
@@ -32,6 +32,7 @@ FLAGS = {UP: "up", PAUSED: "paused", LEAVING: "leaving", WANT_UP: "want up", WAN
 BEGUN: "Final" = "begun"  # everything is open
 ENTERED: "Final" = "entered"  # the first start is over
 STARTED: "Final" = "started"
+ANNOUNCED: "Final" = "announced"  # started, and the new process itself has published it
 UNSTARTED: "Final" = "not started"  # there could be no process
 TURN: "Final" = "turn"  # something woke the supervisor
 ENDED: "Final" = "ended"  # the process
@@ -85,6 +86,7 @@ ROWS = (
     Row(BEGUN),
     Row(ENTERED, actions=(PUBLISH,)),
     Row(STARTED, clear=PAUSED, set=UP, actions=(STAMP, PUBLISH, REST)),
+    Row(ANNOUNCED, clear=PAUSED, set=UP, actions=(REST,)),
     Row(UNSTARTED, actions=(PUBLISH, WARN, LONG_REST)),
     Row(TURN, WANT_UP, UP, actions=(START,)),  # what could not be started
     Row(TURN),

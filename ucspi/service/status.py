@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 SIZE: "Final" = 18
+PID: "Final" = 12  # where the pid begins
 
 WANT_UP: "Final" = ord("u")
 WANT_DOWN: "Final" = ord("d")

@@ -18,11 +18,11 @@ import _signal
 import os
 
 from ucspi.service import machine, status
-from ucspi.service.directory import BIRTH, Directory
+from ucspi.service.directory import BIRTH, NEW, STATUS, Directory
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
-from ucspi.unix.start import start
+from ucspi.unix.start import Announcement, start
 from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
@@ -69,6 +69,7 @@ class Supervisor:
 
     __slots__ = (
         "_life",
+        "_mark",
         "_stamp",
         "_state",
         "_where",
@@ -98,6 +99,7 @@ class Supervisor:
         try:
             self._state = WANT_UP if self.directory.is_normally_up() else WANT_DOWN
             self.directory.acquire()
+            self._mark = self.directory.mark()
             self.directory.open_control()
             self._take_over()
             self._publish()
@@ -166,7 +168,10 @@ class Supervisor:
 
     def _start(self) -> str:
         """Try to start ``./run``; return the event that this was."""
-        where, name = self._where, self.name
+        where, name, stamp = self._where, self.name, tai.now()
+        # It will not be paused then, and its pid is put in by itself.
+        record = status.Status(stamp, 0, 0, self._want()).pack()
+        announcement = Announcement(record, status.PID, NEW, STATUS)
         try:
             self.pid = start(
                 [b"./run"],
@@ -178,13 +183,17 @@ class Supervisor:
                 complaint=b"supervise: fatal: unable to start %s/run: " % name,
                 open_files=where.open_files,
                 birth=BIRTH,
-                mark=self.directory.mark(),
+                mark=self._mark,
+                announcement=announcement,
             )
         except OSError as error:
             text = b"unable to fork for %s, sleeping 60 seconds: %s"
             self._warn(text % (name, describe(error.errno)))
             return machine.UNSTARTED
-        return machine.STARTED
+        if not announcement.is_done:
+            return machine.STARTED
+        self._stamp = stamp
+        return machine.ANNOUNCED
 
     def _forget(self) -> None:
         """The process has ended: its pid may be a stranger's from now on."""
@@ -206,13 +215,14 @@ class Supervisor:
             pass  # the original does not look either
 
     def _publish(self) -> None:
-        want = status.WANT_ONCE
-        if self._state & WANT_UP:
-            want = status.WANT_UP
-        elif self._state & WANT_DOWN:
-            want = status.WANT_DOWN
         paused = 1 if self._state & PAUSED else 0
-        self.directory.publish(status.Status(self._stamp, self.pid, paused, want).pack())
+        self.directory.publish(status.Status(self._stamp, self.pid, paused, self._want()).pack())
+
+    def _want(self) -> int:
+        """Return what is wanted, as it stands in the status."""
+        if self._state & WANT_UP:
+            return status.WANT_UP
+        return status.WANT_DOWN if self._state & WANT_DOWN else status.WANT_ONCE
 
     def _take_over(self) -> None:
         """Go on with what a killed supervisor of ours left running, if it did."""

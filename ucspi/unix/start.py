@@ -33,12 +33,35 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
+_ENVIRON: "list[Any]" = []  # the last environment, and itself in C memory
+
+
+class Announcement:
+    """A file that tells others the child's pid, published by the child itself.
+
+    Attributes:
+        is_done: whether the child could; if not, it is left to whoever started it.
+    """
+
+    __slots__ = ("at", "is_done", "record", "target", "temporary")
+
+    def __init__(self, record: bytes, at: int, temporary: bytes, target: bytes) -> None:
+        """Describe the file.
+
+        Args:
+            record: its content, at most 64 bytes.
+            at: the offset in it of the pid, 4 bytes, little-endian.
+            temporary: the file it is written into, relative to the child's directory.
+            target: what that is renamed to.
+        """
+        self.record, self.at, self.temporary, self.target = record, at, temporary, target
+        self.is_done = False
 
 
 class Circumstances:
     """What a program finds when it starts; a descriptor is -1 for none."""
 
-    __slots__ = ("birth", "complaint", "directory", "input", "mark", "open_files", "output")
+    __slots__ = ("announcement", "birth", "complaint", "directory", "input", "mark", "open_files", "output")
 
     def __init__(
         self,
@@ -50,11 +73,12 @@ class Circumstances:
         open_files: int = 0,
         birth: bytes = b"",
         mark: bytes = b"",
+        announcement: Announcement | None = None,
     ) -> None:
         """Note them; see `start`."""
         self.directory, self.input, self.output = directory, input, output
         self.complaint, self.open_files = complaint, open_files
-        self.birth, self.mark = birth, mark
+        self.birth, self.mark, self.announcement = birth, mark, announcement
 
 
 def start(
@@ -69,6 +93,7 @@ def start(
     open_files: int = 0,
     birth: bytes = b"",
     mark: bytes = b"",
+    announcement: Announcement | None = None,
 ) -> int:
     """Start a program as a child, and wait until it has been executed.
 
@@ -89,6 +114,8 @@ def start(
         birth: the file in which the child writes down which process it is
             (`ucspi.unix.birth`) before it executes, relative to ``directory``.
         mark: by which only its starter finds it there, at most `birth.MARK` bytes.
+        announcement: what others shall see before we have waited for the exec; its
+            ``is_done`` says whether they do.
 
     Returns:
         Its pid.  A child that could execute nothing has one too: it ends with 111.
@@ -104,6 +131,7 @@ def start(
         open_files=open_files,
         birth=birth,
         mark=mark,
+        announcement=announcement,
     )
     by = start_by_fork if _native.lib is None else start_by_clone
     return by(paths, argv, environ, there)
@@ -111,23 +139,32 @@ def start(
 
 def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
     """Start a program through the compiled module; see `start`."""
-    ffi = _native.ffi
+    ffi, told = _native.ffi, there.announcement
     if not _ERRORS:
         _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
+    if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
+        _ENVIRON[:] = [environ, _strings(environ)]
     head = birth.head(there.mark) if there.birth else b""
-    kept = [_strings(texts) for texts in (paths, argv, environ, [there.complaint, there.birth, head])]
-    complaint, file, begin = kept[3][1][0:3]
+    texts = [there.complaint, there.birth, head]
+    if told:
+        texts += [told.record, told.temporary, told.target]
+    kept = [_strings(some) for some in (paths, argv, texts)]
+    cells = kept[2][0]
     what = ffi.new("struct usys_start *")
-    what.paths, what.argv, what.environ = (array for _, array in kept[:3])
+    what.paths, what.argv, what.environ = kept[0][1], kept[1][1], _ENVIRON[1][1]
     what.errors, what.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
-    what.complaint = complaint if there.complaint else ffi.NULL
+    what.complaint = cells[0] if there.complaint else ffi.NULL
     what.directory, what.input, what.output = there.directory, there.input, there.output
     what.open_files = there.open_files
-    what.birth = file if head else ffi.NULL
-    what.birth_head = begin
+    what.birth, what.birth_head = cells[1] if head else ffi.NULL, cells[2]
+    if told:
+        what.record, what.record_new, what.record_name = cells[3:]
+        what.record_length, what.record_pid = len(told.record), told.at
     pid: int = _native.lib.usys_start(what)
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid))
+    if told:
+        told.is_done = bool(what.is_published)
     return pid
 
 
