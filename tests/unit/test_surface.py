@@ -38,7 +38,7 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
-    "ucspi.logs": "",
+    "ucspi.logs": "label localtime",
     "ucspi.service": "asking directory loop machine status supervisor",
     "ucspi.tcp": """
         address blocklist census client connection crlf door drain environment facts handlers ident inquiry
@@ -46,8 +46,8 @@ MODULES = {
         settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext fds locks notify privilege publish search signals sockets spawn
-        start stderr streams tai
+        birth domain ends environ errtext fds limits locks notify privilege publish search signals sockets
+        spawn start stderr streams tai title
     """,
 }
 
