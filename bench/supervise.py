@@ -1,16 +1,16 @@
 """A restart: from its cause until the status shows the new process, under supervise and the original.
 
 Ten supervisors of each kind wait; a round restarts the services of one kind, one
-after the other, then those of the other.  The cause is written, or sent, by this
-script, and the status read again and again, so that what is measured is the
-supervisor's part.  The last rows have the period of a service that ends at once,
-which is a second by intent, and what the tools cost that are interpreters here.
+after the other, and counts the quickest, then those of the other.  The cause is
+written, or sent, by this script, and the status read again and again, so that
+what is measured is the supervisor's part.  The last rows have the period of a
+service that ends at once, which is a second by intent, and what the tools cost
+that are interpreters here.
 """
 
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import tempfile
 import time
@@ -92,9 +92,9 @@ def period(service: Service) -> float:
     return (service.new(service.pid()) - begun) * 1000
 
 
-def median(services: list[Service], cause: Cause) -> Callable[[], float]:
-    """Return what measures the median restart of all of them."""
-    return lambda: statistics.median(service.restart(cause) for service in services)
+def quickest(services: list[Service], cause: Cause) -> Callable[[], float]:
+    """Return what measures the quickest restart among theirs: the one that was least disturbed."""
+    return lambda: min(service.restart(cause) for service in services)
 
 
 def tools(svc: list[str], svstat: list[str], service: Service) -> Callable[[], float]:
@@ -118,7 +118,7 @@ def main() -> None:
         ]
         made += [service for services in many for service in services]
         for subject, cause in (("svc -t until the status shows it", tell), ("killed, likewise", crash)):
-            ours, original = (median(services, cause) for services in many)
+            ours, original = (quickest(services, cause) for services in many)
             compare(subject, ours, original, arguments.rounds, faster_by_cost)
         mine = tools(program("svc"), program("svstat"), many[0][0])
         theirs = tools([f"{ORIGINALS}/svc"], [f"{ORIGINALS}/svstat"], many[1][0])
