@@ -105,6 +105,17 @@ class NoAddressError(Error, LookupError):
         self.host = host
 
 
+class BadPortError(Error, ValueError):
+    """A number is no port of TCP; ``port`` is the number."""
+
+    exit_code = EXIT_PERMANENT
+
+    def __init__(self, port: int) -> None:
+        """Note the number."""
+        super().__init__(f"no TCP port: {port} is not within 0 to 65535")
+        self.port = port
+
+
 class BackendUnavailableError(Error, ImportError):
     """``UCSPI_CDB`` asks for a core that this installation does not have."""
 

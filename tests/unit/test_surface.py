@@ -14,7 +14,7 @@ NAMES = {
     "ucspi": "",
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
-        BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
+        BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError NoAddressError RuleSyntaxError
         ServiceError
     """,
@@ -41,9 +41,9 @@ MODULES = {
     "ucspi.logs": "label localtime",
     "ucspi.service": "asking directory loop machine status supervisor",
     "ucspi.tcp": """
-        address blocklist census client connection crlf door drain environment facts handlers ident inquiry
-        jsonlog jsontext limits listener local log lookups names nameservers questions rate report server
-        settings status visit watch
+        address admission blocklist census client connection crlf door drain ending environment facts handlers
+        ident inquiry jsonlog jsontext limits listener local log lookups names nameservers questions rate
+        report server settings status visit watch
     """,
     "ucspi.unix": """
         birth domain ends environ errtext fds limits locks notify privilege publish search signals sockets
