@@ -148,10 +148,10 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
     if (error < 0)
       return (int) -error;
   }
+  if (start->record_new)
+    publish(start);  /* first: somebody may be waiting for it */
   if (start->birth)
     write_birth(start);
-  if (start->record_new)
-    publish(start);
   if (start->input >= 0)
     put_on(start->input, 0);
   if (start->output >= 0)

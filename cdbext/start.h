@@ -34,11 +34,11 @@ enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42, USYS_RECORD = 64 };
  * The child has the caller's signal mask less SIGCHLD; the actions of SIGCHLD,
  * SIGPIPE, SIGXFSZ and of all that are caught are the default ones.
  *
- * Before it executes the child writes one line into the file birth, without
+ * Before it executes the child publishes the record, which others see before we
+ * have waited for the exec, and then writes one line into the file birth, without
  * truncating it: birth_head, its pid, and its start time in the kernel's ticks,
  * the two padded with spaces to USYS_BIRTH_TAIL bytes with the newline.  It
- * executes also when that fails.  Then it publishes the record: others see its
- * pid before the exec, for which we wait.  No other thread is held up. */
+ * executes also when that fails.  No other thread is held up. */
 int usys_start(struct usys_start *start);
 
 #endif
