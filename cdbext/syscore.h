@@ -9,5 +9,6 @@
 #include "label.h"
 #include "local.h"
 #include "spawn.h"
+#include "start.h"
 
 #endif

@@ -122,6 +122,20 @@ class BackendUnavailableError(Error, ImportError):
     exit_code = EXIT_PERMANENT
 
 
+class ServiceError(Error, OSError):
+    """A service cannot be supervised.
+
+    ``step`` is what could not be done, in the original's words where it has
+    some; ``errno`` is None when no system call failed.
+    """
+
+    def __init__(self, step: bytes, error: OSError | None = None) -> None:
+        """Note the step and the error."""
+        reason = "" if error is None else f": {error.strerror}"
+        super().__init__(error.errno if error else None, step.decode("latin-1") + reason)
+        self.step, self.error = step, error
+
+
 class LogError(Error, OSError):
     """A log cannot be opened.  ``step`` is what failed, in the original's words, and names the log."""
 

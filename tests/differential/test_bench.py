@@ -42,11 +42,11 @@ def need_peer(name: str) -> None:
     [
         *("lookup", "build", "pure", "growth", "tcprules"),
         *("connections", "peers", "names", "held", "memory", "filters", "logs"),
-        *("multilog", "startup"),
+        *("multilog", "supervise", "startup"),
     ],
 )
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
-    for needed in ("tcprules", "tcpserver", "recordio", "tai64n", "cc", "cdbmake"):
+    for needed in ("tcprules", "tcpserver", "recordio", "tai64n", "supervise", "cc", "cdbmake"):
         oracle(needed)
     for peer in PEERS.get(name, ()):
         need_peer(peer)

@@ -78,6 +78,9 @@ LINKS = {
     "tai64nlocal": 16,
 }
 
+# What is wrong with the last argument they find when all is loaded.
+SERVICES = {"supervise /dev/null": 25, "svc -u /dev/null": 12, "svok /dev/null": 11, "svstat /dev/null": 13}
+
 # Nothing answers on the last ones: by then all is loaded.
 CLIENTS = {
     "tcpclient -RHl0 127.0.0.1 PORT true": 22,
@@ -187,6 +190,16 @@ def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str])
     assert not (loaded - bare) & {*HEAVY, "_cffi_backend"}
     ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
     assert 0 < len(ours) <= LINKS[line], ours
+
+
+@pytest.mark.parametrize("line", SERVICES)
+def test_service_programs_load_little(line: str, bare: set[str]) -> None:
+    done = subprocess.run(command(*line.split()), capture_output=True, text=True, timeout=20)
+    assert "not a directory" in done.stdout + done.stderr
+    loaded = imported(done.stderr)
+    assert not (loaded - bare) & HEAVY
+    ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= SERVICES[line], ours
 
 
 def test_tcpserver_loads_little_until_it_has_served_a_client(

@@ -16,7 +16,7 @@ NAMES = {
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
-        RuleSyntaxError
+        RuleSyntaxError ServiceError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -42,15 +42,15 @@ MODULES = {
         directory distributor ending finished label last localtime logger patience pattern processor recovery
         rotation script
     """,
-    "ucspi.service": "",
+    "ucspi.service": "asking directory loop machine status supervisor",
     "ucspi.tcp": """
         address admission blocklist census client connection crlf door drain ending environment facts handlers
         ident inquiry jsonlog jsontext limits listener local log lookups names nameservers questions rate
         report server settings status visit watch
     """,
     "ucspi.unix": """
-        domain ends environ errtext fds limits locks notify privilege publish search signals sockets spawn
-        stderr streams tai title
+        birth domain ends environ errtext fds limits locks notify privilege publish search signals sockets
+        spawn start stderr streams tai title
     """,
 }
 
