@@ -43,6 +43,12 @@ LONGER_RULES = """\
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}"
 
 
+def program(line: str) -> str:
+    """Return which program a command line is of, whether an interpreter runs it or not."""
+    words = [word.rpartition("/")[2] for word in line.split()] or [""]
+    return words[1] if words[0].startswith("python") else words[0]
+
+
 class Service:
     """The service directory, in a scan directory that a scanner watches in a world."""
 

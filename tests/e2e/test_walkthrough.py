@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.service import LONGER_RULES, RULES, Service
+from tests.e2e.service import LONGER_RULES, RULES, Service, program
 from tests.e2e.world import FRIEND, OUTSIDER, World, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
@@ -100,7 +100,7 @@ class TestWalkThrough:
         for directory in (service.directory / "log", service.directory):
             service.run(["svc", "-xd", str(directory)])
         wait_for(
-            lambda: [name.split()[0] for name in service.world.processes()] == ["svscan"],
+            lambda: [program(line) for line in service.world.processes()] == ["svscan"],
             "the end of both supervisors",
         )
         for directory in (service.directory / "log", service.directory):
