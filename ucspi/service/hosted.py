@@ -16,6 +16,7 @@ from ucspi.service.scanner import INTERVAL, Scanner, label, warn
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix import environ
 from ucspi.unix.errtext import describe
+from ucspi.unix.fds import demand_spare
 from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from ucspi.service.pipe import Pipe
 
-SPARE = 4  # descriptors
+SPARE = 4  # descriptors for the services that run: they need some, for a moment, at every change
 
 
 class Hosted:
@@ -65,7 +66,7 @@ class Hosted:
             self._ended(token)
             return
         try:
-            _demand_spare_descriptors()
+            demand_spare(SPARE)
             self._loop.add(supervisor, lambda: self._ended(token))
         except OSError as error:
             supervisor.close()
@@ -103,20 +104,6 @@ def _complain(error: ServiceError) -> None:
     """Say why a supervisor cannot begin, as a process of its own would."""
     reason = b": " + describe(error.errno) if error.error else b""
     say(b"supervise: fatal: " + error.step + reason)
-
-
-def _demand_spare_descriptors() -> None:
-    """See that some are left: the services that run need them, for a moment, at every change.
-
-    Raises:
-        OSError: there are too few.
-    """
-    taken: list[int] = []
-    try:
-        taken.extend(os.dup(2) for _ in range(SPARE))
-    finally:
-        for descriptor in taken:
-            os.close(descriptor)
 
 
 def keep_hosted(open_files: int = 0) -> "NoReturn":

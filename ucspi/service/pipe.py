@@ -2,6 +2,11 @@
 
 import os
 
+from ucspi.unix.fds import demand_spare
+
+# What starting a logger takes for a moment: its directory, and a pipe where the interpreter is forked.
+SPARE = 3
+
 
 class Pipe:
     """Both ends of a pipe, close-on-exec: whoever is started gets one end as 0 or 1.
@@ -23,14 +28,14 @@ class Pipe:
 
 
 def make() -> Pipe:
-    """Return a new pipe, and see that one descriptor is left, which starting a logger takes for a moment.
+    """Return a new pipe, and see that a logger could be started on it.
 
     Raises:
-        OSError: there is no pipe, or would be none that a logger could be started on.
+        OSError: there is none, or too few descriptors are left.
     """
     pipe = Pipe(*os.pipe2(os.O_CLOEXEC))
     try:
-        os.close(os.dup(pipe.reader))
+        demand_spare(SPARE)
     except OSError:
         pipe.close()
         raise

@@ -176,7 +176,7 @@ def open_place() -> Iterator[Path]:
 
 class TestLimits:
     def test_descriptors(self, oracle: Oracle, tmp_path: Path) -> None:
-        """Ours needs one more, to start a logger with."""
+        """Ours needs three more, to start a logger with."""
         scanned = tmp_path / "scanned"
         for number in range(10):
             (scanned / f"s{number}" / "log").mkdir(parents=True)
@@ -185,7 +185,7 @@ class TestLimits:
         its = both(oracle)[1]
         with (
             Scan(
-                ours("svscan"), scanned, tmp_path / "mine", before=limit(resource.RLIMIT_NOFILE, most + 1)
+                ours("svscan"), scanned, tmp_path / "mine", before=limit(resource.RLIMIT_NOFILE, most + 3)
             ) as mine,
             Scan(its, scanned, tmp_path / "original", before=limit(resource.RLIMIT_NOFILE, most)) as original,
         ):
