@@ -75,10 +75,11 @@ class Scan:
 
     def wait(self) -> "Scan":
         """Wait until a scan is over and everything that it started has told."""
-        wait_for(self._is_settled, "the end of a scan")
+        wait_for(self.is_settled, "the end of a scan")
         return self
 
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
+        """Say whether a scan is over, and everything that it started has told."""
         if self.process.poll() is not None:
             return True
         syscall = Path(f"/proc/{self.process.pid}/syscall").read_text()

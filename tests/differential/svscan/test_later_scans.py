@@ -34,6 +34,7 @@ class Scene:
         self.services.mkdir()
         (self.scanned / "sentinel").symlink_to("nowhere")  # tells when a scan is over
         self._count = 0
+        self._halted: list[Scan] = []
         for _ in range(4):
             self.add()
         mine, original = both(oracle)
@@ -115,11 +116,19 @@ class Scene:
         (service / "log").mkdir(exist_ok=True)
         (self.scanned / f"n{self._count}").symlink_to(service)
 
-    def wait(self, scans: int) -> None:
-        """Wait until both have made so many scans."""
-        wait_for(lambda: min(self.seen()) >= scans, "the next scan")
+    def halt(self, scans: int) -> bool:
+        """Stop each of the two once it has made so many scans; say whether both stand."""
         for scan in self.scans:
-            scan.wait()
+            if scan not in self._halted and scan.lines().count(SENTINEL) >= scans and scan.is_settled():
+                os.kill(scan.process.pid, signal.SIGSTOP)
+                self._halted.append(scan)
+        return len(self._halted) == len(self.scans)
+
+    def go_on(self) -> None:
+        """Let both make their next scan when its time has come."""
+        for scan in self._halted:
+            os.kill(scan.process.pid, signal.SIGCONT)
+        self._halted.clear()
 
     def seen(self) -> list[int]:
         """Return how many scans each of the two has made."""
@@ -133,14 +142,19 @@ class Scene:
         assert mine.alive().keys() == original.alive().keys()
 
 
+def halt_all(scenes: list[Scene], scans: int) -> bool:
+    """Stop all that have made so many scans, or some make one more while others are waited for."""
+    return False not in [scene.halt(scans) for scene in scenes]
+
+
 def test_services_come_go_and_die(oracle: Oracle, tmp_path: Path) -> None:
     with ExitStack() as stack:
         scenes = [Scene(oracle, tmp_path / str(seed), stack, seed) for seed in range(6)]
         for turn in range(1, 6):
-            for scene in scenes:
-                scene.wait(turn)
+            wait_for(lambda turn=turn: halt_all(scenes, turn), "a scan")  # type: ignore[misc]
             for scene in scenes:
                 assert scene.seen() == [turn, turn]
                 scene.compare()
                 for _ in range(scene.choose.randrange(1, 5)):
                     scene.change()
+                scene.go_on()
