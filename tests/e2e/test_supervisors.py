@@ -12,7 +12,7 @@ from tests.readme import scripts
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.oracle,
-    pytest.mark.parametrize("path", ["ours"], indirect=True, scope="class"),
+    pytest.mark.parametrize("chosen", ["ours"], indirect=True, scope="class"),
 ]
 
 
@@ -33,10 +33,10 @@ def check(service: Service, scanner: str) -> None:
 
 
 class TestRunit:
-    def test_serves_and_ends(self, world: World, path: str, oracle: Oracle, tmp_path: Path) -> None:
+    def test_serves_and_ends(self, world: World, oracle: Oracle, tmp_path: Path) -> None:
         for name in ("runsvdir", "runsv", "svlogd", "chpst", "telnetd"):
             oracle(name)
-        service = Service(world, path, tmp_path, scripts()[3], "runsvdir -P")
+        service = Service(world, tmp_path, scripts()[3], "runsvdir -P")
         service.make_cdb(RULES)
         service.link.symlink_to(service.directory)
         wait_for(lambda: world.listens(23), "the server")
@@ -45,10 +45,10 @@ class TestRunit:
 
 
 class TestS6:
-    def test_serves_and_ends(self, world: World, path: str, oracle: Oracle, tmp_path: Path) -> None:
+    def test_serves_and_ends(self, world: World, oracle: Oracle, tmp_path: Path) -> None:
         for name in ("s6-svscan", "s6-supervise", "s6-log", "s6-setuidgid", "telnetd"):
             oracle(name)
-        service = Service(world, path, tmp_path, scripts()[4], "s6-svscan")
+        service = Service(world, tmp_path, scripts()[4], "s6-svscan")
         service.make_cdb(RULES)
         wait_for((service.link.parent / ".s6-svscan" / "control").exists, "the scanner")
         service.link.symlink_to(service.directory)
