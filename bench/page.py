@@ -9,7 +9,7 @@ from pathlib import Path
 
 SUBJECTS = (
     *("lookup", "build", "pure", "growth", "tcprules", "rules"),
-    *("connections", "peers", "names", "held", "memory", "filters", "startup"),
+    *("connections", "peers", "names", "held", "memory", "filters", "logs", "startup"),
 )
 
 INTRODUCTION = """\

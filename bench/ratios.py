@@ -24,12 +24,18 @@ Measure = Callable[[], float]
 Ratio = Callable[[float, float], float]
 
 
-def options(description: str) -> argparse.Namespace:
-    """Parse what every script takes: ``--quick`` and ``--rounds N``."""
+def options(description: str, *, megabytes: int = 0) -> argparse.Namespace:
+    """Parse what every script takes, ``--quick`` and ``--rounds N``, and how much, if that has a default."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small sizes: does it run at all?")
     parser.add_argument("--rounds", type=int, help="pairs of measurements (default 7, quick 2)")
+    if megabytes:
+        parser.add_argument(
+            "--megabytes", type=int, help=f"size of the stream (default {megabytes}, quick 16)"
+        )
     parsed = parser.parse_args()
+    if megabytes:
+        parsed.megabytes = parsed.megabytes or (16 if parsed.quick else megabytes)
     parsed.rounds = parsed.rounds or (2 if parsed.quick else 7)
     return parsed
 

@@ -51,10 +51,13 @@ def main() -> None:
         database = f"{name}/rules.cdb"
         tcprules = [*program("tcprules"), database, f"{name}/rules.tmp"]
         check = [*program("tcprulescheck"), database]
+        tai64n, local = program("tai64n"), program("tai64nlocal")
         server = [*program("tcpserver"), "-1HRl0", "127.0.0.1", "0", "true"]
         compare("tcprules, two lines", lambda: mean(tcprules, (0,), text), bare, arguments.rounds, longer)
         compare("tcprulescheck", lambda: mean(check, (0,)), bare, arguments.rounds, longer)
         compare("tcprules, usage", lambda: mean(tcprules[:-2], (100,)), bare, arguments.rounds, longer)
+        compare("tai64n, two lines", lambda: mean(tai64n, (0,), text), bare, arguments.rounds, longer)
+        compare("tai64nlocal, two lines", lambda: mean(local, (0,), text), bare, arguments.rounds, longer)
         compare(
             "tcpserver until it listens",
             lambda: sum(until_ready(server) for _ in range(repeat)) / repeat,

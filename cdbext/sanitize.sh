@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the cdb and rules tests on a build with AddressSanitizer and UBSan, in a scratch
+# Runs the cdb, rules and label tests on a build with AddressSanitizer and UBSan, in a scratch
 # directory.  Usage: PYTHON=python3 cdbext/sanitize.sh [pytest arguments]
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,4 +19,5 @@ CFLAGS=$flags LDFLAGS='-fsanitize=address,undefined' UCSPI_BUILD=native \
 export LD_PRELOAD="$("$CC" -print-file-name=libasan.so) $("$CC" -print-file-name=libubsan.so)"
 export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UCSPI_CORES=required
 "$PYTHON" -m pytest -q -p no:cacheprovider ${*:-tests/unit/test_cdb_*.py tests/property/test_cdb_*.py \
-  tests/unit/test_rules_bulk.py tests/unit/test_rules_network.py tests/property/test_rules*.py}
+  tests/unit/test_rules_bulk.py tests/unit/test_rules_network.py tests/property/test_rules*.py \
+  tests/property/test_label.py tests/property/test_localtime.py}

@@ -5,6 +5,8 @@
 #include "accept.h"
 #include "crlf.h"
 #include "flush.h"
+#include "label.h"
+#include "local.h"
 #include "spawn.h"
 
 #endif

@@ -37,7 +37,7 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
-    "ucspi.logs": "",
+    "ucspi.logs": "label localtime",
     "ucspi.service": "",
     "ucspi.tcp": """
         address blocklist census client connection crlf door drain environment facts handlers ident inquiry
@@ -45,8 +45,8 @@ MODULES = {
         settings status visit watch
     """,
     "ucspi.unix": """
-        domain ends environ errtext fds locks notify privilege publish search signals sockets spawn stderr
-        streams tai
+        domain ends environ errtext fds limits locks notify privilege publish search signals sockets spawn
+        stderr streams tai title
     """,
 }
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from ast import literal_eval
+from random import Random
 
 from ucspi.unix import environ
 
@@ -46,3 +47,50 @@ def test_value_is_that_of_the_first_entry_with_the_name() -> None:
 def test_named_entries_are_left_out() -> None:
     entries = [b"A=1", b"B=2", b"A=3", b"odd"]
     assert environ.without(entries, frozenset((b"A",))) == [b"B=2", b"odd"]
+
+
+def _changed_slowly(entries: list[bytes], changes: list[bytes]) -> list[bytes]:
+    result = list(entries)
+    for change in changes:
+        name = change.partition(b"=")[0] + b"="
+        for at, entry in enumerate(result):
+            if entry.startswith(name):
+                result[at] = result[-1]
+                del result[-1]
+                break
+        result += [change] if b"=" in change else []
+    return result
+
+
+def test_changes_leave_the_order_that_the_originals_do() -> None:
+    random = Random(76)
+    texts = [
+        b"",
+        b"A",
+        b"B",
+        b"C",
+        b"=",
+        b"A=",
+        b"A=1",
+        b"B=2",
+        b"C=3",
+        b"=D",
+        b"==",
+        b"AB=4",
+        b"A=B=5",
+        b"\n=6",
+    ]
+    for _ in range(2000):
+        entries, changes = (
+            random.choices(texts, k=random.randrange(9)),
+            random.choices(texts, k=random.randrange(9)),
+        )
+        before = list(entries)
+        assert environ.changed(entries, changes) == _changed_slowly(entries, changes), (entries, changes)
+        assert entries == before
+
+
+def test_many_changes_of_a_large_environment_take_no_time() -> None:
+    names = [b"V%d" % number for number in range(50_000)]
+    entries = [name + b"=" for name in names]
+    assert environ.changed(entries, [name + b"=1" for name in names] + names) == []

@@ -7,6 +7,10 @@ what we were started with, in order.
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # What CPython's locale coercion (PEP 538) sets; never what a user typed here.
 _COERCED = (b"C.UTF-8", b"C.utf8", b"UTF-8")
 
@@ -40,3 +44,44 @@ def value_of(entries: list[bytes], name: bytes) -> bytes | None:
 def without(entries: list[bytes], names: frozenset[bytes]) -> list[bytes]:
     """Return the entries whose name is not among ``names``, order kept."""
     return [entry for entry in entries if entry.partition(b"=")[0] not in names]
+
+
+def changed(entries: list[bytes], changes: "Iterable[bytes]") -> list[bytes]:
+    """Return the entries after some changes, in the order that daemontools leaves them in.
+
+    A change ``NAME=VALUE`` sets a variable, ``NAME`` alone removes it.  Either
+    takes away the first entry of that name, whose place the last entry gets;
+    the new one goes to the end.
+
+    Source: observed from the original envdir and envuidgid.
+    """
+    result: list[bytes] = []
+    places: dict[bytes, set[int]] = {}  # by name: a large directory must not search a large environment
+    for entry in entries:
+        _append(result, places, entry)
+    for change in changes:
+        here = places.get(change.partition(b"=")[0])
+        if here:
+            _take_out(result, places, min(here))
+        if b"=" in change:
+            _append(result, places, change)
+    return result
+
+
+def _append(result: list[bytes], places: dict[bytes, set[int]], entry: bytes) -> None:
+    name, equals, _ = entry.partition(b"=")
+    if equals:  # else it is no variable, and no name finds it
+        places.setdefault(name, set()).add(len(result))
+    result.append(entry)
+
+
+def _take_out(result: list[bytes], places: dict[bytes, set[int]], at: int) -> None:
+    places[result[at].partition(b"=")[0]].remove(at)
+    last = result.pop()
+    if at == len(result):
+        return
+    result[at] = last
+    name, equals, _ = last.partition(b"=")
+    if equals:
+        places[name].remove(len(result))
+        places[name].add(at)

@@ -1,0 +1,67 @@
+"""setuidgid and envuidgid against the originals."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Oracle
+from tests.differential.chain import ENVIRONMENT, POWERLESS, SIGNALS, as_root, compare
+
+pytestmark = pytest.mark.oracle
+
+NO_ACCOUNTS: list[str | bytes] = [
+    "nosuch",
+    "0",
+    "65534",
+    "",
+    "nobody ",
+    "NOBODY",
+    b"\xff\xfe",
+    "x" * 5000,
+    ":",
+    "nobody:nogroup",
+    "-n",
+]
+
+
+@pytest.mark.parametrize("tool", ["setuidgid", "envuidgid"])
+def test_what_is_no_account_is_refused(oracle: Oracle, tool: str, tmp_path: Path) -> None:
+    for name in NO_ACCOUNTS if tool == "setuidgid" else NO_ACCOUNTS[:3]:
+        code, _, error = compare(oracle, tool, [name, "true"], tmp_path)
+        text = name if isinstance(name, bytes) else name.encode()
+        assert (code, error) == (111, b"%s: fatal: unknown account %s\n" % (tool.encode(), text))
+
+
+@as_root
+def test_all_groups_but_the_accounts_own_are_dropped(oracle: Oracle, tmp_path: Path) -> None:
+    def before() -> None:
+        os.setgroups([0, 1, 2, 3])
+
+    for entry in (pwd.getpwnam(name) for name in ("root", "daemon", "games", "nobody")):
+        output = compare(oracle, "setuidgid", [entry.pw_name, *SIGNALS], tmp_path, before=before)[1]
+        seen = {line.split()[0]: line.split()[1:] for line in output.splitlines()}
+        assert seen[b"Uid:"] == [b"%d" % entry.pw_uid] * 4
+        assert seen[b"Gid:"] == [b"%d" % entry.pw_gid] * 4
+        assert seen[b"Groups:"] == [b"%d" % entry.pw_gid]
+
+
+@as_root
+def test_who_is_not_root_becomes_nobody_not_even_itself(oracle: Oracle, tmp_path: Path) -> None:
+    for name in ("nobody", "root"):
+        refused = compare(oracle, "setuidgid", [name, "true"], tmp_path, behind=POWERLESS)
+        assert refused == (111, b"", b"setuidgid: fatal: unable to setgid: permission denied\n")
+
+
+@as_root
+def test_envuidgid_needs_no_privilege_and_changes_no_ids(oracle: Oracle, tmp_path: Path) -> None:
+    for probe in (ENVIRONMENT, SIGNALS):
+        assert compare(oracle, "envuidgid", ["games", *probe], tmp_path, behind=POWERLESS)[0] == 0
+
+
+def test_variables_are_set_where_the_original_sets_them(oracle: Oracle, tmp_path: Path) -> None:
+    for given in ({}, {"UID": "1", "X": "2"}, {"A": "", "GID": "1", "B": "", "UID": "2", "C": ""}):
+        output = compare(oracle, "envuidgid", ["games", *ENVIRONMENT], tmp_path, environment=given)[1]
+        entry = pwd.getpwnam("games")
+        assert {b"UID=%d" % entry.pw_uid, b"GID=%d" % entry.pw_gid} <= set(output.split(b"\0"))

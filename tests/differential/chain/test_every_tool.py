@@ -1,0 +1,143 @@
+"""What all exec-chain tools hand on, and how they fail to run a program."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ours, run
+from tests.conftest import Oracle
+from tests.differential.chain import DESCRIPTORS, ENVIRONMENT, SIGNALS, as_root, compare
+
+pytestmark = pytest.mark.oracle
+
+TOOLS = {
+    "envuidgid": ["daemon"],
+    "envdir": ["directory"],
+    "softlimit": ["-c0"],
+    "setlock": ["lock"],
+    "pgrphack": [],
+    "fghack": [],
+}
+AS_ROOT = {"setuidgid": ["daemon"], **TOOLS}
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    """Give a directory that anybody may use, with all that a tool wants."""
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "plain").write_bytes(b"")
+    (tmp_path / "script").write_bytes(b"true\n")
+    (tmp_path / "script").chmod(0o755)
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("tool", AS_ROOT)
+def test_missing_arguments_are_the_usage(oracle: Oracle, tool: str, where: Path) -> None:
+    for arguments in ([], AS_ROOT[tool]):
+        assert compare(oracle, tool, arguments, where)[0] == (111 if tool == "envdir" else 100)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_program_that_cannot_be_run_is_exit_111(oracle: Oracle, tool: str, where: Path) -> None:
+    for program in ("nosuch", "./script"):
+        code, output, error = compare(oracle, tool, [*TOOLS[tool], program], where)
+        assert (code, output, error.count(b"\n")) == (111, b"", 1)
+
+
+def test_search_is_that_of_the_original(oracle: Oracle, where: Path) -> None:
+    for program in ("./plain", "/dev/null/x", ".", "directory", ""):
+        assert compare(oracle, "pgrphack", [program], where)[0] == 111
+    for path in ("plain:/bin", "directory::/bin", "nosuch:", "."):
+        compare(oracle, "pgrphack", ["script"], where, environment={"PATH": path})
+
+
+def _disturb() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGUSR1, signal.SIGTERM, signal.SIGCHLD})
+    os.umask(0o027)
+
+
+@as_root
+@pytest.mark.parametrize("tool", AS_ROOT)
+def test_signals_mask_umask_and_ids_are_handed_on(oracle: Oracle, tool: str, where: Path) -> None:
+    code, output, error = compare(oracle, tool, [*AS_ROOT[tool], *SIGNALS], where, before=_disturb)
+    assert (code, output.count(b"\n"), error) == (0, 7, b"")
+
+
+@as_root
+@pytest.mark.parametrize("tool", AS_ROOT)
+def test_descriptors_are_handed_on(oracle: Oracle, tool: str, where: Path) -> None:
+    def before() -> None:
+        os.dup2(0, 7)
+
+    output = compare(oracle, tool, [*AS_ROOT[tool], *DESCRIPTORS], where, before=before)[1]
+    inherited = {"fghack": 31, "setlock": 1}.get(tool, 0)
+    assert len(set(output.splitlines())) >= 4 + inherited
+
+
+@as_root
+@pytest.mark.parametrize("tool", AS_ROOT)
+def test_environment_is_handed_on_in_order(oracle: Oracle, tool: str, where: Path) -> None:
+    given = {"Z": "1", "GID": "x", "A": "2\n3", "UID": "", "LC_CTYPE": "C.UTF-8", "M": "="}
+    assert compare(oracle, tool, [*AS_ROOT[tool], *ENVIRONMENT], where, environment=given)[0] == 0
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_exit_code_is_that_of_the_program(oracle: Oracle, tool: str, where: Path) -> None:
+    arguments = [*TOOLS[tool], "sh", "-c", "cat; echo $0 $#; exit 7", "one", "two", ""]
+    assert compare(oracle, tool, arguments, where) == (7, b"one 2\n", b"")
+
+
+@pytest.mark.parametrize("tool", AS_ROOT)
+def test_help_and_version_alone_are_answered(tool: str, where: Path) -> None:
+    code, output, error = run([*ours(tool), "--help"], where)
+    assert (code, output.startswith(f"{tool}: usage: {tool} ".encode()), error) == (0, True, b"")
+    assert run([*ours(tool), "--version"], where)[1].startswith(b"ucspi ")
+
+
+@pytest.mark.parametrize("tool", ["setlock", "softlimit"])
+def test_long_option_is_refused(oracle: Oracle, tool: str, where: Path) -> None:
+    arguments = ["--long", *(["lock"] if tool == "setlock" else []), "true"]
+    assert run([oracle(tool), *arguments], where)[0] == 0
+    code, _, error = run([*ours(tool), *arguments], where)
+    assert (code, error.splitlines()[0]) == (
+        100,
+        f"{tool}: illegal option -- long".encode(),
+    )
+
+
+def test_ignored_sigpipe_is_at_its_default_in_the_program(oracle: Oracle, where: Path) -> None:
+    def before() -> None:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    probe = ["grep", "^SigIgn", "/proc/self/status"]
+    ignored = [
+        int(run([*command, *probe], where, before=before)[1].split()[1], 16) >> (signal.SIGPIPE - 1) & 1
+        for command in (ours("pgrphack"), [oracle("pgrphack")])
+    ]
+    assert ignored == [0, 1]
+
+
+def test_directory_as_input_stops_the_interpreter_itself(oracle: Oracle, where: Path) -> None:
+    directory = os.open(where, os.O_RDONLY)
+    codes = [
+        run([*command, "true"], where, directory)[0] for command in (ours("pgrphack"), [oracle("pgrphack")])
+    ]
+    os.close(directory)
+    assert codes == [1, 0]
+
+
+@pytest.mark.parametrize("tool", ["setlock", "fghack"])
+def test_closed_descriptor_is_occupied(oracle: Oracle, tool: str, where: Path) -> None:
+    probe = [*TOOLS[tool], "readlink", "/proc/self/fd/0"]
+    mine, original = (
+        run([*command, *probe], where, before=lambda: os.close(0))[1]
+        for command in (ours(tool), [oracle(tool)])
+    )
+    assert mine == b"/dev/null\n"
+    assert original.startswith(b"pipe:" if tool == "fghack" else bytes(where))

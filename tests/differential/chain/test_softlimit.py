@@ -1,0 +1,143 @@
+"""softlimit against the original: limits as the child sees them, down to none at all."""
+
+import resource
+import signal
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.commands import ours, run
+from tests.conftest import Oracle
+from tests.differential.chain import LIMITS, compare
+
+pytestmark = pytest.mark.oracle
+
+LETTERS = "acdflmoprst"
+
+
+def test_generated_limits_are_those_of_the_original(oracle: Oracle, tmp_path: Path) -> None:
+    random = Random(76)
+    large = ["=", "100000000", "2000000000", "9999999999999999", "18446744073709551615", "0900000000"]
+    for _ in range(12):
+        options = []
+        for letter in random.choices(LETTERS, k=random.randrange(1, 6)):
+            value = random.choice(large)
+            options += random.choice([[f"-{letter}{value}"], [f"-{letter}", value]])
+        code, output, _ = compare(oracle, "softlimit", [*options, *LIMITS], tmp_path)
+        assert (code, output.startswith(b"Limit")) == (0, True)
+
+
+def test_hard_limit_stays_and_bounds_the_soft_one(oracle: Oracle, tmp_path: Path) -> None:
+    def before() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (50, 60))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 5))
+
+    for option in (
+        ["-o", "55"],
+        ["-o", "61"],
+        ["-o", "="],
+        ["-o=", "-c="],
+        ["-c", "", "-o10"],
+        ["-o8", "-o9"],
+    ):
+        assert compare(oracle, "softlimit", [*option, *LIMITS], tmp_path, before=before)[0] == 0
+
+
+@pytest.mark.parametrize("value", ["10x", "-1", "+5", " 5", "=1", "0x10", "1_0", "²", "5\n"])
+def test_what_is_no_limit_is_the_usage(oracle: Oracle, tmp_path: Path, value: str) -> None:
+    assert compare(oracle, "softlimit", ["-a", value, "true"], tmp_path)[0] == 100
+
+
+def test_odd_options_are_the_usage(oracle: Oracle, tmp_path: Path) -> None:
+    for arguments in (
+        ["-a"],
+        ["-z"],
+        ["-o10"],
+        ["-c0", "-", "true"],
+        ["-c0z", "true"],
+        ["-:", "true"],
+        ["--"],
+    ):
+        assert compare(oracle, "softlimit", arguments, tmp_path)[0] in (100, 111)
+    assert compare(oracle, "softlimit", ["-c0", "--", "true"], tmp_path)[0] == 0
+
+
+TINY = [
+    ["-m", "1000"],
+    ["-m", "0"],
+    ["-a", "0"],
+    ["-s", "0"],
+    ["-o", "0"],
+    ["-d", "0"],
+    ["-d0", "-s0", "-a0", "-o0", "-l0", "-p0", "-c0", "-r0"],
+]
+
+
+@pytest.mark.parametrize("options", TINY)
+def test_tiny_limits_reach_the_program(oracle: Oracle, tmp_path: Path, options: list[str]) -> None:
+    compare(oracle, "softlimit", [*options, "true"], tmp_path)
+    code, _, error = compare(oracle, "softlimit", [*options, "nosuch"], tmp_path)
+    assert (code, error) == (111, b"softlimit: fatal: unable to run nosuch: file does not exist\n")
+
+
+def test_large_environment_fits_under_no_memory_at_all(oracle: Oracle, tmp_path: Path) -> None:
+    large = {f"V{number}": "x" * 1000 for number in range(300)}
+    plenty = {f"W{number}": str(number) for number in range(3000)}
+    arguments = ["-d0", "-a0", "nosuch", *map(str, range(9000))]
+    path = ":".join(f"/nowhere/{number}" for number in range(9))
+    code, _, error = compare(
+        oracle, "softlimit", arguments, tmp_path, environment={**large, **plenty, "PATH": path}
+    )
+    assert (code, error.count(b"\n")) == (111, 1)
+    assert compare(oracle, "softlimit", ["-d0", "true"], tmp_path, environment=large | plenty)[0] == 0
+
+
+def test_program_dies_of_what_it_exceeds(oracle: Oracle, tmp_path: Path) -> None:
+    copy = ["dd", "if=/dev/zero", "of=out", "bs=100", "count=9"]
+    assert compare(oracle, "softlimit", ["-f250", *copy], tmp_path)[0] == -signal.SIGXFSZ
+    assert (tmp_path / "out").stat().st_size == 250
+
+
+@pytest.mark.slow
+def test_program_dies_of_its_time(oracle: Oracle, tmp_path: Path) -> None:
+    assert (
+        compare(oracle, "softlimit", ["-t1", "sh", "-c", "while :; do :; done"], tmp_path)[0]
+        == -signal.SIGXCPU
+    )
+
+
+def test_number_beyond_all_is_the_hard_limit(oracle: Oracle, tmp_path: Path) -> None:
+    """The original counts modulo 2**64, so this is 5 there."""
+    probe = ["-o", str(2**64 + 5), "sh", "-c", "ulimit -n"]
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert run([*ours("softlimit"), *probe], tmp_path)[1] == b"%d\n" % hard
+    assert run([oracle("softlimit"), *probe], tmp_path)[1] != b"%d\n" % hard
+
+
+def test_unknown_option_is_complained_of_before_any_value(oracle: Oracle, tmp_path: Path) -> None:
+    mine, original = (
+        run([*command, "-a", "x", "-z", "true"], tmp_path)
+        for command in (ours("softlimit"), [oracle("softlimit")])
+    )
+    assert mine == (100, b"", b"softlimit: illegal option -- z\n" + original[2])
+
+
+def test_tool_of_ours_fits_into_16_megabytes(oracle: Oracle, tmp_path: Path) -> None:
+    for command in (ours("softlimit"), [oracle("softlimit")]):
+        limited = [*command, "-m", "16000000", *ours("softlimit"), "-m", "=", "true"]
+        assert run(limited, tmp_path) == (0, b"", b"")
+    limit = [oracle("softlimit"), "-m", "5000000"]
+    codes = [run([*limit, *link, "true"], tmp_path)[0] for link in ([oracle("pgrphack")], ours("pgrphack"))]
+    assert (codes[0], codes[1] != 0) == (0, True)
+
+
+def test_limits_of_before_that_leave_no_memory_are_reported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from ucspi.programs import softlimit; from ucspi.unix import limits\n"
+        "softlimit._RESERVE = 10_000_000  # more than an interpreter has at hand\n"
+        "limits.apply([limits.soft(limits.AS, 0), limits.soft(limits.DATA, 0)]); sys.exit(softlimit.main())"
+    )
+    done = run([sys.executable, "-c", code, "-c0", "true"], tmp_path)
+    assert done == (111, b"", b"softlimit: fatal: unable to run true: out of memory\n")

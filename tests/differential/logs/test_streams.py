@@ -1,0 +1,110 @@
+"""tai64n and tai64nlocal between descriptors of every kind, against the originals."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ENVIRONMENT, ours
+from tests.conftest import Oracle
+from tests.differential.movers import both, nonblocking_pipe, run
+
+pytestmark = [pytest.mark.oracle, pytest.mark.parametrize("program", ["tai64n", "tai64nlocal"])]
+
+MEMORY = 40 * 1024  # kilobytes: the interpreter and some blocks
+
+
+def test_arguments_are_ignored(oracle: Oracle, program: str) -> None:
+    mine, original = (run([*command, "-x", "y"], b"a\n") for command in both(oracle, program))
+    assert (mine[0], mine[1][-2:], mine[2]) == (original[0], original[1][-2:], original[2])
+
+
+def test_help_and_version_alone_are_answered(oracle: Oracle, program: str) -> None:
+    assert run([oracle(program), "--help"], b"a")[1].endswith(b"a")
+    assert run([*ours(program), "--help"], b"a") == (0, f"{program}: usage: {program}\n".encode(), b"")
+
+
+@pytest.mark.parametrize("closed", [0, 1])
+def test_closed_descriptors_are_exit_111_without_a_word(oracle: Oracle, program: str, closed: int) -> None:
+    mine, original = (
+        run(command, b"a\n", before=lambda: os.close(closed)) for command in both(oracle, program)
+    )
+    assert mine == original == (111, b"", b"")
+
+
+def test_full_disk_is_exit_111_without_a_word(oracle: Oracle, program: str) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    mine, original = (run(command, b"a\n", full) for command in both(oracle, program))
+    os.close(full)
+    assert mine == original == (111, b"", b"")
+
+
+def test_directory_as_input_stops_the_interpreter_itself(oracle: Oracle, program: str) -> None:
+    directory = os.open("/", os.O_RDONLY)
+    mine, original = (run(command, directory) for command in both(oracle, program))
+    os.close(directory)
+    assert (mine[0], original) == (1, (111, b"", b""))
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_who_stops_reading_ends_it_by_sigpipe(oracle: Oracle, program: str, ignored: bool) -> None:
+    codes = []
+    for command in both(oracle, program):
+        reader, writer = os.pipe()
+        os.close(reader)
+        action = signal.SIG_IGN if ignored else signal.SIG_DFL
+        codes.append(run(command, b"a\n", writer, before=lambda: signal.signal(signal.SIGPIPE, action))[0])  # noqa: B023
+        os.close(writer)
+    assert codes == [-signal.SIGPIPE, 111 if ignored else -signal.SIGPIPE]
+
+
+def test_file_size_limit_ends_it_by_sigxfsz(oracle: Oracle, program: str, tmp_path: Path) -> None:
+    from resource import RLIMIT_FSIZE, setrlimit
+
+    for command in both(oracle, program):
+        with open(tmp_path / "out", "wb") as out:
+            ended = run(command, b"a\n" * 9, out.fileno(), before=lambda: setrlimit(RLIMIT_FSIZE, (3, 3)))
+        assert (ended[0], (tmp_path / "out").stat().st_size) == (-signal.SIGXFSZ, 3)
+
+
+def test_line_is_passed_on_at_once(program: str) -> None:
+    with subprocess.Popen(
+        ours(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, bufsize=0
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for _ in range(3):
+            process.stdin.write(b"hello\n")
+            assert process.stdout.read(100).endswith(b"hello\n")
+        process.stdin.close()
+        assert (process.stdout.read(), process.wait(20)) == (b"", 0)
+
+
+def test_input_that_does_not_block_is_waited_for(oracle: Oracle, program: str) -> None:
+    reader, writer = nonblocking_pipe()
+    assert run([oracle(program)], reader)[0] == 111
+    with subprocess.Popen(ours(program), stdin=reader, stdout=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert process.stdout
+        for _ in range(2):  # the answer to the first: it waits, or will
+            os.write(writer, b"late\n")
+            assert process.stdout.readline().endswith(b"late\n")
+        os.close(writer)
+        assert process.wait(20) == 0
+    os.close(reader)
+
+
+@pytest.mark.parametrize("block", [bytes(65536), b"\n" * 65536, b"@" + b"0" * 65535])
+def test_memory_is_flat_whatever_the_length_of_the_lines(program: str, block: bytes) -> None:
+    with subprocess.Popen(
+        ours(program), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRONMENT
+    ) as process:
+        assert process.stdin
+        for _ in range(80):
+            process.stdin.write(block)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        process.stdin.close()
+        assert process.wait(20) == 0
+    (most,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(most) < MEMORY

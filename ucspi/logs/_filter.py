@@ -1,0 +1,55 @@
+"""What the filters of lines share: Python at first, and C once loading it pays."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ucspi.logs._kernel import Kernel
+
+# Bytes of input that Python is through with in the time that C takes to load.
+_LARGE = 131072
+
+
+class Filter:
+    """Converts a stream that comes in blocks, cut anywhere.
+
+    A subclass names its kernel, and does the same in `_convert`: it keeps in
+    ``_inside`` whether a line goes on in the next block, and in ``_held`` what
+    cannot be decided before that comes.
+    """
+
+    __slots__ = ("_held", "_inside", "_kernel", "_seen")
+
+    _KERNEL = ("", "")  # the state's C type, and the function
+
+    def __init__(self) -> None:
+        """Begin a stream."""
+        self._held = b""
+        self._inside = False
+        self._kernel: Kernel | None = None
+        self._seen = 0
+
+    def feed(self, data: bytes) -> "Iterator[bytes | memoryview]":
+        """Yield what can be said of the block; a piece is good until the next is asked for."""
+        if self._kernel is None and self._seen + len(data) >= _LARGE:
+            self._load()
+        self._seen += len(data)
+        data, self._held = self._held + data, b""
+        if self._kernel is None:
+            yield self._convert(data)
+        else:
+            yield from self._kernel.feed(data)
+            self._held = self._kernel.rest
+
+    def finish(self) -> bytes:
+        """Return what was held: nothing follows."""
+        held, self._held = self._held, b""
+        return held
+
+    def _convert(self, data: bytes) -> bytes:
+        raise NotImplementedError
+
+    def _load(self) -> None:
+        from ucspi.logs._kernel import load
+
+        self._kernel = load(*self._KERNEL, inside=self._inside)

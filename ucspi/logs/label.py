@@ -1,0 +1,36 @@
+"""Labels: the TAI64N time before a line, in hexadecimal.
+
+A line's time is that at which its first byte is looked at, so the lines of one
+block have times of their own.  The kernel is in ``cdbext/label.h``.
+"""
+
+from time import time_ns
+
+from ucspi.logs._filter import Filter
+from ucspi.unix import tai
+
+SIZE = 25  # bytes, without the space that follows in a log
+
+
+def label(now: int) -> bytes:
+    """Return a Unix time in nanoseconds as ``@`` and 24 digits, without a space."""
+    return b"@" + tai.pack(now).hex().encode()
+
+
+class Stamper(Filter):
+    """Puts a label and a space before each line."""
+
+    __slots__ = ()
+
+    _KERNEL = ("struct usys_stamper", "usys_stamp")
+
+    def _convert(self, data: bytes) -> bytes:
+        pieces, at = [], 0
+        while at < len(data):
+            if not self._inside:
+                pieces.append(label(time_ns()) + b" ")
+            end = data.find(b"\n", at) + 1 or len(data)
+            pieces.append(data[at:end])
+            self._inside = not data.endswith(b"\n", at, end)
+            at = end
+        return b"".join(pieces)

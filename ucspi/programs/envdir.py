@@ -1,0 +1,85 @@
+"""``envdir DIR CHILD [ARG ...]``: run a program with variables that files of a directory hold."""
+
+import os
+
+from ucspi.errors import EXIT_TEMPORARY
+from ucspi.programs._become import become
+from ucspi.programs._program import Stop, fatal, run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = b"envdir"
+USAGE = b"envdir: usage: envdir dir child"
+
+# The kernel takes no variable of 128 KiB.  A device that never ends is as long.
+_LINE_MAX = 1 << 20
+_BLOCK = 65536
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code if there is nothing to execute."""
+    return run(_envdir, argv, USAGE)
+
+
+def _envdir(argv: list[bytes]) -> int:
+    if len(argv) < 3:
+        raise Stop(USAGE, EXIT_TEMPORARY)  # of all usages here the only one that is not 100
+    become(NAME, argv[2], argv[2:], changes=list(_changes(argv[1])))
+
+
+def _changes(path: bytes) -> "Iterator[bytes]":
+    """Yield what each file does to the environment, in the order of the directory."""
+    directory = _enter(path)
+    for name in _names(path, directory):
+        try:
+            change = _change(name, directory)
+        except FileNotFoundError:
+            continue  # a link to nothing, or removed since we saw it
+        except OSError as error:
+            raise fatal(NAME, b"unable to read %b/%b" % (path, name), error) from None
+        yield change
+    os.close(directory)
+
+
+def _enter(path: bytes) -> int:
+    """Return a descriptor of the directory, if we may use what is in it; our own stays where it is."""
+    try:
+        return os.open(path and path + b"/.", os.O_PATH | os.O_DIRECTORY)
+    except OSError as error:
+        raise fatal(NAME, b"unable to switch to directory " + path, error) from None
+
+
+def _names(path: bytes, directory: int) -> list[bytes]:
+    try:
+        readable = os.open(b".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=directory)
+        names = [os.fsencode(name) for name in os.listdir(readable)]
+    except OSError as error:
+        raise fatal(NAME, b"unable to read directory " + path, error) from None
+    os.close(readable)
+    return [name for name in names if not name.startswith(b".")]
+
+
+def _change(name: bytes, directory: int) -> bytes:
+    """Return ``NAME=VALUE``, or the name alone where the file is empty.
+
+    Raises:
+        OSError: the file cannot be read; EAGAIN for a fifo that has a writer and no data.
+    """
+    number = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=directory)
+    try:
+        text = _first_line(number)
+    finally:
+        os.close(number)
+    return name if text is None else name + b"=" + text.rstrip(b" \t").replace(b"\0", b"\n")
+
+
+def _first_line(number: int) -> bytes | None:
+    """Return the text before the first newline, None when there is nothing at all."""
+    text = b""
+    while len(text) < _LINE_MAX and (data := os.read(number, _BLOCK)):
+        text += data
+        if b"\n" in data:
+            break
+    return text.partition(b"\n")[0] if text else None

@@ -1,0 +1,21 @@
+"""``envuidgid ACCOUNT CHILD [ARG ...]``: run a program with an account's ids in UID and GID."""
+
+from ucspi.errors import EXIT_USAGE
+from ucspi.programs._account import find
+from ucspi.programs._become import become
+from ucspi.programs._program import Stop, run
+
+NAME = b"envuidgid"
+USAGE = b"envuidgid: usage: envuidgid account child"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code if there is nothing to execute."""
+    return run(_envuidgid, argv, USAGE)
+
+
+def _envuidgid(argv: list[bytes]) -> int:
+    if len(argv) < 3:
+        raise Stop(USAGE, EXIT_USAGE)
+    uid, gid = find(NAME, argv[1])
+    become(NAME, argv[2], argv[2:], changes=[b"GID=%d" % gid, b"UID=%d" % uid])

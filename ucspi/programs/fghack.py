@@ -1,0 +1,89 @@
+"""``fghack CHILD [ARG ...]``: stay in the foreground for a program that goes into the background.
+
+Every process that a program starts inherits its descriptors, unless it closes
+them.  The program gets some ends of a pipe to which it never writes; when the
+last of them is gone, so are all its descendants.
+"""
+
+import os
+
+from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.programs._become import become
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix.fds import occupy_standard
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+NAME = b"fghack"
+USAGE = b"fghack: usage: fghack child"
+
+# More than the one, for a program that closes the first twenty or so.  Source: seen in the original.
+_COPIES = 30
+_BLOCK = 4096
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program and wait for all that comes of it; return its exit code."""
+    return run(_fghack, argv, USAGE)
+
+
+def _fghack(argv: list[bytes]) -> int:
+    if len(argv) < 2:
+        raise Stop(USAGE, EXIT_USAGE)
+    occupy_standard()
+    try:
+        reader, writer = os.pipe()
+    except OSError as error:
+        raise fatal(NAME, b"unable to create pipe", error) from None
+    try:
+        child = os.fork()
+    except OSError as error:
+        raise fatal(NAME, b"unable to fork", error) from None
+    if child == 0:
+        os.close(reader)
+        _child(argv[1:], writer)
+    os.close(writer)
+    _drain(reader)
+    return _end_of(child)
+
+
+def _child(argv: list[bytes], writer: int) -> "NoReturn":
+    """Be the program; never return into the frames of what we were forked from."""
+    try:
+        os.set_inheritable(writer, True)
+        _copy(writer)
+        become(NAME, argv[0], argv)
+    except Stop as stop:
+        say(stop.line)
+    finally:
+        os._exit(EXIT_TEMPORARY)
+
+
+def _copy(writer: int) -> None:
+    try:
+        for _ in range(_COPIES):
+            os.set_inheritable(os.dup(writer), True)
+    except OSError:
+        pass  # as many as there may be
+
+
+def _drain(reader: int) -> None:
+    """Read until nobody can write any more: what is written there by mistake must not block."""
+    try:
+        while os.read(reader, _BLOCK):
+            pass
+    except OSError:
+        pass
+
+
+def _end_of(child: int) -> int:
+    try:
+        status = os.waitpid(child, 0)[1]
+    except OSError as error:
+        raise fatal(NAME, b"wait failed", error) from None
+    if os.WIFSIGNALED(status):
+        raise fatal(NAME, b"child crashed")
+    return os.WEXITSTATUS(status)

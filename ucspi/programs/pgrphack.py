@@ -1,0 +1,24 @@
+"""``pgrphack CHILD [ARG ...]``: run a program in a session and process group of its own."""
+
+import os
+
+from ucspi.errors import EXIT_USAGE
+from ucspi.programs._become import become
+from ucspi.programs._program import Stop, run
+
+USAGE = b"pgrphack: usage: pgrphack child"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code if there is nothing to execute."""
+    return run(_pgrphack, argv, USAGE)
+
+
+def _pgrphack(argv: list[bytes]) -> int:
+    if len(argv) < 2:
+        raise Stop(USAGE, EXIT_USAGE)
+    try:
+        os.setsid()
+    except PermissionError:
+        pass  # we lead a process group already
+    become(b"pgrphack", argv[1], argv[1:])

@@ -1,0 +1,47 @@
+"""``setlock [-nNxX] FILE PROGRAM [ARG ...]``: run a program while a file is locked."""
+
+import os
+
+from ucspi.errors import EXIT_USAGE
+from ucspi.programs._become import become
+from ucspi.programs._options import parse
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix import locks
+from ucspi.unix.fds import occupy_standard
+
+NAME = b"setlock"
+USAGE = b"setlock: usage: setlock [ -nNxX ] file program [ arg ... ]"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code if there is nothing to execute."""
+    return run(_setlock, argv, USAGE)
+
+
+def _setlock(argv: list[bytes]) -> int:
+    options, operands = parse(argv, b"nNxX", USAGE)
+    if len(operands) < 2:
+        raise Stop(USAGE, EXIT_USAGE)
+    letters = b"".join(letter for letter, _ in options)
+    silent = letters.rfind(b"x") > letters.rfind(b"X")
+    occupy_standard()  # the lock would be the program's standard input, to be closed by it
+    try:
+        _lock(operands[0], wait=letters.rfind(b"n") <= letters.rfind(b"N"))
+    except Stop:
+        if silent:
+            return 0
+        raise
+    become(NAME, operands[1], operands[1:])
+
+
+def _lock(path: bytes, *, wait: bool) -> None:
+    """Lock the file with a descriptor that the program inherits."""
+    try:
+        number = locks.open_file(path)
+    except OSError as error:
+        raise fatal(NAME, b"unable to open " + path, error) from None
+    try:
+        locks.lock(number, wait=wait)
+    except OSError as error:
+        raise fatal(NAME, b"unable to lock " + path, error) from None
+    os.set_inheritable(number, True)

@@ -1,0 +1,36 @@
+"""``setuidgid ACCOUNT CHILD [ARG ...]``: run a program as another user."""
+
+from ucspi.errors import EXIT_USAGE
+from ucspi.programs._account import find
+from ucspi.programs._become import become
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix.environ import inherited
+from ucspi.unix.privilege import Identity, drop_groups, drop_user
+
+NAME = b"setuidgid"
+USAGE = b"setuidgid: usage: setuidgid account child"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code if there is nothing to execute."""
+    return run(_setuidgid, argv, USAGE)
+
+
+def _setuidgid(argv: list[bytes]) -> int:
+    if len(argv) < 3:
+        raise Stop(USAGE, EXIT_USAGE)
+    uid, gid = find(NAME, argv[1])
+    entries = inherited()
+    _drop(Identity(uid, gid, [gid]))
+    become(NAME, argv[2], argv[2:], entries=entries)
+
+
+def _drop(identity: Identity) -> None:
+    try:
+        drop_groups(identity)
+    except OSError as error:
+        raise fatal(NAME, b"unable to setgid", error) from None
+    try:
+        drop_user(identity)
+    except OSError as error:
+        raise fatal(NAME, b"unable to setuid", error) from None

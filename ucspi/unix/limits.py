@@ -1,0 +1,56 @@
+"""Limits on resources, for what we become; they bind ourselves at once."""
+
+import resource
+from resource import getrlimit, setrlimit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+AS, CORE, CPU = resource.RLIMIT_AS, resource.RLIMIT_CORE, resource.RLIMIT_CPU
+DATA, FSIZE, MEMLOCK = resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_MEMLOCK
+NOFILE, NPROC = resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC
+RSS, STACK = resource.RLIMIT_RSS, resource.RLIMIT_STACK
+
+# A limit is a C number without sign; `resource` has its upper half, and so "unlimited", as negative ones.
+_NUMBERS = 1 << 64
+
+# Below what the C library takes from the system by a mapping of its own.
+_PIECE = 65536
+
+
+def soft(number: int, value: int | None) -> tuple[int, tuple[int, int]]:
+    """Return the arguments of ``setrlimit`` for a soft limit: at most the hard one, which None means.
+
+    Raises:
+        OSError: the system does not know this resource.
+    """
+    hard = getrlimit(number)[1]
+    if value is None or value >= hard % _NUMBERS:
+        return number, (hard, hard)
+    return number, (value if value < _NUMBERS // 2 else value - _NUMBERS, hard)
+
+
+def apply(limits: "Iterable[tuple[int, tuple[int, int]]]") -> None:
+    """Set limits that were all prepared by `soft`.
+
+    Raises:
+        OSError: one cannot be set; those before it are.
+    """
+    for number, pair in limits:
+        setrlimit(number, pair)
+
+
+def reserve(size: int) -> bytearray:
+    """Have the allocator keep this much memory that it need not ask the system for.
+
+    Under a limit that is used up already, whatever we still do lives on it.
+
+    Returns:
+        What keeps it from being given back: hold on to it.
+    """
+    pieces = [bytearray(_PIECE) for _ in range(size // _PIECE + 1)]
+    # As large as a piece, it lies above them all: they have taken the holes it would fit.
+    cork = bytearray(_PIECE)
+    del pieces
+    return cork
