@@ -21,7 +21,6 @@ DAEMONTOOLS = frozenset(
         *("setlock", "pgrphack", "fghack"),
     }
 )
-DAEMONTOOLS &= frozenset(COMMANDS)
 SUITES = UCSPI_TCP | DAEMONTOOLS
 
 # Two halves, so that each program meets neighbours of the other kind on both sides.

@@ -78,6 +78,12 @@ class Service:
         assert (done.returncode, done.stderr) == (0, b""), argv
         return done
 
+    def is_supervised(self, directory: Path) -> bool:
+        """Ask ``svok``."""
+        code = self.world.run(["svok", str(directory)], env=self._environment).returncode
+        assert code in (0, 100)
+        return code == 0
+
     def make_cdb(self, rules: str) -> None:
         """Edit the rules and compile them, as the operator does."""
         (self.directory / "tcp.telnet").write_text(rules)

@@ -27,7 +27,7 @@ def check(service: Service, scanner: str) -> None:
     if scanner == "s6-svscan":
         service.run(["s6-svscanctl", "-an", str(service.link.parent)])
     wait_for(
-        lambda: [name.split()[0] for name in service.world.processes()] == [scanner],
+        lambda: service.world.programs() == [scanner],
         "the end of both supervisors",
     )
 

@@ -183,6 +183,10 @@ class World:
         lines = self.run(["sh", "-c", script]).stdout.decode().splitlines()
         return [line for line in lines if line and not line.startswith("tr ")]
 
+    def programs(self) -> list[str]:
+        """Return the names of what runs in the world; ours are scripts of an interpreter."""
+        return [program(line.split()) for line in self.processes()]
+
     def close(self) -> None:
         """End the world and everything in it."""
         if self._init.stdin:
@@ -208,6 +212,12 @@ class World:
     ) -> None:
         """End the world."""
         self.close()
+
+
+def program(words: Sequence[str]) -> str:
+    """Return the name of the program that a command line runs."""
+    is_script = words[0].startswith("/") and "python" in Path(words[0]).name and len(words) > 1
+    return Path(words[1 if is_script else 0]).name
 
 
 def wait_for(reached: Callable[[], bool], what: str, *, patience: float = PATIENCE) -> None:
