@@ -15,12 +15,15 @@ pytestmark = [
     pytest.mark.parametrize("chosen", ["ours"], indirect=True, scope="class"),
 ]
 
+IDLE = b"tcpserver: status: 0/3\n"
+
 
 def check(service: Service, scanner: str) -> None:
     """Serve and refuse a client, find both in the log, and end with the link."""
     assert service.world.telnet(FRIEND).endswith(b"login: ")
+    wait_for(lambda: service.stored_log().count(IDLE) == 2, "the end of the handler")
     assert b"login" not in service.world.telnet(OUTSIDER)
-    wait_for(lambda: service.stored_log().count(b"tcpserver: status: 0/3\n") == 3, "the log")
+    wait_for(lambda: service.stored_log().count(IDLE) == 3, "the log")
     assert b" 0:192.168.1.44:23 :192.168.1.33::" in service.stored_log()
     assert b"tcpserver: deny " in service.stored_log()
     service.link.unlink()
