@@ -79,19 +79,6 @@ static enum ucdb_status check_pointers(const struct ucdb_image *im,
   return UCDB_FOUND;
 }
 
-static enum ucdb_status mark_records(const struct ucdb_image *im,
-                                     struct starts *starts,
-                                     struct ucdb_fault *fault)
-{
-  struct ucdb_walker walker = { 0 };
-  struct ucdb_record record;
-  enum ucdb_status status;
-
-  while ((status = ucdb_walk(im, &walker, &record, fault)) == UCDB_FOUND)
-    mark(starts, record.pos);
-  return status;
-}
-
 /* Count the full slots at the end of a table. */
 static uint64_t full_at_end(const unsigned char *table, uint64_t slots,
                             int format)
@@ -162,16 +149,20 @@ static int is_removed(const struct ucdb_image *im,
   return 1;
 }
 
-static enum ucdb_status check_lost(const struct ucdb_image *im,
-                                   struct starts *starts,
-                                   struct ucdb_fault *fault)
+/* Go through the records: first to mark where each begins, then, when every
+ * slot has struck the one that it names, to find one that no slot does. */
+static enum ucdb_status walk_records(const struct ucdb_image *im,
+                                     int are_struck, struct starts *starts,
+                                     struct ucdb_fault *fault)
 {
   struct ucdb_walker walker = { 0 };
   struct ucdb_record record;
   enum ucdb_status status;
 
   while ((status = ucdb_walk(im, &walker, &record, fault)) == UCDB_FOUND)
-    if (strike(starts, record.pos) && !is_removed(im, &record))
+    if (!are_struck)
+      mark(starts, record.pos);
+    else if (strike(starts, record.pos) && !is_removed(im, &record))
       return ucdb_malformed(fault, UCDB_LOST_RECORD, record.pos);
   return status;
 }
@@ -185,10 +176,10 @@ void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
   fault->damage = UCDB_SOUND;
   if (check_pointers(im, &starts, fault) != UCDB_FOUND)
     return;
-  if (mark_records(im, &starts, fault) == UCDB_MALFORMED)
+  if (walk_records(im, 0, &starts, fault) == UCDB_MALFORMED)
     return;
   for (i = 0; i < UCDB_TABLES; ++i)
     if (check_table(im, i, &starts, fault) != UCDB_FOUND)
       return;
-  check_lost(im, &starts, fault);
+  walk_records(im, 1, &starts, fault);
 }

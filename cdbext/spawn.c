@@ -31,14 +31,12 @@
 #include <unistd.h>
 
 #include "bare.h"
+#include "child.h"
 
 enum {
-  EXIT_TEMPORARY = 111,
   STACK_SIZE = 16384,  /* the child's deepest frame is a few hundred bytes */
   LOG_PIECES = 16,     /* two per pid in the log text, and the text has two */
-  PID_DIGITS = 20,
-  PID_NAME_MAX = 40,   /* bytes of a variable's name and its equals sign */
-  SIGNAL_SET_SIZE = 8  /* bytes, as the kernel counts them */
+  PID_NAME_MAX = 40    /* bytes of a variable's name and its equals sign */
 };
 
 #if USYS_BARE
@@ -64,48 +62,6 @@ struct usys_slot {
 
 /* The child's part: bare system calls, no memory but the slot. */
 
-static size_t format_number(char *text, uint64_t number)
-{
-  char reversed[PID_DIGITS];
-  size_t count = 0, i;
-
-  do {
-    reversed[count++] = (char) ('0' + number % 10);
-    number /= 10;
-  } while (number);
-  for (i = 0; i < count; ++i)
-    text[i] = reversed[count - 1 - i];
-  return count;
-}
-
-/* A full pipe blocks, as it does for the originals; a dead one is ignored. */
-static void write_pieces(struct iovec *piece, int count)
-{
-  while (count) {
-    long written = usys_bare(SYS_writev, 2, (long) (intptr_t) piece, count, 0);
-
-    if (written == -EINTR)
-      continue;
-    if (written < 0)
-      return;
-    while (count && (size_t) written >= piece->iov_len) {
-      written -= (long) piece->iov_len;
-      ++piece;
-      --count;
-    }
-    if (count) {
-      piece->iov_base = (char *) piece->iov_base + written;
-      piece->iov_len -= (size_t) written;
-    }
-  }
-}
-
-static void set_piece(struct iovec *piece, const char *text, size_t length)
-{
-  piece->iov_base = (void *) (uintptr_t) text;
-  piece->iov_len = length;
-}
-
 static void write_log(const struct usys_slot *slot)
 {
   char pid[PID_DIGITS];
@@ -125,26 +81,6 @@ static void write_log(const struct usys_slot *slot)
   write_pieces(pieces, count);
 }
 
-/* The kernel's own structure begins with the handler; the rest may be zero. */
-static void set_action(int number, void (*handler)(int))
-{
-  uintptr_t action[8] = { 0 };
-
-  action[0] = (uintptr_t) handler;
-  usys_bare(SYS_rt_sigaction, number, (long) (intptr_t) action, 0, SIGNAL_SET_SIZE);
-}
-
-/* What the parent catches would run the parent's handler here, in memory that
- * is shared; what it ignores stays ignored. */
-static void forget_caught(int number)
-{
-  uintptr_t action[8] = { 0 };
-
-  usys_bare(SYS_rt_sigaction, number, 0, (long) (intptr_t) action, SIGNAL_SET_SIZE);
-  if (action[0] != (uintptr_t) SIG_DFL && action[0] != (uintptr_t) SIG_IGN)
-    set_action(number, SIG_DFL);
-}
-
 /* A write to a closed stderr may have left a SIGPIPE pending: ignoring drops
  * it, the default action alone would deliver it to the handler. */
 static void restore_signals(const sigset_t *mask)
@@ -161,15 +97,6 @@ static void restore_signals(const sigset_t *mask)
   usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
 }
 
-/* dup3 refuses to put a descriptor onto itself, and it would stay close-on-exec. */
-static void put_on(int connection, int target)
-{
-  if (connection == target)
-    usys_bare(SYS_fcntl, target, F_SETFD, 0, 0);
-  else
-    usys_bare(SYS_dup3, connection, target, 0, 0);
-}
-
 /* Give the variable its value, which only the child knows. */
 static void tell_pid(struct usys_slot *slot)
 {
@@ -184,56 +111,19 @@ static void tell_pid(struct usys_slot *slot)
   *slot->pid_entry = slot->pid_text;
 }
 
-static int may_try_next(long error)
-{
-  return error == -ENOENT || error == -EACCES || error == -EPERM || error == -EISDIR;
-}
-
-/* Returns only when nothing could be executed: the errno to report.  One that
- * is not ENOENT is worth more to the administrator. */
-static int execute(const struct usys_slot *slot)
-{
-  const struct usys_program *program = slot->program;
-  char *const *path;
-  int worst = ENOENT;
-
-  for (path = program->paths; *path; ++path) {
-    long error = usys_bare(SYS_execve, (long) (intptr_t) *path, (long) (intptr_t) program->argv,
-                           (long) (intptr_t) slot->environ, 0);
-
-    if (!may_try_next(error))
-      return (int) -error;
-    if (error != -ENOENT)
-      worst = (int) -error;
-  }
-  return worst;
-}
-
-static void complain(const struct usys_program *program, int error)
-{
-  struct iovec pieces[3];
-  const char *text = "unknown error";
-
-  if (!program->complaint)
-    return;
-  if (error < program->error_count)
-    text = program->errors[error];
-  set_piece(&pieces[0], program->complaint, strlen(program->complaint));
-  set_piece(&pieces[1], text, strlen(text));
-  set_piece(&pieces[2], "\n", 1);
-  write_pieces(pieces, 3);
-}
-
 static int run_child(void *argument)
 {
   struct usys_slot *slot = argument;
+  const struct usys_program *program = slot->program;
+  int error;
 
   write_log(slot);
   tell_pid(slot);
   put_on(slot->connection, 0);
   put_on(slot->connection, 1);
-  restore_signals(&slot->program->mask);
-  complain(slot->program, execute(slot));
+  restore_signals(&program->mask);
+  error = execute(program->paths, program->argv, slot->environ);
+  complain(program->complaint, program->errors, program->error_count, error);
   usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
   return EXIT_TEMPORARY;
 }

@@ -4,9 +4,11 @@
 
 #include "accept.h"
 #include "crlf.h"
+#include "distribute.h"
 #include "flush.h"
 #include "label.h"
 #include "local.h"
 #include "spawn.h"
+#include "start.h"
 
 #endif

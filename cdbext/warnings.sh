@@ -15,11 +15,11 @@ for file in *.c; do
       grep -qs PyCriticalSection_Begin "$include/cpython/critical_section.h" || continue
       "$CC" $warn -DPy_GIL_DISABLED=1 -isystem "$include" "$file"
       ;;
-    accept* | spawn*)
+    accept* | spawn* | start*)
       "$CC" $warn -pedantic -D_GNU_SOURCE "$file"
       "$CC" $warn -pedantic -D_GNU_SOURCE -DUSYS_NO_BARE "$file" # as other processors build it
       ;;
-    flush* | label* | local*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
+    distribute* | flush* | label* | local*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
     *) "$CC" $warn -pedantic "$file" ;;
   esac
 done

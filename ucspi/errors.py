@@ -105,7 +105,41 @@ class NoAddressError(Error, LookupError):
         self.host = host
 
 
+class BadPortError(Error, ValueError):
+    """A number is no port of TCP; ``port`` is the number."""
+
+    exit_code = EXIT_PERMANENT
+
+    def __init__(self, port: int) -> None:
+        """Note the number."""
+        super().__init__(f"no TCP port: {port} is not within 0 to 65535")
+        self.port = port
+
+
 class BackendUnavailableError(Error, ImportError):
     """``UCSPI_CDB`` asks for a core that this installation does not have."""
 
     exit_code = EXIT_PERMANENT
+
+
+class ServiceError(Error, OSError):
+    """A service cannot be supervised.
+
+    ``step`` is what could not be done, in the original's words where it has
+    some; ``errno`` is None when no system call failed.
+    """
+
+    def __init__(self, step: bytes, error: OSError | None = None) -> None:
+        """Note the step and the error."""
+        reason = "" if error is None else f": {error.strerror}"
+        super().__init__(error.errno if error else None, step.decode("latin-1") + reason)
+        self.step, self.error = step, error
+
+
+class LogError(Error, OSError):
+    """A log cannot be opened.  ``step`` is what failed, in the original's words, and names the log."""
+
+    def __init__(self, step: bytes, error: OSError) -> None:
+        """Note the step and the error."""
+        super().__init__(error.errno, f"{step.decode('latin-1')}: {error.strerror}")
+        self.step, self.error = step, error

@@ -41,11 +41,12 @@ def need_peer(name: str) -> None:
     "name",
     [
         *("lookup", "build", "pure", "growth", "tcprules"),
-        *("connections", "peers", "names", "held", "memory", "filters", "logs", "startup"),
+        *("connections", "peers", "names", "held", "memory", "filters", "logs"),
+        *("multilog", "supervise", "startup"),
     ],
 )
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
-    for needed in ("tcprules", "tcpserver", "recordio", "tai64n", "cc", "cdbmake"):
+    for needed in ("tcprules", "tcpserver", "recordio", "tai64n", "supervise", "cc", "cdbmake"):
         oracle(needed)
     for peer in PEERS.get(name, ()):
         need_peer(peer)

@@ -329,6 +329,17 @@ def test_duplicate_stops_with_exit_1_where_it_is_forbidden(
 
 
 @pytest.mark.oracle
+def test_duplicate_that_is_forbidden_leaves_the_records_before_it(
+    tiny: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    many = [(b"%d" % number, b"x" * 99) for number in range(2000)]
+    for pairs in ([(b"a", b""), (b"a", b"1")], [*many, (b"7", b"")]):
+        for arguments in (["-ce", "z.cdb"], ["-ceu", "-t-", "z.cdb"]):
+            outcome, expected, files, expected_files = both(tiny, tmp_path_factory, arguments, text(pairs))
+            assert (outcome, files) == (expected, expected_files)
+
+
+@pytest.mark.oracle
 @pytest.mark.parametrize(
     "stdin", [b"", b"x", b"+1", b"+1,1:", b"+1,1:a", b"+1,1:a->", b"+1,1:a->b", b"+1,1:a->b\n", b"+,0:->\n\n"]
 )

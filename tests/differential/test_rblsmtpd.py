@@ -5,6 +5,8 @@ import os
 import re
 import resource
 import signal
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -180,17 +182,52 @@ def test_program_inherits_what_the_original_lets_it(oracle: Oracle, tmp_path: Pa
 
 
 def start(
-    command: list[str], stdin: int, before: Callable[[], object] | None = None
+    command: list[str],
+    stdin: int,
+    before: Callable[[], object] | None = None,
+    *,
+    stdout: int = subprocess.PIPE,
+    seconds: int = 1,
 ) -> subprocess.Popen[bytes]:
-    """Start it with a second for its client, who is turned away."""
+    """Start it with some time for its client, who is turned away."""
     return subprocess.Popen(
-        [*command, "-t1", "x"],
+        [*command, f"-t{seconds}", "x"],
         env=ENVIRONMENT | CLIENT | {"RBLSMTPD": "no"},
         stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
         preexec_fn=before,
     )
+
+
+# What is still to be answered when a client resets behind the greeting.
+UNANSWERED = [
+    b"",
+    b"mail\r\n",
+    b"mail " + b"x" * 500 + b"\n",
+    b"mail\r\n" * 2,
+    b"mail\r\nquit\r\n",
+    b"\n" * 500,
+]
+
+
+@pytest.mark.parametrize("unanswered", UNANSWERED, ids=range(len(UNANSWERED)))
+def test_client_that_resets_ends_both_alike(oracle: Oracle, unanswered: bytes) -> None:
+    """The first answer to it is an error, the second SIGPIPE."""
+    mine, its = (code_after_reset(command, unanswered) for command in (ours("rblsmtpd"), original(oracle)))
+    assert mine == its == (-signal.SIGPIPE if unanswered.count(b"\n") > 1 else 0)
+
+
+def code_after_reset(command: list[str], unanswered: bytes) -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), PATIENCE)
+        server = listener.accept()[0]
+    with server, start(command, subprocess.PIPE, stdout=server.fileno(), seconds=60) as process:
+        client.recv(len(b"220 rblsmtpd.local\r\n"), socket.MSG_WAITALL)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        process.communicate(unanswered, PATIENCE)
+        return process.returncode
 
 
 @pytest.mark.slow

@@ -94,6 +94,14 @@ def serving(
         process.stdout.close()  # type: ignore[union-attr]
 
 
+def hold(served: Served, source: str = "127.0.0.1") -> socket.socket:
+    """Connect, and see that a handler serves, which is ``cat``."""
+    client = served.connect(source)
+    client.sendall(b"x")
+    assert client.recv(1) == b"x"
+    return client
+
+
 def read_all(client: socket.socket) -> bytes:
     """Return everything up to the end of the connection; a reset is an end."""
     text = b""

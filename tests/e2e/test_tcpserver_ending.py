@@ -12,16 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
-
-
-def hold(served: Served) -> socket.socket:
-    client = served.connect()
-    client.sendall(b"x")
-    assert client.recv(1) == b"x"
-    return client
 
 
 def assert_refused(served: Served) -> None:
@@ -47,6 +40,37 @@ def test_drain_accepts_nobody_and_waits_for_the_handlers(tmp_path: Path) -> None
         client.close()
         assert served.process.wait(DEADLINE) == 0
         assert served.lines()[-1] == "tcpserver: status: 0/40"
+
+
+FEW = """
+import os, sys
+from ucspi.programs import tcpserver
+from ucspi.tcp import handlers
+
+def search(self):
+    os.write(2, b"search\\n")
+    yield from look(self)
+
+look, handlers.Handlers._search = handlers.Handlers._search, search
+handlers.FEW, handlers.REST, handlers.REST_MAX = 2, 10**9, 60.0
+sys.exit(tcpserver.main())
+"""
+
+
+def test_drain_looks_at_many_handlers_no_oftener_than_before(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FEW]
+    with serving(tmp_path, ["-vHRl0", "--drain", "60"], ["cat"], command=command) as served:
+        clients = [hold(served) for _ in range(9)]
+        served.process.send_signal(signal.SIGTERM)
+        lines = served.wait_for(lambda lines: any("draining" in line for line in lines))
+        before = lines.count("search")
+        for left in range(8, 2, -1):
+            clients.pop().close()
+            lines = served.wait_for(lambda lines, left=left: lines[-1] == f"tcpserver: status: {left}/40")  # type: ignore[misc]
+        assert lines.count("search") <= before + 1
+        for client in clients:
+            client.close()
+        assert served.process.wait(DEADLINE) == 0
 
 
 def test_drain_without_clients_ends_at_once(tmp_path: Path) -> None:
@@ -99,6 +123,30 @@ def test_signals_of_s6(tmp_path: Path, number: int, status: int, is_last: bool) 
             assert lines[-2].endswith(f" status {status}")
             hold(served).close()
         client.close()
+
+
+LATE = """
+import atexit, os, signal, sys
+from ucspi.programs import tcpserver
+
+def close(listeners):
+    os.kill(os.getpid(), signal.SIGTERM)
+    close_all(listeners)
+
+close_all, tcpserver._close = tcpserver._close, close
+atexit.register(os.write, 2, b"ordinary exit")
+sys.exit(tcpserver.main())
+"""
+
+
+def test_term_that_comes_behind_quit_makes_no_ordinary_exit(tmp_path: Path) -> None:
+    """One would wait for look-ups, and free what handlers that are still preparing read."""
+    command = [sys.executable, "-c", LATE]
+    with serving(tmp_path, ["-HRl0", "--signals", "s6"], ["cat"], command=command) as served:
+        hold(served).close()
+        served.process.send_signal(signal.SIGQUIT)
+        assert served.process.wait(DEADLINE) == 0
+        assert served.lines() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])

@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 import ucspi.cdb
 from tests.conftest import find_oracle
-from tests.e2e.serving import COMMAND, Served, read_all, serving
+from tests.e2e.serving import COMMAND, hold, read_all, serving
 from tests.e2e.test_tcpserver_faults import processor_time
 
 pytestmark = pytest.mark.e2e
@@ -46,14 +45,6 @@ def test_out_of_processes_the_client_in_hand_is_dropped(tmp_path: Path, command:
                 "tcpserver: status: 1/40",
             ]
         served.wait_for(lambda lines: lines[-1].endswith("status: 0/40"))
-
-
-def hold(served: Served) -> socket.socket:
-    """Connect, and see that a handler serves."""
-    client = served.connect()
-    client.sendall(b"x")
-    assert client.recv(1) == b"x"
-    return client
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user with no process")

@@ -1,23 +1,14 @@
 """Limits of one address and of one network, of the command line and of a rule."""
 
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
 import ucspi.cdb
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
-
-
-def hold(served: Served, source: str) -> socket.socket:
-    """Connect, and see that a handler serves."""
-    client = served.connect(source)
-    client.sendall(b"x")
-    assert client.recv(1) == b"x"
-    return client
 
 
 def test_address_at_its_limit_is_turned_away_and_others_are_not(tmp_path: Path) -> None:

@@ -15,16 +15,9 @@ from typing import IO, Any
 
 import pytest
 
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
-
-
-def hold(served: Served) -> socket.socket:
-    client = served.connect()
-    client.sendall(b"x")
-    assert client.recv(1) == b"x"
-    return client
 
 
 def objects(lines: list[str]) -> list[dict[str, Any]]:

@@ -235,6 +235,43 @@ def test_killed_in_the_middle_keeps_the_old_file(core: Core, tmp_path: Path) -> 
     assert path.read_bytes() == build([(b"key", b"new")], core)
 
 
+def test_dropped_writer_leaves_no_temporary_and_warns(tmp_path: Path, core: Core) -> None:
+    path = tmp_path / "a.cdb"
+    write(path, core)
+    before = path.read_bytes()
+    writer = cdb.create(path, core=core)
+    writer.add(b"key", b"other")
+    assert leftovers(tmp_path)
+    with pytest.warns(ResourceWarning, match=r"unpublished cdb writer of '.*a\.cdb'"):
+        del writer
+    assert (leftovers(tmp_path), path.read_bytes()) == ([], before)
+
+
+def test_writer_that_is_never_dropped_leaves_no_temporary_at_exit(tmp_path: Path, core: Core) -> None:
+    script = "import sys; from ucspi import cdb; writer = cdb.create(sys.argv[1]); writer.add(b'', b'')"
+    path = tmp_path / "a.cdb"
+    environment = os.environ | {"UCSPI_CDB": core.name, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script, path], env=environment, check=True, timeout=60)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_published_or_discarded_writer_is_dropped_in_silence(tmp_path: Path, core: Core) -> None:
+    write(tmp_path / "a.cdb", core)
+    cdb.create(tmp_path / "b.cdb", core=core).discard()
+
+
+def test_dropping_the_copy_of_a_fork_changes_nothing(tmp_path: Path, core: Core) -> None:
+    path = tmp_path / "a.cdb"
+    with cdb.create(path, core=core) as writer:
+        child = os.fork()
+        if child == 0:
+            writer.__del__()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    assert path.exists()
+
+
 def test_builder_closed_by_its_own_sink_stays_closed(core: Core) -> None:
     def sink(block: bytes) -> None:
         builder.close()

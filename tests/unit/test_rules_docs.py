@@ -13,10 +13,11 @@ from ucspi.rules import RuleSet, candidates, explain, lint
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 PAGE = (DOCS / "rules.md").read_text()
 ROWS = re.findall(r"^\| `(.+?)` \| .+ \| (.+?) \| (allow|deny)(.*?) \|$", PAGE, re.MULTILINE)
+ODDITIES = re.findall(r"^\| (.+) \| (`.+`) \|$", PAGE.partition("\n| what is odd")[2], re.MULTILINE)
 
 
 def test_there_is_a_row_for_each_form() -> None:
-    assert len(ROWS) == 15
+    assert (len(ROWS), len(ODDITIES)) == (15, 25)
 
 
 @pytest.mark.parametrize(("rule", "client", "verdict", "variables"), ROWS)
@@ -56,3 +57,12 @@ def test_example_at_the_top_needs_no_warning() -> None:
     top = re.search(r"\n((?:    .*\n)*    :deny\n)", PAGE)
     assert top
     assert lint("".join(line[4:] + "\n" for line in top[1].splitlines()).encode()) == []
+
+
+@pytest.mark.parametrize(("oddity", "examples"), ODDITIES)
+def test_each_odd_line_is_warned_of(oddity: str, examples: str) -> None:
+    found = re.findall(r"`([^`]+)`", examples)
+    assert found
+    for example in found:
+        text = example.encode("latin-1").decode("unicode_escape").encode("latin-1")
+        assert {said.severity for said in lint(text)} == {"warning"}, (oddity, example)

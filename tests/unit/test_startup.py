@@ -44,7 +44,7 @@ HEAVY = {
 # what they load today.  Raise a number only with a measurement of start-up.
 # The pure core is made of some more modules than the compiled one.
 MORE = 5 if ucspi.cdb.backend() == "pure" else 0
-OURS = {"rblsmtpd": 16, "tcprules": 33, "tcprulescheck": 32, "tcpserver": 58}
+OURS = {"rblsmtpd": 16, "tcprules": 33, "tcprulescheck": 32, "tcpserver": 60}
 CDB_PROGRAMS = {
     "cdbmake new.cdb new.tmp": 22,
     "cdbdump": 23,
@@ -60,11 +60,12 @@ CDB_PROGRAMS = {
 # None of these needs the compiled module to start.
 LINKS = {
     "argv0 true true": 12,
-    "addcr": 12,
-    "delcr": 12,
+    "addcr": 13,
+    "delcr": 13,
     "recordio true": 15,
     "fixcrio true": 17,
     "mconnect-io": 12,
+    "multilog t ./log": 28,
     "setuidgid root true": 14,
     "envuidgid root true": 13,
     "envdir DIRECTORY true": 12,
@@ -76,6 +77,9 @@ LINKS = {
     "tai64n": 15,
     "tai64nlocal": 16,
 }
+
+# What is wrong with the last argument they find when all is loaded.
+SERVICES = {"supervise /dev/null": 25, "svc -u /dev/null": 12, "svok /dev/null": 11, "svstat /dev/null": 13}
 
 # Nothing answers on the last ones: by then all is loaded.
 CLIENTS = {
@@ -186,6 +190,16 @@ def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str])
     assert not (loaded - bare) & {*HEAVY, "_cffi_backend"}
     ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
     assert 0 < len(ours) <= LINKS[line], ours
+
+
+@pytest.mark.parametrize("line", SERVICES)
+def test_service_programs_load_little(line: str, bare: set[str]) -> None:
+    done = subprocess.run(command(*line.split()), capture_output=True, text=True, timeout=20)
+    assert "not a directory" in done.stdout + done.stderr
+    loaded = imported(done.stderr)
+    assert not (loaded - bare) & HEAVY
+    ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= SERVICES[line], ours
 
 
 def test_tcpserver_loads_little_until_it_has_served_a_client(

@@ -14,8 +14,9 @@ NAMES = {
     "ucspi": "",
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
-        BackendUnavailableError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
-        CdbTruncatedError ClosedError ConnectError Error HostsAccessError NoAddressError RuleSyntaxError
+        BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
+        CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
+        RuleSyntaxError ServiceError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -37,16 +38,19 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
-    "ucspi.logs": "label localtime",
-    "ucspi.service": "",
+    "ucspi.logs": """
+        directory distributor ending finished label last localtime logger patience pattern processor recovery
+        rotation script
+    """,
+    "ucspi.service": "asking directory loop machine status supervisor",
     "ucspi.tcp": """
-        address blocklist census client connection crlf door drain environment facts handlers ident inquiry
-        jsonlog jsontext limits listener local log lookups names nameservers questions rate report server
-        settings status visit watch
+        address admission blocklist census client connection crlf door drain ending environment facts handlers
+        ident inquiry jsonlog jsontext limits listener local log lookups names nameservers questions rate
+        report server settings status visit watch
     """,
     "ucspi.unix": """
-        domain ends environ errtext fds limits locks notify privilege publish search signals sockets spawn
-        stderr streams tai title
+        birth domain ends environ errtext fds limits locks notify privilege publish search signals sockets
+        spawn start stderr streams tai title
     """,
 }
 

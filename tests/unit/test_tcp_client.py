@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_tcp_names import no_answer
-from ucspi.errors import ConnectError, NoAddressError
+from ucspi.errors import BadPortError, ConnectError, NoAddressError
 from ucspi.tcp import client, connect, environment, ident, inquiry, names
 from ucspi.tcp.address import resolve_all
 from ucspi.tcp.connection import Connection
@@ -110,6 +110,14 @@ def test_local_address_chooses_the_kind(listener: socket.socket) -> None:
         connect(b"127.0.0.1", listener.getsockname()[1], local_ip=b"::1")
     with pytest.raises(ConnectError, match="unable to bind socket"):
         connect(b"127.0.0.1", listener.getsockname()[1], local_ip=b"10.9.8.7")
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 2**70])
+def test_number_that_is_no_port_is_named(port: int) -> None:
+    for number, local_port in ((port, 0), (80, port)):
+        with pytest.raises(BadPortError, match=f"{port} is not within 0 to 65535") as caught:
+            connect(b"name.invalid", number, local_port=local_port)
+        assert caught.value.port == port
 
 
 def test_unix_socket_has_a_path_instead_of_addresses(tmp_path: Path) -> None:

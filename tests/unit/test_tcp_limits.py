@@ -1,8 +1,10 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.tcp.census import Census, network
+from ucspi.tcp.census import TOLD, Census, network
 from ucspi.tcp.limits import BadLimitError, message, over_assigned, over_general
 from ucspi.tcp.settings import Settings
 
@@ -78,6 +80,32 @@ def test_networks_are_counted_the_same_whenever_the_first_question_comes(
         for bits in ((24, 64), (8, 48)):
             expected = sum(network(ip, *bits) == network(other, *bits) for other in after)
             assert early.of_network(ip, *bits) == late.of_network(ip, *bits) == expected
+
+
+@given(st.lists(st.sampled_from(ADDRESSES)), st.lists(st.sampled_from(ADDRESSES)))
+def test_largest_holders_are_the_same_whenever_they_are_asked_for(
+    before: list[bytes], after: list[bytes]
+) -> None:
+    early, late = census(*before), census(*before, *after)
+    list(early.holders())
+    for ip in after:
+        early.enter(ip)
+    for ip in before:
+        early.leave(ip)
+        late.leave(ip)
+    largest = sorted((after.count(ip) for ip in set(after)), reverse=True)[:TOLD]
+    for made in (early, late):
+        held = list(made.holders())
+        assert [count for _, count in held] == largest
+        assert all(count == after.count(ip) for ip, count in held)
+
+
+def test_asking_for_the_largest_holders_costs_the_same_among_thousands() -> None:
+    made = census(*(b"10.0.%d.%d" % divmod(number, 256) for number in range(20_000)))
+    start = time.process_time()
+    for _ in range(1000):
+        assert len(list(made.holders())) == TOLD
+    assert time.process_time() - start < 1  # looking at each would take several
 
 
 def test_client_over_the_limit_of_its_address_is_told_which() -> None:

@@ -38,17 +38,6 @@ def test_target_that_does_not_block_gets_everything() -> None:
     assert got == data
 
 
-def test_copy_converts_and_ends_with_its_source() -> None:
-    (source, feed), (reader, target) = os.pipe(), os.pipe()
-    os.write(feed, b"one")
-    os.close(feed)
-    streams.copy(source, target, bytes.upper)
-    os.close(target)
-    assert os.read(reader, 100) == b"ONE"
-    os.close(source)
-    os.close(reader)
-
-
 def test_what_cannot_be_read_or_written_is_an_error() -> None:
     reader, writer = os.pipe()
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -57,3 +46,14 @@ def test_what_cannot_be_read_or_written_is_an_error() -> None:
     with pytest.raises(BrokenPipeError):
         streams.write_all(writer, b"x")
     os.close(writer)
+
+
+def test_source_is_readable_when_a_read_would_not_wait() -> None:
+    reader, writer = os.pipe()
+    assert not streams.is_readable(reader, 0)
+    os.write(writer, b"x")
+    assert streams.is_readable(reader, 0)
+    os.read(reader, 1)
+    os.close(writer)
+    assert streams.is_readable(reader)  # its end
+    os.close(reader)

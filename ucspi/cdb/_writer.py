@@ -2,6 +2,7 @@
 
 import os
 from _collections_abc import Mapping
+from _warnings import warn
 
 from ucspi.cdb._core import CORE
 from ucspi.errors import ClosedError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class Writer:
     """A cdb file being made; a context manager that publishes it at the end."""
 
-    __slots__ = ("_builder", "_publication")
+    __slots__ = ("_builder", "_owner", "_publication")
 
     def __init__(
         self,
@@ -34,9 +35,11 @@ class Writer:
         core: "Core" = CORE,
     ) -> None:
         """Begin with an opened publication; use `create` for the usual case."""
+        self._owner = os.getpid()
+        self._publication: Publication | None = None  # if there is no such format
         self._builder = core.builder(publication.write, format=format)
         publication.seek(self._builder.header_size)
-        self._publication: Publication | None = publication
+        self._publication = publication
 
     def add(self, key: "Buffer", data: "Buffer") -> None:
         """Append a record; the order added is the order found.
@@ -101,6 +104,14 @@ class Writer:
         if publication is not None:
             self._builder.close()
             publication.discard()
+
+    def __del__(self) -> None:
+        """Discard what nobody can publish any more, with a ResourceWarning, as `tempfile` does."""
+        if self._publication is None or self._owner != os.getpid():  # a fork's copy has no say
+            return
+        target = self._publication.target
+        self.discard()
+        warn(f"unpublished cdb writer of {os.fsdecode(target)!r}", ResourceWarning, 2, self)
 
     def __reduce__(self) -> "NoReturn":
         """Refuse: two writers of one temporary would destroy each other's work."""

@@ -41,15 +41,19 @@ class Duplicates:
         "_head_size",
         "_places",
         "_policy",
+        "_publication",
         "_removed",
         "_stop",
         "_waiting",
         "_warn",
     )
 
-    def __init__(self, builder: Builder, settings: "Settings") -> None:
-        """Take the policy, ``-r``, ``-u``, ``-0`` or none, and whether to warn or stop."""
-        self._builder = builder
+    def __init__(self, builder: Builder, publication: "Publication", settings: "Settings") -> None:
+        """Take the policy, ``-r``, ``-u``, ``-0`` or none, and whether to warn or stop.
+
+        The publication is what the builder writes to.
+        """
+        self._builder, self._publication = builder, publication
         self._form = settings.form
         self._head_size = pair(settings.form).size
         self._policy = settings.duplicates
@@ -68,6 +72,8 @@ class Duplicates:
         """
         place = self._places.get(key)
         if place is not None:
+            if self._stop:
+                self._give_up()
             if self._warn:
                 say(b"cdb: key `%b' duplicated" % key)
             if self._stop:
@@ -80,8 +86,9 @@ class Duplicates:
         self._places[key] = self._end
         self._waiting = key, data
 
-    def finish_in(self, publication: "Publication") -> None:
+    def finish(self) -> None:
         """Write the end of the database, and do away with what was removed."""
+        publication = self._publication
         self._pass()
         header = self._builder.finish()
         publication.write_at(0, header)
@@ -90,6 +97,12 @@ class Duplicates:
             header = change(publication, self._form, self._removed)
             publication.write_at(0, header)
             os.truncate(publication.temporary, _size(header, pair(self._form)))
+
+    def _give_up(self) -> None:
+        """Leave the records so far in the temporary, behind an empty header, as the original does."""
+        self._pass()
+        self._builder.finish()
+        os.ftruncate(self._publication.fileno(), self._end)  # the tables too were written
 
     def _remove(self, place: int) -> None:
         if place == self._end:  # it is still waiting

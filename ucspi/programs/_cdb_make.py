@@ -38,7 +38,7 @@ def make(settings: "Settings", database: bytes, inputs: list[bytes]) -> int:
     _step(b"unable to create " + temporary, lambda: _create(publication, mode))
     builder = Builder(publication.write, format=settings.form)
     publication.seek(builder.header_size)
-    into = _into(settings, builder)
+    into = _into(settings, builder, publication)
     for path in inputs:
         _step(b"cdb_make_put", lambda path=path: _add(path, into, settings.plain))  # type: ignore[misc]
     _step(b"cdb_make_finish", lambda: _finish(publication, builder, into, mode))
@@ -80,13 +80,13 @@ def _create(publication: Publication, mode: int) -> None:
         os.umask(mask)
 
 
-def _into(settings: "Settings", builder: Builder) -> "Builder | Duplicates":
+def _into(settings: "Settings", builder: Builder, publication: Publication) -> "Builder | Duplicates":
     """Return what takes the records: the builder itself, if duplicates are of no interest."""
     if not (settings.duplicates or settings.warn or settings.stop):
         return builder
     from ucspi.programs._cdb_duplicates import Duplicates
 
-    return Duplicates(builder, settings)
+    return Duplicates(builder, publication, settings)
 
 
 def _add(path: bytes, into: "Builder | Duplicates", plain: bool) -> None:
@@ -124,7 +124,7 @@ def _finish(publication: Publication, builder: Builder, into: "Builder | Duplica
     if into is builder:
         publication.write_at(0, builder.finish())
     else:
-        into.finish_in(publication)  # type: ignore[union-attr]  # the builder is the other case
+        into.finish()
     if not mode & OWNER_READS:
         os.chmod(publication.temporary, mode)
     publication.seal()

@@ -8,6 +8,19 @@ originals take it for ``--``, and a mistyped long option would pass unseen.
 
 from ucspi.programs._program import Stop, fatal
 
+LARGEST = 2**31 - 1  # what the originals' numbers hold
+
+# The flags of `Asking`: which attribute gets which value.
+ASKING: "dict[bytes, tuple[str, bool | int]]" = {
+    b"q": ("verbosity", 0),
+    b"Q": ("verbosity", 1),
+    b"v": ("verbosity", 2),
+    b"h": ("lookup_remote_host", True),
+    b"H": ("lookup_remote_host", False),
+    b"r": ("ask_info", True),
+    b"R": ("ask_info", False),
+}
+
 
 def parse(
     argv: list[bytes], letters: bytes, usage: bytes, words: "dict[bytes, bool] | None" = None
@@ -83,7 +96,7 @@ def _complaint(program: bytes, what: bytes, letter: bytes, usage: bytes) -> Stop
     return Stop(b"%s: %s -- %s\n%s" % (name, what, letter, usage), 100)
 
 
-def number(program: bytes, option: bytes, value: bytes, largest: int) -> int:
+def number(program: bytes, option: bytes, value: bytes, largest: int = LARGEST) -> int:
     """Return the whole number that an option's value is; the originals take anything for one.
 
     Raises:

@@ -5,6 +5,7 @@ import _socket
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.tcp.client import Caller
+from ucspi.tcp.settings import Asking
 
 NAME = b"tcpclient"
 USAGE = (
@@ -12,30 +13,17 @@ USAGE = (
     b" [ -l localname ] [ -t timeoutinfo ] host port program"
 )
 LETTERS = b"dDvqQhHrRi:p:t:T:l:"
-_LARGEST = 2**31 - 1
 
 
-class Choices:
+class Choices(Asking):
     """The options of one command line, later ones having won, and its operands."""
 
-    __slots__ = (
-        "ask_info",
-        "caller",
-        "info_timeout",
-        "local_host",
-        "lookup_remote_host",
-        "operands",
-        "verbosity",
-    )
+    __slots__ = ("caller", "operands")
 
     def __init__(self) -> None:
         """Begin with the original's defaults."""
+        super().__init__()
         self.caller = Caller()
-        self.verbosity = 1  # 0: silent, 1: errors, 2: the connection too
-        self.lookup_remote_host = True
-        self.local_host: bytes | None = None  # None: look it up
-        self.ask_info = True
-        self.info_timeout = 26.0
         self.operands: list[bytes] = []
 
 
@@ -55,8 +43,8 @@ def choose(argv: list[bytes]) -> Choices:
 
 def _apply(choices: Choices, letter: bytes, value: bytes) -> None:
     caller = choices.caller
-    if letter in _FLAGS:
-        name, flag = _FLAGS[letter]
+    if letter in _options.ASKING:
+        name, flag = _options.ASKING[letter]
         setattr(choices, name, flag)
     elif letter in b"dD":
         caller.no_delay = letter == b"D"
@@ -67,20 +55,9 @@ def _apply(choices: Choices, letter: bytes, value: bytes) -> None:
     elif letter == b"T":
         caller.first, caller.rest = _timeouts(value)
     elif letter == b"t":
-        choices.info_timeout = _options.number(NAME, letter, value, _LARGEST)
+        choices.info_timeout = _options.number(NAME, letter, value)
     else:
         choices.local_host = value
-
-
-_FLAGS: dict[bytes, tuple[str, bool | int]] = {
-    b"q": ("verbosity", 0),
-    b"Q": ("verbosity", 1),
-    b"v": ("verbosity", 2),
-    b"h": ("lookup_remote_host", True),
-    b"H": ("lookup_remote_host", False),
-    b"r": ("ask_info", True),
-    b"R": ("ask_info", False),
-}
 
 
 def _address(value: bytes) -> bytes:
@@ -97,4 +74,4 @@ def _timeouts(value: bytes) -> tuple[int, int]:
     first, _, rest = value.partition(b"+")
     if not first and not rest:
         raise fatal(NAME, b"-T wants seconds, such as 2+58, not " + (value or b"nothing"), code=100)
-    return tuple(_options.number(NAME, b"T", part or b"0", _LARGEST) for part in (first, rest))  # type: ignore[return-value]
+    return tuple(_options.number(NAME, b"T", part or b"0") for part in (first, rest))  # type: ignore[return-value]

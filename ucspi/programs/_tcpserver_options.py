@@ -155,16 +155,9 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         _apply_identity(choices, letter, value, inherited)
 
 
-_FLAGS: dict[bytes, tuple[str, bool | int]] = {
-    b"q": ("verbosity", 0),
-    b"Q": ("verbosity", 1),
-    b"v": ("verbosity", 2),
-    b"h": ("lookup_remote_host", True),
-    b"H": ("lookup_remote_host", False),
+_FLAGS = _options.ASKING | {
     b"p": ("paranoid", True),
     b"P": ("paranoid", False),
-    b"r": ("ask_info", True),
-    b"R": ("ask_info", False),
     b"o": ("clear_ip_options", False),
     b"holders": ("tell_holders", True),
     b"O": ("clear_ip_options", True),

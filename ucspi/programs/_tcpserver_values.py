@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ucspi.tcp.rate import Rate
 
 NAME = b"tcpserver"
-_LARGEST = 2**31 - 1
 LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
 _LARGEST_PORT = 65535
 _DIGITS_MAX = 18  # the interpreter does not read numbers of any length
@@ -24,7 +23,7 @@ def refuse(text: bytes) -> Stop:
     return fatal(NAME, text, code=100)
 
 
-def number(option: bytes, value: bytes, largest: int = _LARGEST) -> int:
+def number(option: bytes, value: bytes, largest: int = _options.LARGEST) -> int:
     """Read a number of decimal digits alone: what is none is not 0, as it was in the original."""
     return _options.number(NAME, option, value, largest)
 

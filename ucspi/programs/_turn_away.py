@@ -19,7 +19,7 @@ FAREWELL = b"221 rblsmtpd.local\r\n"
 POLITE = (b"ehlo", b"helo", b"mail", b"noop", b"rset")
 LONGEST_TEXT = 200
 _KEPT = 6  # bytes of a line's first word: a verb, its CR, and one that makes it another word
-_BLOCK = 1024
+_BLOCK = 64  # what the original reads, and answers, at once: so a reset cuts it at the same place
 
 
 def readable(text: bytes) -> bytes:
@@ -39,14 +39,14 @@ def turn_away(reply: bytes, seconds: int) -> None:
     signals.undo_ignored()  # a client that is gone ends us as it ends a C program
     try:
         if seconds == 0:
-            _write(reply + b"\r\n")
+            _say([reply + b"\r\n"])
             return
         signals.catch(SIGALRM, _expire)
         signals.unblock(SIGALRM)
         alarm(seconds)
         _converse(reply + b"\r\n")
     except OSError:
-        pass  # nobody is there to be told
+        pass  # it cannot be read: nobody is there
 
 
 def _expire(number: int, frame: "Any") -> None:
@@ -54,21 +54,46 @@ def _expire(number: int, frame: "Any") -> None:
 
 
 def _converse(reply: bytes) -> None:
-    _write(GREETING)
+    _say([GREETING])
     words = Words()
     while block := os.read(0, _BLOCK):
         answers: list[bytes] = []
         for word in words.of(block):
             if word == b"quit":
-                _write(b"".join(answers) + FAREWELL)
+                _say([*answers, FAREWELL])
                 return
             answers.append(FINE if word in POLITE else reply)
-        _write(b"".join(answers))
+        _say(answers)
 
 
-def _write(text: bytes) -> None:
-    while text:
-        text = text[os.write(1, text) :]
+def _say(answers: list[bytes]) -> None:
+    """Write answers; who does not take one may still take the next.
+
+    After a reset the first is an error, and the next is SIGPIPE.
+    """
+    while answers:
+        answers = _write(answers)
+
+
+def _write(answers: list[bytes]) -> list[bytes]:
+    """Write answers at once; return those behind the one that failed."""
+    text, written = b"".join(answers), 0
+    try:
+        while written < len(text):
+            written += os.write(1, text[written:])
+    except OSError:
+        return _behind(answers, written)
+    return []
+
+
+def _behind(answers: list[bytes], written: int) -> list[bytes]:
+    """Return the answers of which nothing was tried, the one that failed being where the written ends."""
+    begin = 0
+    for number, answer in enumerate(answers):
+        if begin > written:
+            return answers[number:]
+        begin += len(answer)
+    return []
 
 
 class Words:

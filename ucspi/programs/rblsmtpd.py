@@ -18,7 +18,6 @@ LETTERS = b"a:bBcCr:t:"
 WORDS = {b"timeout-dns": True}
 TIMEOUT = 60  # seconds
 DNS_TIMEOUT = 60  # seconds: what the original gives one list
-_LONGEST = 2**31 - 1
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -47,7 +46,7 @@ def _rblsmtpd(argv: list[bytes]) -> int:
 def _seconds(options: list[tuple[bytes, bytes]], option: bytes, seconds: int) -> int:
     for name, value in options:
         if name == option:
-            seconds = _options.number(NAME, option, value, _LONGEST)
+            seconds = _options.number(NAME, option, value)
     return seconds
 
 

@@ -1,7 +1,7 @@
 """``tai64n``: put the time before each line, from standard input to standard output."""
 
 from ucspi.logs.label import Stamper
-from ucspi.programs._line_filter import run_filter
+from ucspi.programs._filter import LABELLED, run_filter
 from ucspi.programs._program import run
 
 USAGE = b"tai64n: usage: tai64n"
@@ -9,4 +9,5 @@ USAGE = b"tai64n: usage: tai64n"
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    return run(lambda _: run_filter(Stamper()), argv, USAGE)
+    lines = Stamper()
+    return run(lambda _: run_filter(lines.feed, lines.finish, LABELLED), argv, USAGE)

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from ucspi.tcp.server import Judge
+    from ucspi.tcp.admission import Judge
     from ucspi.unix.spawn import Spawner
 
 MANAGER = frozenset((b"NOTIFY_SOCKET", b"LISTEN_FDS", b"LISTEN_PID", b"LISTEN_FDNAMES"))
@@ -78,9 +78,11 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     code = 0
     try:
         server.run()
+        signals.block(SIGTERM)  # it would raise once more, in the steps that follow
     except Terminated:
         pass
     except BaseException:
+        signals.block(SIGTERM)
         code = EXIT_TEMPORARY
         sys.excepthook(*sys.exc_info())
     _close(listeners)

@@ -1,6 +1,7 @@
 """How many clients there are, and of whom."""
 
 import _socket
+from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,17 +32,19 @@ def network(ip: bytes, bits4: int = NET4_BITS, bits6: int = NET6_BITS) -> tuple[
 class Census:
     """Counts the clients that are looked up, started or served, by address.
 
-    Networks are counted from the first question about them on: with thousands
-    of addresses it costs too much to look at each whenever a client comes.
+    Networks are counted, and addresses ranked, from the first question about
+    them on: with thousands of addresses it costs too much to look at each
+    whenever a client comes.
     """
 
-    __slots__ = ("_counts", "_networks", "children")
+    __slots__ = ("_counts", "_networks", "_ranks", "children")
 
     def __init__(self) -> None:
         """Begin with nobody."""
         self.children = 0
         self._counts: dict[bytes, int] = {}
         self._networks: dict[tuple[int, int], dict[tuple[int, int], int]] = {}  # by bits, then by network
+        self._ranks: Ranks | None = None
 
     def enter(self, ip: bytes) -> None:
         """Count a client."""
@@ -53,7 +56,10 @@ class Census:
 
     def _add(self, ip: bytes, change: int) -> None:
         self.children += change
+        count = self.of_ip(ip)
         _add(self._counts, ip, change)
+        if self._ranks is not None:
+            self._ranks.move(ip, count, count + change)
         for bits, counts in self._networks.items():
             _add(counts, network(ip, *bits), change)
 
@@ -72,7 +78,36 @@ class Census:
 
     def holders(self) -> "Iterator[tuple[bytes, int]]":
         """Yield the addresses that hold most, with how many, the largest first."""
-        yield from sorted(self._counts.items(), key=lambda pair: (-pair[1], pair[0]))[:TOLD]
+        if self._ranks is None:
+            self._ranks = Ranks()
+            for ip, count in self._counts.items():
+                self._ranks.move(ip, 0, count)
+        yield from islice(self._ranks.largest(), TOLD)
+
+
+class Ranks:
+    """Addresses by their numbers of clients, so that the largest are found at once."""
+
+    __slots__ = ("_by_count",)
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._by_count: dict[int, dict[bytes, None]] = {}
+
+    def move(self, ip: bytes, before: int, after: int) -> None:
+        """Put an address in another place; it has none where its number is 0."""
+        if before:
+            del self._by_count[before][ip]
+            if not self._by_count[before]:
+                del self._by_count[before]
+        if after:
+            self._by_count.setdefault(after, {})[ip] = None
+
+    def largest(self) -> "Iterator[tuple[bytes, int]]":
+        """Yield each address with its number, the largest first, of equal ones that which has it longest."""
+        for count in sorted(self._by_count, reverse=True):
+            for ip in self._by_count[count]:
+                yield ip, count
 
 
 def _add(counts: "dict[Key, int]", key: "Key", change: int) -> None:

@@ -12,7 +12,7 @@ import errno
 import os
 import select
 
-from ucspi.errors import ConnectError, NoAddressError
+from ucspi.errors import BadPortError, ConnectError, NoAddressError
 from ucspi.tcp.address import parse_port, resolve_all
 from ucspi.tcp.connection import Connection
 from ucspi.unix.ends import describe
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Report = Callable[[bytes, int, OSError], object]
     Name = tuple[str, int] | tuple[str, int, int, int]
 
+PORT_MAX = 65535
 UNIX = b"unix:"  # begins a host operand that is a path
 GRACE = 0.02  # seconds that the original adds to every time-out
 LONGEST = 2_000_000.0  # seconds; poll takes no more milliseconds
@@ -63,6 +64,7 @@ def connect(
         ``socket.socket(fileno=connection.release())``.
 
     Raises:
+        BadPortError: ``port`` or ``local_port`` is not within 0 to 65535.
         NoAddressError: the host has no address.
         ConnectError: no address could be connected to, or a socket could not
             be made or bound.
@@ -74,6 +76,9 @@ def connect(
     if host.startswith(UNIX):
         return caller.call_path(host.removeprefix(UNIX))
     number = parse_port(port) if isinstance(port, bytes) else port
+    for each in (number, local_port):
+        if not 0 <= each <= PORT_MAX:
+            raise BadPortError(each)
     return caller.call(resolve_all(host), number)
 
 

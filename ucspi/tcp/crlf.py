@@ -30,6 +30,10 @@ class Adder:
             self._native = _load("usys_add_cr", 2)
         return data.replace(b"\n", b"\r\n") if self._native is None else self._native(data)
 
+    def finish(self) -> bytes:
+        """Return what was held: never anything."""
+        return b""
+
 
 class Remover:
     """Takes away one CR directly before each LF."""

@@ -1,27 +1,37 @@
-"""What a server was asked to do."""
+"""What a server, or a client, was asked to do."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.rate import Rate
 
 
-class Settings:
+class Asking:
+    """How much to tell of a connection, and what to ask about its two ends."""
+
+    __slots__ = ("ask_info", "info_timeout", "local_host", "lookup_remote_host", "verbosity")
+
+    def __init__(self) -> None:
+        """Begin with the original's defaults; times are in seconds."""
+        self.verbosity = 1  # 0: silent, 1: errors, 2: every connection
+        self.local_host: bytes | None = None  # None: look it up
+        self.lookup_remote_host = True
+        self.ask_info = True
+        self.info_timeout = 26.0
+
+
+class Settings(Asking):
     """The choices of one server, each as the option of the original means it."""
 
     __slots__ = (
-        "ask_info",
         "backlog",
         "banner",
         "clear_ip_options",
         "drain_time",
-        "info_timeout",
         "is_s6",
         "limit",
         "limit_message",
-        "local_host",
         "log",
         "lookup_limit",
-        "lookup_remote_host",
         "names_timeout",
         "net4_bits",
         "net6_bits",
@@ -33,20 +43,15 @@ class Settings:
         "status_file",
         "status_on_signal",
         "tell_holders",
-        "verbosity",
     )
 
     def __init__(self) -> None:
         """Begin with the original's defaults; times are in seconds."""
-        self.verbosity = 1  # 0: silent, 1: errors, 2: every connection
+        super().__init__()
         self.limit = 40
         self.backlog = 20
         self.banner = b""
-        self.local_host: bytes | None = None  # None: look it up
-        self.lookup_remote_host = True
         self.paranoid = False
-        self.ask_info = True
-        self.info_timeout = 26.0
         self.names_timeout = 60.0
         self.lookup_limit = 256  # threads
         self.clear_ip_options = True

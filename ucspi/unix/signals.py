@@ -2,7 +2,7 @@
 
 import _signal
 import os
-from _signal import SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask, set_wakeup_fd
+from _signal import SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask, set_wakeup_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +74,11 @@ def catch(number: int, handler: "Callable[[int, Any], object]") -> None:
 def ignore(number: int) -> None:
     """Ignore a signal from now on."""
     _signal.signal(number, _signal.SIG_IGN)
+
+
+def block(number: int) -> None:
+    """Keep a signal away from now on; one that has already arrived is handled first."""
+    pthread_sigmask(SIG_BLOCK, (number,))
 
 
 def unblock(number: int) -> None:

@@ -6,10 +6,6 @@ waited for; the flag is shared with others and stays as it is.
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 # What a pipe holds, and what stays in the second-level cache of any processor.
 BLOCK = 65536
 
@@ -41,19 +37,14 @@ def write_all(target: int, data: "bytes | memoryview") -> None:
             _wait(target, readable=False)
 
 
-def copy(source: int, target: int, convert: "Callable[[bytes], bytes | memoryview]") -> None:
-    """Write what is read, converted, until the end; each block is written before the next is read.
-
-    Raises:
-        OSError: the source cannot be read or the target cannot be written.
-    """
-    while data := read_some(source):
-        write_all(target, convert(data))
+def is_readable(source: int, seconds: float | None = None) -> bool:
+    """Wait, for so long or without end, until a read has something to tell; return whether it has."""
+    return _wait(source, readable=True, seconds=seconds)
 
 
-def _wait(number: int, *, readable: bool) -> None:
+def _wait(number: int, *, readable: bool, seconds: float | None = None) -> bool:
     import select
 
     poll = select.poll()
     poll.register(number, select.POLLIN if readable else select.POLLOUT)
-    poll.poll()
+    return bool(poll.poll(None if seconds is None else 1000 * seconds))

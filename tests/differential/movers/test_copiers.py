@@ -170,6 +170,24 @@ def test_program_that_ends_early_ends_the_copier(oracle: Oracle, program: str) -
     assert mine[:2] == original[:2] == (0, b"")
 
 
+@pytest.mark.parametrize("line", [["true"], ["sh", "-c", "exit 5"]])
+def test_input_of_a_program_that_ends_at_once_is_logged(
+    oracle: Oracle, line: list[str], tmp_path: Path
+) -> None:
+    """Where the copier is an interpreter, the program is often gone before it has begun.
+
+    The original may be ended by SIGPIPE before it logs the end of the output.
+    """
+    (tmp_path / "input").write_bytes(b"hi\n")
+    for command in both(oracle, "recordio"):
+        for _ in range(10):
+            with (tmp_path / "input").open("rb") as source:
+                log = run([*command, *line], source.fileno())[2].split(b"\n")
+            told = [text.partition(b" ")[2] for text in log]
+            assert told[0] == b"< hi "
+            assert told[-2:] == [b"> [EOF]", b""] or command[0] == oracle("recordio")
+
+
 @each
 def test_client_that_is_gone_ends_the_program(oracle: Oracle, program: str) -> None:
     for command in both(oracle, program):

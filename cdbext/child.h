@@ -1,0 +1,132 @@
+/* What a started process does before it executes: bare system calls only, and
+ * no memory but what it was given, for it shares its parent's (see bare.h). */
+#ifndef USYS_CHILD_H
+#define USYS_CHILD_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "bare.h"
+
+enum {
+  EXIT_TEMPORARY = 111,
+  PID_DIGITS = 20,
+  SIGNAL_SET_SIZE = 8  /* bytes, as the kernel counts them */
+};
+
+static inline size_t format_number(char *text, uint64_t number)
+{
+  char reversed[PID_DIGITS];
+  size_t count = 0, i;
+
+  do {
+    reversed[count++] = (char) ('0' + number % 10);
+    number /= 10;
+  } while (number);
+  for (i = 0; i < count; ++i)
+    text[i] = reversed[count - 1 - i];
+  return count;
+}
+
+/* A full pipe blocks, as it does for the originals; a dead one is ignored. */
+static inline void write_pieces(struct iovec *piece, int count)
+{
+  while (count) {
+    long written = usys_bare(SYS_writev, 2, (long) (intptr_t) piece, count, 0);
+
+    if (written == -EINTR)
+      continue;
+    if (written < 0)
+      return;
+    while (count && (size_t) written >= piece->iov_len) {
+      written -= (long) piece->iov_len;
+      ++piece;
+      --count;
+    }
+    if (count) {
+      piece->iov_base = (char *) piece->iov_base + written;
+      piece->iov_len -= (size_t) written;
+    }
+  }
+}
+
+static inline void set_piece(struct iovec *piece, const char *text, size_t length)
+{
+  piece->iov_base = (void *) (uintptr_t) text;
+  piece->iov_len = length;
+}
+
+/* The kernel's own structure begins with the handler; the rest may be zero. */
+static inline void set_action(int number, void (*handler)(int))
+{
+  uintptr_t action[8] = { 0 };
+
+  action[0] = (uintptr_t) handler;
+  usys_bare(SYS_rt_sigaction, number, (long) (intptr_t) action, 0, SIGNAL_SET_SIZE);
+}
+
+/* What the parent catches would run the parent's handler here, in memory that
+ * is shared; what it ignores stays ignored. */
+static inline void forget_caught(int number)
+{
+  uintptr_t action[8] = { 0 };
+
+  usys_bare(SYS_rt_sigaction, number, 0, (long) (intptr_t) action, SIGNAL_SET_SIZE);
+  if (action[0] != (uintptr_t) SIG_DFL && action[0] != (uintptr_t) SIG_IGN)
+    set_action(number, SIG_DFL);
+}
+
+/* dup3 refuses to put a descriptor onto itself, and it would stay close-on-exec. */
+static inline void put_on(int connection, int target)
+{
+  if (connection == target)
+    usys_bare(SYS_fcntl, target, F_SETFD, 0, 0);
+  else
+    usys_bare(SYS_dup3, connection, target, 0, 0);
+}
+
+static inline int may_try_next(long error)
+{
+  return error == -ENOENT || error == -EACCES || error == -EPERM || error == -EISDIR;
+}
+
+/* Returns only when nothing could be executed: the errno to report.  One that
+ * is not ENOENT is worth more to the administrator. */
+static inline int execute(char *const *paths, char *const *argv, char *const *environ)
+{
+  char *const *path;
+  int worst = ENOENT;
+
+  for (path = paths; *path; ++path) {
+    long error = usys_bare(SYS_execve, (long) (intptr_t) *path, (long) (intptr_t) argv,
+                           (long) (intptr_t) environ, 0);
+
+    if (!may_try_next(error))
+      return (int) -error;
+    if (error != -ENOENT)
+      worst = (int) -error;
+  }
+  return worst;
+}
+
+static inline void complain(const char *complaint, const char *const *errors, int error_count, int error)
+{
+  struct iovec pieces[3];
+  const char *text = "unknown error";
+
+  if (!complaint)
+    return;
+  if (error < error_count)
+    text = errors[error];
+  set_piece(&pieces[0], complaint, strlen(complaint));
+  set_piece(&pieces[1], text, strlen(text));
+  set_piece(&pieces[2], "\n", 1);
+  write_pieces(pieces, 3);
+}
+
+#endif

@@ -1,0 +1,194 @@
+/* Theory of operation.
+ *
+ * clone(CLONE_VM | CLONE_VFORK): nothing of the parent is copied, the calling
+ * thread stands still until the child has executed or exited, and so the
+ * stack, which is in its frame, and all that it was given are there as long as
+ * they are wanted.  spawn.c does without the waiting, for handlers that come
+ * by the thousand; a supervisor starts one program now and then.
+ *
+ * The child's descriptors are a copy until the exec closes those that are
+ * close-on-exec: a lock that the parent holds stays held, should the parent be
+ * killed, until the child has written down its birth. */
+#include "start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "bare.h"
+#include "child.h"
+
+enum {
+  STACK_SIZE = 16384,
+  STAT_MAX = 1024,    /* bytes of /proc/self/stat: 52 numbers and a short name */
+  START_FIELD = 20,   /* spaces between the name's ")" and the start time */
+  START_COLUMN = 21   /* where the start time stands behind birth_head */
+};
+
+struct child {
+  _Alignas(16) char stack[STACK_SIZE];
+  struct usys_start *start;
+  sigset_t mask;
+};
+
+/* The start time's digits in the text of /proc/self/stat; NULL when it has none. */
+static const char *find_start(const char *text, size_t length)
+{
+  const char *at, *found = NULL;
+  int spaces = 0;
+
+  for (at = text; at < text + length; ++at)
+    if (*at == ')') {
+      found = NULL;
+      spaces = 0;
+    } else if (*at == ' ' && ++spaces == START_FIELD) {
+      found = at + 1;
+    }
+  return found;
+}
+
+static long read_file(const char *path, char *text, size_t room)
+{
+  long fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) path, O_RDONLY | O_CLOEXEC, 0);
+  long length;
+
+  if (fd < 0)
+    return fd;
+  length = usys_bare(SYS_read, fd, (long) (intptr_t) text, (long) room, 0);
+  usys_bare(SYS_close, fd, 0, 0, 0);
+  return length;
+}
+
+static void write_birth(const struct usys_start *start)
+{
+  char stat[STAT_MAX], line[USYS_BIRTH_HEAD + USYS_BIRTH_TAIL];
+  size_t head = strlen(start->birth_head);
+  const char *from, *end;
+  char *to = line + head + START_COLUMN;
+  long fd, length = read_file("/proc/self/stat", stat, sizeof stat);
+
+  from = length > 0 ? find_start(stat, (size_t) length) : NULL;
+  if (!from || head > USYS_BIRTH_HEAD)
+    return;
+  end = stat + length;
+  memcpy(line, start->birth_head, head);
+  memset(line + head, ' ', USYS_BIRTH_TAIL);
+  format_number(line + head, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
+  while (from < end && *from >= '0' && *from <= '9' && to < line + head + USYS_BIRTH_TAIL - 1)
+    *to++ = *from++;
+  line[head + USYS_BIRTH_TAIL - 1] = '\n';
+  fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) start->birth,
+                 O_WRONLY | O_CREAT | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    usys_bare(SYS_write, fd, (long) (intptr_t) line, (long) (head + USYS_BIRTH_TAIL), 0);
+    usys_bare(SYS_close, fd, 0, 0, 0);
+  }
+}
+
+/* Whoever started us sees whether this was done, for our memory is its own;
+ * if not it publishes the record itself, and says what is wrong. */
+static void publish(struct usys_start *start)
+{
+#ifdef SYS_renameat
+  char record[USYS_RECORD];
+  long fd, written, pid = usys_bare(SYS_getpid, 0, 0, 0, 0);
+  size_t i;
+
+  if (start->record_length > USYS_RECORD || start->record_pid + 4 > start->record_length)
+    return;
+  memcpy(record, start->record, start->record_length);
+  for (i = 0; i < 4; ++i)
+    record[start->record_pid + i] = (char) (pid >> 8 * i & 255);
+  fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) start->record_new,
+                 O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0644);
+  if (fd < 0)
+    return;
+  written = usys_bare(SYS_write, fd, (long) (intptr_t) record, (long) start->record_length, 0);
+  usys_bare(SYS_close, fd, 0, 0, 0);
+  if (written == (long) start->record_length)
+    start->is_published = !usys_bare(SYS_renameat, AT_FDCWD, (long) (intptr_t) start->record_new,
+                                     AT_FDCWD, (long) (intptr_t) start->record_name);
+#else
+  (void) start;
+#endif
+}
+
+/* Ignoring a signal first drops one that is pending. */
+static void restore_actions(void)
+{
+  int number;
+
+  set_action(SIGPIPE, SIG_IGN);
+  set_action(SIGPIPE, SIG_DFL);
+  set_action(SIGXFSZ, SIG_DFL);
+  set_action(SIGCHLD, SIG_DFL);
+  for (number = 1; number < NSIG; ++number)
+    forget_caught(number);
+}
+
+static void limit_open_files(unsigned long soft)
+{
+  struct rlimit64 limit;
+
+  if (!usys_bare(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long) (intptr_t) &limit)) {
+    limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+    usys_bare(SYS_prlimit64, 0, RLIMIT_NOFILE, (long) (intptr_t) &limit, 0);
+  }
+}
+
+static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
+{
+  if (start->directory >= 0) {
+    long error = usys_bare(SYS_fchdir, start->directory, 0, 0, 0);
+
+    if (error < 0)
+      return (int) -error;
+  }
+  if (start->record_new)
+    publish(start);  /* first: somebody may be waiting for it */
+  if (start->birth)
+    write_birth(start);
+  if (start->input >= 0)
+    put_on(start->input, 0);
+  if (start->output >= 0)
+    put_on(start->output, 1);
+  if (start->open_files)
+    limit_open_files(start->open_files);
+  restore_actions();
+  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
+  return execute(start->paths, start->argv, start->environ);
+}
+
+static int run_child(void *argument)
+{
+  const struct child *child = argument;
+  struct usys_start *start = child->start;
+
+  complain(start->complaint, start->errors, start->error_count, prepare_and_execute(start, &child->mask));
+  usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
+  return EXIT_TEMPORARY;
+}
+
+/* Every signal is blocked meanwhile, and so in the child. */
+int usys_start(struct usys_start *start)
+{
+  struct child child;
+  sigset_t all, before;
+  int pid;
+
+  child.start = start;
+  start->is_published = 0;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  child.mask = before;
+  sigdelset(&child.mask, SIGCHLD);
+  pid = clone(run_child, child.stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
+  if (pid < 0)
+    pid = -errno;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return pid;
+}

@@ -1,0 +1,44 @@
+/* Starting a program of which nothing is known beforehand, and waiting for its exec. */
+#ifndef USYS_START_H
+#define USYS_START_H
+
+#include <stddef.h>
+
+/* All of it may be freed when the call has returned.  Descriptors are -1 for
+ * none; one below 3 is put only onto itself. */
+struct usys_start {
+  char *const *paths;        /* files to try, in order; NULL ends */
+  char *const *argv;         /* NULL ends */
+  char *const *environ;      /* NULL ends */
+  const char *const *errors; /* text of each errno, error_count of them */
+  int error_count;
+  const char *complaint;     /* begins the line for a failed exec; NULL: silent */
+  int directory;             /* becomes the current one */
+  int input;                 /* put on 0 */
+  int output;                /* put on 1 */
+  unsigned long open_files;  /* the soft limit of open files; 0: inherited */
+  const char *birth;         /* file that the child writes its birth into, or NULL */
+  const char *birth_head;    /* what that begins with, at most USYS_BIRTH_HEAD bytes */
+  const char *record;        /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
+  size_t record_length;
+  size_t record_pid;         /* where its pid goes: 4 bytes, little-endian */
+  const char *record_new;    /* the file it is written into, or NULL: nothing is published */
+  const char *record_name;   /* and what that is renamed to */
+  int is_published;          /* set by the call */
+};
+
+enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42, USYS_RECORD = 64 };
+
+/* Start the program.  Returns the pid, or -errno when there is no new process.
+ *
+ * The child has the caller's signal mask less SIGCHLD; the actions of SIGCHLD,
+ * SIGPIPE, SIGXFSZ and of all that are caught are the default ones.
+ *
+ * Before it executes the child publishes the record, which others see before we
+ * have waited for the exec, and then writes one line into the file birth, without
+ * truncating it: birth_head, its pid, and its start time in the kernel's ticks,
+ * the two padded with spaces to USYS_BIRTH_TAIL bytes with the newline.  It
+ * executes also when that fails.  No other thread is held up. */
+int usys_start(struct usys_start *start);
+
+#endif

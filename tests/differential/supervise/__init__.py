@@ -1,0 +1,1 @@
+"""supervise, svc, svok and svstat beside the originals."""

@@ -1,0 +1,293 @@
+"""Both ways to start a program keep one contract."""
+
+import errno
+import fcntl
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ucspi.unix import _native, birth
+from ucspi.unix import start as module
+from ucspi.unix.start import Announcement, Circumstances, start_by_clone, start_by_fork
+
+Start = Callable[..., int]
+
+
+@pytest.fixture(params=["native", "fork"])
+def start(request: pytest.FixtureRequest) -> Start:
+    by = start_by_fork if request.param == "fork" else start_by_clone
+    if request.param == "native" and _native.lib is None:
+        pytest.skip("the compiled module is not built")
+
+    def begin(script: str, *, environ: tuple[bytes, ...] = (b"A=1",), **there: Any) -> int:
+        argv, program = [b"name", b"-c", script.encode()], b"/bin/sh"
+        if script.startswith("/"):  # without a shell, which changes its signal mask
+            argv = script.encode().split()
+            program = argv[0]
+        return by([b"/nonexistent/sh", program], argv, list(environ), Circumstances(**there))
+
+    return begin
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    for end in ends:
+        os.set_inheritable(end, False)
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            pass
+
+
+def told(start: Start, pipe: tuple[int, int], script: str, **there: Any) -> bytes:
+    """Return what a program wrote to its standard output; it must end with 0."""
+    pid = start(script, output=pipe[1], **there)
+    os.close(pipe[1])
+    assert os.waitpid(pid, 0) == (pid, 0)
+    return os.read(pipe[0], 65536)
+
+
+def test_program_has_its_arguments_and_environment(start: Start, pipe: tuple[int, int]) -> None:
+    assert told(start, pipe, 'echo "$0,$A,$B"', environ=(b"A=1", b"", b"B=x=y")) == b"name,1,x=y\n"
+
+
+def test_program_reads_and_writes_what_it_is_given(start: Start, pipe: tuple[int, int]) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"text")
+    os.close(writer)
+    assert told(start, pipe, "cat", input=reader) == b"text"
+    os.close(reader)
+
+
+def test_program_stands_in_its_directory_and_we_in_ours(
+    start: Start, pipe: tuple[int, int], tmp_path: Path
+) -> None:
+    before = os.getcwd()
+    directory = os.open(tmp_path, os.O_RDONLY)
+    assert told(start, pipe, "pwd -P", directory=directory).strip() == bytes(tmp_path.resolve())
+    os.close(directory)
+    assert os.getcwd() == before
+
+
+def test_missing_directory_is_reported_like_a_missing_program(
+    start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = os.open("/dev/null", os.O_RDONLY)
+    pid = start("exit 0", directory=file, complaint=b"cannot: ")
+    os.close(file)
+    assert os.waitpid(pid, 0)[1] == 111 << 8
+    assert capfd.readouterr().err == "cannot: not a directory\n"
+
+
+def test_failed_exec_is_reported_and_ends_with_111(capfd: pytest.CaptureFixture[str]) -> None:
+    for by in (start_by_fork, start_by_clone) if _native.lib else (start_by_fork,):
+        for complaint, wanted in ((b"cannot: ", "cannot: file does not exist\n"), (b"", "")):
+            pid = by([b"./nonexistent"], [b"x"], [], Circumstances(complaint=complaint))
+            assert os.waitpid(pid, 0)[1] == 111 << 8
+            assert capfd.readouterr().err == wanted
+
+
+def test_signals_are_those_that_we_inherited(start: Start, pipe: tuple[int, int]) -> None:
+    """SIGUSR1 is caught, SIGHUP ignored, SIGTERM and SIGCHLD blocked; CPython ignores two more."""
+    old = [
+        (number, signal.signal(number, action))
+        for number, action in (
+            (signal.SIGUSR1, lambda *_: None),
+            (signal.SIGHUP, signal.SIG_IGN),
+            (signal.SIGCHLD, lambda *_: None),
+        )
+    ]
+    mask = signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGTERM, signal.SIGCHLD})
+    try:
+        text = told(start, pipe, "/bin/grep ^Sig /proc/self/status")
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == {signal.SIGTERM, signal.SIGCHLD}
+    finally:
+        for number, action in old:
+            signal.signal(number, action)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    lines = dict(line.split()[:2] for line in text.splitlines())
+    assert int(lines[b"SigBlk:"], 16) == 1 << signal.SIGTERM - 1
+    assert int(lines[b"SigIgn:"], 16) == 1 << signal.SIGHUP - 1
+    caught = int(lines[b"SigCgt:"], 16)
+    assert not caught & (1 << signal.SIGUSR1 - 1)
+
+
+def test_soft_limit_of_open_files_is_put_back(start: Start, pipe: tuple[int, int]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 300), hard))
+    try:
+        assert told(start, pipe, "ulimit -Sn; ulimit -Hn", open_files=77).split()[0] == b"77"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_program_inherits_no_descriptor_of_ours(start: Start, pipe: tuple[int, int]) -> None:
+    opened = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 200)
+    given = fcntl.fcntl(0, fcntl.F_DUPFD, 220)
+    numbers = told(start, pipe, "ls /proc/self/fd").split()
+    os.close(opened)
+    os.close(given)
+    assert b"220" in numbers
+    assert b"%d" % opened not in numbers
+
+
+def test_it_stays_in_our_session(start: Start, pipe: tuple[int, int]) -> None:
+    fields = told(start, pipe, "cat /proc/$$/stat").rpartition(b")")[2].split()
+    assert [int(fields[2]), int(fields[3])] == [os.getpgid(0), os.getsid(0)]
+
+
+def test_no_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root the limit on processes does not hold, so a filter of system calls would be needed."""
+
+    def refuse() -> int:
+        raise OSError(errno.EAGAIN, "no")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with pytest.raises(BlockingIOError):
+        start_by_fork([b"/bin/true"], [b"true"], [], Circumstances())
+    if _native.lib is None:
+        return
+    real = _native.lib
+
+    class Refusing:
+        usys_start = staticmethod(lambda what: -errno.EAGAIN)
+
+    monkeypatch.setattr(_native, "lib", Refusing)
+    with pytest.raises(BlockingIOError):
+        module.start([b"/bin/true"], [b"true"], [])
+    assert real.usys_start is not Refusing.usys_start
+
+
+class TestBirth:
+    """What a child writes down before it executes."""
+
+    @pytest.fixture
+    def directory(self, tmp_path: Path) -> Iterator[int]:
+        fd = os.open(tmp_path, os.O_RDONLY)
+        yield fd
+        os.close(fd)
+
+    def test_child_is_found_while_it_runs(self, start: Start, directory: int) -> None:
+        pid = start("exec sleep 100", directory=directory, birth=b"birth", mark=b"m")
+        found = birth.find(b"birth", b"m", directory)
+        assert found
+        assert found[0] == pid
+        assert not birth.has_ended(found[1])
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert birth.has_ended(found[1])
+        os.close(found[1])
+        assert birth.find(b"birth", b"m", directory) is None, "not reaped, but ended"
+        os.waitpid(pid, 0)
+        assert birth.find(b"birth", b"m", directory) is None
+
+    def test_line_is_replaced_by_the_next_child(self, start: Start, directory: int, tmp_path: Path) -> None:
+        for _ in range(2):
+            pid = start("exit 0", directory=directory, birth=b"birth", mark=b"m")
+            os.waitpid(pid, 0)
+            line = (tmp_path / "birth").read_bytes()
+            assert len(line) == birth.SIZE
+            assert line.startswith(birth.head(b"m"))
+            assert int(line.split()[3]) == pid
+        assert (tmp_path / "birth").stat().st_mode & 0o777 == 0o600
+
+    def test_child_runs_although_it_cannot_be_written(self, start: Start, directory: int) -> None:
+        pid = start("exit 7", directory=directory, birth=b"absent/birth")
+        assert os.waitpid(pid, 0)[1] == 7 << 8
+
+    @pytest.mark.parametrize("field", range(5))
+    def test_process_that_differs_in_anything_is_a_stranger(
+        self, start: Start, directory: int, tmp_path: Path, field: int
+    ) -> None:
+        pid = start("exec sleep 100", directory=directory, birth=b"birth", mark=b"m")
+        fields = (tmp_path / "birth").read_bytes().split()
+        try:
+            fields[field] = b"%d" % os.getpid() if field == 3 else fields[field][:-1] + b"x"
+            other = b"%-36s %-20s %-34s %-20s %-20s\n" % tuple(fields)
+            (tmp_path / "birth").write_bytes(other)
+            assert len(other) == birth.SIZE
+            assert birth.find(b"birth", b"m", directory) is None
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    @pytest.mark.parametrize("damage", [b"", b"\n", b"x" * 100, b"1 2 3 4\n"])
+    def test_damaged_line_names_nobody(self, directory: int, tmp_path: Path, damage: bytes) -> None:
+        (tmp_path / "birth").write_bytes(damage)
+        assert birth.find(b"birth", b"m", directory) is None
+        whole = birth.head(b"m") + b"%-20d %-20s\n" % (os.getpid(), b"x")
+        for end in range(0, len(whole), 7):
+            (tmp_path / "birth").write_bytes(whole[:end])
+            assert birth.find(b"birth", b"m", directory) is None
+
+    def test_both_ways_write_the_same_line(self, directory: int, tmp_path: Path) -> None:
+        birth.write(bytes(tmp_path / "mine"), b"m")
+        found = birth.find(b"mine", b"m", directory)
+        assert found
+        assert found[0] == os.getpid()
+        os.close(found[1])
+
+    def test_process_with_an_odd_name_is_found(self, start: Start, directory: int, tmp_path: Path) -> None:
+        odd = tmp_path / ") 1 (2"
+        odd.symlink_to("/bin/sleep")
+        pid = start("exec './) 1 (2' 100", directory=directory, birth=b"birth", mark=b"m")
+        while b") 1 (2" not in Path(f"/proc/{pid}/stat").read_bytes():
+            pass
+        found = birth.find(b"birth", b"m", directory)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert found
+        assert found[0] == pid
+        os.close(found[1])
+
+
+class TestAnnouncement:
+    """What a child publishes before it executes."""
+
+    def started(self, start: Start, tmp_path: Path, announcement: Announcement) -> int:
+        directory = os.open(tmp_path, os.O_RDONLY)
+        pid = start("exit 0", directory=directory, announcement=announcement)
+        os.close(directory)
+        os.waitpid(pid, 0)
+        return pid
+
+    def test_it_has_the_pid(self, start: Start, tmp_path: Path) -> None:
+        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        pid = self.started(start, tmp_path, announcement)
+        if announcement.is_done:
+            wanted = b"0123456789ab" + pid.to_bytes(4, "little") + b"\0u"
+            assert (tmp_path / "name").read_bytes() == wanted
+            assert (tmp_path / "name").stat().st_mode & 0o777 == 0o644 & ~umask()
+        assert not (tmp_path / "new").exists()
+
+    def test_what_failed_is_told(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "new").mkdir()
+        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        self.started(start, tmp_path, announcement)
+        assert not announcement.is_done
+        assert not (tmp_path / "name").exists()
+
+    def test_the_compiled_way_can(self, tmp_path: Path) -> None:
+        if _native.lib is None:
+            pytest.skip("the compiled module is not built")
+        directory = os.open(tmp_path, os.O_RDONLY)
+        announcement = Announcement(b"1234", 0, b"new", b"name")
+        there = Circumstances(directory=directory, announcement=announcement)
+        pid = start_by_clone([b"/bin/true"], [b"true"], [], there)
+        os.close(directory)
+        os.waitpid(pid, 0)
+        assert announcement.is_done
+
+
+def umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

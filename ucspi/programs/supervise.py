@@ -1,0 +1,32 @@
+"""``supervise DIR``: start a service, and start it again whenever it ends."""
+
+import os
+
+from ucspi.errors import EXIT_USAGE, ServiceError
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.service.loop import Loop
+from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.unix.environ import inherited
+from ucspi.unix.fds import occupy_standard
+
+USAGE = b"supervise: usage: supervise dir"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_supervise, argv, USAGE)
+
+
+def _supervise(argv: list[bytes]) -> int:
+    if len(argv) != 2:
+        raise Stop(USAGE, EXIT_USAGE)
+    occupy_standard()
+    loop = Loop()
+    try:
+        supervisor = Supervisor(argv[1], Surroundings(inherited()))
+        os.fchdir(supervisor.directory.fd)  # where the original stands, too
+    except ServiceError as error:
+        raise fatal(b"supervise", error.step, error.error) from None
+    loop.add(supervisor, left=loop.stop)
+    loop.run()
+    return 0

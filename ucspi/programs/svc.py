@@ -1,0 +1,54 @@
+"""``svc -OPTIONS DIR ...``: tell supervisors what to do."""
+
+import os
+
+from ucspi.programs import _options
+from ucspi.programs._program import run
+from ucspi.service import asking
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import say
+
+LETTERS = b"udopchaitkx"
+USAGE = (
+    b"svc options: u up, d down, o once, x exit, p pause, c continue, "
+    b"h hup, a alarm, i interrupt, t term, k kill"
+)
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_svc, argv, USAGE)
+
+
+def _svc(argv: list[bytes]) -> int:
+    options, directories = _options.parse(argv, LETTERS, USAGE)
+    letters = b"".join(dict.fromkeys(letter for letter, _ in options))
+    for name in directories:
+        _control(name, letters)
+    return 0
+
+
+def _control(name: bytes, letters: bytes) -> None:
+    try:
+        service = asking.enter(name)
+    except OSError as error:
+        return _warn(b"unable to chdir to %s: %s" % (name, describe(error.errno)))
+    try:
+        control = asking.open_control(service)
+    except OSError as error:
+        return _warn(b"unable to control %s: %s" % (name, describe(error.errno)))
+    finally:
+        os.close(service)
+    if control is None:
+        return _warn(b"unable to control %s: supervise not running" % name)
+    try:
+        while letters:
+            letters = letters[os.write(control, letters) :]
+    except OSError as error:
+        return _warn(b"error writing commands to %s: %s" % (name, describe(error.errno)))
+    finally:
+        os.close(control)
+
+
+def _warn(text: bytes) -> None:
+    say(b"svc: warning: " + text)

@@ -1,0 +1,51 @@
+"""``svstat DIR ...``: print how services are, a line each."""
+
+import os
+import time
+
+from ucspi.programs._program import print_all, run
+from ucspi.service import asking, status
+from ucspi.unix.errtext import describe
+
+USAGE = b"svstat: usage: svstat dir ..."
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_svstat, argv, USAGE)
+
+
+def _svstat(argv: list[bytes]) -> int:
+    try:
+        print_all(b"".join(b"%s: %s\n" % (name, tell(name)) for name in argv[1:]))
+    except OSError:
+        pass  # the original does not look either
+    return 0
+
+
+def tell(name: bytes) -> bytes:
+    """Return what is to be said of a service, or what kept us from finding out."""
+    step = b"chdir"
+    try:
+        service = asking.enter(name)
+        try:
+            step = b"stat down"
+            normally_up = asking.is_normally_up(service)
+            step = b"open supervise/ok"
+            if not asking.is_supervised(service):
+                return b"supervise not running"
+            step = b"open supervise/status"
+            file = asking.open_status(service)
+        finally:
+            os.close(service)
+        step = b"read supervise/status"
+        try:
+            record = os.read(file, status.SIZE)
+        finally:
+            os.close(file)
+    except OSError as error:
+        return b"unable to %s: %s" % (step, describe(error.errno))
+    known = status.unpack(record)
+    if known is None:
+        return b"unable to read supervise/status: bad format"
+    return known.describe(int(time.time()), normally_up=normally_up)

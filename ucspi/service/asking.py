@@ -1,0 +1,87 @@
+"""Speaking to a supervisor, ours or an original, through the files it holds open.
+
+Each function takes a descriptor of the service's directory, from `enter`.  A
+fifo without a reader cannot be opened for writing: `is_supervised` rests on it.
+
+Source: order and flags as observed from svc, svok and svstat.
+"""
+
+import os
+from errno import ENXIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_ENTER: "Final" = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_WRITE: "Final" = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_READ: "Final" = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def enter(path: bytes, parent: int | None = None) -> int:
+    """Return a descriptor of a directory that we may enter, whether or not we may read it.
+
+    Raises:
+        OSError: as chdir would.
+    """
+    fd = os.open(path, _ENTER, dir_fd=parent)
+    try:
+        os.stat(b".", dir_fd=fd)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def open_control(service: int) -> int | None:
+    """Return a descriptor to write control bytes to, blocking, or None when no supervisor runs.
+
+    Raises:
+        OSError: there is no such fifo, or we may not write to it.
+    """
+    try:
+        fd = os.open(b"supervise/control", _WRITE, dir_fd=service)
+    except OSError as error:
+        if error.errno == ENXIO:
+            return None
+        raise
+    os.set_blocking(fd, True)
+    return fd
+
+
+def is_supervised(service: int) -> bool:
+    """Return whether a supervisor runs.
+
+    Raises:
+        OSError: that cannot be told; `FileNotFoundError`: none ever ran here.
+    """
+    try:
+        fd = os.open(b"supervise/ok", _WRITE, dir_fd=service)
+    except OSError as error:
+        if error.errno == ENXIO:
+            return False
+        raise
+    os.close(fd)
+    return True
+
+
+def is_normally_up(service: int) -> bool:
+    """Return whether there is no file ``down``; a dangling link is none.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    try:
+        os.stat(b"down", dir_fd=service)
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def open_status(service: int) -> int:
+    """Return a descriptor to read the status from.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return os.open(b"supervise/status", _READ, dir_fd=service)

@@ -1,0 +1,242 @@
+"""One service and what is done for it: the machine's actions, carried out.
+
+A `Supervisor` never sleeps and waits for nothing.  Whoever hosts it (`Loop`)
+calls `resume` when a control byte has come, when `has_ended` was set, or when
+the rest that the last call asked for is over.
+
+The turns are the original's, step by step, for what a control byte does
+depends on them: first the end of the process is seen to, then a failed start
+is tried again, then one byte is read; and a start, wherever it happens, makes
+the supervisor deaf for a second before the next step.  So a service that
+crashes at once is still told to go down between two starts.
+
+A successor of a supervisor of ours that was killed goes on where that one
+stopped: it takes the running process over, with what was wanted of it.
+"""
+
+import _signal
+import os
+
+from ucspi.service import machine, status
+from ucspi.service.directory import BIRTH, NEW, STATUS, Directory
+from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
+from ucspi.unix import tai
+from ucspi.unix.errtext import describe
+from ucspi.unix.start import Announcement, start
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+# Seconds of deafness; the original's poll waits 20 ms longer than it is told.
+REST: "Final" = 1.02
+LONG_REST: "Final" = 60.02
+
+_RESTS = {machine.REST: REST, machine.LONG_REST: LONG_REST}
+_SIGNALS = {action: int(getattr(_signal, name)) for action, name in machine.SIGNALS.items()}
+
+
+class Surroundings:
+    """What the services of one host find when they start; see `ucspi.unix.start.start`."""
+
+    __slots__ = ("environ", "input", "open_files", "output")
+
+    def __init__(
+        self,
+        environ: list[bytes],
+        *,
+        input: int = -1,  # noqa: A002 - what it is
+        output: int = -1,
+        open_files: int = 0,
+    ) -> None:
+        """Note them."""
+        self.environ, self.input, self.output, self.open_files = environ, input, output, open_files
+
+
+class Supervisor:
+    """Keeps one service as it is wanted.
+
+    Attributes:
+        name: of the directory, as it was given.
+        pid: of its process, 0 when it is down.
+        process: a descriptor of that process if it is no child of ours, else -1.
+        has_ended: to be set by the host when the process has ended.
+        has_left: there is nothing more to do; `close` is due.
+        directory: its files.
+    """
+
+    __slots__ = (
+        "_life",
+        "_mark",
+        "_stamp",
+        "_state",
+        "_where",
+        "directory",
+        "has_ended",
+        "has_left",
+        "pid",
+        "process",
+    )
+
+    def __init__(self, name: bytes, where: Surroundings, parent: int | None = None) -> None:
+        """Open the directory and take it, as far as an original would without starting anything.
+
+        Args:
+            name: the directory's path, also for messages.
+            where: what its process shall find.
+            parent: a descriptor of the directory that the path is relative to.
+
+        Raises:
+            ServiceError: it cannot be supervised; nothing stays open.
+        """
+        self.pid, self.process = 0, -1
+        self.has_ended = self.has_left = False
+        self._where = where
+        self._stamp = tai.now()
+        self.directory = Directory(name, self._warn, parent)
+        try:
+            self._state = WANT_UP if self.directory.is_normally_up() else WANT_DOWN
+            self.directory.acquire()
+            self._mark = self.directory.mark()
+            self.directory.open_control()
+            self._take_over()
+            self._publish()
+            self.directory.open_ok()
+        except BaseException:
+            self.close()
+            raise
+        self._life = self._live()
+
+    @property
+    def name(self) -> bytes:
+        """The directory's name, as it was given."""
+        return self.directory.name
+
+    def close(self) -> None:
+        """Give up the directory; a running process goes on."""
+        self.directory.close()
+        if self.process >= 0:
+            os.close(self.process)
+            self.process = -1
+
+    def resume(self) -> float:
+        """Do what is to be done now.
+
+        Returns:
+            For how many seconds to rest: not to call again, whatever comes.  0:
+            call again when a control byte comes or the process has ended.
+        """
+        return next(self._life, 0.0)
+
+    def _live(self) -> "Iterator[float]":
+        yield from self._do(machine.BEGUN)
+        yield from self._do(machine.ENTERED)
+        while not self.has_left:
+            yield 0.0
+            if self.has_ended:
+                yield from self._do(machine.ENDED)
+            if not self.has_left:
+                yield from self._do(machine.TURN)
+                letter = self.directory.read_control()
+                if letter:
+                    yield from self._do(letter)
+
+    def _do(self, event: str) -> "Iterator[float]":
+        """Take the machine's next step; yield what is to be rested."""
+        if event == machine.ENDED:
+            self._forget()
+        self._state, actions = machine.step(self._state, event)
+        for action in actions:
+            if action == machine.START:
+                yield from self._do(self._start())
+            elif action in _RESTS:
+                yield _RESTS[action]
+            else:
+                self._act(action)
+
+    def _act(self, action: str) -> None:
+        if action in _SIGNALS:
+            self._send(_SIGNALS[action])
+        elif action == machine.STAMP:
+            self._stamp = tai.now()
+        elif action == machine.PUBLISH:
+            self._publish()
+        elif action == machine.LEAVE:
+            self.has_left = True
+
+    def _start(self) -> str:
+        """Try to start ``./run``; return the event that this was."""
+        where, name, stamp = self._where, self.name, tai.now()
+        # It will not be paused then, and its pid is put in by itself.
+        record = status.Status(stamp, 0, 0, self._want()).pack()
+        announcement = Announcement(record, status.PID, NEW, STATUS)
+        try:
+            self.pid = start(
+                [b"./run"],
+                [b"./run"],
+                where.environ,
+                directory=self.directory.fd,
+                input=where.input,
+                output=where.output,
+                complaint=b"supervise: fatal: unable to start %s/run: " % name,
+                open_files=where.open_files,
+                birth=BIRTH,
+                mark=self._mark,
+                announcement=announcement,
+            )
+        except OSError as error:
+            text = b"unable to fork for %s, sleeping 60 seconds: %s"
+            self._warn(text % (name, describe(error.errno)))
+            return machine.UNSTARTED
+        if not announcement.is_done:
+            return machine.STARTED
+        self._stamp = stamp
+        return machine.ANNOUNCED
+
+    def _forget(self) -> None:
+        """The process has ended: its pid may be a stranger's from now on."""
+        self.pid, self.has_ended = 0, False
+        if self.process >= 0:
+            os.close(self.process)
+            self.process = -1
+
+    def _send(self, number: int) -> None:
+        """Signal the process, which must not have ended: others may have its pid then."""
+        if self.has_ended:
+            return
+        try:
+            if self.process >= 0:
+                _signal.pidfd_send_signal(self.process, number)
+            else:
+                os.kill(self.pid, number)
+        except OSError:
+            pass  # the original does not look either
+
+    def _publish(self) -> None:
+        paused = 1 if self._state & PAUSED else 0
+        self.directory.publish(status.Status(self._stamp, self.pid, paused, self._want()).pack())
+
+    def _want(self) -> int:
+        """Return what is wanted, as it stands in the status."""
+        if self._state & WANT_UP:
+            return status.WANT_UP
+        return status.WANT_DOWN if self._state & WANT_DOWN else status.WANT_ONCE
+
+    def _take_over(self) -> None:
+        """Go on with what a killed supervisor of ours left running, if it did."""
+        found = self.directory.find_running()
+        if found is None:
+            return
+        self.pid, self.process = found
+        self._state |= UP
+        known = status.unpack(self.directory.read_status())
+        if known and known.pid == self.pid:
+            self._stamp = known.stamp
+            wanted = {status.WANT_UP: WANT_UP, status.WANT_DOWN: WANT_DOWN}.get(known.want, 0)
+            self._state = UP | wanted | (PAUSED if known.paused else 0)
+        self._warn(b"taking over %s, which runs as process %d" % (self.name, self.pid))
+
+    def _warn(self, text: bytes) -> None:
+        say(b"supervise: warning: " + text)

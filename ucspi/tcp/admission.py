@@ -1,0 +1,119 @@
+"""Letting clients in or not: each is counted in, judged, and given a handler or cut off."""
+
+from ucspi.errors import CdbFormatError
+from ucspi.tcp.census import Census
+from ucspi.tcp.environment import variables
+from ucspi.tcp.limits import BadLimitError, message, over_assigned
+from ucspi.unix.errtext import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from ucspi.rules import Verdict
+    from ucspi.tcp.connection import Connection
+    from ucspi.tcp.door import Doors
+    from ucspi.tcp.handlers import Handlers
+    from ucspi.tcp.report import ClassicReport
+    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.watch import Watch
+
+    Assignments = tuple[tuple[bytes, bytes], ...]
+
+    class Judge(Protocol):
+        """Decides about a client; `ucspi.rules.LiveRules` is one."""
+
+        path: bytes
+
+        def judge(self, ip: bytes, host: bytes | None, info: bytes | None) -> Verdict:
+            """Return the verdict, or raise OSError or CdbFormatError: there are no sound rules."""
+            ...
+
+        def line_of(self, rule: bytes | None) -> int | None:
+            """Return the line of the text where a rule that has just decided stands, if it is known."""
+            ...
+
+
+class Admission:
+    """Decides about clients; the census is of those that are looked up, started or served."""
+
+    __slots__ = ("_doors", "_handlers", "_judge", "_report", "_settings", "census")
+
+    def __init__(
+        self,
+        settings: "Settings",
+        judge: "Judge | None",
+        doors: "Doors",
+        handlers: "Handlers",
+        report: "ClassicReport | Watch",
+    ) -> None:
+        """Begin with nobody; without a judge everybody is allowed."""
+        self._settings, self._judge = settings, judge
+        self._doors, self._handlers, self._report = doors, handlers, report
+        self.census = Census()
+
+    def enter(self, connection: "Connection") -> None:
+        """Count a client that was accepted; it is to be decided about, turned away or dropped."""
+        connection.local_host = self._settings.local_host
+        census = self.census
+        census.enter(connection.remote_ip)
+        self._report.admitted(connection, census.children)
+        if self._settings.tell_holders and census.children == self._settings.limit:
+            self._report.holders(census.holders())
+
+    def decide(self, connection: "Connection") -> None:
+        """Judge a client of whom everything is known, and act on the verdict."""
+        if self._judge is None:
+            self._start(connection, ())
+            return
+        try:
+            verdict = self._judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
+            if connection.visit is not None:
+                connection.visit.note_rule(verdict.rule, self._judge.line_of(verdict.rule))
+            over = over_assigned(self.census, connection.remote_ip, verdict.environment)
+        except OSError as error:
+            self.drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
+        except CdbFormatError:
+            self.drop(connection, b"unable to read %s: protocol error" % self._judge.path)
+        except BadLimitError as bad:
+            self.drop(connection, b"the rule's %s is no number" % bad.name)
+        else:
+            if not verdict.allowed:
+                self.turn_away(connection, b"", b"")
+            elif over:
+                told = message(verdict.environment, self._settings.limit_message)
+                self.turn_away(connection, told, over)
+            else:
+                self._start(connection, verdict.environment)
+
+    def _start(self, connection: "Connection", assignments: "Assignments") -> None:
+        lines = self._report.started(connection)
+        try:
+            pid = self._handlers.start(connection, variables(connection, assignments), lines)
+        except OSError as error:
+            # Out of processes or memory: the client is gone.
+            self.census.leave(connection.remote_ip)
+            self._doors.pause()
+            self._report.failed(connection, error, self.census.children)
+        else:
+            if connection.visit is not None:
+                connection.visit.pid = pid
+
+    def turn_away(self, connection: "Connection", told: bytes, over: bytes) -> None:
+        """Cut off a client that is denied, or over a limit, of which it may be told."""
+        if told:
+            try:
+                connection.print_at_once(told)
+            except OSError:
+                pass  # it is cut off all the same
+        self._leave(connection)
+        self._report.denied(connection, self.census.children, over)
+
+    def drop(self, connection: "Connection", reason: bytes) -> None:
+        """Cut off a client that cannot be judged, or greeted."""
+        self._leave(connection)
+        self._report.dropped(connection, self.census.children, reason)
+
+    def _leave(self, connection: "Connection") -> None:
+        connection.close()
+        self.census.leave(connection.remote_ip)

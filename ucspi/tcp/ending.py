@@ -1,0 +1,93 @@
+"""The end of a server: what signals ask of it, and when nothing is left to be done."""
+
+import time
+from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.tcp.admission import Admission
+    from ucspi.tcp.door import Doors
+    from ucspi.tcp.drain import Drain
+    from ucspi.tcp.facts import Facts
+    from ucspi.tcp.handlers import Handlers
+    from ucspi.tcp.report import ClassicReport
+    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.watch import Watch
+
+
+class Ending:
+    """Ends a server at once, or gently."""
+
+    __slots__ = (
+        "_admission",
+        "_doors",
+        "_drain",
+        "_facts",
+        "_handlers",
+        "_is_told_to_exit",
+        "_report",
+        "_settings",
+    )
+
+    def __init__(
+        self,
+        settings: "Settings",
+        doors: "Doors",
+        admission: "Admission",
+        facts: "Facts",
+        handlers: "Handlers",
+        report: "ClassicReport | Watch",
+    ) -> None:
+        """End nothing yet."""
+        self._settings, self._doors, self._admission = settings, doors, admission
+        self._facts, self._handlers, self._report = facts, handlers, report
+        self._drain: Drain | None = None
+        self._is_told_to_exit = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether nobody is accepted any more."""
+        return self._drain is not None
+
+    @property
+    def deadline(self) -> float | None:
+        """When `is_over` has something to do, in monotonic seconds."""
+        return None if self._drain is None else self._drain.deadline
+
+    def obey(self, signals: bytes) -> None:
+        """Do what the signals that were noted ask."""
+        if SIGTERM in signals:
+            self._begin()
+        if not self._settings.is_s6:
+            return
+        if SIGHUP in signals or SIGQUIT in signals:
+            self._handlers.signal(SIGTERM)
+        if SIGABRT in signals:
+            self._handlers.signal(SIGKILL)
+        self._is_told_to_exit |= SIGQUIT in signals or SIGABRT in signals
+
+    def _begin(self) -> None:
+        """Accept nobody any more; a second time, do not wait for the handlers any longer."""
+        now = time.monotonic()
+        if self._drain is None:
+            from ucspi.tcp.drain import Drain  # most servers end without one
+
+            self._drain = Drain(now, self._settings.drain_time or 0.0)
+            self._doors.close()
+            self._report.draining(self._admission.census.children)
+        else:
+            self._drain.hurry(now)
+
+    def is_over(self) -> bool:
+        """Send the signals that are due, and return whether it is time to exit."""
+        if self._is_told_to_exit:
+            return True
+        if self._drain is None:
+            return False
+        signal = self._drain.due(time.monotonic())
+        if signal is not None:
+            self._handlers.signal(signal)
+            for connection in self._facts.give_up():
+                # A handler that started now would get no SIGTERM, only SIGKILL.
+                self._admission.drop(connection, b"the server is ending")
+        return self._drain.is_over or not self._admission.census.children

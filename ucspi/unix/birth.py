@@ -1,0 +1,118 @@
+"""Which process a pid meant: known for certain, or not at all.
+
+A pid alone is used again.  A process is told from all others by its pid and
+the time it started, in one boot of one kernel and one pid namespace.  A child
+of `ucspi.unix.start` writes these down itself before it executes:
+
+    BOOT-ID(36) NAMESPACE(20) MARK(34) PID(20) START(20)
+
+each padded with spaces, one line of fixed length, so that it is replaced in
+place by one write.  Whoever reads it later, `find`, gets a descriptor of that
+very process or nothing.
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_BOOT: "Final" = 36
+_NUMBER: "Final" = 20
+MARK: "Final" = 34  # bytes of a mark at most: two numbers of 64 bits in hexadecimal, and a colon
+SIZE: "Final" = _BOOT + MARK + 3 * _NUMBER + 5  # bytes, with blanks and newline
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_HEADS: list[bytes] = []
+
+
+def head(mark: bytes) -> bytes:
+    """Return the first part of the line; empty where no ``/proc`` is."""
+    if not _HEADS:
+        _HEADS.append(_read_head())
+    return _HEADS[0] and b"%s%-*s " % (_HEADS[0], MARK, mark[:MARK])
+
+
+def _read_head() -> bytes:
+    try:
+        boot = _read(b"/proc/sys/kernel/random/boot_id").strip()
+        namespace = os.readlink(b"/proc/self/ns/pid").strip(b"pid:[]")
+    except OSError:
+        return b""
+    return b"%-*s %-*s " % (_BOOT, boot[:_BOOT], _NUMBER, namespace[:_NUMBER])
+
+
+def write(path: bytes, mark: bytes) -> None:
+    """Write our own line into a file, not truncated before; silent when it cannot be done."""
+    try:
+        line = b"%s%-*d %-*s\n" % (head(mark), _NUMBER, os.getpid(), _NUMBER, _start_time(b"self"))
+        fd = os.open(path, _WRITE, 0o600)
+        try:
+            os.write(fd, line)
+        finally:
+            os.close(fd)
+    except OSError:
+        pass
+
+
+def find(path: bytes, mark: bytes, directory: int | None = None) -> tuple[int, int] | None:
+    """Return the process that wrote its line into a file, if it still runs.
+
+    Args:
+        path: of the file.
+        mark: what it was started with.
+        directory: what the path is relative to.
+
+    Returns:
+        Its pid, and a descriptor of it (`os.pidfd_open`), which is the caller's
+        to close; None when it has ended, when the file is missing, damaged or
+        of another boot, and when this system cannot tell.
+    """
+    try:
+        line = _read(path, directory)
+        begin = head(mark)
+        if len(line) != SIZE or not begin or not line.startswith(begin):
+            return None
+        pid, start = line[len(begin) :].split()
+        process = os.pidfd_open(int(pid))
+    except (OSError, ValueError, AttributeError):
+        return None
+    try:
+        if _is_running(process, pid, start):
+            return int(pid), process
+    except OSError:
+        pass
+    os.close(process)
+    return None
+
+
+def _is_running(process: int, pid: bytes, start: bytes) -> bool:
+    """Return whether the descriptor's process started then, and lives.
+
+    The pid may have gone to another between our opening the one and looking at
+    the other, but not while the first lives: that is asked last.
+    """
+    return _start_time(pid) == start and not has_ended(process)
+
+
+def has_ended(process: int) -> bool:
+    """Return whether a descriptor's process has ended; one that nobody has reaped has, too."""
+    from select import POLLIN, poll
+
+    poller = poll()
+    poller.register(process, POLLIN)
+    return bool(poller.poll(0))
+
+
+def _start_time(pid: bytes) -> bytes:
+    """Return when a process started, in the kernel's ticks since the boot: field 22 of its ``stat``."""
+    text = _read(b"/proc/%s/stat" % pid)
+    return text[text.rindex(b")") :].split()[20]  # the name may have blanks and parentheses
+
+
+def _read(path: bytes, directory: int | None = None) -> bytes:
+    fd = os.open(path, _READ, dir_fd=directory)
+    try:
+        return os.read(fd, 4096)
+    finally:
+        os.close(fd)

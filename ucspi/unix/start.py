@@ -1,0 +1,235 @@
+"""Starting a program now and then, from a process that may be big.
+
+With the compiled module the child borrows our memory until it executes, and we
+wait for that: nothing is copied and nothing has to be kept.  Without it the
+interpreter is forked, which does the same steps slower.  Handlers, which come
+by the thousand and for whose exec nobody waits, are `ucspi.unix.spawn`'s.
+"""
+
+import errno
+import os
+from _signal import (
+    NSIG,
+    SIG_DFL,
+    SIG_IGN,
+    SIG_SETMASK,
+    SIGCHLD,
+    SIGPIPE,
+    SIGXFSZ,
+    getsignal,
+    pthread_sigmask,
+    set_wakeup_fd,
+)
+from _signal import signal as set_action
+
+from ucspi.errors import EXIT_TEMPORARY
+from ucspi.unix import _native, birth, search
+from ucspi.unix.errtext import describe
+from ucspi.unix.signals import ALL
+from ucspi.unix.stderr import emit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+_ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
+_ENVIRON: "list[Any]" = []  # the last environment, and itself in C memory
+
+
+class Announcement:
+    """A file that tells others the child's pid, published by the child itself.
+
+    Attributes:
+        is_done: whether the child could; if not, it is left to whoever started it.
+    """
+
+    __slots__ = ("at", "is_done", "record", "target", "temporary")
+
+    def __init__(self, record: bytes, at: int, temporary: bytes, target: bytes) -> None:
+        """Describe the file.
+
+        Args:
+            record: its content, at most 64 bytes.
+            at: the offset in it of the pid, 4 bytes, little-endian.
+            temporary: the file it is written into, relative to the child's directory.
+            target: what that is renamed to.
+        """
+        self.record, self.at, self.temporary, self.target = record, at, temporary, target
+        self.is_done = False
+
+
+class Circumstances:
+    """What a program finds when it starts; a descriptor is -1 for none."""
+
+    __slots__ = ("announcement", "birth", "complaint", "directory", "input", "mark", "open_files", "output")
+
+    def __init__(
+        self,
+        *,
+        directory: int = -1,
+        input: int = -1,  # noqa: A002 - what it is
+        output: int = -1,
+        complaint: bytes = b"",
+        open_files: int = 0,
+        birth: bytes = b"",
+        mark: bytes = b"",
+        announcement: Announcement | None = None,
+    ) -> None:
+        """Note them; see `start`."""
+        self.directory, self.input, self.output = directory, input, output
+        self.complaint, self.open_files = complaint, open_files
+        self.birth, self.mark, self.announcement = birth, mark, announcement
+
+
+def start(
+    paths: list[bytes],
+    argv: list[bytes],
+    environ: list[bytes],
+    *,
+    directory: int = -1,
+    input: int = -1,  # noqa: A002 - what it is
+    output: int = -1,
+    complaint: bytes = b"",
+    open_files: int = 0,
+    birth: bytes = b"",
+    mark: bytes = b"",
+    announcement: Announcement | None = None,
+) -> int:
+    """Start a program as a child, and wait until it has been executed.
+
+    It inherits what we inherited: ignored signals, the signal mask less
+    SIGCHLD, process group and session.  The actions of SIGCHLD, SIGPIPE and
+    SIGXFSZ, and of what we catch, are the default ones.
+
+    Args:
+        paths: the files to try, in order, as `search.files` returns them.
+        argv: the command line, the name first.
+        environ: the environment as ``NAME=VALUE``.
+        directory: a descriptor of what becomes its current directory.
+        input: put on descriptor 0; not 1 or 2.
+        output: put on descriptor 1; not 0 or 2.
+        complaint: begins the line on stderr when nothing can be executed; the
+            text of the error follows.  Empty: silent.
+        open_files: its soft limit of open files.  0: the one we have.
+        birth: the file in which the child writes down which process it is
+            (`ucspi.unix.birth`) before it executes, relative to ``directory``.
+        mark: by which only its starter finds it there, at most `birth.MARK` bytes.
+        announcement: what others shall see before we have waited for the exec; its
+            ``is_done`` says whether they do.
+
+    Returns:
+        Its pid.  A child that could execute nothing has one too: it ends with 111.
+
+    Raises:
+        OSError: there is no new process (EAGAIN, ENOMEM).
+    """
+    there = Circumstances(
+        directory=directory,
+        input=input,
+        output=output,
+        complaint=complaint,
+        open_files=open_files,
+        birth=birth,
+        mark=mark,
+        announcement=announcement,
+    )
+    by = start_by_fork if _native.lib is None else start_by_clone
+    return by(paths, argv, environ, there)
+
+
+def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
+    """Start a program through the compiled module; see `start`."""
+    ffi, told = _native.ffi, there.announcement
+    if not _ERRORS:
+        _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
+    if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
+        _ENVIRON[:] = [environ, _strings(environ)]
+    head = birth.head(there.mark) if there.birth else b""
+    texts = [there.complaint, there.birth, head]
+    if told:
+        texts += [told.record, told.temporary, told.target]
+    kept = [_strings(some) for some in (paths, argv, texts)]
+    cells = kept[2][0]
+    what = ffi.new("struct usys_start *")
+    what.paths, what.argv, what.environ = kept[0][1], kept[1][1], _ENVIRON[1][1]
+    what.errors, what.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
+    what.complaint = cells[0] if there.complaint else ffi.NULL
+    what.directory, what.input, what.output = there.directory, there.input, there.output
+    what.open_files = there.open_files
+    what.birth, what.birth_head = cells[1] if head else ffi.NULL, cells[2]
+    if told:
+        what.record, what.record_new, what.record_name = cells[3:]
+        what.record_length, what.record_pid = len(told.record), told.at
+    pid: int = _native.lib.usys_start(what)
+    if pid < 0:
+        raise OSError(-pid, os.strerror(-pid))
+    if told:
+        told.is_done = bool(what.is_published)
+    return pid
+
+
+def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
+    """Return an array of C strings, and what keeps them alive."""
+    ffi = _native.ffi
+    cells = [ffi.new("char[]", text) for text in texts]
+    return cells, ffi.new("char *[]", [*cells, ffi.NULL])
+
+
+def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
+    """Start a program by forking the interpreter; see `start`."""
+    before = pthread_sigmask(SIG_SETMASK, ALL)
+    waiting, executed = os.pipe()  # close-on-exec: at its end the child has executed, or is gone
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(paths, argv, environ, there, {int(number) for number in before} - {SIGCHLD})
+        os.close(executed)
+        executed = -1
+        os.read(waiting, 1)
+        return pid
+    finally:
+        os.close(waiting)
+        if executed >= 0:
+            os.close(executed)
+        pthread_sigmask(SIG_SETMASK, before)
+
+
+def _become(
+    paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances, mask: set[int]
+) -> "NoReturn":
+    try:
+        set_wakeup_fd(-1)  # the pipe is the parent's
+        _arrange(there)
+        _restore_actions()
+        pthread_sigmask(SIG_SETMASK, mask)
+        search.execute(paths, argv, environ)
+    except BaseException as error:
+        if there.complaint:
+            emit(there.complaint + describe(error.errno if isinstance(error, OSError) else -1) + b"\n")
+    finally:
+        os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
+
+
+def _arrange(there: Circumstances) -> None:
+    if there.directory >= 0:
+        os.fchdir(there.directory)
+    if there.birth:
+        birth.write(there.birth, there.mark)
+    for descriptor, target in ((there.input, 0), (there.output, 1)):
+        if descriptor >= 0:
+            os.dup2(descriptor, target)
+            os.set_inheritable(target, True)  # dup2(0, 0) leaves close-on-exec set
+    if there.open_files:
+        from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
+        hard = getrlimit(RLIMIT_NOFILE)[1]
+        setrlimit(RLIMIT_NOFILE, (there.open_files if hard < 0 else min(there.open_files, hard), hard))
+
+
+def _restore_actions() -> None:
+    set_action(SIGPIPE, SIG_IGN)  # drops one that is pending
+    for restored in (SIGPIPE, SIGXFSZ, SIGCHLD):
+        set_action(restored, SIG_DFL)
+    for number in range(1, NSIG):
+        if number in ALL and getsignal(number) not in (SIG_DFL, SIG_IGN, None):
+            set_action(number, SIG_DFL)
