@@ -97,3 +97,13 @@ class TestUcspi:
         code, output, complaint = self.run("connect", "--from", os.fsdecode(b"\xff"), "127.0.0.1", "9")
         assert (code, output) == (111, b"")
         assert complaint == b"connect: fatal: unable to bind to \xff: address not available\n"
+
+
+def test_lack_of_memory_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    from ucspi.programs._program import run
+
+    def body(_: list[bytes]) -> int:
+        raise MemoryError
+
+    assert run(body, [b"/usr/local/bin/tai64n"]) == 111
+    assert capfd.readouterr().err == "tai64n: fatal: out of memory\n"
