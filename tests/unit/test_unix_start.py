@@ -228,6 +228,57 @@ class TestBirth:
             (tmp_path / "birth").write_bytes(whole[:end])
             assert birth.find(b"birth", b"m", directory) is None
 
+    @pytest.mark.parametrize("pid", [b"9" * 20, b"-1", b"0", b"1_0", b"+1", b"1.0"])
+    def test_number_that_is_no_pid_names_nobody(self, directory: int, tmp_path: Path, pid: bytes) -> None:
+        (tmp_path / "birth").write_bytes(birth.head(b"m") + b"%-20s %-20d\n" % (pid, 1))
+        assert birth.find(b"birth", b"m", directory) is None
+
+    @pytest.mark.parametrize("what", [".", "birth"])
+    @pytest.mark.parametrize("mode", [None, 0o620, 0o602])
+    def test_line_that_others_may_have_written_names_nobody(
+        self, directory: int, tmp_path: Path, what: str, mode: int | None
+    ) -> None:
+        """Whoever can write a line could have a supervisor of root's signal any process."""
+        birth.write(bytes(tmp_path / "birth"), b"m")
+        found = birth.find(b"birth", b"m", directory)
+        assert found
+        os.close(found[1])
+        if mode is not None:
+            (tmp_path / what).chmod(mode | 0o100)
+        elif os.geteuid():
+            pytest.skip("only root can give a file away")
+        else:
+            os.chown(tmp_path / what, 65534, -1)
+        assert birth.find(b"birth", b"m", directory) is None
+
+    @pytest.mark.parametrize("left", range(3))
+    def test_it_is_an_error_when_there_are_too_few_descriptors_to_find_out(
+        self, directory: int, tmp_path: Path, left: int
+    ) -> None:
+        """Not that there is nobody: a second copy would be started."""
+        birth.write(bytes(tmp_path / "birth"), b"m")
+        birth.head(b"m")
+        taken = [os.dup(directory)]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 200, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                while True:
+                    taken.append(os.dup(directory))
+            for _ in range(left):
+                os.close(taken.pop())
+            if left < 2:
+                with pytest.raises(OSError, match="Too many open files"):
+                    birth.find(b"birth", b"m", directory)
+            else:
+                found = birth.find(b"birth", b"m", directory)
+                assert found
+                os.close(found[1])
+        finally:
+            for fd in taken:
+                os.close(fd)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
     def test_both_ways_write_the_same_line(self, directory: int, tmp_path: Path) -> None:
         birth.write(bytes(tmp_path / "mine"), b"m")
         found = birth.find(b"mine", b"m", directory)

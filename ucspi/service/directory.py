@@ -172,8 +172,15 @@ class Directory:
             os.close(fd)
 
     def find_running(self) -> tuple[int, int] | None:
-        """Return pid and process descriptor of what a killed supervisor of ours left running, or None."""
-        return birth.find(BIRTH, self.mark(), self.fd)
+        """Return pid and process descriptor of what a killed supervisor of ours left running, or None.
+
+        Raises:
+            ServiceError: that could not be found out, and a second copy must not be started.
+        """
+        try:
+            return birth.find(BIRTH, self.mark(), self.fd)
+        except OSError as error:
+            raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
 
     def mark(self) -> bytes:
         """Return what tells this directory from a copy of it: which file its lock is."""
