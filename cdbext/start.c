@@ -104,7 +104,7 @@ static void publish(struct usys_start *start)
   for (i = 0; i < 4; ++i)
     record[start->record_pid + i] = (char) (pid >> 8 * i & 255);
   fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) start->record_new,
-                 O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0644);
+                 O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd < 0)
     return;
   written = usys_bare(SYS_write, fd, (long) (intptr_t) record, (long) start->record_length, 0);

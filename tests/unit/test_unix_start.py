@@ -342,3 +342,11 @@ def umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+    def test_no_link_is_followed(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "other").write_bytes(b"not ours")
+        (tmp_path / "new").symlink_to("other")
+        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        self.started(start, tmp_path, announcement)
+        assert not announcement.is_done
+        assert (tmp_path / "other").read_bytes() == b"not ours"
+

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FIFO: "Final" = os.O_NONBLOCK | os.O_CLOEXEC
-_TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+# Who owns the directory must not have root truncate what a link points at.
+_TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _IS_FIFO: "Final" = 0o010000
 _FORMAT: "Final" = 0o170000
 

@@ -173,6 +173,21 @@ def test_service_finds_what_the_original_s_finds(make: Make, original: list[str]
         service = make(f"{name}/x", run=run_file)
         os.environ["MARK"] = "as it was"
         service.start(command)
+def test_link_in_the_place_of_the_new_status_is_not_followed(make: Make, original: list[str]) -> None:
+    """Who owns ``supervise`` to control a service must not have root empty any file."""
+    kept = []
+    for name, command in (("1", ours("supervise")), ("2", original)):
+        service = make(name, down=True)
+        (service.directory / "supervise").mkdir()
+        (service.directory / "other").write_bytes(b"not yours")
+        (service.directory / "supervise" / "status.new").symlink_to("../other")
+        service.start(command)
+        kept.append((service.directory / "other").read_bytes() == b"not yours")
+        complaint = b"unable to open %s/supervise/status.new: symbolic link loop\n" % bytes(service.directory)
+        assert service.said().count(complaint) == (2 if kept[-1] else 0)
+    assert kept == [True, False]
+
+
         session = service.wait_for_file("session")
         texts.append(
             [session, *((service.directory / file).read_bytes() for file in ("fds", "signals", "rest"))]
