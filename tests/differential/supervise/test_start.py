@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,19 @@ def test_same_complaint_about_what_is_broken(tmp_path: Path, oracle: Oracle, wha
         outcomes.append(run([*command, "x"], tmp_path / name))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] == 111
+
+
+def test_same_complaint_without_descriptors(tmp_path: Path, oracle: Oracle) -> None:
+    """Ours needs one more than a pipe to wait at all, and so is told one earlier."""
+
+    def limit(files: int) -> Callable[[], None]:
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+    (tmp_path / "x").mkdir()
+    outcome = run([*ours("supervise"), "x"], tmp_path, before=limit(5))
+    assert outcome == run([oracle("supervise"), "x"], tmp_path, before=limit(4))
+    complaint = b"supervise: fatal: unable to create pipe for x: process cannot open more files\n"
+    assert outcome == (111, b"", complaint)
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"]])
