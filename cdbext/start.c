@@ -117,13 +117,14 @@ static void publish(struct usys_start *start)
 #endif
 }
 
-/* Ignoring a signal first drops one that is pending. */
+/* Ignoring a signal first drops one that is pending, of what we could not write. */
 static void restore_actions(void)
 {
   int number;
 
   set_action(SIGPIPE, SIG_IGN);
   set_action(SIGPIPE, SIG_DFL);
+  set_action(SIGXFSZ, SIG_IGN);
   set_action(SIGXFSZ, SIG_DFL);
   set_action(SIGCHLD, SIG_DFL);
   for (number = 1; number < NSIG; ++number)

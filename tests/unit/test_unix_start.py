@@ -166,6 +166,35 @@ def test_no_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert real.usys_start is not Refusing.usys_start
 
 
+def test_signals_are_let_through_again_when_there_is_no_pipe() -> None:
+    """Else nothing could end us any more, and no end of a child would be heard of."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            start_by_fork([b"/bin/true"], [b"true"], [], Circumstances())
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_program_survives_what_could_not_be_written_before_it(start: Start, tmp_path: Path) -> None:
+    """A file above the limit of sizes leaves a SIGXFSZ: it must not end the program before it begins."""
+    directory = os.open(tmp_path, os.O_RDONLY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        pid = start(
+            "exit 7", directory=directory, birth=b"birth", announcement=Announcement(b"1234", 0, b"n", b"a")
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        os.close(directory)
+    assert os.waitpid(pid, 0)[1] == 7 << 8
+
+
 class TestBirth:
     """What a child writes down before it executes."""
 
@@ -262,9 +291,7 @@ class TestBirth:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 200, hard))
         try:
-            with pytest.raises(OSError, match="Too many open files"):
-                while True:
-                    taken.append(os.dup(directory))
+            taken += list(copies(directory))
             for _ in range(left):
                 os.close(taken.pop())
             if left < 2:
@@ -326,6 +353,14 @@ class TestAnnouncement:
         assert not announcement.is_done
         assert not (tmp_path / "name").exists()
 
+    def test_no_link_is_followed(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "other").write_bytes(b"not ours")
+        (tmp_path / "new").symlink_to("other")
+        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        self.started(start, tmp_path, announcement)
+        assert not announcement.is_done
+        assert (tmp_path / "other").read_bytes() == b"not ours"
+
     def test_the_compiled_way_can(self, tmp_path: Path) -> None:
         if _native.lib is None:
             pytest.skip("the compiled module is not built")
@@ -338,15 +373,16 @@ class TestAnnouncement:
         assert announcement.is_done
 
 
+def copies(descriptor: int) -> Iterator[int]:
+    """Yield all the descriptors that there may be."""
+    try:
+        while True:
+            yield os.dup(descriptor)
+    except OSError:
+        pass
+
+
 def umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
-    def test_no_link_is_followed(self, start: Start, tmp_path: Path) -> None:
-        (tmp_path / "other").write_bytes(b"not ours")
-        (tmp_path / "new").symlink_to("other")
-        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
-        self.started(start, tmp_path, announcement)
-        assert not announcement.is_done
-        assert (tmp_path / "other").read_bytes() == b"not ours"
-

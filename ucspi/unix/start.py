@@ -177,8 +177,8 @@ def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
 
 def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
     """Start a program by forking the interpreter; see `start`."""
-    before = pthread_sigmask(SIG_SETMASK, ALL)
     waiting, executed = os.pipe()  # close-on-exec: at its end the child has executed, or is gone
+    before = pthread_sigmask(SIG_SETMASK, ALL)
     try:
         pid = os.fork()
         if pid == 0:
@@ -227,7 +227,8 @@ def _arrange(there: Circumstances) -> None:
 
 
 def _restore_actions() -> None:
-    set_action(SIGPIPE, SIG_IGN)  # drops one that is pending
+    for pending in (SIGPIPE, SIGXFSZ):  # of what we could not write; this drops them
+        set_action(pending, SIG_IGN)
     for restored in (SIGPIPE, SIGXFSZ, SIGCHLD):
         set_action(restored, SIG_DFL)
     for number in range(1, NSIG):

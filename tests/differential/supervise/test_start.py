@@ -173,20 +173,6 @@ def test_plain_file_for_a_fifo_is_refused(make: Make) -> None:
         )
 
 
-def test_service_finds_what_the_original_s_finds(make: Make, original: list[str]) -> None:
-    """Descriptors, signals, arguments, directory, session: as far as they can be the same."""
-    run_file = """#!/bin/sh
-    ls /proc/self/fd > fds
-    /bin/grep ^Sig /proc/self/status > signals
-    { echo "$0 $#"; pwd -P | sed 's,.*/,,'; umask; env | grep -v PWD; } > rest
-    cut -d' ' -f6 /proc/self/stat > session
-    exec sleep 1000
-    """
-    texts = []
-    for name, command in (("1", ours("supervise")), ("2", original)):
-        service = make(f"{name}/x", run=run_file)
-        os.environ["MARK"] = "as it was"
-        service.start(command)
 def test_link_in_the_place_of_the_new_status_is_not_followed(make: Make, original: list[str]) -> None:
     """Who owns ``supervise`` to control a service must not have root empty any file."""
     kept = []
@@ -202,6 +188,20 @@ def test_link_in_the_place_of_the_new_status_is_not_followed(make: Make, origina
     assert kept == [True, False]
 
 
+def test_service_finds_what_the_original_s_finds(make: Make, original: list[str]) -> None:
+    """Descriptors, signals, arguments, directory, session: as far as they can be the same."""
+    run_file = """#!/bin/sh
+    ls /proc/self/fd > fds
+    /bin/grep ^Sig /proc/self/status > signals
+    { echo "$0 $#"; pwd -P | sed 's,.*/,,'; umask; env | grep -v PWD; } > rest
+    cut -d' ' -f6 /proc/self/stat > session
+    exec sleep 1000
+    """
+    texts = []
+    for name, command in (("1", ours("supervise")), ("2", original)):
+        service = make(f"{name}/x", run=run_file)
+        os.environ["MARK"] = "as it was"
+        service.start(command)
         session = service.wait_for_file("session")
         texts.append(
             [session, *((service.directory / file).read_bytes() for file in ("fds", "signals", "rest"))]
