@@ -4,13 +4,17 @@ import errno
 import fcntl
 import os
 import resource
+import select
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import ENVIRONMENT
 from ucspi.unix import _native, birth
 from ucspi.unix import start as module
 from ucspi.unix.start import Announcement, Circumstances, start_by_clone, start_by_fork
@@ -93,6 +97,28 @@ def test_failed_exec_is_reported_and_ends_with_111(capfd: pytest.CaptureFixture[
             pid = by([b"./nonexistent"], [b"x"], [], Circumstances(complaint=complaint))
             assert os.waitpid(pid, 0)[1] == 111 << 8
             assert capfd.readouterr().err == wanted
+
+
+@pytest.mark.parametrize("by", ["start_by_fork", "start_by_clone"])
+def test_full_pipe_for_the_complaint_holds_nobody_up(by: str) -> None:
+    """The program is gone, or waits there by itself; we go on."""
+    if by == "start_by_clone" and _native.lib is None:
+        pytest.skip("the compiled module is not built")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    while select.select([], [writer], [], 0)[1]:
+        os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    script = f"""
+from ucspi.unix.start import Circumstances, {by}
+{by}([b"./nonexistent"], [b"x"], [], Circumstances(complaint=b"cannot: "))
+"""
+    try:  # in another process, for nothing but SIGKILL ends one that waits
+        done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, stderr=writer, timeout=5)
+        assert done.returncode == 0
+    finally:
+        os.close(writer)
+        os.close(reader)  # whoever waits ends
 
 
 def test_signals_are_those_that_we_inherited(start: Start, pipe: tuple[int, int]) -> None:
