@@ -135,7 +135,7 @@ static void restore_actions(void)
 
 static void limit_open_files(unsigned long soft)
 {
-  struct rlimit64 limit;
+  struct { uint64_t rlim_cur, rlim_max; } limit;  /* the kernel's; not every libc shows it */
 
   if (!usys_bare(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long) (intptr_t) &limit)) {
     limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
@@ -170,10 +170,15 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
  * come.  A pipe that can be written takes a whole line. */
 static int would_wait(int fd)
 {
+#ifdef SYS_ppoll
   struct pollfd polled = { .fd = fd, .events = POLLOUT };
   struct timespec at_once = { 0 };
 
   return usys_bare(SYS_ppoll, (long) (intptr_t) &polled, 1, (long) (intptr_t) &at_once, 0) == 0;
+#else
+  (void) fd;
+  return 0;
+#endif
 }
 
 static int run_child(void *argument)
