@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FIFO: "Final" = os.O_NONBLOCK | os.O_CLOEXEC
-# Who owns the directory must not have root truncate what a link points at.
+# Who owns the directory must not have root truncate what a link points at.  Nor make it: so for the lock.
 _TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _IS_FIFO: "Final" = 0o010000
 _FORMAT: "Final" = 0o170000
@@ -83,7 +83,7 @@ class Directory:
         """
         self._make()
         try:
-            self.lock = locks.acquire(b"supervise/lock", directory=self.fd)
+            self.lock = locks.acquire(b"supervise/lock", directory=self.fd, follow=False)
         except OSError as error:
             raise ServiceError(b"unable to acquire %s/supervise/lock" % self.name, error) from None
 

@@ -188,6 +188,20 @@ def test_link_in_the_place_of_the_new_status_is_not_followed(make: Make, origina
     assert kept == [True, False]
 
 
+def test_link_in_the_place_of_the_lock_is_not_followed(make: Make, original: list[str]) -> None:
+    """Nor have it make one."""
+    made = []
+    for name, command in (("1", ours("supervise")), ("2", original)):
+        service = make(name, down=True)
+        (service.directory / "supervise").mkdir()
+        (service.directory / "supervise" / "lock").symlink_to("../other")
+        service.start(command)
+        made.append((service.directory / "other").exists())
+        complaint = b"supervise: fatal: unable to acquire %s/supervise/lock: symbolic link loop\n"
+        assert service.said() == (b"" if made[-1] else complaint % bytes(service.directory))
+    assert made == [False, True]
+
+
 def test_service_finds_what_the_original_s_finds(make: Make, original: list[str]) -> None:
     """Descriptors, signals, arguments, directory, session: as far as they can be the same."""
     run_file = """#!/bin/sh
