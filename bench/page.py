@@ -9,7 +9,8 @@ from pathlib import Path
 
 SUBJECTS = (
     *("lookup", "build", "pure", "growth", "tcprules", "rules"),
-    *("connections", "peers", "names", "held", "memory", "filters", "logs", "supervise", "startup"),
+    *("connections", "peers", "names", "held", "memory", "filters", "logs", "multilog"),
+    *("supervise", "svscan", "startup"),
 )
 
 INTRODUCTION = """\

@@ -1,7 +1,8 @@
 """The cffi builder of the two compiled modules; only ``setup.py`` imports it.
 
 ``ucspi._cdbcore``  cdb images
-``ucspi._syscore``  accepting connections, line ends, labels, local time, starting programs, early write-out
+``ucspi._syscore``  accepting connections, line ends, lines into logs, labels, local time, starting programs,
+                    early write-out
 
 A module is one ``NAME.cdef`` (what Python may call) and a list of C files, one
 subject each.  No file includes ``Python.h`` but ``py*.c``, which are built
@@ -51,6 +52,6 @@ if sys.implementation.name == "cpython":
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder(
     "syscore",
-    ["accept", "crlf", "flush", "label", "local", "spawn", "start"],
+    ["accept", "crlf", "distribute", "flush", "label", "local", "spawn", "start"],
     [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)],
 )

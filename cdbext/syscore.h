@@ -4,6 +4,7 @@
 
 #include "accept.h"
 #include "crlf.h"
+#include "distribute.h"
 #include "flush.h"
 #include "label.h"
 #include "local.h"

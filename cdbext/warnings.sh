@@ -19,7 +19,7 @@ for file in *.c; do
       "$CC" $warn -pedantic -D_GNU_SOURCE "$file"
       "$CC" $warn -pedantic -D_GNU_SOURCE -DUSYS_NO_BARE "$file" # as other processors build it
       ;;
-    flush* | label* | local*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
+    distribute* | flush* | label* | local*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
     *) "$CC" $warn -pedantic "$file" ;;
   esac
 done

@@ -134,3 +134,12 @@ class ServiceError(Error, OSError):
         reason = "" if error is None else f": {error.strerror}"
         super().__init__(error.errno if error else None, step.decode("latin-1") + reason)
         self.step, self.error = step, error
+
+
+class LogError(Error, OSError):
+    """A log cannot be opened.  ``step`` is what failed, in the original's words, and names the log."""
+
+    def __init__(self, step: bytes, error: OSError) -> None:
+        """Note the step and the error."""
+        super().__init__(error.errno, f"{step.decode('latin-1')}: {error.strerror}")
+        self.step, self.error = step, error

@@ -41,7 +41,8 @@ def need_peer(name: str) -> None:
     "name",
     [
         *("lookup", "build", "pure", "growth", "tcprules"),
-        *("connections", "peers", "names", "held", "memory", "filters", "logs", "supervise", "startup"),
+        *("connections", "peers", "names", "held", "memory", "filters", "logs"),
+        *("multilog", "supervise", "startup"),
     ],
 )
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:

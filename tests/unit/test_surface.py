@@ -15,8 +15,8 @@ NAMES = {
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
-        CdbTruncatedError ClosedError ConnectError Error HostsAccessError NoAddressError RuleSyntaxError
-        ServiceError
+        CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
+        RuleSyntaxError ServiceError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -38,8 +38,14 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
-    "ucspi.logs": "label localtime",
-    "ucspi.service": "asking directory loop machine status supervisor",
+    "ucspi.logs": """
+        directory distributor ending finished label last localtime logger patience pattern processor recovery
+        rotation script
+    """,
+    "ucspi.service": """
+        asking directory hosted loop machine opening pipe processes recovery registry scanner status
+        supervisor
+    """,
     "ucspi.tcp": """
         address admission blocklist census client connection crlf door drain ending environment facts handlers
         ident inquiry jsonlog jsontext limits listener local log lookups names nameservers questions rate

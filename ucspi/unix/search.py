@@ -27,27 +27,32 @@ def files(program: bytes, path: bytes | None) -> list[bytes]:
     return [(component or b".") + b"/" + program for component in components]
 
 
-class _Entries:
+class Entries:
     """The environment as the mapping that ``os.execve`` wants: each entry in its place, some names twice.
 
     What CPython makes of it has an ``=`` in each entry, and none that is empty.
     """
 
     def __init__(self, entries: list[bytes]) -> None:
+        """Take entries as ``NAME=VALUE``."""
         # CPython takes a name that begins with ``=``, but no empty one.
         split = ((entry[:1], entry[1:].partition(b"=")) for entry in entries if entry)
         self._pairs = [(first + name, value) for first, (name, _, value) in split]
 
     def __len__(self) -> int:
+        """Return how many entries there are."""
         return len(self._pairs)
 
     def __getitem__(self, name: bytes) -> bytes:
+        """Find nothing."""
         raise KeyError(name)  # never asked for; it is what makes this a mapping
 
     def keys(self) -> list[bytes]:
+        """Return the names, in order."""
         return [name for name, _ in self._pairs]
 
     def values(self) -> list[bytes]:
+        """Return the values, in order."""
         return [value for _, value in self._pairs]
 
 
@@ -64,7 +69,7 @@ def execute(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoR
     """
     # CPython refuses a program called nothing.
     argv = [argv[0] or b"?", *argv[1:]]
-    environment: Any = _Entries(entries)
+    environment: Any = Entries(entries)
     worst = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     for path in paths:
         try:

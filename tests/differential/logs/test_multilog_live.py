@@ -1,0 +1,297 @@
+"""multilog while it runs: what is where at which moment, signals, processors.
+
+Each test runs with the original and with ours; passing with the original is
+what makes it a judge.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ENVIRONMENT, ours
+from tests.conftest import Oracle
+from tests.logtrees import logged
+
+pytestmark = pytest.mark.oracle
+
+PATIENCE = 20.0  # seconds
+UNFINISHED = 0o644
+WHOLE = 0o744
+
+Start = Callable[..., "Running"]
+
+
+def until(condition: Callable[[], object], what: str = "") -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what or condition
+        time.sleep(0.005)
+
+
+class Running:
+    """A multilog that reads a pipe and writes ``log``."""
+
+    def __init__(self, command: list[str], where: Path, actions: list[str]) -> None:
+        self.log = where / "log"
+        self.current = self.log / "current"
+        self.reader, self.writer = os.pipe()
+        self.process = subprocess.Popen(
+            [*command, *actions, "./log"],
+            cwd=where,
+            stdin=self.reader,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+        )
+        until(self.is_ready, "it starts")
+
+    def is_ready(self) -> bool:
+        """Whether its handlers stand: they are the last that it sets up before it opens the log."""
+        return self.process.poll() is not None or (self.current.exists() and self.mode() == UNFINISHED)
+
+    def mode(self) -> int:
+        return self.current.stat().st_mode & 0o7777
+
+    def write(self, data: bytes) -> None:
+        os.write(self.writer, data)
+
+    def logs(self, data: bytes) -> None:
+        """Wait until ``current`` holds exactly this."""
+        until(lambda: self.current.exists() and self.current.read_bytes() == data, "it logs")
+
+    def finished(self) -> list[bytes]:
+        return [path.read_bytes() for path in sorted(self.log.glob("@*"))]
+
+    def kill(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def heeds(self, number: int) -> None:
+        """Send a signal, and wait until it was taken: what is written then is not read together with it."""
+        self.kill(number)
+        status = Path(f"/proc/{self.process.pid}/status")
+        until(lambda: not int(re.findall(r"^ShdPnd:\s*(.*)$", status.read_text(), re.MULTILINE)[0], 16))
+
+    def ends(self) -> tuple[int, bytes]:
+        """Wait for its end; return the exit code and what it said."""
+        code = self.process.wait(PATIENCE)
+        assert self.process.stderr is not None
+        return code, self.process.stderr.read()
+
+    def close(self) -> tuple[int, bytes]:
+        """Close the pipe, and wait for its end."""
+        os.close(self.writer)
+        self.writer = -1
+        return self.ends()
+
+
+@contextmanager
+def started(command: list[str], where: Path, actions: list[str]) -> Iterator[Running]:
+    running = Running(command, where, actions)
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait(PATIENCE)
+        assert running.process.stderr is not None
+        running.process.stderr.close()
+        for number in {running.reader, running.writer} - {-1}:
+            os.close(number)
+
+
+@pytest.fixture(params=["ours", "original"])
+def start(request: pytest.FixtureRequest, oracle: Oracle, tmp_path: Path) -> Iterator[Start]:
+    """Give a function that starts a multilog with actions before its log."""
+    command = ours("multilog") if request.param == "ours" else [oracle("multilog")]
+    open_ones = []
+
+    def begin(*actions: str) -> Running:
+        context = started(command, tmp_path, list(actions))
+        open_ones.append(context)
+        return context.__enter__()
+
+    yield begin
+    for context in open_ones:
+        context.__exit__(None, None, None)
+
+
+def test_line_is_in_its_file_before_more_is_read(start: Start) -> None:
+    running = start()
+    running.write(b"one\n")
+    running.logs(b"one\n")
+    running.write(b"two\nthr")
+    running.logs(b"one\ntwo\n")
+    assert running.close() == (0, b"")
+    assert (running.current.read_bytes(), running.mode()) == (b"one\ntwo\nthr\n", WHOLE)
+
+
+def test_long_line_is_written_before_it_ends(start: Start) -> None:
+    running = start()
+    running.write(b"x" * 999)
+    running.write(b"x")
+    running.logs(b"x" * 1000)
+    running.write(b"yz")
+    running.logs(b"x" * 1000 + b"yz")
+    assert running.close() == (0, b"")
+    assert running.current.read_bytes() == b"x" * 1000 + b"yz\n"
+
+
+def test_term_between_two_lines_ends_it(start: Start) -> None:
+    running = start()
+    running.write(b"one\n")
+    running.logs(b"one\n")
+    running.kill(signal.SIGTERM)
+    assert running.ends() == (0, b"")
+    assert running.mode() == WHOLE
+
+
+def test_term_inside_a_line_ends_it_after_the_line(start: Start) -> None:
+    running = start()
+    running.write(b"one\ntw")
+    running.logs(b"one\n")
+    running.heeds(signal.SIGTERM)
+    running.write(b"o\nthree\n")
+    assert running.ends() == (0, b"")
+    assert (running.current.read_bytes(), running.mode()) == (b"one\ntwo\n", WHOLE)
+    assert os.read(running.reader, 100) == b"three\n"
+
+
+def test_alarm_finishes_what_is_not_empty(start: Start) -> None:
+    running = start()
+    running.heeds(signal.SIGALRM)
+    running.write(b"one\ntw")
+    running.logs(b"one\n")
+    running.kill(signal.SIGALRM)
+    running.logs(b"")
+    running.heeds(signal.SIGALRM)
+    running.write(b"o\n")
+    running.logs(b"two\n")
+    running.close()
+    assert running.finished() == [b"one\n"]
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGPIPE, signal.SIGKILL]
+)
+def test_other_signals_leave_it_unfinished(start: Start, number: int) -> None:
+    running = start()
+    running.write(b"one\n")
+    running.logs(b"one\n")
+    running.kill(number)
+    assert running.ends() == (-number, b"")
+    assert running.mode() == UNFINISHED
+    again = start()
+    again.write(b"new\n")
+    again.logs(b"new\n")
+    assert [path.suffix for path in again.log.glob("@*")] == [".u"]
+
+
+def test_log_is_of_one_alone(start: Start) -> None:
+    start().write(b"one\n")
+    code, said = start().ends()
+    assert (code, said) == (111, b"multilog: fatal: unable to lock directory ./log: temporary failure\n")
+
+
+def test_processor_makes_what_is_kept_and_remembers(start: Start) -> None:
+    running = start(
+        "s4096", "!tr a-y b-z; cat <&4 >&5; echo again >&5; ls -l /proc/self/fd | wc -l >>fds; pwd >>fds"
+    )
+    for text in (b"one\n", b"two\n"):
+        running.write(text)
+        running.logs(text)
+        running.kill(signal.SIGALRM)
+        running.logs(b"")
+        until(lambda: not (running.log / "previous").exists(), "it processes")
+        until(lambda: not (running.log / "processed").exists(), "it finishes")
+    assert running.close() == (0, b"")
+    assert running.finished() == [b"pof\n", b"uxp\n"]
+    assert (running.log / "state").read_bytes() == b"again\nagain\n"
+    lines = (running.log / "fds").read_text().splitlines()
+    assert lines == ["7", str(running.log)] * 2  # a total, 0, 1, 2, 4, 5, and the directory that ls reads
+
+
+def test_processor_may_have_term_and_sigpipe(start: Start) -> None:
+    running = start("!grep -E 'Sig(Ign|Blk)' /proc/self/status; cat")
+    running.write(b"x\n")
+    running.logs(b"x\n")
+    running.kill(signal.SIGALRM)
+    until(lambda: running.finished(), "it finishes")
+    words = running.finished()[0].split()
+    assert words[::2] == [b"SigBlk:", b"SigIgn:", b"x"]
+    of_libc = 3 << 31  # 32 and 33 are its own, and it ignores them in what it spawns
+    assert [int(word, 16) & ~of_libc for word in words[1::2]] == [0, 0]
+
+
+def test_what_an_empty_processor_makes_is_empty(start: Start) -> None:
+    running = start("!")
+    running.write(b"x\n")
+    running.logs(b"x\n")
+    running.kill(signal.SIGALRM)
+    until(lambda: running.finished() == [b""], "it finishes")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["exit 3", "kill -9 $$"])
+def test_processor_that_fails_is_run_again(start: Start, how: str) -> None:
+    running = start(f"!test -e done && exec cat; : >done; {how}")
+    running.write(b"x\n")
+    running.logs(b"x\n")
+    running.kill(signal.SIGALRM)
+    until(lambda: running.finished() == [b"x\n"], "it succeeds")
+    code, said = running.close()
+    assert code == 0
+    expected = b"multilog: warning: processor failed in ./log, pausing\n"
+    assert (
+        said == expected if "exit" in how else said.startswith(expected.replace(b"failed", b"crashed")[:-1])
+    )
+
+
+def test_many_lines_stay_whole_and_in_order(start: Start) -> None:
+    running = start("s5000", "n99999")
+    lines = b"".join(b"%06d %s\n" % (number, b"x" * (number % 120)) for number in range(3000))
+    for at in range(0, len(lines), 4000):
+        running.write(lines[at : at + 4000])
+    assert running.close() == (0, b"")
+    assert logged(running.log) == lines
+    assert all(3000 <= len(file) < 5000 and file.endswith(b"\n") for file in running.finished())
+
+
+def test_reader_of_standard_error_that_goes_ends_it(start: Start) -> None:
+    running = start("e")
+    running.write(b"one\n")
+    running.logs(b"one\n")
+    assert running.process.stderr is not None
+    running.process.stderr.close()
+    running.write(b"two\n")
+    assert running.process.wait(PATIENCE) == -signal.SIGPIPE
+    assert running.mode() == UNFINISHED
+
+
+def of_ours(where: Path, *actions: str) -> AbstractContextManager[Running]:
+    return started(ours("multilog"), where, list(actions))
+
+
+def test_term_while_it_is_busy_is_not_forgotten(tmp_path: Path) -> None:
+    """The original goes on until more input comes, or a second TERM."""
+    with of_ours(tmp_path, "!kill -TERM $PPID; cat") as running:
+        running.write(b"one\n")
+        running.logs(b"one\n")
+        running.kill(signal.SIGALRM)
+        assert running.ends() == (0, b"")
+        assert (running.finished(), running.mode()) == ([b"one\n"], WHOLE)
+
+
+def test_input_that_does_not_block_is_waited_for(tmp_path: Path) -> None:
+    """The original takes what is not there yet for the end."""
+    with of_ours(tmp_path) as running:
+        os.set_blocking(running.reader, False)
+        for text in (b"one\n", b"one\ntwo\n"):
+            running.write(text[-4:])
+            running.logs(text)
+        assert running.close() == (0, b"")

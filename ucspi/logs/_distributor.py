@@ -1,0 +1,116 @@
+"""Distributing a stream in C (``cdbext/distribute.h``): one call for as long as no file ends."""
+
+from ucspi.logs import _native
+from ucspi.logs.script import TO_ECHO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ucspi.logs.distributor import Outlets, Standing
+    from ucspi.logs.script import Script
+
+# What a block of lines of ordinary length becomes in one piece.
+_ROOM = 131072
+_ECHO = 256  # bytes, more than one line on stderr takes
+
+
+class NativeDistributor:
+    """See `Distributor`; what C reads and writes belongs to this object."""
+
+    __slots__ = ("_distribute", "_distributor", "_echo", "_echoes", "_kept", "_lasts", "_logs", "_views")
+
+    def __init__(self, script: "Script", outlets: "Outlets", standing: "Standing") -> None:
+        """Lay the script out in C memory, and go on with a stream from where it stands."""
+        self._lasts, self._logs, self._echo = outlets.lasts, outlets.logs, outlets.echo
+        self._views = [memoryview(bytearray(_ROOM)) for _ in script.logs]
+        self._echoes: list[bytes] = []
+        self._kept: list[Any] = []  # what only C points to
+        self._distribute = _native.lib.usys_distribute
+        self._distributor = self._new("struct usys_distributor *")
+        self._distributor.labelled = script.is_labelled
+        self._lay_out_actions(script)
+        self._lay_out_outlets(script)
+        self._stand(standing)
+
+    def _new(self, kind: str, initial: "Any" = None) -> "Any":
+        made = _native.ffi.new(kind, initial)
+        self._kept.append(made)
+        return made
+
+    def _lay_out_actions(self, script: "Script") -> None:
+        distributor = self._distributor
+        distributor.actions = actions = self._new("struct usys_action[]", len(script.actions))
+        distributor.action_count = len(script.actions)
+        for laid_out, action in zip(actions, script.actions, strict=True):
+            laid_out.act, laid_out.index = action.act, action.index
+            laid_out.pattern = self._new("char[]", action.pattern)
+            laid_out.length = len(action.pattern)
+        distributor.echo_room = _ROOM + _ECHO * len(script.actions)
+        if any(action.act == TO_ECHO for action in script.actions):
+            distributor.echo = self._new("char[]", distributor.echo_room)
+
+    def _lay_out_outlets(self, script: "Script") -> None:
+        distributor = self._distributor
+        distributor.lasts = self._new("struct usys_last[]", len(script.lasts))
+        distributor.cuts = self._new("struct usys_cut[]", len(script.logs))
+        distributor.logs = logs = self._new("struct usys_log[]", len(script.logs))
+        distributor.log_count, distributor.room = len(script.logs), _ROOM
+        for index, described in enumerate(script.logs):
+            room = _native.ffi.from_buffer(self._views[index])
+            self._kept.append(room)
+            logs[index].out, logs[index].limit = room, described.size
+            self.restart(index)
+
+    def _stand(self, standing: "Standing") -> None:
+        distributor, head = self._distributor, standing.head or b""
+        distributor.inside = standing.is_inside
+        distributor.beyond = standing.head is None
+        distributor.head_length = len(head)
+        _native.ffi.memmove(distributor.head, head, len(head))
+        for index in standing.fed:
+            distributor.logs[index].selected = True
+
+    @property
+    def is_inside(self) -> bool:
+        """See `Distributor.is_inside`."""
+        return bool(self._distributor.inside)
+
+    def feed(self, data: bytes) -> None:
+        """See `Distributor.feed`."""
+        at, start = 0, _native.ffi.from_buffer(data)
+        while at < len(data):
+            at += self._distribute(self._distributor, start + at, len(data) - at)
+            self._write()
+        self._show()
+
+    def restart(self, index: int) -> None:
+        """See `Distributor.restart`."""
+        self._distributor.logs[index].size = self._logs[index].size
+
+    def _write(self) -> None:
+        """Do what the last call asks for."""
+        distributor = self._distributor
+        written = [0] * len(self._logs)
+        for number in range(distributor.cut_count):
+            cut = distributor.cuts[number]
+            self._logs[cut.log].write(self._views[cut.log][: cut.end])
+            self._logs[cut.log].rotate()
+            written[cut.log] = cut.end
+        for index, log in enumerate(self._logs):
+            end = distributor.logs[index].length - distributor.logs[index].held
+            if end > written[index]:
+                log.write(self._views[index][written[index] : end])
+        if distributor.echo_length:
+            self._echoes.append(_native.ffi.buffer(distributor.echo, distributor.echo_length)[:])
+
+    def _show(self) -> None:
+        """Show what is not logged, after what is: who dies of it has lost no line."""
+        echoes, self._echoes = self._echoes, []
+        for line in b"".join(echoes).split(b"\n")[:-1]:
+            self._echo(line + b"\n")
+        for index, replace in enumerate(self._lasts):
+            last = self._distributor.lasts[index]
+            if last.is_new:
+                last.is_new = 0
+                replace(_native.ffi.buffer(last.text)[:])

@@ -1,0 +1,83 @@
+"""A log directory: one program writes to it, its files end and are followed by others."""
+
+import os
+
+from ucspi.logs.recovery import attempt, open_current
+from ucspi.logs.rotation import CLOSED, Rotation
+from ucspi.unix import locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ucspi.logs.patience import Patience
+    from ucspi.logs.script import Destination
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Directory:
+    """A log directory that is open and ours, until the process ends.
+
+    Whenever it does something with its files it makes the directory the
+    current one, and leaves it so.  ``size`` is that of ``current``, in bytes.
+    """
+
+    __slots__ = ("_current", "_directory", "_lock", "_path", "_patience", "_rotation", "size")
+
+    def __init__(
+        self,
+        described: "Destination",
+        patience: "Patience",
+        complain: "Callable[[bytes, OSError], object]",
+    ) -> None:
+        """Open and lock the directory, made if need be, and make order in it.
+
+        Args:
+            described: what the script says about it.
+            patience: for what fails from now on.
+            complain: called with what failed and the error when a processor cannot be run.
+
+        Raises:
+            LogError: the directory cannot be opened, locked or written to.
+        """
+        self._path, self._patience = described.path, patience
+        self._rotation = Rotation(described, patience, complain)
+        self._directory = _enter(self._path)
+        self._lock = attempt(b"unable to lock directory " + self._path, locks.acquire, b"lock")
+        self._current, self.size = open_current(described, patience)
+
+    def write(self, data: "bytes | bytearray | memoryview") -> None:
+        """Append all of it to ``current``; wait while there is no room on the disk."""
+        written = 0
+        with memoryview(data) as rest:
+            while written < len(data):
+                what = b"unable to write to %s/current" % self._path
+                written += self._patience.until_done(what, os.write, self._current, rest[written:])
+        self.size += written
+
+    def rotate(self) -> None:
+        """End ``current``, even if it is empty, and begin another."""
+        self._patience.until_done(b"unable to switch to " + self._path, os.fchdir, self._directory)
+        self._current, self.size = self._rotation.replace(self._current), 0
+        self._rotation.finish()
+
+    def close(self) -> None:
+        """Force ``current`` to the disk, and mark it as whole."""
+        until_done = self._patience.until_done
+        until_done(b"unable to write %s/current to disk" % self._path, os.fsync, self._current)
+        until_done(b"unable to set mode of %s/current" % self._path, os.fchmod, self._current, CLOSED)
+        for number in (self._current, self._lock, self._directory):
+            os.close(number)
+
+
+def _enter(path: bytes) -> int:
+    """Make a log directory, if need be, and make it the current one; return its descriptor."""
+    try:
+        os.mkdir(path, 0o700)
+    except OSError:
+        pass  # what is wrong with it will be seen, and told, when it is opened
+    step = b"unable to open directory " + path
+    number = attempt(step, os.open, path, _READ)
+    attempt(step, os.fchdir, number)
+    return number

@@ -1,0 +1,219 @@
+"""From a stream to logs: each line is labelled, judged by the script, and put where it says.
+
+Only the first `HEAD` bytes of a line are looked at, the label among them; what
+is beyond goes where they went.
+"""
+
+from time import time_ns
+
+from ucspi.logs.ending import STEP, Ending
+from ucspi.logs.label import label
+from ucspi.logs.pattern import matches
+from ucspi.logs.script import DESELECT, SELECT, TO_ECHO, TO_LAST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Final, Protocol
+
+    from ucspi.logs.ending import Log
+    from ucspi.logs.script import Script
+
+    class Outlets(Protocol):
+        """What a script feeds."""
+
+        @property
+        def logs(self) -> Sequence[Log]:
+            """The logs, in the order of the script."""
+
+        @property
+        def lasts(self) -> Sequence[Callable[[bytes], object]]:
+            """For each file with a last line, what puts one there."""
+
+        def echo(self, line: bytes) -> object:
+            """Show a line on stderr, newline included."""
+
+    class Distributor(Protocol):
+        """Distributes a stream that comes in blocks."""
+
+        @property
+        def is_inside(self) -> bool:
+            """Whether the stream stands inside a line."""
+
+        def feed(self, data: bytes) -> None:
+            """Take a block, cut anywhere; lines that are complete are written on return.
+
+            Files end where the original's would, had it found the same block
+            to read at once.  Of the lines for one file only the last is put there.
+            """
+
+        def restart(self, index: int) -> None:
+            """Reckon with a log that was rotated by somebody else."""
+
+
+HEAD: "Final" = 1000
+ECHO: "Final" = 200
+
+
+# From so many bytes on the compiled module is worth loading.
+_LARGE: "Final" = 8192
+
+
+class Switching:
+    """Distributes without the compiled module until the first large block: most logs never see one."""
+
+    __slots__ = ("_is_final", "_now", "_outlets", "_script")
+
+    def __init__(self, script: "Script", outlets: "Outlets") -> None:
+        """Begin a stream."""
+        self._script, self._outlets = script, outlets
+        self._now: Distributor = PureDistributor(script, outlets)
+        self._is_final = False
+
+    @property
+    def is_inside(self) -> bool:
+        """See `Distributor.is_inside`."""
+        return self._now.is_inside
+
+    def feed(self, data: bytes) -> None:
+        """See `Distributor.feed`."""
+        if len(data) >= _LARGE and not self._is_final:
+            self._switch()
+        self._now.feed(data)
+
+    def restart(self, index: int) -> None:
+        """See `Distributor.restart`."""
+        self._now.restart(index)
+
+    def _switch(self) -> None:
+        from ucspi.logs import _native
+
+        self._is_final = True
+        if _native.lib is not None and isinstance(self._now, PureDistributor):
+            from ucspi.logs._distributor import NativeDistributor
+
+            self._now = NativeDistributor(self._script, self._outlets, self._now.standing())
+
+
+class Standing:
+    """Where a stream stands: inside a line or not, and what is known of that line.
+
+    ``head`` is what was read of it, None beyond its head; ``fed`` are the logs
+    that then get the rest.
+    """
+
+    __slots__ = ("fed", "head", "is_inside")
+
+    def __init__(
+        self, head: bytes | None = b"", fed: "Sequence[int]" = (), *, is_inside: bool = False
+    ) -> None:
+        """Stand between two lines, or where the arguments say."""
+        self.head, self.fed, self.is_inside = head, fed, is_inside
+
+
+class PureDistributor:
+    """Distributes line by line, without the compiled module."""
+
+    __slots__ = (
+        "_actions",
+        "_echo",
+        "_echoes",
+        "_endings",
+        "_fed",
+        "_head",
+        "_is_labelled",
+        "_lasts",
+        "_new",
+        "is_inside",
+    )
+
+    def __init__(self, script: "Script", outlets: "Outlets") -> None:
+        """Begin a stream."""
+        self._actions, self._is_labelled = script.actions, script.is_labelled
+        self._endings = [
+            Ending(log, described.size) for log, described in zip(outlets.logs, script.logs, strict=True)
+        ]
+        self._lasts, self._echo = outlets.lasts, outlets.echo
+        self._echoes: list[bytes] = []
+        self._new: dict[int, bytes] = {}
+        self._head: bytes | None = b""
+        self._fed: list[Ending] = []
+        self.is_inside = False
+
+    def feed(self, data: bytes) -> None:
+        """See `Distributor.feed`."""
+        for at in range(0, len(data), STEP):
+            self._step(data[at : at + STEP])
+        for ending in self._endings:
+            ending.write()
+        self._show()
+
+    def restart(self, index: int) -> None:
+        """See `Distributor.restart`."""
+        self._endings[index].restart()
+
+    def standing(self) -> Standing:
+        """Return where the stream stands, between two blocks."""
+        fed = [index for index, ending in enumerate(self._endings) if ending in self._fed]
+        return Standing(self._head, fed, is_inside=self.is_inside)
+
+    def _show(self) -> None:
+        """Show what is not logged, after what is: who dies of it has lost no line."""
+        echoes, self._echoes = self._echoes, []
+        for line in echoes:
+            self._echo(line)
+        for index, text in self._new.items():
+            self._lasts[index](text)
+        self._new.clear()
+
+    def _step(self, data: bytes) -> None:
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._take(line)
+            self._end_line()
+        if rest:
+            self._take(rest)
+        for ending in self._endings:
+            ending.release()
+
+    def _take(self, part: bytes) -> None:
+        """Take what comes next of a line, without its newline."""
+        if not self.is_inside:
+            self.is_inside = True
+            self._head = label(time_ns()) + b" " if self._is_labelled else b""
+        if self._head is not None:
+            whole = self._head + part
+            self._head, part = whole[:HEAD], whole[HEAD:]
+            if len(self._head) < HEAD:
+                return
+            self._decide(self._head)
+        for ending in self._fed:
+            ending.put_each(part)
+
+    def _end_line(self) -> None:
+        if self._head is not None:
+            self._decide(self._head)
+        for ending in self._fed:
+            ending.put_each(b"\n")
+        self.is_inside = False
+
+    def _decide(self, line: bytes) -> None:
+        """Do what the script says about a line, of which the head is known."""
+        self._head = None
+        self._fed = []
+        is_selected = True
+        for action in self._actions:
+            if action.act in (DESELECT, SELECT):
+                if is_selected == (action.act == DESELECT) and matches(action.pattern, line):
+                    is_selected = not is_selected
+            elif is_selected:
+                self._deliver(action.act, action.index, line)
+
+    def _deliver(self, act: int, index: int, line: bytes) -> None:
+        if act == TO_ECHO:
+            self._echoes.append((line[:ECHO] + b"..." if len(line) > ECHO else line) + b"\n")
+        elif act == TO_LAST:
+            self._new[index] = line.ljust(HEAD + 1, b"\n")
+        else:
+            self._endings[index].put(line)
+            self._fed.append(self._endings[index])

@@ -1,0 +1,36 @@
+"""A file that holds the last line, and no more."""
+
+import os
+
+from ucspi.logs.recovery import attempt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.logs.patience import Patience
+
+_CREATE = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+_REWRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class LastLine:
+    """A file whose beginning is replaced again and again."""
+
+    __slots__ = ("_number", "_path", "_patience")
+
+    def __init__(self, path: bytes, patience: "Patience") -> None:
+        """Open the file, made if need be; what it holds stays until the first line.
+
+        Raises:
+            LogError: it cannot be created or opened.
+        """
+        self._path, self._patience = path, patience
+        os.close(attempt(b"unable to create " + path, os.open, path, _CREATE, 0o600))
+        self._number = attempt(b"unable to write " + path, os.open, path, _REWRITE)
+
+    def replace(self, text: bytes) -> None:
+        """Put a text where the last one was, waiting for the disk if need be."""
+        until_done = self._patience.until_done
+        until_done(b"unable to move to beginning of " + self._path, os.lseek, self._number, 0, os.SEEK_SET)
+        while text:
+            written = until_done(b"unable to write " + self._path, os.write, self._number, text)
+            text = text[written:]

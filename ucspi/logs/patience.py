@@ -1,0 +1,48 @@
+"""Trying again for as long as it takes: a log waits for the disk, and loses nothing."""
+
+from time import sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final, ParamSpec, TypeVar
+
+    Taken = ParamSpec("Taken")
+    Result = TypeVar("Result")
+
+PAUSE: "Final" = 5.02  # seconds, as the original sleeps
+
+
+class Patience:
+    """Tells somebody what fails, waits, and tries again."""
+
+    __slots__ = ("_pause", "_warn")
+
+    def __init__(self, warn: "Callable[[bytes, OSError | None], object]", pause: float = PAUSE) -> None:
+        """Take whom to tell, and seconds between two attempts.
+
+        Args:
+            warn: called with what failed, in the original's words, and the
+                error; None where the original gives no text of one.
+            pause: a signal does not shorten it.
+        """
+        self._warn, self._pause = warn, pause
+
+    def until_done(
+        self,
+        what: bytes,
+        action: "Callable[Taken, Result]",
+        *arguments: "Taken.args",
+        **options: "Taken.kwargs",
+    ) -> "Result":
+        """Call it until it raises no `OSError`; return its result."""
+        while True:
+            try:
+                return action(*arguments, **options)
+            except OSError as error:
+                self.pause(what, error)
+
+    def pause(self, what: bytes, error: OSError | None = None) -> None:
+        """Tell what failed, and wait."""
+        self._warn(what + b", pausing", error)
+        sleep(self._pause)

@@ -1,0 +1,81 @@
+"""The processor: a shell command that makes of a file what is kept in its place.
+
+It reads the file on descriptor 0 and writes descriptor 1; 4 holds what the run
+before wrote to 5.  The current directory is the log's.
+
+Source: observed from the original multilog with strace.
+"""
+
+import fcntl
+import os
+from _signal import SIG_BLOCK, SIGALRM, SIGPIPE, SIGTERM, SIGXFSZ, pthread_sigmask
+
+from ucspi.unix.environ import inherited
+from ucspi.unix.search import Entries
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+SHELL: "Final" = b"/bin/sh"
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+
+# The processor's descriptors, in the order in which the original opens them.
+_FILES = ((0, b"previous", _READ), (1, b"processed", _WRITE), (4, b"state", _READ), (5, b"newstate", _WRITE))
+_ABOVE = 1 + max(number for number, _, _ in _FILES)
+
+# Default in a processor: ours to catch, and those that CPython ignores.
+_DEFAULT = (SIGTERM, SIGALRM, SIGPIPE, SIGXFSZ)
+
+
+def open_files() -> list[int]:
+    """Open the processor's files; return a descriptor for each, above all that it has them on.
+
+    Raises:
+        OSError: one cannot be opened; none is left open.
+    """
+    opened: list[int] = []
+    try:
+        for _, name, flags in _FILES:
+            opened.append(_open_above(name, flags))
+    except OSError:
+        close_files(opened)
+        raise
+    return opened
+
+
+def _open_above(name: bytes, flags: int) -> int:
+    low = os.open(name, flags, 0o644)
+    try:
+        number: int = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+    finally:
+        os.close(low)
+    os.set_blocking(number, True)
+    return number
+
+
+def close_files(opened: list[int]) -> None:
+    """Close what `open_files` returned."""
+    for number in opened:
+        os.close(number)
+
+
+def start(command: bytes, opened: list[int]) -> int:
+    """Start a processor on its open files; return its pid.
+
+    Raises:
+        OSError: there is no new process.
+    """
+    actions = [
+        (os.POSIX_SPAWN_DUP2, number, target) for number, (target, _, _) in zip(opened, _FILES, strict=True)
+    ]
+    environment: Any = Entries(inherited())
+    return os.posix_spawn(
+        SHELL,
+        [b"sh", b"-c", command],
+        environment,
+        file_actions=actions,
+        setsigmask=pthread_sigmask(SIG_BLOCK, ()) - {SIGTERM, SIGALRM},
+        setsigdef=_DEFAULT,
+    )

@@ -1,0 +1,104 @@
+"""The end of a log's file: ``current`` becomes a finished file, processed if the script says so.
+
+Each step is one that can be taken again by whoever starts after a crash; what
+the files then mean is in `recovery`.  A step that fails is tried again until it
+is done.  The current directory is the log's.
+
+Source: observed from the original multilog with strace.
+"""
+
+import os
+
+from ucspi.logs.finished import SAFE, finish
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from ucspi.logs.patience import Patience
+    from ucspi.logs.script import Destination
+
+CLOSED: "Final" = 0o744  # the mode of a file that is whole
+OPEN: "Final" = 0o644
+
+APPEND: "Final" = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Rotation:
+    """The rotations of one log."""
+
+    __slots__ = ("_complain", "_described", "_path", "_patience")
+
+    def __init__(
+        self,
+        described: "Destination",
+        patience: "Patience",
+        complain: "Callable[[bytes, OSError], object]",
+    ) -> None:
+        """Take whom to tell of a processor that cannot be run."""
+        self._described, self._patience, self._complain = described, patience, complain
+        self._path = described.path
+
+    def replace(self, number: int) -> int:
+        """End ``current``, open on a descriptor, which is closed; return the next one's."""
+        until_done, path = self._patience.until_done, self._path
+        until_done(b"unable to write %s/current to disk" % path, os.fsync, number)
+        os.close(number)
+        what = b"unable to rename current to previous in directory " + path
+        until_done(what, os.rename, b"current", b"previous")
+        number = until_done(b"unable to create %s/current" % path, os.open, b"current", APPEND, 0o600)
+        until_done(b"unable to set mode of %s/current" % path, os.fchmod, number, OPEN)
+        until_done(b"unable to set mode of %s/previous" % path, os.chmod, b"previous", CLOSED)
+        return number
+
+    def finish(self) -> None:
+        """Finish ``previous``, after the processor has made something else of it if there is one."""
+        name = b"previous"
+        if self._described.processor is not None:
+            self._process(self._described.processor)
+            name = b"processed"
+        finish(self._described, name, SAFE, self._patience)
+
+    def _process(self, command: bytes) -> None:
+        until_done, path = self._patience.until_done, self._path
+        while not self._succeeds(command):
+            pass
+        self._save(b"processed", CLOSED)
+        self._save(b"newstate", None)
+        until_done(b"unable to remove %s/previous" % path, os.unlink, b"previous")
+        what = b"unable to rename newstate to state in directory " + path
+        until_done(what, os.rename, b"newstate", b"state")
+
+    def _succeeds(self, command: bytes) -> bool:
+        """Run the processor once; if it does not succeed, pause."""
+        status = self._run(command)
+        if status == 0:
+            return True
+        how = b"crashed" if os.WIFSIGNALED(status) else b"failed"
+        self._patience.pause(b"processor %s in %s" % (how, self._path))
+        return False
+
+    def _run(self, command: bytes) -> int:
+        from ucspi.logs import processor  # most logs have none
+
+        try:
+            opened = processor.open_files()
+        except OSError as error:
+            self._complain(b"unable to run " + command, error)
+            return 111 << 8  # as a child of the original ends, which opens them
+        try:
+            what = b"unable to fork for processor in " + self._path
+            pid = self._patience.until_done(what, processor.start, command, opened)
+        finally:
+            processor.close_files(opened)
+        return self._patience.until_done(b"wait failed for processor in " + self._path, os.waitpid, pid, 0)[1]
+
+    def _save(self, name: bytes, mode: int | None) -> None:
+        """Force a file of the processor's to the disk."""
+        until_done, path = self._patience.until_done, self._path
+        number = until_done(b"unable to create %s/%s" % (path, name), os.open, name, APPEND, 0o600)
+        until_done(b"unable to write %s/%s to disk" % (path, name), os.fsync, number)
+        if mode is not None:
+            until_done(b"unable to set mode of %s/%s" % (path, name), os.fchmod, number, mode)
+        os.close(number)

@@ -1,0 +1,46 @@
+"""``multilog [ACTION ...]``: distribute lines from standard input to logs that never grow without end."""
+
+import os
+from _signal import SIG_DFL, SIGCHLD, SIGPIPE, signal
+
+from ucspi.errors import LogError
+from ucspi.logs.logger import Logger, Outlets, Signals
+from ucspi.logs.patience import Patience
+from ucspi.logs.script import Script
+from ucspi.programs._program import fatal, run
+from ucspi.unix import fds
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import emit, say
+
+NAME = b"multilog"
+USAGE = b"multilog: usage: multilog [ action ... ]"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_multilog, argv, USAGE)
+
+
+def _multilog(argv: list[bytes]) -> int:
+    fds.occupy_standard()
+    os.umask(0o022)
+    signal(SIGPIPE, SIG_DFL)  # who reads no more what ``e`` says ends us
+    signal(SIGCHLD, SIG_DFL)  # or nothing would be left to wait for
+    signals = Signals(0)
+    script = Script(argv[1:])
+    try:
+        outlets = Outlets(script, Patience(_warn), _complain, emit)
+    except LogError as error:
+        raise fatal(NAME, error.step, error.error) from None
+    Logger(script, outlets, signals, 0).run()
+    outlets.close()
+    return 0
+
+
+def _warn(what: bytes, error: OSError | None) -> None:
+    tail = b"" if error is None else b": " + describe(error.errno)
+    say(b"%s: warning: %s%s" % (NAME, what, tail))
+
+
+def _complain(what: bytes, error: OSError) -> None:
+    say(b"%s: fatal: %s: %s" % (NAME, what, describe(error.errno)))
