@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -66,6 +67,16 @@ def test_command_has_a_manual_page(command: str) -> None:
     sections = re.findall(r"^\.SH (.*)$", page, re.MULTILINE)
     assert {"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "DIFFERENCES"} <= set(sections)
     assert {"EXIT CODES", "EXIT STATUS"} & set(sections)
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+@pytest.mark.parametrize("columns", [60, 80])
+def test_manual_pages_are_set_without_a_warning(columns: int) -> None:
+    for page in sorted((CHECKOUT / "docs" / "man").glob("*.1")):
+        done = subprocess.run(
+            ["groff", "-ww", "-man", "-Tutf8", f"-rLL={columns}n", page], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b""), page
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
