@@ -10,6 +10,7 @@ import fcntl
 import os
 from _signal import SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
+from ucspi.unix import fds
 from ucspi.unix import start as unix_start
 from ucspi.unix.environ import inherited
 
@@ -49,7 +50,7 @@ def _open_above(name: bytes, flags: int) -> int:
     try:
         number: int = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
     finally:
-        os.close(low)
+        fds.close(low)
     os.set_blocking(number, True)
     return number
 
@@ -57,7 +58,7 @@ def _open_above(name: bytes, flags: int) -> int:
 def close_files(opened: list[int]) -> None:
     """Close what `open_files` returned."""
     for number in opened:
-        os.close(number)
+        fds.close(number)
 
 
 def start(command: bytes, opened: list[int]) -> int:
