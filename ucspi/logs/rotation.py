@@ -40,6 +40,9 @@ class Rotation:
         """Take whom to tell of a processor that cannot be run."""
         self._described, self._patience, self._complain = described, patience, complain
         self._path = described.path
+        if described.processor is not None:
+            # Now: later there may be no descriptor, or no such package in that directory.
+            from ucspi.logs import processor  # noqa: F401 - for `_run`
 
     def replace(self, number: int) -> int:
         """End ``current``, open on a descriptor, which is closed; return the next one's."""
