@@ -10,7 +10,7 @@ from pathlib import Path
 SUBJECTS = (
     *("lookup", "build", "pure", "growth", "tcprules", "rules"),
     *("connections", "peers", "names", "held", "memory", "filters", "logs", "multilog"),
-    *("supervise", "startup"),
+    *("supervise", "svscan", "startup"),
 )
 
 INTRODUCTION = """\

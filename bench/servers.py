@@ -18,8 +18,8 @@ PATIENCE = 100.0  # seconds for anything
 def compile_c(source: str, directory: Path) -> Path:
     """Compile one of the C programs beside this file."""
     target = directory / Path(source).stem
-    handler = source in ("six.c", "hold.c")
-    flags = ["-std=c11", "-O2", "-static", *(["-nostartfiles"] if handler else [])]
+    bare = source in ("six.c", "hold.c", "up.c")
+    flags = ["-std=c11", "-O2", "-static", *(["-nostartfiles"] if bare else [])]
     subprocess.run(["cc", *flags, "-o", str(target), str(ROOT / "bench" / source)], check=True)
     return target
 

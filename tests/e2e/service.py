@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.e2e.world import SYSTEM_PATH, World, wait_for
+from tests.e2e.world import World, wait_for
 
 RUN = """\
 #!/bin/sh
@@ -47,11 +47,10 @@ class Service:
     """The service directory, in a scan directory that a scanner watches in a world."""
 
     def __init__(
-        self, world: World, path: str, directory: Path, log_run: str = LOG_RUN, scanner: str = "svscan"
+        self, world: World, directory: Path, log_run: str = LOG_RUN, scanner: str = "svscan"
     ) -> None:
         """Write the directory and start the scanner; the service is not linked yet."""
-        self.world, self.path = world, path
-        self.ours = path != SYSTEM_PATH
+        self.world = world
         self.directory = directory / "telnet"
         self.link = directory / "service" / "telnet"
         self.link.parent.mkdir(parents=True)
@@ -62,7 +61,7 @@ class Service:
             (self.directory / script).chmod(0o755)
         self.directory.chmod(0o1755)
         os.chmod(self.directory / "log", 0o755)
-        self._environment = {**os.environ, "PATH": path}
+        self._environment = {**os.environ, "PATH": world.path}
         self.run(["setuidgid", "tellog", "true"])
         (self.directory / "log" / "main").mkdir()
         self.run(["chown", "tellog", str(self.directory / "log" / "main")])
@@ -78,6 +77,12 @@ class Service:
         done = self.world.run(argv, env=self._environment, cwd=cwd)
         assert (done.returncode, done.stderr) == (0, b""), argv
         return done
+
+    def is_supervised(self, directory: Path) -> bool:
+        """Ask ``svok``."""
+        code = self.world.run(["svok", str(directory)], env=self._environment).returncode
+        assert code in (0, 100)
+        return code == 0
 
     def make_cdb(self, rules: str) -> None:
         """Edit the rules and compile them, as the operator does."""
@@ -98,8 +103,8 @@ class Service:
 
     def log(self) -> list[str]:
         """Return the log's lines, as tai64nlocal shows them, times taken off and checked."""
-        shown = subprocess.run(
-            ["tai64nlocal"], input=self.stored_log(), capture_output=True, check=True
+        shown = self.world.run(
+            ["tai64nlocal"], stdin=None, input=self.stored_log(), env=self._environment
         ).stdout
         lines = shown.decode().splitlines()
         for line in lines:

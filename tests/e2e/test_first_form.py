@@ -21,44 +21,44 @@ sys.stdin.read()
 
 # The original waits 11 s for a resolver that refuses, once for each name.
 EITHER = pytest.mark.parametrize(
-    "path", ["ours", pytest.param("original", marks=pytest.mark.slow)], indirect=True, scope="class"
+    "chosen", ["ours", pytest.param("original", marks=pytest.mark.slow)], indirect=True, scope="class"
 )
 
 
-def serve(world: World, path: str, command: list[str], log: Path) -> None:
+def serve(world: World, command: list[str], log: Path) -> None:
     """Start ``tcpserver`` in the world and wait until it listens on the telnet port."""
     with log.open("wb") as stderr:
-        world.start(["env", "-", f"PATH={path}", "tcpserver", *command], stderr=stderr)
+        world.start(["env", "-", f"PATH={world.path}", "tcpserver", *command], stderr=stderr)
     wait_for(lambda: world.listens(23), "a listener on the telnet port")
 
 
 @EITHER
 class TestResolverThatRefuses:
-    def test_client_gets_the_prompt(self, world: World, path: str, oracle: Oracle, tmp_path: Path) -> None:
+    def test_client_gets_the_prompt(self, world: World, oracle: Oracle, tmp_path: Path) -> None:
         oracle("telnetd")
-        serve(world, path, ["0", "telnet", "/usr/sbin/in.telnetd"], tmp_path / "log")
+        serve(world, ["0", "telnet", "/usr/sbin/in.telnetd"], tmp_path / "log")
         assert world.telnet(FRIEND, patience=50).endswith(b"login: ")
         assert (tmp_path / "log").read_bytes() == b""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["ours"], indirect=True, scope="class")
+@pytest.mark.parametrize("chosen", ["ours"], indirect=True, scope="class")
 class TestResolverThatIsSilent:
-    def test_client_gets_the_prompt(self, world: World, path: str, oracle: Oracle, tmp_path: Path) -> None:
+    def test_client_gets_the_prompt(self, world: World, oracle: Oracle, tmp_path: Path) -> None:
         oracle("telnetd")
         resolver = world.start(
             ["python3", "-c", SILENT_RESOLVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert resolver.stdout is not None
         assert resolver.stdout.readline() == b"bound\n"
-        serve(world, path, ["0", "telnet", "/usr/sbin/in.telnetd"], tmp_path / "log")
+        serve(world, ["0", "telnet", "/usr/sbin/in.telnetd"], tmp_path / "log")
         # Our names are given up after 60 s; telnetd then asks for one itself.
         assert world.telnet(FRIEND, patience=100).endswith(b"login: ")
 
 
 class TestHandlerFoundInPath:
-    def test_client_gets_the_prompt(self, world: World, path: str, oracle: Oracle, tmp_path: Path) -> None:
+    def test_client_gets_the_prompt(self, world: World, oracle: Oracle, tmp_path: Path) -> None:
         oracle("telnetd")
-        serve(world, path, ["-HRl0", "0", "telnet", "in.telnetd"], tmp_path / "log")
+        serve(world, ["-HRl0", "0", "telnet", "in.telnetd"], tmp_path / "log")
         assert world.telnet(FRIEND).endswith(b"login: ")
         assert (tmp_path / "log").read_bytes() == b""

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.world import FRIEND, OUTSIDER, SERVER, SYSTEM_PATH, World, wait_for
-from ucspi.programs.commands import COMMANDS
+from tests.e2e.world import FRIEND, OUR_COMMANDS, OUTSIDER, SERVER, World, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 
@@ -56,23 +55,23 @@ DNS = [
     f"--txt-record={LISTED},Blocked - see http://list.test/",
 ]
 WHICH = "for link in rblsmtpd recordio fixcrio; do command -v $link; done"
-# Postfix refuses to speak as root.  Its caller is not another user from the start,
-# because our commands are in a directory that root alone may enter.
-SENDMAIL = "setpriv --reuid=65534 --regid=65534 --clear-groups sendmail -bs"
-CHAIN = f"tcpserver -vHRl0 {SERVER} 25 rblsmtpd -b -r list.test recordio fixcrio {SENDMAIL}"
+# Postfix refuses to speak as root.
+CHAIN = (
+    f"tcpserver -vHRl0 -u 65534 -g 65534 {SERVER} 25 rblsmtpd -b -r list.test recordio fixcrio sendmail -bs"
+)
 
 
 class Chain:
     """The chain in its world, and its log."""
 
-    def __init__(self, world: World, path: str, directory: Path) -> None:
+    def __init__(self, world: World, directory: Path) -> None:
         """Start the name server and the chain; wait until both serve."""
         self.world = world
         self._log = directory / "log"
         prepared = world.run(["sh", "-c", POSTFIX])
         assert prepared.returncode == 0, prepared.stderr
         world.start(DNS)
-        environment = {"PATH": path, "DNSCACHEIP": "127.0.0.1"}
+        environment = {"PATH": world.path, "DNSCACHEIP": "127.0.0.1"}
         with self._log.open("wb") as log:
             world.start(CHAIN.split(), env=os.environ | environment, stderr=log)
         self.links = world.run(["sh", "-c", WHICH], env=os.environ | environment)
@@ -112,19 +111,17 @@ def programs(oracle: Oracle) -> None:
 
 
 @pytest.fixture(scope="class")
-def chain(programs: None, world: World, path: str, tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """Give the chain; the links that are not ours yet are Debian's."""
+def chain(programs: None, world: World, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Give the chain, in its world."""
     directory = tmp_path_factory.mktemp("mail")
-    return Chain(world, path, directory)
+    return Chain(world, directory)
 
 
 class TestMailChain:
-    def test_links_are_those_that_are_meant(self, chain: Chain, path: str) -> None:
-        first = path.partition(":")[0]
-        ours = {link for link in ("rblsmtpd", "recordio", "fixcrio") if link in COMMANDS}
+    def test_links_are_those_that_are_meant(self, chain: Chain) -> None:
         for place in chain.links.stdout.decode().split():
-            link = place.rpartition("/")[2]
-            assert place.startswith(f"{first}/") == (path != SYSTEM_PATH and link in ours), place
+            directory, _, link = place.rpartition("/")
+            assert (directory == OUR_COMMANDS) == (link in chain.world.ours), place
 
     def test_message_from_an_address_that_is_not_listed_arrives(self, chain: Chain) -> None:
         code, shown = chain.send(FRIEND, "a message for you\n.with a dot\n")

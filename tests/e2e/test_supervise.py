@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours, run
+from tests.commands import ENVIRONMENT, ours, run, signals
 from tests.conftest import Oracle
 from tests.differential.supervise.service import PLAIN, Service, is_in, processes_in, wait_for
 from ucspi.unix import birth
@@ -274,7 +274,7 @@ class TestSurroundings:
         service = make(run="#!/bin/sh\ngrep SigIgn /proc/self/status > ignored\nexec sleep 1000\n")
         before = 'trap "" PIPE XFSZ HUP; ' if ignored else ""
         service.start(["sh", "-c", before + 'exec "$@"', "sh", *MINE])
-        mask = int(service.wait_for_file("ignored").split()[1], 16)
+        mask = signals(service.wait_for_file("ignored").split()[1])
         assert mask == (1 << signal.SIGHUP - 1 if ignored else 0)
 
     @pytest.mark.slow

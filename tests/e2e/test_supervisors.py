@@ -12,31 +12,34 @@ from tests.readme import scripts
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.oracle,
-    pytest.mark.parametrize("path", ["ours"], indirect=True, scope="class"),
+    pytest.mark.parametrize("chosen", ["ours"], indirect=True, scope="class"),
 ]
+
+IDLE = b"tcpserver: status: 0/3\n"
 
 
 def check(service: Service, scanner: str) -> None:
     """Serve and refuse a client, find both in the log, and end with the link."""
     assert service.world.telnet(FRIEND).endswith(b"login: ")
+    wait_for(lambda: service.stored_log().count(IDLE) == 2, "the end of the handler")
     assert b"login" not in service.world.telnet(OUTSIDER)
-    wait_for(lambda: service.stored_log().count(b"tcpserver: status: 0/3\n") == 3, "the log")
+    wait_for(lambda: service.stored_log().count(IDLE) == 3, "the log")
     assert b" 0:192.168.1.44:23 :192.168.1.33::" in service.stored_log()
     assert b"tcpserver: deny " in service.stored_log()
     service.link.unlink()
     if scanner == "s6-svscan":
         service.run(["s6-svscanctl", "-an", str(service.link.parent)])
     wait_for(
-        lambda: [name.split()[0] for name in service.world.processes()] == [scanner],
+        lambda: service.world.programs() == [scanner],
         "the end of both supervisors",
     )
 
 
 class TestRunit:
-    def test_serves_and_ends(self, world: World, path: str, oracle: Oracle, tmp_path: Path) -> None:
+    def test_serves_and_ends(self, world: World, oracle: Oracle, tmp_path: Path) -> None:
         for name in ("runsvdir", "runsv", "svlogd", "chpst", "telnetd"):
             oracle(name)
-        service = Service(world, path, tmp_path, scripts()[3], "runsvdir -P")
+        service = Service(world, tmp_path, scripts()[3], "runsvdir -P")
         service.make_cdb(RULES)
         service.link.symlink_to(service.directory)
         wait_for(lambda: world.listens(23), "the server")
@@ -45,10 +48,10 @@ class TestRunit:
 
 
 class TestS6:
-    def test_serves_and_ends(self, world: World, path: str, oracle: Oracle, tmp_path: Path) -> None:
+    def test_serves_and_ends(self, world: World, oracle: Oracle, tmp_path: Path) -> None:
         for name in ("s6-svscan", "s6-supervise", "s6-log", "s6-setuidgid", "telnetd"):
             oracle(name)
-        service = Service(world, path, tmp_path, scripts()[4], "s6-svscan")
+        service = Service(world, tmp_path, scripts()[4], "s6-svscan")
         service.make_cdb(RULES)
         wait_for((service.link.parent / ".s6-svscan" / "control").exists, "the scanner")
         service.link.symlink_to(service.directory)

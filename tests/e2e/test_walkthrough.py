@@ -1,23 +1,22 @@
-"""The telnet service under the real svscan, supervise, multilog, setuidgid and telnetd."""
+"""The telnet service from `make_cdb` to `svc -xd`, with our programs, the originals, and some of each."""
 
 import re
 
 import pytest
 
-from tests.conftest import Oracle
+from tests.conftest import Oracle, find_oracle
+from tests.e2e.choices import EACH
 from tests.e2e.service import LONGER_RULES, RULES, Service
 from tests.e2e.world import FRIEND, OUTSIDER, World, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 
-NEEDED = ("svscan", "supervise", "multilog", "setuidgid", "svc", "svok", "tai64nlocal", "telnetd", "telnet")
-
 
 @pytest.fixture(scope="class")
-def service(world: World, path: str, oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Service:
-    for name in NEEDED:
+def service(world: World, scanner: str, oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    for name in ("telnetd", "telnet"):
         oracle(name)
-    made = Service(world, path, tmp_path_factory.mktemp("walkthrough"))
+    made = Service(world, tmp_path_factory.mktemp("walkthrough"), scanner=scanner)
     made.make_cdb(RULES)
     made.bring_up()
     return made
@@ -36,7 +35,13 @@ def assert_shape(lines: list[str], shape: list[str]) -> dict[str, str]:
 
 
 # One after the other, on one running service, as its operator would see it.
+@pytest.mark.parametrize(("chosen", "scanner"), EACH, indirect=True, scope="class")
 class TestWalkThrough:
+    def test_no_original_of_what_is_ours_can_be_run(self, service: Service) -> None:
+        for name in sorted(service.world.ours):
+            original = find_oracle(name)
+            assert original is None or service.world.run([original]).returncode == 126, name
+
     def test_make_cdb_leaves_the_database_and_no_temporary(self, service: Service) -> None:
         left = sorted(entry.name for entry in service.directory.iterdir() if entry.name.startswith("tcp."))
         assert left == ["tcp.telnet", "tcp.telnet.cdb"]
@@ -74,7 +79,7 @@ class TestWalkThrough:
         )
         # Ours makes no process for such a client, so the pid is the server's.
         # This also proves that it is ours that is tried, and not the original.
-        assert (facts["pid"] == service.server_pid().decode()) == service.ours
+        assert (facts["pid"] == service.server_pid().decode()) == ("tcpserver" in service.world.ours)
 
     def test_new_rules_judge_the_next_connection_without_a_restart(self, service: Service) -> None:
         server = service.server_pid()
@@ -87,7 +92,7 @@ class TestWalkThrough:
 
     def test_a_rules_file_that_cannot_be_parsed_leaves_the_old_judgement(self, service: Service) -> None:
         (service.directory / "tcp.telnet").write_text("192.168.1.:allwo\n")
-        failed = service.world.run(["./make_cdb"], env={"PATH": service.path}, cwd=service.directory)
+        failed = service.world.run(["./make_cdb"], env={"PATH": service.world.path}, cwd=service.directory)
         assert failed.returncode == 100
         assert failed.stderr.splitlines()[0] == (
             b"tcprules: fatal: unable to parse this line: 192.168.1.:allwo"
@@ -100,8 +105,8 @@ class TestWalkThrough:
         for directory in (service.directory / "log", service.directory):
             service.run(["svc", "-xd", str(directory)])
         wait_for(
-            lambda: [name.split()[0] for name in service.world.processes()] == ["svscan"],
+            lambda: service.world.programs() == ["svscan"],
             "the end of both supervisors",
         )
         for directory in (service.directory / "log", service.directory):
-            assert service.world.run(["svok", str(directory)]).returncode == 100
+            assert not service.is_supervised(directory)

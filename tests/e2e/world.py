@@ -11,23 +11,28 @@ around it is not touched.
 import os
 import select
 import shutil
+import stat
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
+
+from tests.conftest import find_oracle
+from tests.e2e.choices import needed, write_commands
 
 SERVER = "192.168.1.44"
 FRIEND = "192.168.1.33"  # inside the network that the rules allow
 OUTSIDER = "203.0.113.9"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+OUR_COMMANDS = "/mnt"  # where every user of the world finds them
 PATIENCE = 30.0  # seconds; svscan looks every five
 
 TOOLS = ("unshare", "nsenter", "mount", "ip")
 
 # Run in the new namespaces, in a directory of the test's own.
 PREPARE = f"""
-set -e
 ip link set lo up
 for address in {SERVER} {FRIEND} {OUTSIDER}; do ip addr add $address/32 dev lo; done
 mount --make-rprivate /
@@ -45,9 +50,41 @@ mkdir sbin/upper sbin/work
 mount -t overlay -o lowerdir=/usr/sbin,upperdir=sbin/upper,workdir=sbin/work overlay /usr/sbin
 [ -e /usr/sbin/in.telnetd ] || ln -s telnetd /usr/sbin/in.telnetd
 
-echo ready
-exec cat
 """
+
+
+def commands_for_everybody(directory: Path, ours: frozenset[str]) -> Iterator[str]:
+    """Yield shell commands that put our programs into the world, and their originals out of it.
+
+    Whoever is not root must be able to run them: a directory that they need,
+    below one that is closed, is mounted below a new one of the same name.
+    """
+    commands = directory / "commands"
+    commands.mkdir()
+    write_commands(commands, ours)
+    yield f"mount -t tmpfs -o mode=755 tmpfs {OUR_COMMANDS}"
+    if ours:
+        yield f"cp commands/* {OUR_COMMANDS}"
+    for original in filter(None, map(find_oracle, sorted(ours))):
+        yield f"mount --bind /dev/null {original}"
+    behind = {path: closed for path in needed() if (closed := closed_ancestor(path))}
+    for closed in set(behind.values()):
+        if directory.is_relative_to(closed):
+            behind[directory] = closed  # the tests' own files would vanish with the others
+    for number, path in enumerate(behind):
+        yield f"mkdir hold{number}; mount --bind {quote(str(path))} hold{number}"
+    for closed in sorted(set(behind.values())):
+        yield f"mount -t tmpfs -o mode=755 tmpfs {quote(str(closed))}"
+    for number, path in enumerate(behind):
+        yield f"mkdir -p {quote(str(path))}; mount --bind hold{number} {quote(str(path))}"
+
+
+def closed_ancestor(path: Path) -> Path | None:
+    """Return the topmost directory above a path that not everybody may enter, or None."""
+    for ancestor in reversed(path.parents):
+        if not ancestor.stat().st_mode & stat.S_IXOTH:
+            return ancestor
+    return None
 
 
 def why_not() -> str | None:
@@ -66,13 +103,22 @@ def why_not() -> str | None:
 class World:
     """The namespaces, and programs started in them."""
 
-    def __init__(self, directory: Path) -> None:
-        """Make the world; ``directory`` keeps its small files."""
+    def __init__(self, directory: Path, ours: frozenset[str] = frozenset()) -> None:
+        """Make the world.
+
+        Args:
+            directory: keeps its small files; made here.
+            ours: names of programs that are ours in it, the originals being
+                out of reach; the others are the originals.
+        """
         directory.mkdir()
+        self.ours = ours
+        self.path = f"{OUR_COMMANDS}:{SYSTEM_PATH}"
         self._started: list[subprocess.Popen[bytes]] = []
         flags = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        prepare = ["set -e", PREPARE, *commands_for_everybody(directory, ours), "echo ready", "exec cat"]
         self._init = subprocess.Popen(
-            ["unshare", *flags, "sh", "-c", PREPARE],
+            ["unshare", *flags, "sh", "-c", "\n".join(prepare)],
             cwd=directory,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -137,6 +183,10 @@ class World:
         lines = self.run(["sh", "-c", script]).stdout.decode().splitlines()
         return [line for line in lines if line and not line.startswith("tr ")]
 
+    def programs(self) -> list[str]:
+        """Return the names of what runs in the world; ours are scripts of an interpreter."""
+        return [program(line.split()) for line in self.processes()]
+
     def close(self) -> None:
         """End the world and everything in it."""
         if self._init.stdin:
@@ -162,6 +212,12 @@ class World:
     ) -> None:
         """End the world."""
         self.close()
+
+
+def program(words: Sequence[str]) -> str:
+    """Return the name of the program that a command line runs."""
+    is_script = words[0].startswith("/") and "python" in Path(words[0]).name and len(words) > 1
+    return Path(words[1 if is_script else 0]).name
 
 
 def wait_for(reached: Callable[[], bool], what: str, *, patience: float = PATIENCE) -> None:

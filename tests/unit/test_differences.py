@@ -1,18 +1,25 @@
-"""The page of differences: one row each, with a test that exists."""
+"""The page of differences: one row each, with a test that exists; and both suites at a glance."""
 
 import re
 from pathlib import Path
 
+from tests.e2e.choices import DAEMONTOOLS, UCSPI_TCP
 from ucspi.programs.commands import COMMANDS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 
+def table(heading: str) -> list[list[str]]:
+    """Return the cells of each row of the table under a heading."""
+    page = (CHECKOUT / "docs" / "differences.md").read_text()
+    section = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")][2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
 def rows() -> list[list[str]]:
-    """Return the cells of each row: program, original, here, reason, test."""
-    lines = (CHECKOUT / "docs" / "differences.md").read_text().splitlines()
-    table = [line for line in lines if line.startswith("| ")][2:]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table]
+    """Return the cells of each difference: program, original, here, reason, test."""
+    return table("What differs, and why")
 
 
 def test_each_row_is_whole_and_there_once() -> None:
@@ -34,3 +41,21 @@ def test_each_row_names_a_test_that_exists() -> None:
         text = (CHECKOUT / file).read_text()
         for test in re.findall(r"`(test_\w+)", row[4]):
             assert f"def {test}" in text, (file, test)
+
+
+def test_each_program_of_both_suites_is_shown_once() -> None:
+    shown = [row[0] for row in table("Both suites at a glance")]
+    assert sorted(shown) == sorted(UCSPI_TCP | DAEMONTOOLS)
+
+
+def test_glance_says_which_programs_differ() -> None:
+    differing = {program for row in rows() for program in row[0].split(", ")}
+    for program, _, differs, _ in table("Both suites at a glance"):
+        assert differs == ("yes" if program in differing else "no"), program
+
+
+def test_glance_names_tests_that_run_the_program() -> None:
+    for program, _, _, where in table("Both suites at a glance"):
+        place = CHECKOUT / where.strip("`")
+        files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        assert any(f'"{program}' in file.read_text() for file in files), (program, where)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import ucspi.logs
 from ucspi.logs.distributor import Switching
 from ucspi.logs.patience import Patience
 from ucspi.logs.rotation import Rotation
@@ -42,6 +43,7 @@ def test_large_block_is_logged_where_the_compiled_way_cannot_be_imported(
 
 def test_processor_is_imported_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delitem(sys.modules, "ucspi.logs.processor", raising=False)
+    monkeypatch.delattr(ucspi.logs, "processor", raising=False)
     described = Destination(bytes(tmp_path), processor=b"cat")
     Rotation(described, Patience(lambda what, error: None), lambda what, error: None)
     assert "ucspi.logs.processor" in sys.modules

@@ -65,7 +65,7 @@ LINKS = {
     "recordio true": 15,
     "fixcrio true": 17,
     "mconnect-io": 12,
-    "multilog t ./log": 28,
+    "multilog t DIRECTORY/log": 28,
     "setuidgid root true": 14,
     "envuidgid root true": 13,
     "envdir DIRECTORY true": 12,
@@ -190,6 +190,32 @@ def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str])
     assert not (loaded - bare) & {*HEAVY, "_cffi_backend"}
     ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
     assert 0 < len(ours) <= LINKS[line], ours
+
+
+@pytest.mark.parametrize(
+    ("options", "last", "most"),
+    [([], "ucspi.service.processes", 26), (["--in-process"], "ucspi.service.hosted", 34)],
+    ids=["processes", "in process"],
+)
+def test_svscan_loads_little(
+    options: list[str], last: str, most: int, bare: set[str], tmp_path: Path
+) -> None:
+    scanner = subprocess.Popen(
+        command("svscan", *options, str(tmp_path)), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    said = ""
+    try:
+        assert scanner.stderr is not None
+        while last not in imported(said):
+            line = scanner.stderr.readline()
+            assert line, said
+            said += line
+    finally:
+        scanner.kill()
+        scanner.communicate(timeout=20)
+    assert not (imported(said) - bare) & HEAVY
+    ours = sorted(name for name in imported(said) if name.partition(".")[0] == "ucspi")
+    assert 0 < len(ours) <= most, ours
 
 
 @pytest.mark.parametrize("line", SERVICES)

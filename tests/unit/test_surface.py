@@ -42,7 +42,10 @@ MODULES = {
         directory distributor ending finished label last localtime logger patience pattern processor recovery
         rotation script
     """,
-    "ucspi.service": "asking directory loop machine status supervisor",
+    "ucspi.service": """
+        asking directory hosted loop machine opening pipe processes recovery registry scanner status
+        supervisor
+    """,
     "ucspi.tcp": """
         address admission blocklist census client connection crlf door drain ending environment facts handlers
         ident inquiry jsonlog jsontext limits listener local log lookups names nameservers questions rate

@@ -35,6 +35,8 @@ COMMANDS = {
     "supervise": "supervise",
     "svc": "svc",
     "svok": "svok",
+    "svscan": "svscan",
+    "svscanboot": "svscanboot",
     "svstat": "svstat",
     "tai64n": "tai64n",
     "tai64nlocal": "tai64nlocal",

@@ -177,5 +177,5 @@ class Directory:
 
     def mark(self) -> bytes:
         """Return what tells this directory from a copy of it: which file its lock is."""
-        lock = os.fstat(self.lock)
+        lock = os.fstat(self.lock) if self.lock >= 0 else os.stat(b"supervise/lock", dir_fd=self.fd)
         return b"%x:%x" % (lock.st_dev, lock.st_ino)

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from time import monotonic
 
 from ucspi.unix.signals import Wakeup, note, unblock
+from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,9 +56,13 @@ class Loop:
         Args:
             supervisor: closed by the loop when it leaves.
             left: called then.
+
+        Raises:
+            OSError: it cannot be watched, and is not hosted.
         """
-        hosted = self._hosted[supervisor] = _Hosted(supervisor, left)
+        hosted = _Hosted(supervisor, left)
         self.watch(supervisor.directory.control, lambda: self._hear(hosted))
+        self._hosted[supervisor] = hosted
         self._resume(hosted)
 
     def remove(self, supervisor: "Supervisor") -> None:
@@ -78,13 +83,13 @@ class Loop:
 
     def watch(self, fd: int, call: "Callable[[], object]") -> None:
         """Call a function whenever a descriptor is readable."""
-        self._ready[fd] = call
         self._poll.register(fd, select.EPOLLIN)
+        self._ready[fd] = call
 
     def unwatch(self, fd: int) -> None:
         """Watch a descriptor no more; to be called before it is closed."""
-        del self._ready[fd]
-        self._poll.unregister(fd)
+        if self._ready.pop(fd, None) is not None:
+            self._poll.unregister(fd)
 
     def expect(self, pid: int, call: "Callable[[], object]") -> None:
         """Call a function once, when a child has ended and been reaped."""
@@ -156,8 +161,14 @@ class Loop:
             self._resume(hosted)  # one more turn: a failed start is tried again, an end seen to
 
     def _resume(self, hosted: _Hosted) -> None:
-        rest = hosted.supervisor.resume()
-        self._watch_process(hosted)
+        try:
+            rest = hosted.supervisor.resume()
+            self._watch_process(hosted)
+        except Exception as error:
+            # What nobody thought of, in one service, must not end all others.
+            # Its process goes on, and the next supervisor takes it over.
+            say(b"supervise: fatal: giving up %s: %a" % (hosted.supervisor.name, error))
+            hosted.supervisor.has_left, rest = True, 0.0
         if rest:
             hosted.is_resting = True
             self.after(rest, lambda: self._wake(hosted))

@@ -37,3 +37,18 @@ def discard(number: int) -> None:
     null = os.open(b"/dev/null", os.O_RDWR)
     os.dup2(null, number)
     os.close(null)
+
+
+def demand_spare(count: int) -> None:
+    """See that so many descriptors are left, for what is about to need them.
+
+    Raises:
+        OSError: there are too few.
+    """
+    taken: list[int] = []
+    try:
+        while len(taken) < count:
+            taken.append(os.open(b"/dev/null", os.O_RDONLY))
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)

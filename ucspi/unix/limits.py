@@ -41,6 +41,22 @@ def apply(limits: "Iterable[tuple[int, tuple[int, int]]]") -> None:
         setrlimit(number, pair)
 
 
+def raise_open_files() -> int:
+    """Raise the soft limit of open files to the hard one.
+
+    Returns:
+        The soft limit as it was, for children; 0 when nothing was changed.
+    """
+    before, hard = getrlimit(NOFILE)
+    if before == hard:
+        return 0
+    try:
+        setrlimit(NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        return 0  # some systems have a hard limit that nobody can have
+    return before
+
+
 def reserve(size: int) -> bytearray:
     """Have the allocator keep this much memory that it need not ask the system for.
 

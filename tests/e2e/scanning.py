@@ -1,0 +1,196 @@
+"""A directory of services under svscan, ours or the original, and what became of them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from uuid import uuid4
+
+from tests.commands import ENVIRONMENT
+from tests.e2e.world import SYSTEM_PATH, wait_for
+
+SLEEPER = "#!/bin/sh\nexec sleep 1000\n"
+LOGGER = "#!/bin/sh\nexec multilog n100 ./main\n"
+
+# Writes numbers, and goes on where it was when it is killed: one may come twice, none is left out.
+COUNTER = """#!/bin/sh
+n=$(cat count 2>/dev/null || echo 0)
+while :; do
+  echo $n
+  n=$((n + 1))
+  echo $n > count.new && mv count.new count
+  sleep 0.02
+done
+"""
+
+OURS = [sys.executable, "-m", "ucspi", "svscan"]
+IN_PROCESS = [*OURS, "--in-process"]
+
+
+def add(scanned: Path, name: str, run: str | None = SLEEPER, log: str | None = None) -> Path:
+    """Make a service; the name appears in the directory when all of it is there."""
+    made = scanned.parent / f"made-{name}"
+    made.mkdir()
+    for directory, script in ((made, run), (made / "log", log)):
+        if script is not None:
+            directory.mkdir(exist_ok=True)
+            (directory / "run").write_text(script)
+            (directory / "run").chmod(0o755)
+    made.rename(scanned / name)
+    return scanned / name
+
+
+class Status:
+    """What a status file says, read without any tool."""
+
+    def __init__(self, service: Path) -> None:
+        """Read it; all is 0 when there is none."""
+        try:
+            record = (service / "supervise/status").read_bytes()
+        except OSError:
+            record = bytes(18)
+        self.stamp, self.pid, self.want = record[:12], int.from_bytes(record[12:16], "little"), record[17]
+
+
+class Scanning:
+    """Runs svscan, again if it is asked to; at the end of the block nothing of it is left running."""
+
+    def __init__(self, place: Path, *, path: str = SYSTEM_PATH) -> None:
+        """Make the directory to scan; ``path`` finds supervise."""
+        self.scanned = place / "scanned"
+        self.scanned.mkdir()
+        self._errors = place / "errors"
+        self._errors.touch()
+        self._mark = f"SCANNED_BY={uuid4()}"
+        name, _, value = self._mark.partition("=")
+        self._environment = ENVIRONMENT | {"PATH": path, name: value}
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def start(
+        self, command: Sequence[str], *, before: Callable[[], object] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start a scanner over the directory."""
+        with open(self._errors, "ab") as errors:
+            process = subprocess.Popen(
+                [*command, str(self.scanned)],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                preexec_fn=before,
+            )
+        self._started.append(process)
+        return process
+
+    def kill(self) -> None:
+        """Kill the scanner that was started last."""
+        self._started[-1].kill()
+        self._started[-1].wait(30)
+
+    def lines(self) -> list[bytes]:
+        """Return what was written to stderr, line by line."""
+        return self._errors.read_bytes().splitlines()
+
+    def said(self, line: bytes) -> bool:
+        """Say whether a line was written."""
+        return line in self.lines()
+
+    def control(self, options: str, *names: str) -> None:
+        """Tell services something with the original svc."""
+        subprocess.run(["/usr/bin/svc", options, *names], cwd=self.scanned, check=True, timeout=30)
+
+    def stat(self, *names: str) -> list[str]:
+        """Return what the original svstat says."""
+        done = subprocess.run(
+            ["/usr/bin/svstat", *names], cwd=self.scanned, check=True, timeout=30, capture_output=True
+        )
+        return done.stdout.decode().splitlines()
+
+    def pid(self, name: str) -> int:
+        """Return the pid that the status of a service names; 0 when it is down."""
+        return Status(self.scanned / name).pid
+
+    def wait_up(self, *names: str) -> list[int]:
+        """Wait until services run; return their pids."""
+        return [self.wait_new(name, 0) for name in names]
+
+    def wait_new(self, name: str, old: int) -> int:
+        """Wait until a service runs, and as another process than it did; return its pid."""
+        seen = [old]
+
+        def is_new() -> bool:
+            seen.append(self.pid(name))
+            return seen[-1] not in (0, old) and has_executed(seen[-1])
+
+        wait_for(is_new, f"another {name}")
+        return seen[-1]
+
+    def is_up(self, name: str) -> bool:
+        """Say whether a service's process runs its own program."""
+        return has_executed(self.pid(name))
+
+    def running(self) -> dict[int, str]:
+        """Return the command lines of all processes that came of this, by pid."""
+        found = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    if self._mark.encode() in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
+                        command = Path(f"/proc/{entry}/cmdline").read_bytes()
+                        found[int(entry)] = os.fsdecode(command.rstrip(b"\0").replace(b"\0", b" "))
+                except (FileNotFoundError, ProcessLookupError, PermissionError):
+                    continue
+        return found
+
+    def numbers(self, name: str) -> list[int]:
+        """Return the numbers that a counter's logger has stored."""
+        log = self.scanned / name / "log/main"
+        stored = b"".join(file.read_bytes() for file in sorted(log.glob("@*.[su]")))
+        stored += (log / "current").read_bytes() if (log / "current").exists() else b""
+        return [int(line) for line in stored.splitlines()]
+
+    def __enter__(self) -> "Scanning":
+        """Return this."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the scanners first, or they would start anew what ends."""
+        for process in self._started:
+            process.kill()
+            process.wait(30)
+        # Supervisors before services, for the same reason.
+        wait_for(lambda: not self._kill_all("supervise") and not self._kill_all(""), "the end of all")
+
+    def _kill_all(self, beginning: str) -> bool:
+        """Kill what has such a command line; say whether there was anything."""
+        victims = [pid for pid, command in self.running().items() if beginning in command]
+        for pid in victims:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return bool(victims)
+
+
+def has_executed(pid: int) -> bool:
+    """Say whether a process lives, and runs another program than who started it."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+    return command != b"" and b"svscan" not in command and b"supervise" not in command
+
+
+def pipe_of(pid: int, descriptor: int) -> str:
+    """Return which pipe a process has on a descriptor."""
+    return os.readlink(f"/proc/{pid}/fd/{descriptor}")
+
+
+def descriptors(pid: int) -> set[str]:
+    """Return the numbers of the descriptors that a process has open."""
+    return set(os.listdir(f"/proc/{pid}/fd"))

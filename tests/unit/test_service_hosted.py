@@ -1,0 +1,171 @@
+"""One supervisor's trouble, however strange, stays its own."""
+
+import os
+from _thread import allocate_lock
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from ucspi.service import opening
+from ucspi.service.hosted import Hosted
+from ucspi.service.loop import Loop
+from ucspi.service.pipe import Pipe
+from ucspi.service.recovery import recover
+from ucspi.service.registry import LOG, MAIN, Registry
+from ucspi.service.scanner import Scanner
+from ucspi.service.supervisor import Supervisor, Surroundings
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "down").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    for supervisor in list(loop._hosted):
+        loop.remove(supervisor)
+
+
+def turn_until(loop: Loop, reached: Callable[[], bool]) -> None:
+    """Run the loop until something holds."""
+    deadline = monotonic() + 20
+
+    def look() -> None:
+        assert monotonic() < deadline
+        if reached():
+            loop._is_stopping = True
+        else:
+            loop.after(0.01, look)
+
+    loop._is_stopping = False
+    look()
+    loop.run()
+
+
+def test_error_of_a_step_ends_that_supervisor_alone(
+    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[int] = []
+    hosted = Hosted(loop, ended.append)
+    bad, good = (hosted.start(name, MAIN, None) for name in (b"bad", b"good"))
+    turn_until(loop, lambda: loop.hosts() == 2)
+    honest = Supervisor.resume
+
+    def resume(self: Supervisor) -> float:
+        if self.name == b"bad":
+            raise RuntimeError("nobody thought of this")
+        return honest(self)
+
+    monkeypatch.setattr(Supervisor, "resume", resume)
+    (here / "bad/supervise/control").write_bytes(b"t")
+    turn_until(loop, lambda: ended == [bad])
+    assert (
+        capfd.readouterr().err == "supervise: fatal: giving up bad: RuntimeError('nobody thought of this')\n"
+    )
+    (here / "good/supervise/control").write_bytes(b"x")
+    turn_until(loop, lambda: ended == [bad, good])
+
+
+def test_error_while_it_begins_is_one_line_and_tried_again(
+    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[int] = []
+
+    def note(token: int) -> None:
+        ended.append(token)
+        scanner.registry.ended(token)
+
+    scanner = Scanner(Hosted(loop, note), Registry())
+    with monkeypatch.context() as patch:
+        patch.setattr(Supervisor, "__init__", lambda self, name, where, parent=None: 1 // 0)
+        scanner.scan()
+        turn_until(loop, lambda: len(ended) == 2)
+    lines = sorted(capfd.readouterr().err.splitlines())
+    assert [line.partition(": ZeroDivisionError")[0] for line in lines] == [
+        "svscan: warning: unable to start bad",
+        "svscan: warning: unable to start good",
+    ]
+    scanner.scan()
+    turn_until(loop, lambda: loop.hosts() == 2)
+
+
+def test_unwatchable_supervisor_is_closed(
+    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def watch(self: Loop, fd: int, call: object) -> None:
+        raise OSError(28, "no space")
+
+    ended: list[int] = []
+    hosted = Hosted(loop, ended.append)
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "watch", watch)
+        token = hosted.start(b"good", MAIN, None)
+        turn_until(loop, lambda: ended == [token])
+    assert capfd.readouterr().err == "supervise: fatal: unable to supervise good: out of disk space\n"
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_logger_without_its_directory_is_a_warning(
+    here: Path, loop: Loop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[int] = []
+    hosted = Hosted(loop, ended.append)
+    for name in (b"absent", b"good"):
+        token = hosted.start(name, LOG, Pipe(-1, -1))
+        turn_until(loop, lambda token=token: token in ended)  # type: ignore[misc]
+    assert capfd.readouterr().err == (
+        "svscan: warning: unable to switch to absent: file does not exist\n"
+        "supervise: fatal: unable to chdir to log: file does not exist\n"
+    )
+
+
+def test_directory_that_never_opens_holds_up_no_other(
+    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network disk that has gone away."""
+    hanging = allocate_lock()
+    honest = Supervisor.__init__
+
+    def hang(self: Supervisor, name: bytes, where: Surroundings, parent: int | None = None) -> None:
+        if name == b"bad":
+            hanging.acquire()
+        honest(self, name, where, parent)
+
+    monkeypatch.setattr(Supervisor, "__init__", hang)
+    hosted = Hosted(loop, lambda token: None)
+    with hanging:
+        for name in (b"bad", b"good"):
+            hosted.start(name, MAIN, None)
+        turn_until(loop, lambda: loop.hosts() == 1)
+        assert [supervisor.name for supervisor in loop._hosted] == [b"good"]
+    turn_until(loop, lambda: loop.hosts() == 2)
+    hanging.release()
+
+
+def test_without_threads_directories_are_opened_all_the_same(
+    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(body: Callable[[], object]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(opening, "start_deaf_thread", refuse)
+    hosted = Hosted(loop, lambda token: None)
+    for name in (b"bad", b"good"):
+        hosted.start(name, MAIN, None)
+    turn_until(loop, lambda: loop.hosts() == 2)
+
+
+def test_nothing_is_recovered_where_nothing_ran(here: Path) -> None:
+    (here / "good/log").mkdir()
+    assert recover(b"good") is None
+    assert recover(b"absent") is None

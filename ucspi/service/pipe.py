@@ -1,0 +1,42 @@
+"""The pipe between a service and its logger, which outlives both."""
+
+import os
+
+from ucspi.unix.fds import demand_spare
+
+# What starting a logger takes for a moment: its directory, and a pipe where the interpreter is forked.
+SPARE = 3
+
+
+class Pipe:
+    """Both ends of a pipe, close-on-exec: whoever is started gets one end as 0 or 1.
+
+    The scanner keeps both open for as long as it knows the service, so neither
+    side sees the other one die, and what was written waits for the next logger.
+    """
+
+    __slots__ = ("reader", "writer")
+
+    def __init__(self, reader: int, writer: int) -> None:
+        """Own the two descriptors."""
+        self.reader, self.writer = reader, writer
+
+    def close(self) -> None:
+        """Close both ends; a logger that still reads sees the end of its input."""
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+def make() -> Pipe:
+    """Return a new pipe, and see that a logger could be started on it.
+
+    Raises:
+        OSError: there is none, or too few descriptors are left.
+    """
+    pipe = Pipe(*os.pipe2(os.O_CLOEXEC))
+    try:
+        demand_spare(SPARE)
+    except OSError:
+        pipe.close()
+        raise
+    return pipe

@@ -1,0 +1,128 @@
+"""Looking through a directory of services, and starting what is missing.
+
+One `Scanner.scan` is what svscan does every five seconds.  It never fails: what
+cannot be done now is a line on stderr, and is tried again by the next scan.
+
+Source: observed from svscan.
+"""
+
+import os
+from stat import S_ISDIR
+
+from ucspi.service.pipe import Pipe, make
+from ucspi.service.recovery import recover
+from ucspi.service.registry import LOG, Registry, Service
+from ucspi.unix.errtext import describe
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from typing import Protocol
+
+    class Starter(Protocol):
+        """The way supervisors are started: as processes, or inside this one."""
+
+        def start(self, name: bytes, role: int, pipe: Pipe | None) -> "Hashable | None":
+            """Start a supervisor of the service called ``name``.
+
+            Args:
+                name: its directory in the one that is scanned.
+                role: whose: `registry.MAIN` for the service, `registry.LOG` for its logger.
+                pipe: between the two; None when there is no logger.
+
+            Returns:
+                The token under which its end will be reported, or None if none
+                was started, which was said on stderr.
+
+            Raises:
+                OSError: there is nothing to start it in.
+            """
+            ...
+
+
+INTERVAL = 5  # seconds from the end of a scan to the next one
+
+
+def warn(what: bytes, error: OSError) -> None:
+    """Say what could not be done, and why."""
+    say(b"svscan: warning: %s: %s" % (what, describe(error.errno)))
+
+
+def label(name: bytes, role: int) -> bytes:
+    """Return what a supervisor is called in messages."""
+    return name + b"/log" if role == LOG else name
+
+
+class Scanner:
+    """Keeps the services of the current directory supervised."""
+
+    __slots__ = ("_starter", "registry")
+
+    def __init__(self, starter: "Starter", registry: Registry | None = None) -> None:
+        """Know no service yet."""
+        self._starter = starter
+        self.registry = registry or Registry()
+
+    def scan(self) -> None:
+        """Look at every entry, start what is missing, forget what is gone."""
+        self.registry.begin()
+        try:
+            with os.scandir(b".") as entries:
+                for entry in entries:
+                    self._look(entry.name)
+        except OSError as error:
+            warn(b"unable to read directory", error)
+            return
+        for service in self.registry.forget():
+            if service.pipe is not None:
+                service.pipe.close()
+
+    def _look(self, name: bytes) -> None:
+        if name.startswith(b"."):
+            return
+        try:
+            status = os.stat(name)
+        except OSError as error:
+            warn(b"unable to stat " + name, error)
+            return
+        if not S_ISDIR(status.st_mode):
+            return
+        identity = status.st_dev, status.st_ino
+        service = self.registry.see(identity) or self._register(name, identity)
+        if service is not None:
+            self._start_missing(name, service)
+
+    def _register(self, name: bytes, identity: tuple[int, int]) -> Service | None:
+        if self.registry.is_full():
+            say(b"svscan: warning: unable to start %s: running too many services" % name)
+            return None
+        step = b"unable to stat %s/log"
+        try:
+            pipe = None
+            if _is_logged(name):
+                step = b"unable to create pipe for %s"
+                pipe = recover(name) or make()
+        except OSError as error:
+            warn(step % name, error)
+            return None  # not registered: the next scan looks at it anew
+        return self.registry.add(identity, pipe)
+
+    def _start_missing(self, name: bytes, service: Service) -> None:
+        for role in service.missing():
+            try:
+                token = self._starter.start(name, role, service.pipe)
+            except OSError as error:
+                warn(b"unable to fork for " + label(name, role), error)
+                return
+            if token is not None:
+                self.registry.started(token, service, role)
+
+
+def _is_logged(name: bytes) -> bool:
+    """Say whether a service has anything called ``log``."""
+    try:
+        os.stat(name + b"/log")
+    except FileNotFoundError:
+        return False
+    return True
