@@ -143,6 +143,12 @@ static void limit_open_files(unsigned long soft)
   }
 }
 
+static void put_others(const int *others)
+{
+  for (; others && *others >= 0; others += 2)
+    put_on(others[0], others[1]);
+}
+
 static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
 {
   if (start->directory >= 0) {
@@ -159,6 +165,7 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
     put_on(start->input, 0);
   if (start->output >= 0)
     put_on(start->output, 1);
+  put_others(start->others);
   if (start->open_files)
     limit_open_files(start->open_files);
   restore_actions();

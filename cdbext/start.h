@@ -16,6 +16,8 @@ struct usys_start {
   int directory;             /* becomes the current one */
   int input;                 /* put on 0 */
   int output;                /* put on 1 */
+  const int *others;         /* more descriptors, each followed by what it is put on, above 2; -1 ends.
+                                None is what another is put on.  NULL: none */
   unsigned long open_files;  /* the soft limit of open files; 0: inherited */
   const char *birth;         /* file that the child writes its birth into, or NULL */
   const char *birth_head;    /* what that begins with, at most USYS_BIRTH_HEAD bytes */

@@ -67,11 +67,11 @@ def test_kernel_gives_what_python_gives(zone: str) -> None:
     if _native.lib is None:
         pytest.skip("not compiled")
 
-    @given(streams, cuts, st.sampled_from([PATIENT, 65536]))
+    @given(streams, cuts, st.sampled_from([PATIENT, 65536]), st.integers(0, 60))
     @settings(max_examples=60)
-    def check(stream: bytes, cuts: list[int], room: int) -> None:
+    def check(stream: bytes, cuts: list[int], room: int, large: int) -> None:
         blocks = pieces(stream, cuts)
-        assert converted(blocks, 0, room) == pure(blocks)
+        assert converted(blocks, large, room) == pure(blocks)
 
     check()
 

@@ -69,6 +69,13 @@ def test_label_at_the_very_end_becomes_local_time() -> None:
     assert converted(b"x" + MARK) == b"x" + MARK
 
 
+def test_label_at_the_very_end_does_not_depend_on_where_the_kernel_took_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_filter, "_LARGE", 2)
+    assert converted(b"x", b"y\n" + MARK) == b"xy\n1999-08-24 04:04:05.787492500"
+
+
 def test_beginning_of_a_label_at_the_very_end_stays() -> None:
     assert converted(MARK[:20]) == MARK[:20]
 

@@ -155,6 +155,18 @@ def test_soft_limit_of_open_files_is_put_back(start: Start, pipe: tuple[int, int
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_program_has_more_descriptors_where_it_wants_them(
+    start: Start, pipe: tuple[int, int], tmp_path: Path
+) -> None:
+    (tmp_path / "four").write_bytes(b"4")
+    (tmp_path / "seven").write_bytes(b"7")
+    opened = [os.open(tmp_path / name, os.O_RDONLY | os.O_CLOEXEC) for name in ("four", "seven")]
+    above = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10) for number in opened]
+    assert told(start, pipe, "cat <&4; cat <&7", others=((above[0], 4), (above[1], 7))) == b"47"
+    for number in opened + above:
+        os.close(number)
+
+
 def test_program_inherits_no_descriptor_of_ours(start: Start, pipe: tuple[int, int]) -> None:
     opened = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 200)
     given = fcntl.fcntl(0, fcntl.F_DUPFD, 220)

@@ -4,7 +4,7 @@ import os
 
 from ucspi.logs.recovery import attempt, open_current
 from ucspi.logs.rotation import CLOSED, Rotation
-from ucspi.unix import locks
+from ucspi.unix import fds, locks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Directory:
         until_done(b"unable to write %s/current to disk" % self._path, os.fsync, self._current)
         until_done(b"unable to set mode of %s/current" % self._path, os.fchmod, self._current, CLOSED)
         for number in (self._current, self._lock, self._directory):
-            os.close(number)
+            fds.close(number)
 
 
 def _enter(path: bytes) -> int:

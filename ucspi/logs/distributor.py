@@ -86,12 +86,13 @@ class Switching:
         self._now.restart(index)
 
     def _switch(self) -> None:
-        from ucspi.logs import _native
-
         self._is_final = True
-        if _native.lib is not None and isinstance(self._now, PureDistributor):
+        try:
+            from ucspi.logs import _native
             from ucspi.logs._distributor import NativeDistributor
-
+        except (ImportError, OSError):
+            return  # no descriptor is left, or the package is being replaced: logs come first
+        if _native.lib is not None and isinstance(self._now, PureDistributor):
             self._now = NativeDistributor(self._script, self._outlets, self._now.standing())
 
 

@@ -3,6 +3,7 @@
 import os
 
 from ucspi.logs.recovery import attempt
+from ucspi.unix import fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class LastLine:
             LogError: it cannot be created or opened.
         """
         self._path, self._patience = path, patience
-        os.close(attempt(b"unable to create " + path, os.open, path, _CREATE, 0o600))
+        fds.close(attempt(b"unable to create " + path, os.open, path, _CREATE, 0o600))
         self._number = attempt(b"unable to write " + path, os.open, path, _REWRITE)
 
     def replace(self, text: bytes) -> None:

@@ -31,6 +31,7 @@ class Localizer(Filter):
     def finish(self) -> bytes:
         """Return what was held, as the time if it is a label: no digit follows."""
         held = super().finish()
+        self._inside = False  # what is held begins a line; the kernel alone kept track
         return self._convert(held + b"\n")[:-1] if held else b""
 
     def _convert(self, data: bytes) -> bytes:

@@ -14,6 +14,7 @@ from ucspi.logs.distributor import Switching
 from ucspi.logs.ending import MARGIN, STEP
 from ucspi.logs.last import LastLine
 from ucspi.logs.recovery import attempt
+from ucspi.unix import fds
 from ucspi.unix.signals import Wakeup, note
 
 TYPE_CHECKING = False
@@ -58,7 +59,7 @@ class Outlets:
         for described in script.logs:
             attempt(b"unable to switch to starting directory", os.fchdir, here)
             self.logs.append(Directory(described, patience, complain))
-        os.close(here)
+        fds.close(here)
 
     def close(self) -> None:
         """Close the logs, so that the next start finds them whole."""

@@ -8,14 +8,15 @@ Source: observed from the original multilog with strace.
 
 import fcntl
 import os
-from _signal import SIG_BLOCK, SIGALRM, SIGPIPE, SIGTERM, SIGXFSZ, pthread_sigmask
+from _signal import SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
+from ucspi.unix import fds
+from ucspi.unix import start as unix_start
 from ucspi.unix.environ import inherited
-from ucspi.unix.search import Entries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Final
 
 SHELL: "Final" = b"/bin/sh"
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -25,8 +26,7 @@ _WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _FILES = ((0, b"previous", _READ), (1, b"processed", _WRITE), (4, b"state", _READ), (5, b"newstate", _WRITE))
 _ABOVE = 1 + max(number for number, _, _ in _FILES)
 
-# Default in a processor: ours to catch, and those that CPython ignores.
-_DEFAULT = (SIGTERM, SIGALRM, SIGPIPE, SIGXFSZ)
+_HEARD = (SIGTERM, SIGALRM)  # blocked here, but not in a processor
 
 
 def open_files() -> list[int]:
@@ -50,7 +50,7 @@ def _open_above(name: bytes, flags: int) -> int:
     try:
         number: int = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
     finally:
-        os.close(low)
+        fds.close(low)
     os.set_blocking(number, True)
     return number
 
@@ -58,24 +58,26 @@ def _open_above(name: bytes, flags: int) -> int:
 def close_files(opened: list[int]) -> None:
     """Close what `open_files` returned."""
     for number in opened:
-        os.close(number)
+        fds.close(number)
 
 
 def start(command: bytes, opened: list[int]) -> int:
     """Start a processor on its open files; return its pid.
 
+    Without a shell it ends with 111.
+
     Raises:
         OSError: there is no new process.
     """
-    actions = [
-        (os.POSIX_SPAWN_DUP2, number, target) for number, (target, _, _) in zip(opened, _FILES, strict=True)
-    ]
-    environment: Any = Entries(inherited())
-    return os.posix_spawn(
-        SHELL,
-        [b"sh", b"-c", command],
-        environment,
-        file_actions=actions,
-        setsigmask=pthread_sigmask(SIG_BLOCK, ()) - {SIGTERM, SIGALRM},
-        setsigdef=_DEFAULT,
-    )
+    before = pthread_sigmask(SIG_UNBLOCK, _HEARD)
+    try:
+        return unix_start.start(
+            [SHELL],
+            [b"sh", b"-c", command],
+            inherited(),
+            input=opened[0],
+            output=opened[1],
+            others=((opened[2], 4), (opened[3], 5)),
+        )
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)

@@ -10,6 +10,7 @@ Source: observed from the original multilog with strace.
 import os
 
 from ucspi.logs.finished import SAFE, finish
+from ucspi.unix import fds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +40,15 @@ class Rotation:
         """Take whom to tell of a processor that cannot be run."""
         self._described, self._patience, self._complain = described, patience, complain
         self._path = described.path
+        if described.processor is not None:
+            # Now: later there may be no descriptor, or no such package in that directory.
+            from ucspi.logs import processor  # noqa: F401 - for `_run`
 
     def replace(self, number: int) -> int:
         """End ``current``, open on a descriptor, which is closed; return the next one's."""
         until_done, path = self._patience.until_done, self._path
         until_done(b"unable to write %s/current to disk" % path, os.fsync, number)
-        os.close(number)
+        fds.close(number)
         what = b"unable to rename current to previous in directory " + path
         until_done(what, os.rename, b"current", b"previous")
         number = until_done(b"unable to create %s/current" % path, os.open, b"current", APPEND, 0o600)
@@ -101,4 +105,4 @@ class Rotation:
         until_done(b"unable to write %s/%s to disk" % (path, name), os.fsync, number)
         if mode is not None:
             until_done(b"unable to set mode of %s/%s" % (path, name), os.fchmod, number, mode)
-        os.close(number)
+        fds.close(number)

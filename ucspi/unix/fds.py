@@ -20,6 +20,18 @@ def occupy_standard() -> None:
             os.set_inheritable(os.open(b"/dev/null", os.O_RDWR), True)
 
 
+def close(number: int) -> None:
+    """Close a descriptor whatever the system says of it: it is closed, and nothing can be tried again.
+
+    Some file systems report there what went wrong with the file before, or that
+    a signal came.  Who wants to know of the first forces the file to the disk.
+    """
+    try:
+        os.close(number)
+    except OSError:
+        pass
+
+
 def discard(number: int) -> None:
     """Replace a descriptor by ``/dev/null``: others see its end closed, the number stays taken."""
     null = os.open(b"/dev/null", os.O_RDWR)

@@ -30,7 +30,10 @@ from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, NoReturn
+
+    Descriptors = Sequence[tuple[int, int]]
 
 _ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
 _ENVIRON: "list[Any]" = []  # the last environment, and itself in C memory
@@ -61,7 +64,17 @@ class Announcement:
 class Circumstances:
     """What a program finds when it starts; a descriptor is -1 for none."""
 
-    __slots__ = ("announcement", "birth", "complaint", "directory", "input", "mark", "open_files", "output")
+    __slots__ = (
+        "announcement",
+        "birth",
+        "complaint",
+        "directory",
+        "input",
+        "mark",
+        "open_files",
+        "others",
+        "output",
+    )
 
     def __init__(
         self,
@@ -69,6 +82,7 @@ class Circumstances:
         directory: int = -1,
         input: int = -1,  # noqa: A002 - what it is
         output: int = -1,
+        others: "Descriptors" = (),
         complaint: bytes = b"",
         open_files: int = 0,
         birth: bytes = b"",
@@ -79,6 +93,7 @@ class Circumstances:
         self.directory, self.input, self.output = directory, input, output
         self.complaint, self.open_files = complaint, open_files
         self.birth, self.mark, self.announcement = birth, mark, announcement
+        self.others = others
 
 
 def start(
@@ -89,6 +104,7 @@ def start(
     directory: int = -1,
     input: int = -1,  # noqa: A002 - what it is
     output: int = -1,
+    others: "Descriptors" = (),
     complaint: bytes = b"",
     open_files: int = 0,
     birth: bytes = b"",
@@ -108,6 +124,7 @@ def start(
         directory: a descriptor of what becomes its current directory.
         input: put on descriptor 0; not 1 or 2.
         output: put on descriptor 1; not 0 or 2.
+        others: more descriptors, each with that above 2 on which it is put; none is one of those.
         complaint: begins the line on stderr when nothing can be executed; the
             text of the error follows.  Empty: silent.  We do not wait for whoever
             reads it: where a pipe is full the line may be lost.
@@ -128,6 +145,7 @@ def start(
         directory=directory,
         input=input,
         output=output,
+        others=others,
         complaint=complaint,
         open_files=open_files,
         birth=birth,
@@ -157,6 +175,8 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     what.complaint = cells[0] if there.complaint else ffi.NULL
     what.directory, what.input, what.output = there.directory, there.input, there.output
     what.open_files = there.open_files
+    others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
+    what.others = others
     what.birth, what.birth_head = cells[1] if head else ffi.NULL, cells[2]
     if told:
         what.record, what.record_new, what.record_name = cells[3:]
@@ -223,7 +243,7 @@ def _arrange(there: Circumstances) -> None:
         os.fchdir(there.directory)
     if there.birth:
         birth.write(there.birth, there.mark)
-    for descriptor, target in ((there.input, 0), (there.output, 1)):
+    for descriptor, target in ((there.input, 0), (there.output, 1), *there.others):
         if descriptor >= 0:
             os.dup2(descriptor, target)
             os.set_inheritable(target, True)  # dup2(0, 0) leaves close-on-exec set

@@ -225,6 +225,8 @@ def test_processor_may_have_term_and_sigpipe(start: Start) -> None:
     words = running.finished()[0].split()
     assert words[::2] == [b"SigBlk:", b"SigIgn:", b"x"]
     assert [signals(word) for word in words[1::2]] == [0, 0]
+    here = Path("/proc/self/status").read_text().partition("SigIgn:")[2].split()[0]
+    assert int(words[3], 16) & ~int(here, 16) == 0  # 32 and 33 as they were, too
 
 
 def test_what_an_empty_processor_makes_is_empty(start: Start) -> None:
