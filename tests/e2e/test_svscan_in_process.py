@@ -39,7 +39,8 @@ def test_services_and_loggers_share_pipes_and_nothing_else(scanning: Scanning) -
     for pid in (a, b, c):
         assert descriptors(pid) == {"0", "1", "2"}
     assert Path(os.readlink(f"/proc/{a}/cwd")) == scanning.scanned / "a"
-    assert Path(os.readlink(f"/proc/{a_log}/cwd")) == scanning.scanned / "a/log/main"  # multilog's own
+    own = str(scanning.scanned / "a/log/main")
+    wait_for(lambda: os.readlink(f"/proc/{a_log}/cwd") == own, "multilog to enter its directory")
     assert not [command for command in scanning.running().values() if command.startswith("supervise")]
     assert scanning.lines() == []
 

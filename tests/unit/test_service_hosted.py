@@ -13,7 +13,6 @@ from ucspi.service import opening
 from ucspi.service.hosted import Hosted
 from ucspi.service.loop import Loop
 from ucspi.service.pipe import Pipe
-from ucspi.service.recovery import recover
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
 from ucspi.service.supervisor import Supervisor, Surroundings
@@ -164,12 +163,6 @@ def test_without_threads_directories_are_opened_all_the_same(
     for name in (b"bad", b"good"):
         hosted.start(name, MAIN, None)
     turn_until(loop, lambda: loop.hosts() == 2)
-
-
-def test_nothing_is_recovered_where_nothing_ran(here: Path) -> None:
-    (here / "good/log").mkdir()
-    assert recover(b"good") is None
-    assert recover(b"absent") is None
 
 
 def test_scan_that_never_ends_holds_up_no_service(
