@@ -13,11 +13,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "bare.h"
 #include "child.h"
@@ -104,7 +106,7 @@ static void publish(struct usys_start *start)
   for (i = 0; i < 4; ++i)
     record[start->record_pid + i] = (char) (pid >> 8 * i & 255);
   fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) start->record_new,
-                 O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0644);
+                 O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd < 0)
     return;
   written = usys_bare(SYS_write, fd, (long) (intptr_t) record, (long) start->record_length, 0);
@@ -117,13 +119,14 @@ static void publish(struct usys_start *start)
 #endif
 }
 
-/* Ignoring a signal first drops one that is pending. */
+/* Ignoring a signal first drops one that is pending, of what we could not write. */
 static void restore_actions(void)
 {
   int number;
 
   set_action(SIGPIPE, SIG_IGN);
   set_action(SIGPIPE, SIG_DFL);
+  set_action(SIGXFSZ, SIG_IGN);
   set_action(SIGXFSZ, SIG_DFL);
   set_action(SIGCHLD, SIG_DFL);
   for (number = 1; number < NSIG; ++number)
@@ -132,7 +135,7 @@ static void restore_actions(void)
 
 static void limit_open_files(unsigned long soft)
 {
-  struct rlimit64 limit;
+  struct { uint64_t rlim_cur, rlim_max; } limit;  /* the kernel's; not every libc shows it */
 
   if (!usys_bare(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long) (intptr_t) &limit)) {
     limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
@@ -163,12 +166,29 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
   return execute(start->paths, start->argv, start->environ);
 }
 
+/* Our parent stands still until we are gone, and a reader of its log may never
+ * come.  A pipe that can be written takes a whole line. */
+static int would_wait(int fd)
+{
+#ifdef SYS_ppoll
+  struct pollfd polled = { .fd = fd, .events = POLLOUT };
+  struct timespec at_once = { 0 };
+
+  return usys_bare(SYS_ppoll, (long) (intptr_t) &polled, 1, (long) (intptr_t) &at_once, 0) == 0;
+#else
+  (void) fd;
+  return 0;
+#endif
+}
+
 static int run_child(void *argument)
 {
   const struct child *child = argument;
   struct usys_start *start = child->start;
+  int error = prepare_and_execute(start, &child->mask);
 
-  complain(start->complaint, start->errors, start->error_count, prepare_and_execute(start, &child->mask));
+  if (!would_wait(2))
+    complain(start->complaint, start->errors, start->error_count, error);
   usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
   return EXIT_TEMPORARY;
 }

@@ -12,7 +12,7 @@ struct usys_start {
   char *const *environ;      /* NULL ends */
   const char *const *errors; /* text of each errno, error_count of them */
   int error_count;
-  const char *complaint;     /* begins the line for a failed exec; NULL: silent */
+  const char *complaint;     /* begins the line for a failed exec; NULL: silent.  A full pipe: silent, too */
   int directory;             /* becomes the current one */
   int input;                 /* put on 0 */
   int output;                /* put on 1 */

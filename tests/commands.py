@@ -10,6 +10,15 @@ Outcome = tuple[int, bytes, bytes]
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
+# Signals 32 and 33 are libc's own.  Who starts a program by posix_spawn, as some
+# Pythons start the workers of the tests, leaves them ignored in it.
+LIBC_SIGNALS = 3 << 31
+
+
+def signals(mask: bytes) -> int:
+    """Return a set of signals as ``/proc/PID/status`` shows it, less those that are libc's."""
+    return int(mask, 16) & ~LIBC_SIGNALS
+
 
 def ours(program: str) -> list[str]:
     """Return our program as the beginning of a command."""

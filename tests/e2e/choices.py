@@ -83,5 +83,5 @@ def packages() -> Path:
 
 
 def needed() -> list[Path]:
-    """Return the directories that a user who runs our commands must be able to read."""
-    return sorted({Path(sys.base_prefix), home(), packages()})
+    """Return the directories that whoever runs our commands, or this Python, must be able to read."""
+    return sorted({Path(sys.base_prefix), Path(sys.prefix), home(), packages()})

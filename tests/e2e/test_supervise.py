@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours, run
+from tests.commands import ENVIRONMENT, ours, run, signals
 from tests.conftest import Oracle
 from tests.differential.supervise.service import PLAIN, Service, is_in, processes_in, wait_for
 from ucspi.unix import birth
@@ -148,6 +148,27 @@ class TestKilled:
         assert service.wait_up(starts=2) not in (first, os.getpid())
         assert service.said() == b""
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can signal what others cannot")
+    @pytest.mark.parametrize("owned", ["supervise", "supervise/birth"])
+    def test_owner_of_the_files_cannot_make_root_signal_a_stranger(self, make: Make, owned: str) -> None:
+        """Who may control a service and no more: all that is in a birth can be read in ``/proc``."""
+        service = make().start(MINE)
+        first = service.wait_up()
+        kill(service)
+        stranger = subprocess.Popen(["sleep", "1000"])
+        try:
+            path = service.directory / "supervise" / "birth"
+            line = path.read_bytes()[: birth.SIZE - 42]
+            start = Path(f"/proc/{stranger.pid}/stat").read_text().rpartition(")")[2].split()[19]
+            path.write_bytes(line + b"%-20d %-20d\n" % (stranger.pid, int(start)))
+            os.chown(service.directory / owned, 65534, -1)
+            service.start(MINE)
+            assert service.wait_up(starts=2) not in (first, stranger.pid)
+            assert service.said() == b""
+        finally:
+            stranger.kill()
+            stranger.wait()
+
     def test_after_an_original_it_is_as_with_the_original(self, make: Make, oracle: Oracle) -> None:
         """Nothing tells which process is the service's: a second one is started."""
         service = make().start([oracle("supervise")])
@@ -274,7 +295,7 @@ class TestSurroundings:
         service = make(run="#!/bin/sh\ngrep SigIgn /proc/self/status > ignored\nexec sleep 1000\n")
         before = 'trap "" PIPE XFSZ HUP; ' if ignored else ""
         service.start(["sh", "-c", before + 'exec "$@"', "sh", *MINE])
-        mask = int(service.wait_for_file("ignored").split()[1], 16)
+        mask = signals(service.wait_for_file("ignored").split()[1])
         assert mask == (1 << signal.SIGHUP - 1 if ignored else 0)
 
     @pytest.mark.slow

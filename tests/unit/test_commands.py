@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -68,6 +69,16 @@ def test_command_has_a_manual_page(command: str) -> None:
     assert {"EXIT CODES", "EXIT STATUS"} & set(sections)
 
 
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+@pytest.mark.parametrize("columns", [60, 80])
+def test_manual_pages_are_set_without_a_warning(columns: int) -> None:
+    for page in sorted((CHECKOUT / "docs" / "man").glob("*.1")):
+        done = subprocess.run(
+            ["groff", "-ww", "-man", "-Tutf8", f"-rLL={columns}n", page], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b""), page
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_command_stands_in_the_table_of_the_readme(command: str) -> None:
     shown = f"ucspi {command}" if command in INNER else command
@@ -97,3 +108,13 @@ class TestUcspi:
         code, output, complaint = self.run("connect", "--from", os.fsdecode(b"\xff"), "127.0.0.1", "9")
         assert (code, output) == (111, b"")
         assert complaint == b"connect: fatal: unable to bind to \xff: address not available\n"
+
+
+def test_lack_of_memory_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    from ucspi.programs._program import run
+
+    def body(_: list[bytes]) -> int:
+        raise MemoryError
+
+    assert run(body, [b"/usr/local/bin/tai64n"]) == 111
+    assert capfd.readouterr().err == "tai64n: fatal: out of memory\n"

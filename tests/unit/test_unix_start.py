@@ -4,13 +4,17 @@ import errno
 import fcntl
 import os
 import resource
+import select
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import ENVIRONMENT, signals
 from ucspi.unix import _native, birth
 from ucspi.unix import start as module
 from ucspi.unix.start import Announcement, Circumstances, start_by_clone, start_by_fork
@@ -95,6 +99,28 @@ def test_failed_exec_is_reported_and_ends_with_111(capfd: pytest.CaptureFixture[
             assert capfd.readouterr().err == wanted
 
 
+@pytest.mark.parametrize("by", ["start_by_fork", "start_by_clone"])
+def test_full_pipe_for_the_complaint_holds_nobody_up(by: str) -> None:
+    """The program is gone, or waits there by itself; we go on."""
+    if by == "start_by_clone" and _native.lib is None:
+        pytest.skip("the compiled module is not built")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    while select.select([], [writer], [], 0)[1]:
+        os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    script = f"""
+from ucspi.unix.start import Circumstances, {by}
+{by}([b"./nonexistent"], [b"x"], [], Circumstances(complaint=b"cannot: "))
+"""
+    try:  # in another process, for nothing but SIGKILL ends one that waits
+        done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, stderr=writer, timeout=5)
+        assert done.returncode == 0
+    finally:
+        os.close(writer)
+        os.close(reader)  # whoever waits ends
+
+
 def test_signals_are_those_that_we_inherited(start: Start, pipe: tuple[int, int]) -> None:
     """SIGUSR1 is caught, SIGHUP ignored, SIGTERM and SIGCHLD blocked; CPython ignores two more."""
     old = [
@@ -115,7 +141,7 @@ def test_signals_are_those_that_we_inherited(start: Start, pipe: tuple[int, int]
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     lines = dict(line.split()[:2] for line in text.splitlines())
     assert int(lines[b"SigBlk:"], 16) == 1 << signal.SIGTERM - 1
-    assert int(lines[b"SigIgn:"], 16) == 1 << signal.SIGHUP - 1
+    assert signals(lines[b"SigIgn:"]) == 1 << signal.SIGHUP - 1
     caught = int(lines[b"SigCgt:"], 16)
     assert not caught & (1 << signal.SIGUSR1 - 1)
 
@@ -164,6 +190,35 @@ def test_no_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BlockingIOError):
         module.start([b"/bin/true"], [b"true"], [])
     assert real.usys_start is not Refusing.usys_start
+
+
+def test_signals_are_let_through_again_when_there_is_no_pipe() -> None:
+    """Else nothing could end us any more, and no end of a child would be heard of."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            start_by_fork([b"/bin/true"], [b"true"], [], Circumstances())
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_program_survives_what_could_not_be_written_before_it(start: Start, tmp_path: Path) -> None:
+    """A file above the limit of sizes leaves a SIGXFSZ: it must not end the program before it begins."""
+    directory = os.open(tmp_path, os.O_RDONLY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        pid = start(
+            "exit 7", directory=directory, birth=b"birth", announcement=Announcement(b"1234", 0, b"n", b"a")
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        os.close(directory)
+    assert os.waitpid(pid, 0)[1] == 7 << 8
 
 
 class TestBirth:
@@ -228,6 +283,55 @@ class TestBirth:
             (tmp_path / "birth").write_bytes(whole[:end])
             assert birth.find(b"birth", b"m", directory) is None
 
+    @pytest.mark.parametrize("pid", [b"9" * 20, b"-1", b"0", b"1_0", b"+1", b"1.0"])
+    def test_number_that_is_no_pid_names_nobody(self, directory: int, tmp_path: Path, pid: bytes) -> None:
+        (tmp_path / "birth").write_bytes(birth.head(b"m") + b"%-20s %-20d\n" % (pid, 1))
+        assert birth.find(b"birth", b"m", directory) is None
+
+    @pytest.mark.parametrize("what", [".", "birth"])
+    @pytest.mark.parametrize("mode", [None, 0o620, 0o602])
+    def test_line_that_others_may_have_written_names_nobody(
+        self, directory: int, tmp_path: Path, what: str, mode: int | None
+    ) -> None:
+        """Whoever can write a line could have a supervisor of root's signal any process."""
+        birth.write(bytes(tmp_path / "birth"), b"m")
+        found = birth.find(b"birth", b"m", directory)
+        assert found
+        os.close(found[1])
+        if mode is not None:
+            (tmp_path / what).chmod(mode | 0o100)
+        elif os.geteuid():
+            pytest.skip("only root can give a file away")
+        else:
+            os.chown(tmp_path / what, 65534, -1)
+        assert birth.find(b"birth", b"m", directory) is None
+
+    @pytest.mark.parametrize("left", range(3))
+    def test_it_is_an_error_when_there_are_too_few_descriptors_to_find_out(
+        self, directory: int, tmp_path: Path, left: int
+    ) -> None:
+        """Not that there is nobody: a second copy would be started."""
+        birth.write(bytes(tmp_path / "birth"), b"m")
+        birth.head(b"m")
+        taken = [os.dup(directory)]
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 200, hard))
+        try:
+            taken += list(copies(directory))
+            for _ in range(left):
+                os.close(taken.pop())
+            if left < 2:
+                with pytest.raises(OSError, match="Too many open files"):
+                    birth.find(b"birth", b"m", directory)
+            else:
+                found = birth.find(b"birth", b"m", directory)
+                assert found
+                os.close(found[1])
+        finally:
+            for fd in taken:
+                os.close(fd)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
     def test_both_ways_write_the_same_line(self, directory: int, tmp_path: Path) -> None:
         birth.write(bytes(tmp_path / "mine"), b"m")
         found = birth.find(b"mine", b"m", directory)
@@ -275,6 +379,14 @@ class TestAnnouncement:
         assert not announcement.is_done
         assert not (tmp_path / "name").exists()
 
+    def test_no_link_is_followed(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "other").write_bytes(b"not ours")
+        (tmp_path / "new").symlink_to("other")
+        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        self.started(start, tmp_path, announcement)
+        assert not announcement.is_done
+        assert (tmp_path / "other").read_bytes() == b"not ours"
+
     def test_the_compiled_way_can(self, tmp_path: Path) -> None:
         if _native.lib is None:
             pytest.skip("the compiled module is not built")
@@ -285,6 +397,15 @@ class TestAnnouncement:
         os.close(directory)
         os.waitpid(pid, 0)
         assert announcement.is_done
+
+
+def copies(descriptor: int) -> Iterator[int]:
+    """Yield all the descriptors that there may be."""
+    try:
+        while True:
+            yield os.dup(descriptor)
+    except OSError:
+        pass
 
 
 def umask() -> int:

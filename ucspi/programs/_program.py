@@ -48,6 +48,9 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: b
         if stop.line:
             say(stop.line)
         return stop.code
+    except MemoryError:
+        say(os.path.basename(argv[0]) + b": fatal: out of memory")
+        return EXIT_TEMPORARY
 
 
 def _tell(line: bytes) -> int:

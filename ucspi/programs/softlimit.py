@@ -1,5 +1,7 @@
 """``softlimit [-LETTER LIMIT ...] CHILD [ARG ...]``: run a program with lower limits."""
 
+import os
+
 from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
@@ -7,6 +9,7 @@ from ucspi.unix import limits, search
 from ucspi.unix.environ import inherited, value_of
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import undo_ignored
+from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ _RESOURCES = {
     b"t": (limits.CPU,),
 }
 _LETTERS = b"".join(letter + b":" for letter in _RESOURCES)
+# What an interpreter needs to start, in bytes; see the man page.
+_PYTHON_NEEDS = {limits.AS: 16_000_000, limits.DATA: 8_000_000}
 # What the exec takes at most: for itself, for each string, for each byte of them.  Source: found by trying.
 _RESERVE, _PER_STRING, _PER_BYTE = 256 * 1024, 512, 4
 
@@ -78,6 +83,7 @@ def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
     files = search.files(argv[0], value_of(entries, b"PATH"))
     complaint = NAME + b": fatal: unable to run " + argv[0] + b": "
     out_of_memory = Stop(complaint + b"out of memory", EXIT_TEMPORARY)
+    _warn_of_python(files, chosen)
     undo_ignored()
     strings = argv + entries + files
     held = None
@@ -91,6 +97,31 @@ def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
         raise out_of_memory from None
     finally:
         del held
+
+
+def _warn_of_python(files: list[bytes], chosen: "list[Limit]") -> None:
+    """Tell who gives a Python program less than it can start with: it often dies without a word."""
+    given = {number: soft for number, (soft, _) in chosen}
+    # What is negative is a number without sign that is huge.
+    if not any(0 <= given.get(number, least) < least for number, least in _PYTHON_NEEDS.items()):
+        return
+    program = next((file for file in files if os.access(file, os.X_OK)), b"")
+    if _is_python(program):
+        say(
+            b"softlimit: warning: %s is run by Python, which may not start below -m 16000000 "
+            b"(-a 16000000, -d 8000000): raise the limit, or put softlimit behind it" % program
+        )
+
+
+def _is_python(program: bytes) -> bool:
+    """Return whether a file is an interpreter of Python, or a script that one runs."""
+    try:
+        with open(program, "rb") as file:
+            begin = file.read(256).partition(b"\n")[0]
+    except OSError:
+        return False
+    words = begin[2:].split() if begin.startswith(b"#!") else [program]
+    return any(os.path.basename(word).startswith(b"python") for word in words)
 
 
 def _apply(chosen: "list[Limit]") -> None:

@@ -21,7 +21,10 @@ def _supervise(argv: list[bytes]) -> int:
     if len(argv) != 2:
         raise Stop(USAGE, EXIT_USAGE)
     occupy_standard()
-    loop = Loop()
+    try:
+        loop = Loop()
+    except OSError as error:
+        raise fatal(b"supervise", b"unable to create pipe for " + argv[1], error) from None
     try:
         supervisor = Supervisor(argv[1], Surroundings(inherited()))
         os.fchdir(supervisor.directory.fd)  # where the original stands, too

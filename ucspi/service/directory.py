@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FIFO: "Final" = os.O_NONBLOCK | os.O_CLOEXEC
-_TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+# Who owns the directory must not have root truncate what a link points at.  Nor make it: so for the lock.
+_TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _IS_FIFO: "Final" = 0o010000
 _FORMAT: "Final" = 0o170000
 
@@ -82,7 +83,7 @@ class Directory:
         """
         self._make()
         try:
-            self.lock = locks.acquire(b"supervise/lock", directory=self.fd)
+            self.lock = locks.acquire(b"supervise/lock", directory=self.fd, follow=False)
         except OSError as error:
             raise ServiceError(b"unable to acquire %s/supervise/lock" % self.name, error) from None
 
@@ -172,8 +173,15 @@ class Directory:
             os.close(fd)
 
     def find_running(self) -> tuple[int, int] | None:
-        """Return pid and process descriptor of what a killed supervisor of ours left running, or None."""
-        return birth.find(BIRTH, self.mark(), self.fd)
+        """Return pid and process descriptor of what a killed supervisor of ours left running, or None.
+
+        Raises:
+            ServiceError: that could not be found out, and a second copy must not be started.
+        """
+        try:
+            return birth.find(BIRTH, self.mark(), self.fd)
+        except OSError as error:
+            raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
 
     def mark(self) -> bytes:
         """Return what tells this directory from a copy of it: which file its lock is."""

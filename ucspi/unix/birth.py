@@ -9,8 +9,13 @@ of `ucspi.unix.start` writes these down itself before it executes:
 each padded with spaces, one line of fixed length, so that it is replaced in
 place by one write.  Whoever reads it later, `find`, gets a descriptor of that
 very process or nothing.
+
+All of this can be looked up and written down by anybody, about any process.
+So a line counts only where nobody but we can have put it: the file and its
+directory are our own, and nobody else may write to them.
 """
 
+import errno
 import os
 
 TYPE_CHECKING = False
@@ -23,6 +28,9 @@ MARK: "Final" = 34  # bytes of a mark at most: two numbers of 64 bits in hexadec
 SIZE: "Final" = _BOOT + MARK + 3 * _NUMBER + 5  # bytes, with blanks and newline
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OTHERS_MAY_WRITE = 0o022
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _HEADS: list[bytes] = []
 
 
@@ -65,24 +73,34 @@ def find(path: bytes, mark: bytes, directory: int | None = None) -> tuple[int, i
 
     Returns:
         Its pid, and a descriptor of it (`os.pidfd_open`), which is the caller's
-        to close; None when it has ended, when the file is missing, damaged or
-        of another boot, and when this system cannot tell.
+        to close; None when it has ended, when the file is missing, damaged, of
+        another boot or not certainly ours, and when this system cannot tell.
+
+    Raises:
+        OSError: we have not the means to find out: descriptors, memory.
     """
     try:
-        line = _read(path, directory)
-        begin = head(mark)
-        if len(line) != SIZE or not begin or not line.startswith(begin):
-            return None
-        pid, start = line[len(begin) :].split()
-        process = os.pidfd_open(int(pid))
-    except (OSError, ValueError, AttributeError):
+        return _find(_read_ours(path, directory), head(mark))
+    except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise
+    except (ValueError, OverflowError, AttributeError):
+        pass  # what stands there is no number, or no pid; or there is no `pidfd_open`
+    return None
+
+
+def _find(line: bytes, begin: bytes) -> tuple[int, int] | None:
+    if len(line) != SIZE or not begin or not line.startswith(begin):
         return None
+    pid, start = line[len(begin) :].split()
+    process = os.pidfd_open(int(pid))
     try:
         if _is_running(process, pid, start):
-            return int(pid), process
-    except OSError:
-        pass
-    os.close(process)
+            found, process = process, -1
+            return int(pid), found
+    finally:
+        if process >= 0:
+            os.close(process)
     return None
 
 
@@ -110,8 +128,27 @@ def _start_time(pid: bytes) -> bytes:
     return text[text.rindex(b")") :].split()[20]  # the name may have blanks and parentheses
 
 
-def _read(path: bytes, directory: int | None = None) -> bytes:
-    fd = os.open(path, _READ, dir_fd=directory)
+def _read_ours(path: bytes, directory: int | None) -> bytes:
+    """Return what a file holds; nothing if another user may have made or replaced it."""
+    where, _, name = path.rpartition(b"/")
+    folder = os.open(where or b".", _FOLDER, dir_fd=directory)
+    try:
+        fd = os.open(name, _READ, dir_fd=folder)
+        try:
+            return os.read(fd, 4096) if _is_ours(folder) and _is_ours(fd) else b""
+        finally:
+            os.close(fd)
+    finally:
+        os.close(folder)
+
+
+def _is_ours(fd: int) -> bool:
+    found = os.fstat(fd)
+    return found.st_uid == os.geteuid() and not found.st_mode & _OTHERS_MAY_WRITE
+
+
+def _read(path: bytes) -> bytes:
+    fd = os.open(path, _READ)
     try:
         return os.read(fd, 4096)
     finally:

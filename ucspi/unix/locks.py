@@ -13,16 +13,17 @@ MODE = 0o600
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def open_file(path: bytes, directory: int | None = None) -> int:
+def open_file(path: bytes, directory: int | None = None, *, follow: bool = True) -> int:
     """Open a lock file, made if need be, and return its descriptor, closed on exec.
 
     Args:
         path: relative to ``directory``, a descriptor, if that is given.
+        follow: a link in the place of the file, to what may be made there.
 
     Raises:
-        OSError: it cannot be opened; ENXIO for a fifo that nobody reads.
+        OSError: it cannot be opened; ENXIO for a fifo that nobody reads, ELOOP for a link not to follow.
     """
-    return os.open(path, _FLAGS, MODE, dir_fd=directory)
+    return os.open(path, _FLAGS | (0 if follow else os.O_NOFOLLOW), MODE, dir_fd=directory)
 
 
 def lock(number: int, *, wait: bool = False) -> None:
@@ -34,18 +35,19 @@ def lock(number: int, *, wait: bool = False) -> None:
     fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
-def acquire(path: bytes, *, wait: bool = False, directory: int | None = None) -> int:
+def acquire(path: bytes, *, wait: bool = False, directory: int | None = None, follow: bool = True) -> int:
     """Open a lock file and lock it; return its descriptor, closed on exec.
 
     Args:
         path: relative to ``directory``, a descriptor, if that is given.
         wait: for as long as somebody else has the lock.
+        follow: a link in the place of the file, to what may be made there.
 
     Raises:
         OSError: it cannot be opened or locked, EAGAIN when somebody has the
             lock; no descriptor is left open.
     """
-    number = open_file(path, directory)
+    number = open_file(path, directory, follow=follow)
     try:
         lock(number, wait=wait)
     except BaseException:

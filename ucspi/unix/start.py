@@ -109,7 +109,8 @@ def start(
         input: put on descriptor 0; not 1 or 2.
         output: put on descriptor 1; not 0 or 2.
         complaint: begins the line on stderr when nothing can be executed; the
-            text of the error follows.  Empty: silent.
+            text of the error follows.  Empty: silent.  We do not wait for whoever
+            reads it: where a pipe is full the line may be lost.
         open_files: its soft limit of open files.  0: the one we have.
         birth: the file in which the child writes down which process it is
             (`ucspi.unix.birth`) before it executes, relative to ``directory``.
@@ -177,12 +178,13 @@ def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
 
 def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
     """Start a program by forking the interpreter; see `start`."""
-    before = pthread_sigmask(SIG_SETMASK, ALL)
     waiting, executed = os.pipe()  # close-on-exec: at its end the child has executed, or is gone
+    before = pthread_sigmask(SIG_SETMASK, ALL)
     try:
         pid = os.fork()
         if pid == 0:
-            _become(paths, argv, environ, there, {int(number) for number in before} - {SIGCHLD})
+            mask = {int(number) for number in before} - {SIGCHLD}
+            _become(paths, argv, environ, there, mask, executed)
         os.close(executed)
         executed = -1
         os.read(waiting, 1)
@@ -195,7 +197,12 @@ def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], t
 
 
 def _become(
-    paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances, mask: set[int]
+    paths: list[bytes],
+    argv: list[bytes],
+    environ: list[bytes],
+    there: Circumstances,
+    mask: set[int],
+    executed: int,
 ) -> "NoReturn":
     try:
         set_wakeup_fd(-1)  # the pipe is the parent's
@@ -204,6 +211,7 @@ def _become(
         pthread_sigmask(SIG_SETMASK, mask)
         search.execute(paths, argv, environ)
     except BaseException as error:
+        os.close(executed)  # nobody waits while we do, for a pipe that is full
         if there.complaint:
             emit(there.complaint + describe(error.errno if isinstance(error, OSError) else -1) + b"\n")
     finally:
@@ -227,7 +235,8 @@ def _arrange(there: Circumstances) -> None:
 
 
 def _restore_actions() -> None:
-    set_action(SIGPIPE, SIG_IGN)  # drops one that is pending
+    for pending in (SIGPIPE, SIGXFSZ):  # of what we could not write; this drops them
+        set_action(pending, SIG_IGN)
     for restored in (SIGPIPE, SIGXFSZ, SIGCHLD):
         set_action(restored, SIG_DFL)
     for number in range(1, NSIG):

@@ -133,6 +133,28 @@ def test_tool_of_ours_fits_into_16_megabytes(oracle: Oracle, tmp_path: Path) -> 
     assert (codes[0], codes[1] != 0) == (0, True)
 
 
+@pytest.mark.parametrize("first", ["/usr/bin/env python3", "python3"])
+def test_limit_that_python_cannot_start_with_is_warned_of(first: str, tmp_path: Path) -> None:
+    """Old run scripts limit tcpserver to a few megabytes: an interpreter dies of that without a word."""
+    script = tmp_path / "tool"
+    script.write_text(f"#!{first if first[0] == '/' else sys.executable}\nraise SystemExit(3)\n")
+    script.chmod(0o755)
+    warning = (
+        b"softlimit: warning: ./tool is run by Python, which may not start below -m 16000000 "
+        b"(-a 16000000, -d 8000000): raise the limit, or put softlimit behind it\n"
+    )
+    for limit in (["-m", "1000000"], ["-a15999999"], ["-d", "0"], ["-m=", "-d7999999"]):
+        code, _, error = run([*ours("softlimit"), *limit, "./tool"], tmp_path)
+        assert error.startswith(warning), limit
+        assert code != 100
+    for limit in (["-m", "99000000"], ["-d1", "-d="], ["-o", "100"], ["-a", str(2**63)]):
+        assert run([*ours("softlimit"), *limit, "./tool"], tmp_path) == (3, b"", b""), limit
+
+
+def test_other_programs_get_no_such_warning(tmp_path: Path) -> None:
+    assert run([*ours("softlimit"), "-m", "10000000", "true"], tmp_path) == (0, b"", b"")
+
+
 def test_limits_of_before_that_leave_no_memory_are_reported(tmp_path: Path) -> None:
     code = (
         "import sys; from ucspi.programs import softlimit; from ucspi.unix import limits\n"

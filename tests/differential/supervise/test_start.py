@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,19 @@ def test_same_complaint_about_what_is_broken(tmp_path: Path, oracle: Oracle, wha
     assert outcomes[0][0] == 111
 
 
+def test_same_complaint_without_descriptors(tmp_path: Path, oracle: Oracle) -> None:
+    """Ours needs one more than a pipe to wait at all, and so is told one earlier."""
+
+    def limit(files: int) -> Callable[[], None]:
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+    (tmp_path / "x").mkdir()
+    outcome = run([*ours("supervise"), "x"], tmp_path, before=limit(5))
+    assert outcome == run([oracle("supervise"), "x"], tmp_path, before=limit(4))
+    complaint = b"supervise: fatal: unable to create pipe for x: process cannot open more files\n"
+    assert outcome == (111, b"", complaint)
+
+
 @pytest.mark.parametrize("arguments", [[], ["a", "b"]])
 def test_same_usage(tmp_path: Path, oracle: Oracle, arguments: list[str]) -> None:
     assert run([*ours("supervise"), *arguments], tmp_path) == run([oracle("supervise"), *arguments], tmp_path)
@@ -159,11 +173,40 @@ def test_plain_file_for_a_fifo_is_refused(make: Make) -> None:
         )
 
 
+def test_link_in_the_place_of_the_new_status_is_not_followed(make: Make, original: list[str]) -> None:
+    """Who owns ``supervise`` to control a service must not have root empty any file."""
+    kept = []
+    for name, command in (("1", ours("supervise")), ("2", original)):
+        service = make(name, down=True)
+        (service.directory / "supervise").mkdir()
+        (service.directory / "other").write_bytes(b"not yours")
+        (service.directory / "supervise" / "status.new").symlink_to("../other")
+        service.start(command)
+        kept.append((service.directory / "other").read_bytes() == b"not yours")
+        complaint = b"unable to open %s/supervise/status.new: symbolic link loop\n" % bytes(service.directory)
+        assert service.said().count(complaint) == (2 if kept[-1] else 0)
+    assert kept == [True, False]
+
+
+def test_link_in_the_place_of_the_lock_is_not_followed(make: Make, original: list[str]) -> None:
+    """Nor have it make one."""
+    made = []
+    for name, command in (("1", ours("supervise")), ("2", original)):
+        service = make(name, down=True)
+        (service.directory / "supervise").mkdir()
+        (service.directory / "supervise" / "lock").symlink_to("../other")
+        service.start(command)
+        made.append((service.directory / "other").exists())
+        complaint = b"supervise: fatal: unable to acquire %s/supervise/lock: symbolic link loop\n"
+        assert service.said() == (b"" if made[-1] else complaint % bytes(service.directory))
+    assert made == [False, True]
+
+
 def test_service_finds_what_the_original_s_finds(make: Make, original: list[str]) -> None:
     """Descriptors, signals, arguments, directory, session: as far as they can be the same."""
     run_file = """#!/bin/sh
     ls /proc/self/fd > fds
-    /bin/grep ^Sig /proc/self/status > signals
+    /bin/grep '^Sig[^Q]' /proc/self/status > signals
     { echo "$0 $#"; pwd -P | sed 's,.*/,,'; umask; env | grep -v PWD; } > rest
     cut -d' ' -f6 /proc/self/stat > session
     exec sleep 1000
