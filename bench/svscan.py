@@ -1,6 +1,7 @@
 """Time until 500 services run, and memory of what supervises them: ours against the original.
 
-The first time in directories that were never supervised, and then again.
+The first time in directories that were never supervised, and then again; every
+other round goes through the contenders backwards.
 Counted are svscan and all of supervise, not the services.  PSS shares what
 several processes have in common among them; RSS counts it for each.
 """
@@ -100,7 +101,6 @@ def main() -> None:
     arguments = options(__doc__ or "")
     count = 20 if arguments.quick else 500
     here = str(Path(sys.executable).parent)
-    here = str(Path(sys.executable).parent)
     contenders = {
         ORIGINAL: ([ORIGINAL], SYSTEM),
         "ours, `--in-process`": ([*program("svscan"), "--in-process"], SYSTEM),
@@ -114,7 +114,8 @@ def main() -> None:
         service = compile_c("up.c", Path(name))
         results: dict[str, list[tuple[Result, Result]]] = {who: [] for who in contenders}
         for turn in range(arguments.rounds):
-            for who, (command, path) in contenders.items():
+            order = list(contenders.items())
+            for who, (command, path) in reversed(order) if turn % 2 else order:
                 place = prepare(Path(name) / f"{turn} {list(contenders).index(who)}", service, count)
                 first, again = (measure(command, path, place, service, count) for _ in range(2))
                 results[who].append((first, again))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, OURS, Scanning, add, descriptors, pipe_of
+from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add, descriptors, pipe_of
 from tests.e2e.world import SYSTEM_PATH, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
@@ -145,6 +145,22 @@ class TestKilled:
         last = len(scanning.numbers("a"))
         wait_for(lambda: len(scanning.numbers("a")) > last + 3, "more lines")
         assert all_numbers(scanning, "a")
+
+    @pytest.mark.parametrize("whose", ["ours", "original"])
+    def test_pipe_is_found_at_a_supervise_that_has_nothing_running(self, scanning: Scanning) -> None:
+        """As a logger's at the end of its input: it is started once a second, and mostly rests."""
+        add(scanning.scanned, "a", log=SLEEPER)
+        scanning.start(OURS)
+        _, logger = scanning.wait_up("a", "a/log")
+        pipe = pipe_of(logger, 0)
+        scanning.control("-d", "a", "a/log")
+        wait_for(lambda: scanning.pid("a") == scanning.pid("a/log") == 0, "both to end")
+        scanning.kill()
+        os.kill(supervisors(scanning)["a"], signal.SIGKILL)
+        wait_for(lambda: "a" not in supervisors(scanning), "the supervisor's end")
+        scanning.start(IN_PROCESS)
+        [service] = scanning.wait_up("a")
+        assert pipe_of(service, 1) == pipe
 
     def test_ignored_sigchld_does_not_hide_the_end_of_a_supervisor(self, scanning: Scanning) -> None:
         add(scanning.scanned, "a")

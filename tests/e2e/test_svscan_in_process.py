@@ -39,7 +39,8 @@ def test_services_and_loggers_share_pipes_and_nothing_else(scanning: Scanning) -
     for pid in (a, b, c):
         assert descriptors(pid) == {"0", "1", "2"}
     assert Path(os.readlink(f"/proc/{a}/cwd")) == scanning.scanned / "a"
-    assert Path(os.readlink(f"/proc/{a_log}/cwd")) == scanning.scanned / "a/log/main"  # multilog's own
+    own = str(scanning.scanned / "a/log/main")
+    wait_for(lambda: os.readlink(f"/proc/{a_log}/cwd") == own, "multilog to enter its directory")
     assert not [command for command in scanning.running().values() if command.startswith("supervise")]
     assert scanning.lines() == []
 
@@ -211,3 +212,35 @@ def test_services_keep_the_soft_limit_of_descriptors(scanning: Scanning) -> None
     scanning.start(IN_PROCESS, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, 1000)))
     for pid in scanning.wait_up(*map(str, range(8))):
         assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (20, 1000)
+
+
+# Mounts a disk that never answers, and becomes the rest of its command line.
+HUNG = """
+import ctypes, os, sys
+disk = os.open("/dev/fuse", os.O_RDWR)
+os.set_inheritable(disk, True)
+data = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % disk
+assert ctypes.CDLL(None).mount(b"hung", os.fsencode(sys.argv[1]), b"fuse", 0, data) == 0
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.slow  # the next scan finds it
+@pytest.mark.skipif(not os.access("/dev/fuse", os.W_OK), reason="only root can mount a disk that hangs")
+def test_link_to_a_disk_that_hangs_holds_up_no_service(scanning: Scanning, tmp_path: Path) -> None:
+    add(scanning.scanned, "a")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["unshare", "--mount", sys.executable, "-c", HUNG, str(disk)]
+    scanner = scanning.start([*mount, *IN_PROCESS])
+    [pid] = scanning.wait_up("a")
+    (scanning.scanned / "link").symlink_to(disk / "service")
+
+    def is_hanging() -> bool:
+        tasks = Path(f"/proc/{scanner.pid}/task").glob("*/wchan")
+        return any(task.read_text().startswith("fuse_") for task in tasks)
+
+    wait_for(is_hanging, "a scan that hangs")
+    scanning.control("-t", "a")
+    scanning.wait_new("a", pid)
+    assert is_hanging()

@@ -109,6 +109,14 @@ def test_environment_and_descriptors_are_the_originals(booted: Booted, oracle: O
     assert booted.look("service errors: ....") == f"PATH={PATH}\nPIPE\n/dev/null\n/dev/null\n"
 
 
+def test_closed_descriptors_and_ignored_sigchld_do_not_hinder_it(booted: Booted, installed: str) -> None:
+    add(booted.scanned, "broken", None)
+    booted.boot(["sh", "-c", 'trap "" CHLD; exec "$0" <&- >&- 2>&-', installed])
+    wait_for(lambda: NO_RUN in booted.title(), "the complaint in the title")
+    descriptors = booted.look("service errors: ....").splitlines()[1:]
+    assert descriptors == ["PIPE", "/dev/null", "/dev/null"]
+
+
 @pytest.mark.slow  # the lock is free at the second scan
 def test_leftovers_are_told_to_end(booted: Booted, installed: str) -> None:
     add(booted.scanned, "a", log=SLEEPER)

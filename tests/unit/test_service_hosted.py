@@ -8,11 +8,11 @@ from time import monotonic
 
 import pytest
 
+from ucspi.service import hosted as hosted_module
 from ucspi.service import opening
 from ucspi.service.hosted import Hosted
 from ucspi.service.loop import Loop
 from ucspi.service.pipe import Pipe
-from ucspi.service.recovery import recover
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
 from ucspi.service.supervisor import Supervisor, Surroundings
@@ -171,7 +171,29 @@ def test_without_threads_directories_are_opened_all_the_same(
     turn_until(loop, lambda: loop.hosts() == 2)
 
 
-def test_nothing_is_recovered_where_nothing_ran(here: Path) -> None:
-    (here / "good/log").mkdir()
-    assert recover(b"good") is None
-    assert recover(b"absent") is None
+def test_scan_that_never_ends_holds_up_no_service(
+    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a link leads to a network disk that has gone away."""
+    monkeypatch.setattr(hosted_module, "INTERVAL", 0.05)
+    hanging, begun = allocate_lock(), allocate_lock()
+    begun.acquire()
+    honest = Scanner.scan
+    scans = hosted_module.Scans(loop)
+    scans.turn()
+    turn_until(loop, lambda: loop.hosts() == 2)
+
+    def hang(self: Scanner) -> None:
+        if begun.locked():
+            begun.release()
+        with hanging:
+            honest(self)
+
+    with hanging:
+        monkeypatch.setattr(Scanner, "scan", hang)
+        turn_until(loop, lambda: not begun.locked())
+        (here / "good/supervise/control").write_bytes(b"x")
+        turn_until(loop, lambda: loop.hosts() == 1)
+    turn_until(loop, lambda: loop.hosts() == 2)  # the next scan sees what has ended
+    monkeypatch.undo()
+    turn_until(loop, lambda: not scans._is_scanning)

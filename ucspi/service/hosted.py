@@ -106,6 +106,37 @@ def _complain(error: ServiceError) -> None:
     say(b"supervise: fatal: " + error.step + reason)
 
 
+class Scans:
+    """A scan every five seconds, aside: what hangs in a directory holds up the next scan, and no service."""
+
+    __slots__ = ("_aside", "_ended", "_is_scanning", "_loop", "_scanner")
+
+    def __init__(self, loop: Loop, open_files: int = 0) -> None:
+        """Scan nothing yet; see `Hosted`."""
+        self._ended: list[int] = []
+        self._scanner = Scanner(Hosted(loop, self._ended.append, open_files))
+        self._loop, self._aside, self._is_scanning = loop, Opening(loop), False
+
+    def turn(self) -> None:
+        """Scan the current directory now, unless the last scan is still at it, and so on for ever."""
+        self._loop.after(INTERVAL, self.turn)
+        if not self._is_scanning:
+            self._is_scanning = True
+            self._aside.call(self._scan, self._finish)
+
+    def _scan(self) -> None:
+        """Look through the directory, in a thread, which alone touches the registry."""
+        try:
+            while self._ended:
+                self._scanner.registry.ended(self._ended.pop())
+            self._scanner.scan()
+        except Exception as error:  # no failed scan is worth the services that run
+            say(b"svscan: warning: unable to scan: %a" % error)
+
+    def _finish(self, nothing: object) -> None:
+        self._is_scanning = False
+
+
 def keep_hosted(open_files: int = 0) -> "NoReturn":
     """Scan the current directory every five seconds, and supervise what is there, for ever.
 
@@ -114,15 +145,6 @@ def keep_hosted(open_files: int = 0) -> "NoReturn":
             leaves it as it is.
     """
     loop = Loop()
-    scanner = Scanner(Hosted(loop, lambda token: scanner.registry.ended(token), open_files))
-
-    def turn() -> None:
-        try:
-            scanner.scan()
-        except Exception as error:  # no failed scan is worth the services that run
-            say(b"svscan: warning: unable to scan: %a" % error)
-        loop.after(INTERVAL, turn)
-
-    turn()
+    Scans(loop, open_files).turn()
     loop.run()
     raise AssertionError  # the next scan is always to come

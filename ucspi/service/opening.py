@@ -4,6 +4,8 @@ A directory is a dozen system calls, each of which may have to wait for the
 disk.  They hold up neither the services that run nor each other.  What the
 threads opened is handed over in the main thread, which alone starts processes
 and alone decides.  There are threads while there is something to open.
+
+The scan, which looks at directories too, is done aside in the same way.
 """
 
 import os

@@ -8,22 +8,29 @@ waits at the old one.  So the next scanner looks which process the logger is
 
 When the logger is gone, the service still holds the pipe and what is in it.
 Its output may as well lead elsewhere, but then somebody reads there: a pipe
-that nobody reads can only be the one that lost its logger.
+that nobody reads can only be the one that lost its logger.  That is looked at
+first: what a logger reads from another pipe will end, and not be lost.
+
+When neither runs at the moment, a ``supervise`` that has outlived its scanner
+may rest before it starts one of them.  It has the same descriptors, and is
+found as the holder of its lock, whether it is ours or the original.
 """
 
+import errno
 import os
 import select
 
-from ucspi.errors import ServiceError
+from ucspi.service import asking
 from ucspi.service.directory import Directory
 from ucspi.service.pipe import Pipe
-from ucspi.unix import birth
+from ucspi.unix import birth, locks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _END = os.O_NONBLOCK | os.O_CLOEXEC  # opening must not wait for the other end
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def recover(name: bytes) -> Pipe | None:
@@ -31,35 +38,99 @@ def recover(name: bytes) -> Pipe | None:
 
     Args:
         name: the directory of the service.
+
+    Raises:
+        OSError: we have not the means to find out: descriptors, memory.
     """
-    return _from(name + b"/log", _of_logger) or _from(name, _of_service)
+    log = name + b"/log"
+    return (
+        _from(name, _of_service)
+        or _from(log, _of_logger)
+        or _from_supervisor(log, _of_logger)
+        or _from_supervisor(name, _of_service)
+    )
 
 
 def _from(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
     """Return what the process has that a supervisor left running in a directory, or None."""
-    try:
-        directory = Directory(name, lambda text: None)
-    except ServiceError:
-        return None
-    try:
-        found = directory.find_running()
-    except OSError:
-        found = None  # nobody ever supervised it
-    finally:
-        directory.close()
+    found = _find_running(name)
     if found is None:
         return None
     pid, process = found
     try:
-        pipe = take(pid)
+        pipe = _try(take, pid)
         if pipe is not None and birth.has_ended(process):
             pipe.close()  # the pid may have been another's already
             return None
         return pipe
-    except OSError:
-        return None
     finally:
         os.close(process)
+
+
+def _find_running(name: bytes) -> tuple[int, int] | None:
+    try:
+        directory = Directory(name, lambda text: None)
+        try:
+            return directory.find_running()
+        finally:
+            directory.close()
+    except OSError as error:
+        _demand_means(error.errno)
+        return None  # nobody ever supervised it
+
+
+def _demand_means(number: int | None) -> None:
+    """Raise an error that does not say that there is nothing: another pipe would part who runs."""
+    if number in _EXHAUSTED:
+        raise OSError(number, os.strerror(number))
+
+
+def _try(take: "Callable[[int], Pipe | None]", pid: int) -> Pipe | None:
+    try:
+        return take(pid)
+    except OSError as error:
+        _demand_means(error.errno)
+        return None
+
+
+def _from_supervisor(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
+    """Return what the process has that supervises a directory, or None."""
+    lock = name + b"/supervise/lock"
+    if not _is_supervised(name):
+        return None
+    pid = locks.find_holder(lock)
+    if pid is None or not _is_supervise(pid):
+        return None
+    pipe = _try(take, pid)
+    if pipe is not None and locks.find_holder(lock) != pid:
+        pipe.close()  # as above
+        return None
+    return pipe
+
+
+def _is_supervised(name: bytes) -> bool:
+    try:
+        directory = asking.enter(name)
+        try:
+            return asking.is_supervised(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        _demand_means(error.errno)
+        return False
+
+
+def _is_supervise(pid: int) -> bool:
+    """Say whether a process is a ``supervise`` of ours: a scanner that hosts has other descriptors."""
+    try:
+        if os.stat(b"/proc/%d" % pid).st_uid != os.geteuid():
+            return False
+        with open(b"/proc/%d/cmdline" % pid, "rb", buffering=0) as file:
+            words = file.read().split(b"\0")  # the directory and the end are the last two
+    except OSError as error:
+        _demand_means(error.errno)
+        return False
+    return len(words) > 2 and os.path.basename(words[-3]) == b"supervise"
 
 
 def _of_logger(pid: int) -> Pipe | None:

@@ -54,3 +54,29 @@ def acquire(path: bytes, *, wait: bool = False, directory: int | None = None, fo
         os.close(number)
         raise
     return number
+
+
+def find_holder(path: bytes) -> int | None:
+    """Return the pid of who has locked a file; None when nobody has, or this system does not tell."""
+    try:
+        found = os.stat(path)
+        text = _read_all(b"/proc/locks")
+    except OSError:
+        return None
+    this = b"%02x:%02x:%d" % (os.major(found.st_dev), os.minor(found.st_dev), found.st_ino)
+    for line in text.splitlines():
+        words = line.split()  # NUMBER: FLOCK ADVISORY WRITE PID FILE FIRST LAST; those who wait have an arrow
+        if words[1] == b"FLOCK" and words[5] == this and int(words[4]) > 0:
+            return int(words[4])
+    return None
+
+
+def _read_all(path: bytes) -> bytes:
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(number, 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(number)
