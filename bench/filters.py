@@ -6,10 +6,9 @@ The lines are 72 bytes long; `recordio` and `fixcrio` stand before a `cat`,
 
 import os
 import tempfile
-import time
 from pathlib import Path
 
-from ratios import Measure, columns, compare, faster_by_cost, header, options, program
+from ratios import columns, compare, faster_by_cost, header, milliseconds, options, program
 
 LINE = b"The quick brown fox jumps over the lazy dog, and over and over again.\r\n"
 PEERS = Path("/usr/bin")
@@ -44,25 +43,11 @@ def main() -> None:
                 "there": f"{name}/there",
                 "back": f"{name}/back",
             }
-            mine = measure(subject, program(subject), surroundings)
-            peer = measure(subject, [str(PEERS / subject)], surroundings)
+            shell = FEED + SHELL[subject]
+            mine = milliseconds(program(subject), shell, surroundings)
+            peer = milliseconds([str(PEERS / subject)], shell, surroundings)
             rounds = arguments.rounds if subject.endswith("cr") else min(arguments.rounds, 3)
             compare(subject, mine, peer, rounds, faster_by_cost)
-
-
-def measure(subject: str, command: list[str], surroundings: dict[str, str]) -> Measure:
-    """Measure the milliseconds until all of the stream has come out."""
-    line = ["/bin/sh", "-c", FEED + SHELL[subject], "sh", *command]
-
-    def once() -> float:
-        start = time.perf_counter()
-        status = os.waitpid(os.posix_spawn(line[0], line, surroundings), 0)[1]
-        end = time.perf_counter()
-        if status:
-            raise SystemExit(f"{command[0]}: unexpected status {status}")
-        return (end - start) * 1000
-
-    return once
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ log of a hundred lines a second, and of one with a line every seven seconds.
 
 import os
 import tempfile
-import time
 from pathlib import Path
 
-from ratios import Measure, columns, compare, faster_by_cost, header, options, program
+from ratios import columns, compare, faster_by_cost, header, milliseconds, options, program
 
 PEERS = Path("/usr/bin")
 MEGABYTE = 1 << 20
@@ -41,8 +40,8 @@ def main() -> None:
             surroundings = os.environ | {"PART": str(part), "TIMES": str(parts), "WHOLE": f"{name}/whole"}
             surroundings["TZ"] = "America/New_York"
             write(part, stream, parts if shell is FILES else 0)
-            mine = measure(program(command), shell, surroundings)
-            peer = measure([str(PEERS / command)], shell, surroundings)
+            mine = milliseconds(program(command), FEED + shell, surroundings)
+            peer = milliseconds([str(PEERS / command)], FEED + shell, surroundings)
             compare(subject, mine, peer, arguments.rounds, faster_by_cost)
 
 
@@ -60,21 +59,6 @@ def line(stream: str, number: int) -> bytes:
         return b"x" * (SIZE - 1) + b"\n"
     second, fraction = divmod(number, 100) if stream == "busy" else (number * 7, 0)
     return b"@%016x%08x " % (START + second, fraction * 10_000_000 + 500) + b"x" * (SIZE - 27) + b"\n"
-
-
-def measure(command: list[str], shell: str, surroundings: dict[str, str]) -> Measure:
-    """Measure the milliseconds until all of the stream has come out."""
-    words = ["/bin/sh", "-c", FEED + shell, "sh", *command]
-
-    def once() -> float:
-        start = time.perf_counter()
-        status = os.waitpid(os.posix_spawn(words[0], words, surroundings), 0)[1]
-        end = time.perf_counter()
-        if status:
-            raise SystemExit(f"{command[0]}: unexpected status {status}")
-        return (end - start) * 1000
-
-    return once
 
 
 if __name__ == "__main__":

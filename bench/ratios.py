@@ -24,6 +24,21 @@ Measure = Callable[[], float]
 Ratio = Callable[[float, float], float]
 
 
+def milliseconds(command: list[str], shell: str, surroundings: dict[str, str]) -> Measure:
+    """Measure a shell line, in which ``"$@"`` is a command, from its start to its end."""
+    words = ["/bin/sh", "-c", shell, "sh", *command]
+
+    def once() -> float:
+        start = time.perf_counter()
+        status = os.waitpid(os.posix_spawn(words[0], words, surroundings), 0)[1]
+        end = time.perf_counter()
+        if status:
+            raise SystemExit(f"{command[0]}: unexpected status {status}")
+        return (end - start) * 1000
+
+    return once
+
+
 def options(description: str, *, megabytes: int = 0) -> argparse.Namespace:
     """Parse what every script takes, ``--quick`` and ``--rounds N``, and how much, if that has a default."""
     parser = argparse.ArgumentParser(description=description)
