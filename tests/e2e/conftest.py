@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Oracle
 from tests.e2e.choices import CHOICES, SUITES, write_commands
+from tests.e2e.service import RULES, Service
 from tests.e2e.world import World, why_not
 from ucspi.programs.commands import COMMANDS
 
@@ -54,3 +55,14 @@ def world(
     """Give a world of its own to a class of tests, and to each choice of programs and scanner."""
     with World(tmp_path_factory.mktemp("e2e") / "world", chosen) as made:
         yield made
+
+
+@pytest.fixture(scope="class")
+def service(world: World, scanner: str, oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """Give the service of the walk-through, running in its world."""
+    for name in ("telnetd", "telnet"):
+        oracle(name)
+    made = Service(world, tmp_path_factory.mktemp("service"), scanner=scanner)
+    made.make_cdb(RULES)
+    made.bring_up()
+    return made

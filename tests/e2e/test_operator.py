@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.e2e.choices import EACH
-from tests.e2e.service import RULES, Service
-from tests.e2e.world import FRIEND, World, wait_for
+from tests.e2e.service import Service
+from tests.e2e.world import FRIEND, wait_for
 
 pytestmark = [
     pytest.mark.e2e,
@@ -43,16 +42,6 @@ TREE = {
     "log/main/lock": "-rw-------",
     "log/main/state": "-rw-r--r--",
 }
-
-
-@pytest.fixture(scope="class")
-def service(world: World, scanner: str, oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Service:
-    for name in ("telnetd", "telnet"):
-        oracle(name)
-    made = Service(world, tmp_path_factory.mktemp("operator"), scanner=scanner)
-    made.make_cdb(RULES)
-    made.bring_up()
-    return made
 
 
 def wait_for_state(service: Service, pattern: str, of: str = ".") -> re.Match[str]:

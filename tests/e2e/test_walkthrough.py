@@ -4,22 +4,12 @@ import re
 
 import pytest
 
-from tests.conftest import Oracle, find_oracle
+from tests.conftest import find_oracle
 from tests.e2e.choices import EACH
 from tests.e2e.service import LONGER_RULES, RULES, Service
-from tests.e2e.world import FRIEND, OUTSIDER, World, wait_for
+from tests.e2e.world import FRIEND, OUTSIDER, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
-
-
-@pytest.fixture(scope="class")
-def service(world: World, scanner: str, oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Service:
-    for name in ("telnetd", "telnet"):
-        oracle(name)
-    made = Service(world, tmp_path_factory.mktemp("walkthrough"), scanner=scanner)
-    made.make_cdb(RULES)
-    made.bring_up()
-    return made
 
 
 def assert_shape(lines: list[str], shape: list[str]) -> dict[str, str]:
