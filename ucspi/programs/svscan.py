@@ -51,7 +51,8 @@ def _host() -> "NoReturn":
 
 
 def _keep_supervised() -> "NoReturn":
-    from ucspi.service.processes import Processes, ended
+    from ucspi.service.processes import Processes
+    from ucspi.unix.start import ended
 
     scanner = Scanner(Processes(raise_open_files()))
     while True:

@@ -6,13 +6,13 @@ rests and timers wait in one heap.  A supervisor that rests is deaf: what comes
 meanwhile is left where it is.
 """
 
-import os
 import select
 from _signal import SIGCHLD
 from heapq import heappop, heappush
 from time import monotonic
 
 from ucspi.unix.signals import Wakeup, note, unblock
+from ucspi.unix.start import ended
 from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
@@ -120,13 +120,7 @@ class Loop:
 
     def _reap(self) -> None:
         self._wakeup.clear()
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid in ended():
             call = self._children.pop(pid, None)
             if call is not None:
                 call()

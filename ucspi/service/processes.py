@@ -8,10 +8,6 @@ from ucspi.service.scanner import label, warn
 from ucspi.unix import environ, search
 from ucspi.unix.start import start
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PROGRAM = b"supervise"
 
 
@@ -57,15 +53,3 @@ class Processes:
             complaint=complaint,
             open_files=self._open_files,
         )
-
-
-def ended() -> "Iterator[int]":
-    """Reap every child that has ended; yield the pids."""
-    while True:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        yield pid

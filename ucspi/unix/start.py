@@ -30,7 +30,7 @@ from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any, NoReturn
 
     Descriptors = Sequence[tuple[int, int]]
@@ -262,3 +262,15 @@ def _restore_actions() -> None:
     for number in range(1, NSIG):
         if number in ALL and getsignal(number) not in (SIG_DFL, SIG_IGN, None):
             set_action(number, SIG_DFL)
+
+
+def ended() -> "Iterator[int]":
+    """Reap every child that has ended; yield the pids."""
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid
