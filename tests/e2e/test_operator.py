@@ -115,6 +115,7 @@ class TestOperator:
         wait_for_state(service, UP + ", normally down")
         (service.directory / "down").unlink()
         wait_for_state(service, UP)
+        wait_for(lambda: service.world.listens(23), "the server")
 
     def test_o_lets_it_run_once(self, service: Service) -> None:
         svc(service, "-o")
@@ -123,6 +124,7 @@ class TestOperator:
         wait_for_state(service, DOWN + ", normally up")
         svc(service, "-u")
         wait_for_state(service, UP)
+        wait_for(lambda: service.world.listens(23), "the server")
 
     def test_a_rotates_the_log(self, service: Service) -> None:
         current = service.directory / "log" / "main" / "current"

@@ -183,12 +183,15 @@ class TestKilled:
         """About the time when a supervise starts its service for the first time."""
         random = Random(1)
         taken = started = 0
+        began = time.monotonic()
+        make("first").start(MINE).wait_up()
+        usual = time.monotonic() - began
         for number in range(60):
             service = make(str(number))
             service.supervise = subprocess.Popen(
                 [*MINE, service.directory], env=ENVIRONMENT, stderr=subprocess.DEVNULL
             )
-            time.sleep(random.uniform(0.03, 0.09))
+            time.sleep(random.uniform(0, 1.5 * usual))
             kill(service)
             for _ in range(50):  # the lock is held until a child has executed
                 service.start(MINE)
