@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -64,6 +65,13 @@ def all_numbers(scanning: Scanning, name: str) -> bool:
     return sorted(set(numbers)) == list(range(max(numbers) + 1))
 
 
+def is_at_rest(scanning: Scanning, name: str) -> bool:
+    """Say whether the log holds the same lines for a tenth of a second."""
+    before = scanning.numbers(name)
+    time.sleep(0.1)
+    return before == scanning.numbers(name)
+
+
 @MIXED
 def test_ours_and_the_originals_work_together(scanning: Scanning, command: list[str]) -> None:
     add(scanning.scanned, "a", log=LOGGER)
@@ -97,6 +105,10 @@ class TestKilled:
         service, logger = scanning.wait_up("a", "a/log")
         pipe = pipe_of(logger, 0)
         before = supervisors(scanning)
+        # What a logger has read and not written goes with it.
+        wait_for(lambda: scanning.numbers("a") != [], "the first line in the log")
+        os.kill(service, signal.SIGSTOP)
+        wait_for(lambda: is_at_rest(scanning, "a"), "all lines in the log")
         # The service too, for the original's supervise would start a second one beside it.
         for pid in (before["a"], service, before["a/log"], logger):
             os.kill(pid, signal.SIGKILL)
@@ -131,10 +143,10 @@ class TestKilled:
         add(scanning.scanned, "a", COUNTER, LOGGER)
         scanning.start(OURS)
         service, logger = scanning.wait_up("a", "a/log")
+        before = supervisors(scanning)
         scanning.kill()
         scanning.start(OURS)
         wait_for(lambda: len(scanning.lines()) == 2, "the complaints of both that are not needed")
-        before = supervisors(scanning)
         os.kill(before["a"], signal.SIGKILL)
         wait_for(lambda: supervisors(scanning).get("a", before["a"]) != before["a"], "another supervise")
         wait_for(

@@ -18,8 +18,15 @@ from ucspi.tcp.connection import Connection
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        yield made
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as made, socket.socket() as other:
+            try:
+                other.bind(("127.0.0.2", made.getsockname()[1]))
+            except OSError:
+                continue  # what else runs here has that port on the address of `deaf`
+            other.close()
+            yield made
+            return
 
 
 @pytest.fixture
