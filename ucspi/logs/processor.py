@@ -69,15 +69,11 @@ def start(command: bytes, opened: list[int]) -> int:
     Raises:
         OSError: there is no new process.
     """
+    there = unix_start.Circumstances(
+        input=opened[0], output=opened[1], others=((opened[2], 4), (opened[3], 5))
+    )
     before = pthread_sigmask(SIG_UNBLOCK, _HEARD)
     try:
-        return unix_start.start(
-            [SHELL],
-            [b"sh", b"-c", command],
-            inherited(),
-            input=opened[0],
-            output=opened[1],
-            others=((opened[2], 4), (opened[3], 5)),
-        )
+        return unix_start.start([SHELL], [b"sh", b"-c", command], inherited(), there)
     finally:
         pthread_sigmask(SIG_SETMASK, before)

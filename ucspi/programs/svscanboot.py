@@ -12,7 +12,7 @@ from ucspi.errors import EXIT_TEMPORARY
 from ucspi.programs._program import run
 from ucspi.unix import fds, search
 from ucspi.unix.signals import undo_ignored
-from ucspi.unix.start import start
+from ucspi.unix.start import Circumstances, start
 
 USAGE = b"svscanboot: usage: svscanboot [ --in-process ] [ dir ]"
 
@@ -80,7 +80,7 @@ def _become_pipeline(scanner: list[bytes], path: bytes, null: int) -> int:
     reader, writer = os.pipe()
     _put(writer, 1, 2)
     complaint = b"svscanboot: fatal: unable to run svscan: "
-    start(search.files(scanner[0], path), scanner, environ, complaint=complaint)
+    start(search.files(scanner[0], path), scanner, environ, Circumstances(complaint=complaint))
     _put(reader, 0)
     _put(null, 1, 2)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # nobody waits for svscan: the system reaps it

@@ -6,7 +6,7 @@ from ucspi.service.pipe import Pipe
 from ucspi.service.registry import LOG
 from ucspi.service.scanner import label, warn
 from ucspi.unix import environ, search
-from ucspi.unix.start import start
+from ucspi.unix.start import Circumstances, start
 
 PROGRAM = b"supervise"
 
@@ -43,13 +43,11 @@ class Processes:
             os.close(directory)
 
     def _start(self, argument: bytes, complaint: bytes, directory: int, reader: int, writer: int) -> int:
-        return start(
-            self._paths,
-            [PROGRAM, argument],
-            self._environ,
+        there = Circumstances(
             directory=directory,
             input=reader,
             output=writer,
             complaint=complaint,
             open_files=self._open_files,
         )
+        return start(self._paths, [PROGRAM, argument], self._environ, there)

@@ -22,7 +22,7 @@ from ucspi.service.directory import BIRTH, NEW, STATUS, Directory
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
-from ucspi.unix.start import Announcement, start
+from ucspi.unix.start import Announcement, Circumstances, start
 from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
@@ -172,20 +172,18 @@ class Supervisor:
         # It will not be paused then, and its pid is put in by itself.
         record = status.Status(stamp, 0, 0, self._want()).pack()
         announcement = Announcement(record, status.PID, NEW, STATUS)
+        there = Circumstances(
+            directory=self.directory.fd,
+            input=where.input,
+            output=where.output,
+            complaint=b"supervise: fatal: unable to start %s/run: " % name,
+            open_files=where.open_files,
+            birth=BIRTH,
+            mark=self._mark,
+            announcement=announcement,
+        )
         try:
-            self.pid = start(
-                [b"./run"],
-                [b"./run"],
-                where.environ,
-                directory=self.directory.fd,
-                input=where.input,
-                output=where.output,
-                complaint=b"supervise: fatal: unable to start %s/run: " % name,
-                open_files=where.open_files,
-                birth=BIRTH,
-                mark=self._mark,
-                announcement=announcement,
-            )
+            self.pid = start([b"./run"], [b"./run"], where.environ, there)
         except OSError as error:
             text = b"unable to fork for %s, sleeping 60 seconds: %s"
             self._warn(text % (name, describe(error.errno)))

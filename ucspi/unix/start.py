@@ -62,7 +62,23 @@ class Announcement:
 
 
 class Circumstances:
-    """What a program finds when it starts; a descriptor is -1 for none."""
+    """What a program finds when it starts.
+
+    Attributes:
+        directory: a descriptor of what becomes its current directory; -1: ours.
+        input: a descriptor that is put on 0; not 1 or 2.  -1: the one there.
+        output: a descriptor that is put on 1; not 0 or 2.  -1: the one there.
+        others: more descriptors, each with that above 2 on which it is put; none is one of those.
+        complaint: begins the line on stderr when nothing can be executed; the
+            text of the error follows.  Empty: silent.  We do not wait for whoever
+            reads it: where a pipe is full the line may be lost.
+        open_files: its soft limit of open files.  0: the one we have.
+        birth: the file in which the child writes down which process it is
+            (`ucspi.unix.birth`) before it executes, relative to ``directory``.
+        mark: by which only its starter finds it there, at most `birth.MARK` bytes.
+        announcement: what others shall see before we have waited for the exec; its
+            ``is_done`` says whether they do.
+    """
 
     __slots__ = (
         "announcement",
@@ -89,7 +105,7 @@ class Circumstances:
         mark: bytes = b"",
         announcement: Announcement | None = None,
     ) -> None:
-        """Note them; see `start`."""
+        """Note them; what is left out is as it is here, or not done."""
         self.directory, self.input, self.output = directory, input, output
         self.complaint, self.open_files = complaint, open_files
         self.birth, self.mark, self.announcement = birth, mark, announcement
@@ -97,19 +113,7 @@ class Circumstances:
 
 
 def start(
-    paths: list[bytes],
-    argv: list[bytes],
-    environ: list[bytes],
-    *,
-    directory: int = -1,
-    input: int = -1,  # noqa: A002 - what it is
-    output: int = -1,
-    others: "Descriptors" = (),
-    complaint: bytes = b"",
-    open_files: int = 0,
-    birth: bytes = b"",
-    mark: bytes = b"",
-    announcement: Announcement | None = None,
+    paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances | None = None
 ) -> int:
     """Start a program as a child, and wait until it has been executed.
 
@@ -121,19 +125,7 @@ def start(
         paths: the files to try, in order, as `search.files` returns them.
         argv: the command line, the name first.
         environ: the environment as ``NAME=VALUE``.
-        directory: a descriptor of what becomes its current directory.
-        input: put on descriptor 0; not 1 or 2.
-        output: put on descriptor 1; not 0 or 2.
-        others: more descriptors, each with that above 2 on which it is put; none is one of those.
-        complaint: begins the line on stderr when nothing can be executed; the
-            text of the error follows.  Empty: silent.  We do not wait for whoever
-            reads it: where a pipe is full the line may be lost.
-        open_files: its soft limit of open files.  0: the one we have.
-        birth: the file in which the child writes down which process it is
-            (`ucspi.unix.birth`) before it executes, relative to ``directory``.
-        mark: by which only its starter finds it there, at most `birth.MARK` bytes.
-        announcement: what others shall see before we have waited for the exec; its
-            ``is_done`` says whether they do.
+        there: what else it finds, if not all that we have.
 
     Returns:
         Its pid.  A child that could execute nothing has one too: it ends with 111.
@@ -141,19 +133,8 @@ def start(
     Raises:
         OSError: there is no new process (EAGAIN, ENOMEM).
     """
-    there = Circumstances(
-        directory=directory,
-        input=input,
-        output=output,
-        others=others,
-        complaint=complaint,
-        open_files=open_files,
-        birth=birth,
-        mark=mark,
-        announcement=announcement,
-    )
     by = start_by_fork if _native.lib is None else start_by_clone
-    return by(paths, argv, environ, there)
+    return by(paths, argv, environ, there or Circumstances())
 
 
 def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
