@@ -9,6 +9,7 @@ import os
 from itertools import count
 
 from ucspi.errors import ServiceError
+from ucspi.service import asking
 from ucspi.service.loop import Loop
 from ucspi.service.opening import Opening
 from ucspi.service.registry import LOG
@@ -90,7 +91,7 @@ def _supervise(name: bytes, role: int, where: Surroundings) -> Supervisor | None
     if role != LOG:
         return Supervisor(name, where)
     try:
-        parent = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        parent = asking.enter(name)
     except OSError as error:
         warn(b"unable to switch to " + name, error)
         return None

@@ -2,6 +2,7 @@
 
 import os
 
+from ucspi.service import asking
 from ucspi.service.pipe import Pipe
 from ucspi.service.registry import LOG
 from ucspi.service.scanner import label, warn
@@ -33,7 +34,7 @@ class Processes:
         if role != LOG:
             return self._start(name, complaint, -1, -1, pipe.writer if pipe else -1)
         try:
-            directory = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            directory = asking.enter(name)
         except OSError as error:
             warn(b"unable to switch to " + name, error)
             return None
