@@ -60,7 +60,8 @@ def find_holder(path: bytes) -> int | None:
     """Return the pid of who has locked a file; None when nobody has, or this system does not tell."""
     try:
         found = os.stat(path)
-        text = _read_all(b"/proc/locks")
+        with open("/proc/locks", "rb", buffering=0) as file:
+            text = file.readall()
     except OSError:
         return None
     this = b"%02x:%02x:%d" % (os.major(found.st_dev), os.minor(found.st_dev), found.st_ino)
@@ -69,14 +70,3 @@ def find_holder(path: bytes) -> int | None:
         if words[1] == b"FLOCK" and words[5] == this and int(words[4]) > 0:
             return int(words[4])
     return None
-
-
-def _read_all(path: bytes) -> bytes:
-    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(number, 1 << 16):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(number)
