@@ -16,7 +16,6 @@ may rest before it starts one of them.  It has the same descriptors, and is
 found as the holder of its lock, whether it is ours or the original.
 """
 
-import errno
 import os
 import select
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _END = os.O_NONBLOCK | os.O_CLOEXEC  # opening must not wait for the other end
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 def recover(name: bytes) -> Pipe | None:
@@ -81,7 +79,7 @@ def _find_running(name: bytes) -> tuple[int, int] | None:
 
 def _demand_means(number: int | None) -> None:
     """Raise an error that does not say that there is nothing: another pipe would part who runs."""
-    if number in _EXHAUSTED:
+    if number in birth.EXHAUSTED:
         raise OSError(number, os.strerror(number))
 
 

@@ -30,7 +30,8 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OTHERS_MAY_WRITE = 0o022
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+# Errors that say nothing about what was looked for: we have not the means to look.
+EXHAUSTED: "Final" = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _HEADS: list[bytes] = []
 
 
@@ -82,7 +83,7 @@ def find(path: bytes, mark: bytes, directory: int | None = None) -> tuple[int, i
     try:
         return _find(_read_ours(path, directory), head(mark))
     except OSError as error:
-        if error.errno in _EXHAUSTED:
+        if error.errno in EXHAUSTED:
             raise
     except (ValueError, OverflowError, AttributeError):
         pass  # what stands there is no number, or no pid; or there is no `pidfd_open`
