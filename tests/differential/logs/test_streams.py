@@ -9,7 +9,7 @@ import pytest
 
 from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle
-from tests.differential.movers import both, nonblocking_pipe, run
+from tests.differential.movers import both, nonblocking_pipe, run, run_with_size_limit
 
 pytestmark = [pytest.mark.oracle, pytest.mark.parametrize("program", ["tai64n", "tai64nlocal"])]
 
@@ -61,12 +61,8 @@ def test_who_stops_reading_ends_it_by_sigpipe(oracle: Oracle, program: str, igno
 
 
 def test_file_size_limit_ends_it_by_sigxfsz(oracle: Oracle, program: str, tmp_path: Path) -> None:
-    from resource import RLIMIT_FSIZE, setrlimit
-
     for command in both(oracle, program):
-        with open(tmp_path / "out", "wb") as out:
-            ended = run(command, b"a\n" * 9, out.fileno(), before=lambda: setrlimit(RLIMIT_FSIZE, (3, 3)))
-        assert (ended[0], (tmp_path / "out").stat().st_size) == (-signal.SIGXFSZ, 3)
+        assert run_with_size_limit(command, b"a\n" * 9, tmp_path / "out", 3) == (-signal.SIGXFSZ, 3)
 
 
 def test_line_is_passed_on_at_once(program: str) -> None:

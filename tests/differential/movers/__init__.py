@@ -5,7 +5,9 @@ import socket
 import subprocess
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
+from pathlib import Path
 from random import Random
+from resource import RLIMIT_FSIZE, setrlimit
 
 from tests.commands import ENVIRONMENT, Outcome, ours
 from tests.conftest import Oracle
@@ -38,6 +40,15 @@ def run(
         timeout=30,
     )
     return done.returncode, done.stdout or b"", done.stderr
+
+
+def run_with_size_limit(command: Sequence[str], stdin: bytes, out: Path, limit: int) -> tuple[int, int]:
+    """Run a command whose output file may grow to ``limit`` bytes; return exit code and size."""
+    with out.open("wb") as stdout:
+        code, _, _ = run(
+            command, stdin, stdout.fileno(), before=lambda: setrlimit(RLIMIT_FSIZE, (limit, limit))
+        )
+    return code, out.stat().st_size
 
 
 def run_on_pieces(command: list[str], pieces: list[bytes]) -> Outcome:

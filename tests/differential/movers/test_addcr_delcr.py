@@ -10,7 +10,14 @@ import pytest
 
 from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle
-from tests.differential.movers import both, nonblocking_pipe, pieces, run, run_on_pieces
+from tests.differential.movers import (
+    both,
+    nonblocking_pipe,
+    pieces,
+    run,
+    run_on_pieces,
+    run_with_size_limit,
+)
 
 pytestmark = pytest.mark.oracle
 
@@ -88,12 +95,8 @@ def test_ignored_sigpipe_ends_it_all_the_same(oracle: Oracle, program: str) -> N
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_file_size_limit_ends_it_by_sigxfsz(oracle: Oracle, program: str, tmp_path: Path) -> None:
-    from resource import RLIMIT_FSIZE, setrlimit
-
     for command in both(oracle, program):
-        with open(tmp_path / "out", "wb") as out:
-            ended = run(command, b"a\n" * 9, out.fileno(), before=lambda: setrlimit(RLIMIT_FSIZE, (3, 3)))
-        assert (ended[0], (tmp_path / "out").stat().st_size) == (-signal.SIGXFSZ, 3)
+        assert run_with_size_limit(command, b"a\n" * 9, tmp_path / "out", 3) == (-signal.SIGXFSZ, 3)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
