@@ -1,6 +1,7 @@
 """Fixtures that every kind of test uses."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +16,12 @@ from ucspi.errors import BackendUnavailableError
 ORACLE_DIRECTORIES = (Path("/usr/bin"), Path("/usr/sbin"), Path("/bin"), Path("/sbin"))
 
 Oracle = Callable[[str], str]
+
+# A shell ignores these for what it starts in the background, and so would all
+# that the tests start, some of which these signals must end.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 def find_oracle(name: str) -> str | None:
