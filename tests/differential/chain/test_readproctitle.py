@@ -47,10 +47,11 @@ def follow(process: "subprocess.Popen[bytes]", pieces: list[bytes], last: str) -
 
 
 def wait_for(process: "subprocess.Popen[bytes]", text: bytes) -> bytes:
+    """Return what is shown when it is that text, or after ten seconds; what follows may be another."""
     deadline = time.monotonic() + 10
-    while shown(process) != text and time.monotonic() < deadline:
+    while (seen := shown(process)) != text and time.monotonic() < deadline:
         time.sleep(0.002)
-    return shown(process)
+    return seen
 
 
 PIECES = [
