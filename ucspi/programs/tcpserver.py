@@ -4,30 +4,21 @@ import os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
-from ucspi.errors import EXIT_PERMANENT, EXIT_TEMPORARY, NoAddressError
+from ucspi.errors import EXIT_TEMPORARY, NoAddressError
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
+from ucspi.programs._tcpserver_serving import judge_of, prepare
 from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.address import parse_port, resolve
-from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
-from ucspi.tcp.report import reporter
-from ucspi.tcp.server import Server
-from ucspi.tcp.settings import Settings
-from ucspi.unix import environ, fds, privilege, search, signals
-from ucspi.unix.errtext import describe
-from ucspi.unix.spawn import Program, spawner
-from ucspi.unix.stderr import say
+from ucspi.unix import environ, fds, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from ucspi.tcp.admission import Judge
-    from ucspi.unix.spawn import Spawner
-
-MANAGER = frozenset((b"NOTIFY_SOCKET", b"LISTEN_FDS", b"LISTEN_PID", b"LISTEN_FDNAMES"))
+    from ucspi.tcp.settings import Settings
 
 
 class Terminated(BaseException):
@@ -61,16 +52,10 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     settings = choices.settings
     places, program = _operands(choices)
     _require_descriptors(choices)
-    judge = _judge(choices)
+    judge = judge_of(choices)
     wakeup = _catch_signals(settings)
     _listen(choices, places, listeners)
-    _warn_of_groups(choices)
-    _drop_privileges(choices.identity())
-    if choices.print_port:
-        _print_ports(listeners)
-    handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)), listeners)
-    server = Server(settings, listeners, judge, handler, wakeup)
-    _say_ready(choices, inherited)
+    server = prepare(choices, inherited, program, judge, listeners, wakeup)
     fds.discard(0)
     fds.discard(1)
     # Never an ordinary exit from here on: it would wait for look-up threads, and
@@ -156,7 +141,7 @@ def _ip(operand: bytes) -> bytes:
         raise fatal(NAME, b"temporarily unable to figure out IP address for " + operand, error) from None
 
 
-def _catch_signals(settings: Settings) -> signals.Wakeup:
+def _catch_signals(settings: "Settings") -> signals.Wakeup:
     def terminate(number: int, frame: object) -> None:
         signals.ignore(SIGTERM)  # a second one changes nothing, whatever we are doing by then
         raise Terminated
@@ -175,109 +160,3 @@ def _catch_signals(settings: Settings) -> signals.Wakeup:
     signals.note(SIGCHLD)
     signals.unblock(SIGCHLD)
     return wakeup
-
-
-def _warn_of_groups(choices: Choices) -> None:
-    identity = choices.identity()
-    if identity.uid is None or identity.gid is not None or os.geteuid() != 0:
-        return
-    text = b"-u %d alone keeps the groups of root; add -g, or give a name" % identity.uid
-    _warn(choices.settings, text)
-
-
-def _drop_privileges(identity: privilege.Identity) -> None:
-    step = b"unable to set gid"
-    try:
-        privilege.drop_groups(identity)
-        step = b"unable to set uid"
-        privilege.drop_user(identity)
-    except OSError as error:
-        raise fatal(NAME, step, error) from None
-
-
-def _print_ports(listeners: list[Listener]) -> None:
-    try:
-        os.write(1, b"".join(b"%d\n" % listener.port for listener in listeners if listener.path is None))
-    except OSError:
-        pass  # as the original: nobody reads it, but the service is wanted all the same
-
-
-def _say_ready(choices: Choices, inherited: list[bytes]) -> None:
-    manager = environ.value_of(inherited, b"NOTIFY_SOCKET")
-    if choices.ready_descriptor is None and not manager:
-        return
-    from ucspi.unix import notify
-
-    if choices.ready_descriptor is not None:
-        try:
-            notify.ready_descriptor(choices.ready_descriptor)
-        except OSError as error:
-            what = b"unable to write to descriptor %d" % choices.ready_descriptor
-            raise fatal(NAME, what, error) from None
-    if manager:
-        try:
-            notify.service_manager(manager, b"READY=1\n")
-        except OSError as error:
-            text = b"unable to notify %s: %s" % (manager, describe(error.errno))
-            _warn(choices.settings, text)
-
-
-def _warn(settings: Settings, text: bytes) -> None:
-    """Tell of trouble that is no client's, in the form of the log."""
-    reporter(settings)[0].warning(text)
-
-
-def _replaced(listeners: list[Listener]) -> frozenset[bytes]:
-    # What a service manager tells us is not meant for the handlers.
-    replaced = REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
-    if any(listener.path is not None for listener in listeners):
-        replaced |= REPLACED_UNIX
-    return replaced | MANAGER
-
-
-def _pid_variable(listeners: list[Listener]) -> bytes:
-    if all(listener.path is None for listener in listeners):
-        return b""
-    from ucspi.tcp import local
-
-    return local.PID_VARIABLE
-
-
-def _judge(choices: Choices) -> "Judge | None":
-    if choices.rules_text is not None:
-        return _judge_by_text(choices, choices.rules_text)
-    if choices.rules is None:
-        return None
-    from ucspi.rules import LiveRules  # with no rules there is no cdb to load the code for
-
-    return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow)
-
-
-def _judge_by_text(choices: Choices, path: bytes) -> "Judge":
-    from ucspi.rules import LiveText
-
-    def tell(line: bytes) -> None:
-        _warn(choices.settings, line)
-
-    rules = LiveText(path, tell, numbered=choices.settings.is_watched)
-    try:
-        problems = rules.load()
-    except OSError as error:
-        raise fatal(NAME, b"unable to read " + path, error) from None
-    if problems:
-        lines = [problem.text(path) for problem in problems]
-        raise Stop(b"\n".join([b"tcpserver: fatal: unable to judge by " + path, *lines]), EXIT_PERMANENT)
-    return rules
-
-
-def _spawner(
-    settings: Settings, program: list[bytes], inherited: list[bytes], listeners: list[Listener]
-) -> "Spawner":
-    complaint = b""
-    if settings.verbosity:
-        complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
-    paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
-    handler = spawner(Program(program, paths, inherited, complaint, _pid_variable(listeners)))
-    if not handler.native and settings.verbosity > 1:
-        say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
-    return handler
