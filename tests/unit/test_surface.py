@@ -23,7 +23,7 @@ NAMES = {
         CdbFormatError CdbLengthError CdbTextError CdbTooLargeError CdbTruncatedError ClosedError
     """,
     "ucspi.rules": """
-        Diagnostic Lengths LiveRules Rule RuleSet RuleSyntaxError Tally Verdict
+        Diagnostic Lengths LiveRules LiveText Rule RuleSet RuleSyntaxError Tally Verdict
         candidates compile_rules convert_hosts encode expand explain find_line lint
         load parse readable segments
     """,
@@ -66,7 +66,9 @@ def public(module: ModuleType) -> set[str]:
 
 @pytest.mark.parametrize("package", sorted(NAMES))
 def test_package_offers_these_names_and_no_others(package: str) -> None:
-    assert public(import_module(package)) == set(NAMES[package].split())
+    module = import_module(package)
+    assert public(module) == set(NAMES[package].split())
+    assert public(module) <= set(dir(module))
 
 
 @pytest.mark.parametrize("package", sorted(MODULES))

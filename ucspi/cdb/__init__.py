@@ -12,11 +12,6 @@ that may pass 4 GB it is his cdb64: ``create(path, format="cdb64")``.
 
 from ucspi.cdb._core import CORE as _CORE
 from ucspi.cdb._core import backend as backend
-from ucspi.cdb._open import open as open
-from ucspi.cdb._reader import Reader as Reader
-from ucspi.cdb._writer import Writer as Writer
-from ucspi.cdb._writer import create as create
-from ucspi.cdb._writer import make as make
 from ucspi.errors import CdbFormatError as CdbFormatError
 from ucspi.errors import CdbLengthError as CdbLengthError
 from ucspi.errors import CdbTextError as CdbTextError
@@ -29,21 +24,42 @@ if TYPE_CHECKING:
     from ucspi.cdb._builder import Builder as Builder
     from ucspi.cdb._layout import hash as hash
     from ucspi.cdb._layout import hash64 as hash64
+    from ucspi.cdb._open import open as open
+    from ucspi.cdb._reader import Reader as Reader
     from ucspi.cdb._stats import Stats as Stats
     from ucspi.cdb._text import dump as dump
     from ucspi.cdb._text import load as load
     from ucspi.cdb._text import scan as scan
+    from ucspi.cdb._writer import Writer as Writer
+    from ucspi.cdb._writer import create as create
+    from ucspi.cdb._writer import make as make
 else:
     Builder = _CORE.builder
     hash = _CORE.hash
     hash64 = _CORE.hash64
 
-    # What few programs need is imported when it is asked for.
-    _LATER = {"Stats": "_stats", "dump": "_text", "load": "_text", "scan": "_text"}
+    # What a program does not use it does not load: these are imported when they are asked for.
+    _LATER = {
+        "Reader": "_reader",
+        "Stats": "_stats",
+        "Writer": "_writer",
+        "create": "_writer",
+        "dump": "_text",
+        "load": "_text",
+        "make": "_writer",
+        "open": "_open",
+        "scan": "_text",
+    }
 
     def __getattr__(name: str) -> object:
-        """Import a name of ``_LATER``."""
-        if name in _LATER:
-            # Not importlib: that one would have to be imported.
-            return getattr(__import__(f"ucspi.cdb.{_LATER[name]}", fromlist=[name]), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        """Import a name of ``_LATER``, once."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Not importlib: that one would have to be imported.
+        value = getattr(__import__(f"ucspi.cdb.{_LATER[name]}", fromlist=[name]), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        """Name those too that nobody has asked for yet."""
+        return sorted({*globals(), *_LATER})

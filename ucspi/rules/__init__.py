@@ -9,26 +9,61 @@ system.
 """
 
 from ucspi.errors import RuleSyntaxError as RuleSyntaxError
-from ucspi.rules._compile import Tally as Tally
-from ucspi.rules._compile import compile_rules as compile_rules
-from ucspi.rules._diagnostic import Diagnostic as Diagnostic
-from ucspi.rules._expand import expand as expand
-from ucspi.rules._lengths import Lengths as Lengths
-from ucspi.rules._live import LiveRules as LiveRules
-from ucspi.rules._live import load as load
-from ucspi.rules._lookup import RuleSet as RuleSet
-from ucspi.rules._lookup import Verdict as Verdict
-from ucspi.rules._lookup import candidates as candidates
-from ucspi.rules._network import readable as readable
-from ucspi.rules._parse import Rule as Rule
-from ucspi.rules._parse import parse as parse
-from ucspi.rules._record import encode as encode
-from ucspi.rules._record import segments as segments
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.rules._compile import Tally as Tally
+    from ucspi.rules._compile import compile_rules as compile_rules
+    from ucspi.rules._diagnostic import Diagnostic as Diagnostic
+    from ucspi.rules._expand import expand as expand
+    from ucspi.rules._lengths import Lengths as Lengths
+    from ucspi.rules._live import LiveRules as LiveRules
+    from ucspi.rules._live import load as load
+    from ucspi.rules._livetext import LiveText as LiveText
+    from ucspi.rules._lookup import RuleSet as RuleSet
+    from ucspi.rules._lookup import Verdict as Verdict
+    from ucspi.rules._lookup import candidates as candidates
+    from ucspi.rules._network import readable as readable
+    from ucspi.rules._parse import Rule as Rule
+    from ucspi.rules._parse import parse as parse
+    from ucspi.rules._record import encode as encode
+    from ucspi.rules._record import segments as segments
+else:
+    # What a program does not use it does not load: these are imported when they are asked for.
+    _LATER = {
+        "Diagnostic": "_diagnostic",
+        "Lengths": "_lengths",
+        "LiveRules": "_live",
+        "LiveText": "_livetext",
+        "Rule": "_parse",
+        "RuleSet": "_lookup",
+        "Tally": "_compile",
+        "Verdict": "_lookup",
+        "candidates": "_lookup",
+        "compile_rules": "_compile",
+        "encode": "_record",
+        "expand": "_expand",
+        "load": "_live",
+        "parse": "_parse",
+        "readable": "_network",
+        "segments": "_record",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Import a name of ``_LATER``, once."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Not importlib: that one would have to be imported.
+        value = getattr(__import__(f"ucspi.rules.{_LATER[name]}", fromlist=[name]), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        """Name those too that nobody has asked for yet."""
+        return sorted({*globals(), *_LATER})
 
 
-def lint(text: bytes) -> list[Diagnostic]:
+def lint(text: bytes) -> "list[Diagnostic]":
     """Return all errors and warnings about a whole text, in the order of its lines.
 
     Every line is looked at, also those after an error, and lines are compared
@@ -40,7 +75,7 @@ def lint(text: bytes) -> list[Diagnostic]:
 
 
 def explain(
-    rules: RuleSet, ip: bytes, host: bytes | None = None, info: bytes | None = None
+    rules: "RuleSet", ip: bytes, host: bytes | None = None, info: bytes | None = None
 ) -> "list[tuple[bytes, bytes | None]]":
     """Return the addresses tried for a client, in order, each with its record's data or None.
 
@@ -87,16 +122,3 @@ def convert_hosts(
     from ucspi.rules._hosts import convert
 
     return convert(allow, deny, daemon, names)
-
-
-if TYPE_CHECKING:
-    from ucspi.rules._livetext import LiveText as LiveText
-else:
-
-    def __getattr__(name: str) -> object:
-        """Import `LiveText` when it is asked for: what it needs is much, and few do."""
-        if name == "LiveText":
-            from ucspi.rules._livetext import LiveText
-
-            return LiveText
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,3 +21,7 @@ else:
 
             return connect
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """Name it too as long as nobody has asked for it."""
+        return sorted({*globals(), *_LATER})
