@@ -249,6 +249,44 @@ def test_tcpserver_loads_little_until_it_has_served_a_client(
     check("tcpserver", imported(said), bare)
 
 
+# Stops the server when it loads what only serving needs, and tells what is there by then.
+AT_LISTENING = """
+import os, sys, _socket
+
+def listens(number):
+    try:
+        sock = _socket.socket(fileno=os.dup(int(number)))
+        return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN)
+    except OSError:
+        return 0
+
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ucspi.programs._tcpserver_serving":
+            print(*sorted(name for name in sys.modules if name.partition(".")[0] == "ucspi"))
+            print(sum(map(listens, os.listdir("/proc/self/fd"))), flush=True)
+            os._exit(0)
+
+sys.meta_path.insert(0, Stop())
+from ucspi.programs.tcpserver import main
+sys.exit(main())
+"""
+
+
+def test_tcpserver_listens_before_it_loads_what_serving_needs(rules: tuple[Path, set[str]]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_LISTENING, "-x", str(rules[0]), "127.0.0.1", "0", "true"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    ours, listening = done.stdout.splitlines()
+    assert listening == "1"
+    assert len(ours.split()) <= 19, ours
+    assert not {"ucspi.cdb", "ucspi.rules", "ucspi.tcp.server"} & set(ours.split())
+
+
 @pytest.mark.parametrize("line", CLIENTS)
 def test_clients_load_little(line: str, bare: set[str]) -> None:
     program, *arguments = line.split()

@@ -29,16 +29,17 @@ def prepare(
     choices: "Choices",
     inherited: list[bytes],
     program: list[bytes],
-    judge: "Judge | None",
     listeners: "list[Listener]",
     wakeup: "Wakeup",
 ) -> Server:
     """Return the server, ready to run, when everybody who wants to know has been told.
 
     Raises:
-        Stop: a step failed; exit code 111.
+        Stop: a step failed; exit code 100 for a text of rules that makes no sense, else 111.
     """
     settings = choices.settings
+    judge = _judge(choices)
+    _load(choices, inherited, listeners)
     _warn_of_groups(choices)
     _drop_privileges(choices.identity())
     if choices.print_port:
@@ -49,8 +50,21 @@ def prepare(
     return server
 
 
-def judge_of(choices: "Choices") -> "Judge | None":
-    """Return what decides about clients, None when everybody is allowed."""
+def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]") -> None:
+    """Import what the choices need and most servers do not, while we may still read it.
+
+    From here on nothing is imported any more: the new user may have no right to
+    our files, and they may be those of another version by the time of need.
+    """
+    if choices.settings.is_watched:
+        import ucspi.tcp.watch
+    if any(listener.path is not None for listener in listeners):
+        import ucspi.tcp.local
+    if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
+        import ucspi.unix.notify  # noqa: F401
+
+
+def _judge(choices: "Choices") -> "Judge | None":
     if choices.rules_text is not None:
         return _judge_by_text(choices, choices.rules_text)
     if choices.rules is None:

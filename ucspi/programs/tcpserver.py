@@ -8,7 +8,6 @@ from ucspi.errors import EXIT_TEMPORARY, NoAddressError
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
-from ucspi.programs._tcpserver_serving import judge_of, prepare
 from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.address import parse_port, resolve
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
@@ -48,14 +47,19 @@ def _serve(argv: list[bytes]) -> int:
 
 
 def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) -> "NoReturn":
-    """Do what the original does, in its order: operands, signals, sockets, privileges, port line."""
+    """Do what the original does, in its order: operands, signals, sockets, privileges, port line.
+
+    Whoever starts a server and connects at once must not be refused, so what
+    listening does not need is loaded behind it: clients wait in the backlog.
+    """
     settings = choices.settings
     places, program = _operands(choices)
     _require_descriptors(choices)
-    judge = judge_of(choices)
     wakeup = _catch_signals(settings)
     _listen(choices, places, listeners)
-    server = prepare(choices, inherited, program, judge, listeners, wakeup)
+    from ucspi.programs._tcpserver_serving import prepare
+
+    server = prepare(choices, inherited, program, listeners, wakeup)
     fds.discard(0)
     fds.discard(1)
     # Never an ordinary exit from here on: it would wait for look-up threads, and

@@ -3,11 +3,12 @@
 import time
 from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
 
+from ucspi.tcp.drain import Drain
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.admission import Admission
     from ucspi.tcp.door import Doors
-    from ucspi.tcp.drain import Drain
     from ucspi.tcp.facts import Facts
     from ucspi.tcp.handlers import Handlers
     from ucspi.tcp.report import ClassicReport
@@ -70,8 +71,6 @@ class Ending:
         """Accept nobody any more; a second time, do not wait for the handlers any longer."""
         now = time.monotonic()
         if self._drain is None:
-            from ucspi.tcp.drain import Drain  # most servers end without one
-
             self._drain = Drain(now, self._settings.drain_time or 0.0)
             self._doors.close()
             self._report.draining(self._admission.census.children)
