@@ -11,6 +11,7 @@
 #include "lengths.h"
 #include "many.h"
 #include "recognise.h"
+#include "ruledata.h"
 #include "rules.h"
 #include "text.h"
 #include "walk.h"

@@ -152,7 +152,8 @@ static int is_removed(const struct ucdb_image *im,
 /* Go through the records: first to mark where each begins, then, when every
  * slot has struck the one that it names, to find one that no slot does. */
 static enum ucdb_status walk_records(const struct ucdb_image *im,
-                                     int are_struck, struct starts *starts,
+                                     int are_struck, int removed_are_sound,
+                                     struct starts *starts,
                                      struct ucdb_fault *fault)
 {
   struct ucdb_walker walker = { 0 };
@@ -162,13 +163,14 @@ static enum ucdb_status walk_records(const struct ucdb_image *im,
   while ((status = ucdb_walk(im, &walker, &record, fault)) == UCDB_FOUND)
     if (!are_struck)
       mark(starts, record.pos);
-    else if (strike(starts, record.pos) && !is_removed(im, &record))
+    else if (strike(starts, record.pos) &&
+             !(removed_are_sound && is_removed(im, &record)))
       return ucdb_malformed(fault, UCDB_LOST_RECORD, record.pos);
   return status;
 }
 
 void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
-                struct ucdb_fault *fault)
+                int removed_are_sound, struct ucdb_fault *fault)
 {
   struct starts starts = { scratch, 0, 0 };
   uint64_t i;
@@ -176,10 +178,10 @@ void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
   fault->damage = UCDB_SOUND;
   if (check_pointers(im, &starts, fault) != UCDB_FOUND)
     return;
-  if (walk_records(im, 0, &starts, fault) == UCDB_MALFORMED)
+  if (walk_records(im, 0, removed_are_sound, &starts, fault) == UCDB_MALFORMED)
     return;
   for (i = 0; i < UCDB_TABLES; ++i)
     if (check_table(im, i, &starts, fault) != UCDB_FOUND)
       return;
-  walk_records(im, 1, &starts, fault);
+  walk_records(im, 1, removed_are_sound, &starts, fault);
 }

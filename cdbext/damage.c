@@ -10,6 +10,7 @@ const char *ucdb_damage_text(int damage)
     case UCDB_BAD_HASH: return "slot has the hash of another key";
     case UCDB_BAD_PLACE: return "slot cannot be reached from its first slot";
     case UCDB_LOST_RECORD: return "record that no slot names";
+    case UCDB_BAD_DATA: return "data that no rule has";
     default: return "sound";
   }
 }

@@ -14,7 +14,8 @@ enum ucdb_damage {
   UCDB_BAD_RECORD,
   UCDB_BAD_HASH,
   UCDB_BAD_PLACE,
-  UCDB_LOST_RECORD
+  UCDB_LOST_RECORD,
+  UCDB_BAD_DATA
 };
 
 struct ucdb_fault {

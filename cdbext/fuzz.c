@@ -97,7 +97,7 @@ static void check(const struct ucdb_image *im, const struct ucdb_span *keys,
   int i;
 
   demand(scratch != NULL);
-  ucdb_check(im, scratch, &fault);
+  ucdb_check(im, scratch, 1, &fault);
   free(scratch);
   demand(strcmp(ucdb_damage_text(fault.damage), "sound") ||
          fault.damage == UCDB_SOUND);

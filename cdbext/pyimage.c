@@ -176,21 +176,28 @@ static PyObject *image_iter(PyObject *self)
 }
 
 PyDoc_STRVAR(check_doc,
-"check($self, /)\n"
+"check($self, /, *, allow_removed=True)\n"
 "--\n\n"
 "Return the first damage of the whole image, or None; it is not raised.\n\n"
 "Sound means: each record can be found under its key, and every slot\n"
-"names a record.");
+"names a record.\n\n"
+"Args:\n"
+"    allow_removed: whether a record that ``cdb -c -0`` removed is sound.\n"
+"        A hole in a file looks like such records.");
 
-static PyObject *image_check(PyObject *self, PyObject *ignored)
+static PyObject *image_check(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-  PyObject *memory = borrow_memory(self);
+  static char *names[] = {"allow_removed", NULL};
+  PyObject *memory;
+  int allow_removed = 1;
   struct ucdb_image image;
   struct ucdb_fault fault;
   unsigned char *scratch;
   Py_buffer buffer; /* our own, since the reader may be closed meanwhile */
 
-  (void)ignored;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$p", names, &allow_removed))
+    return NULL;
+  memory = borrow_memory(self);
   if (!memory)
     return NULL;
   if (PyObject_GetBuffer(memory, &buffer, PyBUF_SIMPLE)) {
@@ -203,7 +210,7 @@ static PyObject *image_check(PyObject *self, PyObject *ignored)
   scratch = PyMem_RawCalloc(ucdb_check_scratch(&image), 1);
   if (scratch) {
     Py_BEGIN_ALLOW_THREADS
-    ucdb_check(&image, scratch, &fault);
+    ucdb_check(&image, scratch, allow_removed, &fault);
     Py_END_ALLOW_THREADS
     PyMem_RawFree(scratch);
   }
@@ -266,7 +273,8 @@ static PyMethodDef methods[] = {
    METH_VARARGS | METH_KEYWORDS, get_many_doc},
   {"records", image_records, METH_NOARGS, records_doc},
   {"first_records", image_first_records, METH_NOARGS, first_records_doc},
-  {"check", image_check, METH_NOARGS, check_doc},
+  {"check", (PyCFunction)(void (*)(void))image_check,
+   METH_VARARGS | METH_KEYWORDS, check_doc},
   {"close", image_close, METH_NOARGS, close_doc},
   {NULL, NULL, 0, NULL},
 };

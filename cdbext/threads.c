@@ -40,7 +40,7 @@ static int check(void)
 
   if (!scratch)
     return 1;
-  ucdb_check(&image, scratch, &fault);
+  ucdb_check(&image, scratch, 1, &fault);
   free(scratch);
   return fault.damage != UCDB_SOUND;
 }

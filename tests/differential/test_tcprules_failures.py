@@ -291,6 +291,24 @@ def test_original_checker_allows_by_an_unfinished_file(checker: list[str], place
     assert run([*checker, "zeros"], place) == (0, b"default:\nallow connection\n", b"")
 
 
+HOLES = image_of(b"127.:deny\n:deny\n")
+HOLES = HOLES[:2048] + bytes(len(HOLES) - 2048)  # as cp and a power cut leave them
+
+
+def test_checker_trusts_no_file_with_a_hole(place: Path) -> None:
+    """A row of docs/differences.md."""
+    (place / "hole").write_bytes(HOLES)
+    message = b"tcprulescheck: fatal: unable to read hole: protocol error\n"
+    assert run([*ours("tcprulescheck"), "hole"], place, TCPREMOTEIP="127.0.0.1") == (111, b"", message)
+
+
+@pytest.mark.oracle
+def test_original_checker_allows_by_a_hole(checker: list[str], place: Path) -> None:
+    (place / "hole").write_bytes(HOLES)
+    expected = (0, b"default:\nallow connection\n", b"")
+    assert run([*checker, "hole"], place, TCPREMOTEIP="127.0.0.1") == expected
+
+
 def test_checker_names_a_directory_instead_of_crashing(place: Path) -> None:
     """A row of docs/differences.md: the original dies of SIGSEGV."""
     message = b"tcprulescheck: fatal: unable to read directory: is a directory\n"
@@ -324,7 +342,7 @@ def test_answer_to_a_pipe_that_nobody_reads_is_death_by_sigpipe(checker: list[st
 
 @pytest.mark.oracle
 def test_checker_stops_its_report_at_the_denial(checker: list[str], place: Path) -> None:
-    (place / "rules").write_bytes(image_with((b"", b"junk\0+A\0+B=c\xff\0D\0+D=e\0")))
+    (place / "rules").write_bytes(image_with((b"", b"+A\0junk\0+B=c\xff\0D\0+D=e\0")))
     expected = run([*checker, "rules"], place, TCPREMOTEIP="1.2.3.4")
     assert run([*ours("tcprulescheck"), "rules"], place, TCPREMOTEIP="1.2.3.4") == expected
     assert expected[1].endswith(b"deny connection\n")

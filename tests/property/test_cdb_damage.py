@@ -227,3 +227,22 @@ def test_slot_inside_the_header_is_damage(core: Core) -> None:
         struct.pack_into("<II", image, at, core.hash(b"one"), 8)
     with pytest.raises(CdbFormatError, match="slot names no record"):
         reader_type(core)(bytes(image)).get(b"one")
+
+
+def test_removed_record_is_damage_where_none_can_be(core: Core) -> None:
+    image = bytearray(build([(b"one", b"1"), (b"two", b"2")], core))
+    table, slots = table_of(image, b"one")
+    image[table : table + slots * 8] = bytes(slots * 8)
+    image[2048:2060] = struct.pack("<II", 0, 4) + bytes(4)
+    damage = reader_type(core)(bytes(image)).check(allow_removed=False)
+    assert damage is not None
+    assert (damage.reason, damage.offset) == ("record that no slot names", 2048)
+    assert reader_type(core)(build([(b"one", b"1")], core)).check(allow_removed=False) is None
+
+
+def test_hole_behind_the_header_is_damage_where_nothing_is_removed(core: Core) -> None:
+    """One in eight such files looks like removed records to their very end."""
+    image = build([(b"127.", b"D\0"), (b"", b"D\0")], core)
+    hole = reader_type(core)(image[:2048] + bytes(len(image) - 2048))
+    assert hole.check() is None
+    assert hole.check(allow_removed=False) is not None

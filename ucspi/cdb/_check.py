@@ -4,7 +4,8 @@ In this order, so that all cores name the same first damage: the pointers, the
 records from first to last, the slots of each table, and at the end the records
 that no slot named.  Bytes after the last table are no damage: ``cdb -c -r``
 leaves some.  Nor is a record with an empty key and zeros as data that no slot
-names: so ``cdb -c -0`` removes one.
+names: so ``cdb -c -0`` removes one.  But a hole in a file looks like nothing
+else, so whoever writes no such records can have them refused.
 """
 
 from ucspi.cdb._format import (
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def check(view: memoryview, layout: Layout) -> CdbFormatError | None:
+def check(view: memoryview, layout: Layout, allow_removed: bool) -> CdbFormatError | None:
     """Return the first damage of an image, or None."""
     try:
         tables = list(_tables(view, layout))
@@ -32,7 +33,7 @@ def check(view: memoryview, layout: Layout) -> CdbFormatError | None:
         for number, table, slots in tables:
             _check_table(view, layout, records, number, table, slots)
         for record in records:  # those that no slot named
-            if not _is_removed(view, layout, record):
+            if not (allow_removed and _is_removed(view, layout, record)):
                 raise CdbFormatError(LOST_RECORD, offset=record)
     except CdbFormatError as damage:
         return damage.with_traceback(None)

@@ -94,12 +94,12 @@ class Image(_pure.Image):
             for position, length in Struct("=QQ").iter_unpack(ffi.buffer(places))
         ]
 
-    def check(self) -> CdbFormatError | None:
+    def check(self, *, allow_removed: bool = True) -> CdbFormatError | None:
         """Return the first damage of the whole image, or None; it is not raised."""
         view = self._open()  # noqa: F841 - kept
         fault = ffi.new("struct ucdb_fault *")
         scratch = ffi.new("unsigned char[]", lib.ucdb_check_scratch(self._image))
-        lib.ucdb_check(self._image, scratch, fault)
+        lib.ucdb_check(self._image, scratch, allow_removed, fault)
         return _damage(fault) if fault.damage else None
 
     def _locate(self, key: "Buffer") -> "Iterator[tuple[int, int]]":

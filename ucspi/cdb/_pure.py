@@ -206,15 +206,19 @@ class Image:
             for start, middle, end in self._walk()
         )
 
-    def check(self) -> CdbFormatError | None:
+    def check(self, *, allow_removed: bool = True) -> CdbFormatError | None:
         """Return the first damage of the whole image, or None; it is not raised.
 
         Sound means: each record can be found under its key, and every slot
         names a record.
+
+        Args:
+            allow_removed: whether a record that ``cdb -c -0`` removed is sound.
+                A hole in a file looks like such records.
         """
         from ucspi.cdb._check import check  # here, as few programs need it
 
-        return check(self._open(), self._layout)
+        return check(self._open(), self._layout, allow_removed)
 
     def first_records(self) -> "Iterator[tuple[bytes, bytes]]":
         """Yield each distinct key with its first data, in the order first added.

@@ -18,6 +18,7 @@ from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
 from ucspi.rules._bytes import require_bytes, require_client
 from ucspi.rules._lookup import NO_RULE, RuleSet, Verdict
+from ucspi.rules._sound import damage_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ def load(path: bytes) -> RuleSet:
     require_bytes("path", path)
     try:
         reader = Reader(_read_image(path))
-        if reader.format != "cdb":
-            raise CdbFormatError("a cdb64 holds no rules", offset=0)
-        damage = reader.check()
+        damage = damage_of(reader)
     except MemoryError:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from None
     if damage is not None:
