@@ -1,0 +1,114 @@
+"""Read the words of a list of clients in ``hosts.allow`` or ``hosts.deny``.
+
+A set of addresses is a string: "4" or "6" and the bits of its prefix, nothing
+for all clients.  So one contains another when that begins with it.  A set of
+names is ``.suffix``, or one name.
+
+Source: the manual page hosts_access(5).
+"""
+
+from ucspi.errors import HostsAccessError
+from ucspi.rules._network import LENGTH_MIN, MAPPED, packed6
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXCEPT = b"EXCEPT"
+NO_WORD = {
+    b"LOCAL": "a rule cannot ask for a name without dots",
+    b"KNOWN": "a rule cannot ask whether name and address are known",
+    b"UNKNOWN": "a rule cannot ask whether name or address is unknown",
+    b"PARANOID": "tcpserver -p does this for all clients, no rule can",
+}
+
+
+class Token:
+    """One word of a list of clients: the sets of addresses, or the set of names, that it stands for."""
+
+    __slots__ = ("addresses", "name")
+
+    def __init__(self, addresses: "Sequence[str]" = (), name: bytes = b"") -> None:
+        """Take one or the other."""
+        self.addresses, self.name = addresses, name
+
+    def matches(self, address: str, name: bytes) -> bool:
+        """Say whether all of a set of addresses, or all of a set of names, is meant."""
+        if not self.name:
+            return any(address.startswith(prefix) for prefix in self.addresses)
+        return name == self.name or (self.name[:1] == b"." and name.endswith(self.name))
+
+
+def read_word(word: bytes) -> Token:
+    if word == b"ALL":
+        return Token([""])
+    if word in NO_WORD:
+        raise refusal(NO_WORD[word], 1)
+    if b"@" in word:
+        raise refusal("netgroups and users are not converted", 1)
+    if b"*" in word or b"?" in word:
+        raise refusal("patterns with * or ? are not converted", 1)
+    if word[:1] == b"/":
+        raise refusal("files of patterns are not converted: put their lines here", 1)
+    if word[:1] == b"[":
+        return Token(_at_least_2("6" + _prefix6(word)))
+    if not word.strip(b"0123456789./"):
+        return Token(_at_least_2("4" + _prefix4(word)))
+    if word.strip(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"):
+        raise refusal("this is no name", 1)
+    return Token(name=word.lower())
+
+
+def _at_least_2(address: str) -> list[str]:
+    """Return a set of addresses, cut into pieces that a rule can name."""
+    if len(address) > LENGTH_MIN:
+        return [address]
+    return [piece for bit in "01" for piece in _at_least_2(address + bit)]
+
+
+def _prefix4(word: bytes) -> str:
+    text, slash, mask = word.partition(b"/")
+    octets = text.rstrip(b".").split(b".") if text[-1:] == b"." else text.split(b".")
+    whole = text[-1:] != b"." and len(octets) == 4
+    if len(octets) > 4 - (not whole) or (not whole and (slash or text[-1:] != b".")):
+        raise refusal("this is neither an address nor a network", 1)
+    bits = "".join(_octet(octet) for octet in octets)
+    if not slash:
+        return bits
+    size = int(mask) if mask.isdigit() and len(mask) <= 2 else _mask_size(mask)
+    if size > 32 or "1" in bits[size:]:
+        raise refusal("no client is in this network: its mask does not fit its address", 1)
+    return bits[:size]
+
+
+def _mask_size(mask: bytes) -> int:
+    octets = mask.split(b".")
+    bits = "".join(_octet(octet) for octet in octets)
+    if len(octets) != 4 or "01" in bits:
+        raise refusal("the mask is not a prefix", 1)
+    return bits.count("1")
+
+
+def _octet(text: bytes) -> str:
+    if not text.isdigit() or len(text) > 3 or int(text) > 255:
+        raise refusal("an octet is at most 255", 1)
+    return f"{int(text):08b}"
+
+
+def _prefix6(word: bytes) -> str:
+    text, _, length = word.partition(b"]")
+    if text[1:].count(b"/") == 1 and not length:
+        text, _, length = text.partition(b"/")
+        length = b"/" + length
+    packed = packed6(text[1:])
+    size = 128 if not length else int(length[1:]) if length[1:].isdigit() and len(length) <= 4 else 129
+    if packed is None or b"]" not in word or size > 128 or (length and length[:1] != b"/"):
+        raise refusal("this is no IPv6 address or network", 1)
+    bits = f"{int.from_bytes(packed, 'big'):0128b}"
+    if "1" in bits[size:] or (packed[:12] == MAPPED and size >= 96):
+        raise refusal("no client is in this network: write the IPv4 address, or zeros behind the prefix", 1)
+    return bits[:size]
+
+
+def refusal(reason: str, column: int) -> HostsAccessError:
+    return HostsAccessError(reason, name=b"", line=0, column=column)
