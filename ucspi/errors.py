@@ -70,6 +70,7 @@ class HostsAccessError(Error, ValueError):
     """A line of ``hosts.allow`` or ``hosts.deny`` cannot be said in rules.
 
     ``name`` is the file's, ``line`` and ``column`` (in bytes) count from 1.
+    With line 0 it is the name of the daemon that cannot be.
     """
 
     exit_code = EXIT_PERMANENT

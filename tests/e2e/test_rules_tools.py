@@ -203,3 +203,9 @@ def test_hosts2rules_refuses_loudly(place: Path) -> None:
     assert run(place, "hosts2rules", "--allow", ".", "x")[0] == 111
     code, _, said = run(place, "hosts2rules", "--inetd", "rules", "telnet")
     assert (code, said) == (100, b"hosts2rules: fatal: rules has no service telnet that tcpd guards\n")
+    (place / "inetd").write_bytes(b"x stream tcp nowait root tcpd a\nx stream tcp6 nowait root tcpd b\n")
+    code, _, said = run(place, "hosts2rules", "--inetd", "inetd", "x")
+    assert said == b"hosts2rules: fatal: inetd has several programs for the service x: name one of them\n"
+    code, _, said = run(place, "hosts2rules", "/usr/sbin/in.telnetd")
+    line = b"hosts2rules: fatal: tcpd knows a daemon by the last part of its path: /usr/sbin/in.telnetd\n"
+    assert (code, said) == (100, line)

@@ -14,7 +14,7 @@ def rules(allow: str, deny: str = "ALL: ALL\n", daemon: bytes = b"d") -> list[st
     ("allow", "expected"),
     [
         ("", []),
-        ("# d: ALL\n\n  # x\n", []),
+        ("# d: ALL\n\n \t\n# \\\n d: ALL\n", []),
         ("d: 192.168.1.\n", ["192.168.1.:allow"]),
         ("d: 1.2.3.4, 10.\n", ["1.2.3.4:allow", "10.:allow"]),
         ("other: 1.2.3.4\nx d y: 10.\n", ["10.:allow"]),
@@ -24,10 +24,17 @@ def rules(allow: str, deny: str = "ALL: ALL\n", daemon: bytes = b"d") -> list[st
         ("d: 10.16.0.0/12 1.\n", ["10.16.0.0/12:allow", "1.0.0.0/8:allow"]),
         ("d: 0.0.0.0/1\n", ["0.0.0.0/2:allow", "64.0.0.0/2:allow"]),
         ("d: [2001:db8::1] [2001:db8::]/32\n", ["2001:db8::1:allow", "2001:db8::/32:allow"]),
-        ("d: [2001:db8::/32]\n", ["2001:db8::/32:allow"]),
+        (
+            "d: 0.0.0.0/0.0.0.0\n",
+            ["0.0.0.0/2:allow", "128.0.0.0/2:allow", "192.0.0.0/2:allow", "64.0.0.0/2:allow"],
+        ),
         ("d: .Org a.org\n", ["=a.org:allow", "=.org:allow"]),
         ("d: 10. EXCEPT 10.1. EXCEPT 10.1.2.3\n", ["10.1.2.3:allow", "10.1.:deny", "10.:allow"]),
         ("d: 10. \\\n 11.\n", ["10.:allow", "11.:allow"]),
+        ("d: 10.\\\n5.\n", ["10.5.:allow"]),
+        ("D: 10. except 10.1. Except 10.1.2.3\n", ["10.1.2.3:allow", "10.1.:deny", "10.:allow"]),
+        ("all Except X: 1.\r\nALL EXCEPT D: 2.\r\n", ["1.:allow"]),
+        ("x: \\: y\nd:10.,11.\n", ["10.:allow", "11.:allow"]),
         ("d: 10.1.: deny\nd: 10. : ALLOW\n", ["10.1.:deny", "10.:allow"]),
     ],
 )
@@ -45,6 +52,7 @@ def test_no_files_allow_everybody() -> None:
     assert rules("", "") == [":allow"]
     assert rules("", "d: 10.\n") == ["10.:deny", ":allow"]
     assert rules("d: ALL\n", "ALL: ALL\n") == [":allow"]
+    assert rules("", "all: all\n") == [":deny"]
 
 
 def test_first_line_that_matches_decides() -> None:
@@ -67,7 +75,36 @@ def test_first_line_that_matches_decides() -> None:
         ("d: 1.2.3.4.\n", 1, 4, "neither an address"),
         ("d: 1.300.\n", 1, 4, "at most 255"),
         ("d: 1.2.3.0/255.0.255.0\n", 1, 4, "not a prefix"),
-        ("d: 1.2.3.0/33\n", 1, 4, "mask does not fit"),
+        ("d: 1.2.3.0/33\n", 1, 4, "at most 32"),
+        ("d: 1.2.3.0/16\n", 1, 4, "mask does not fit"),
+        ("d: 1.2.3.4/255.255.255.255\n", 1, 4, "write the address alone"),
+        ("d: 0.0.0.0/0\n", 1, 4, "or ALL"),
+        ("d: 10. \\\n  010.\n", 2, 3, "begins with 0"),
+        ("d: 10.0.0.0/08\n", 1, 4, "begins with 0"),
+        ("d: 010.0.0.0/255.0.0.0\n", 1, 4, "begins with 0"),
+        ("d: 1..\n", 1, 4, "at most 255"),
+        ("d: .1.2\n", 1, 4, "neither an address"),
+        ("d: local\n", 1, 4, "without dots"),
+        ("d: a.\n", 1, 4, "beginning of a name"),
+        ("d: a..org\n", 1, 4, "without letters"),
+        ("d: 1.2.3.4 # mine\n", 1, 12, "comment"),
+        (" # d: ALL\n", 1, 2, "comment"),
+        ("d: ALL", 1, 7, "newline"),
+        ("# d: ALL", 1, 9, "newline"),
+        ("d: ALL\\\n", 2, 1, "newline"),
+        ("\\\n", 2, 1, "newline"),
+        ("#\n# x\0\n", 2, 4, "NUL"),
+        ("# " + 2045 * "x" + "\n", 1, 1, "2046 bytes"),
+        ("# " + "x" * 2000 + "\\\n" + "x" * 45 + "\n", 1, 1, "2046 bytes"),
+        ("d: [2001:db8::/32]\n", 1, 4, "length"),
+        ("d: [2001:db8::]/032\n", 1, 4, "begins with 0"),
+        ("d:\n", 1, 3, "a line has daemons"),
+        ("d: ALL: deny: allow\n", 1, 8, "last option"),
+        ("d: ALL: \n", 1, 8, "command"),
+        ("x 23: ALL\n", 1, 3, "port"),
+        ("x in.: ALL\n", 1, 3, "patterns of daemons"),
+        ("x known: ALL\n", 1, 3, "no name of a daemon"),
+        ("x except d[1]: ALL\n", 1, 10, "no name of a daemon"),
         ("d: [::1\n", 1, 4, "no IPv6"),
         ("d: [x]\n", 1, 4, "no IPv6"),
         ("d: [2001:db8::1]/32\n", 1, 4, "zeros behind"),
@@ -90,3 +127,10 @@ def test_client_with_address_and_name_that_would_be_judged_otherwise_is_refused(
     with pytest.raises(HostsAccessError, match=r"a client of 10.0.0.0/8 named .org, but the rule 10"):
         rules("d: .org\n", "d: 10.\n")
     assert rules("d: a.org\n", "d: 10.\n") == ["=a.org:allow", "10.:deny", ":allow"]
+
+
+@pytest.mark.parametrize("daemon", [b"", b"/usr/sbin/in.telnetd", b"in.telnetd ", b"a@b", b"a*"])
+def test_daemon_that_tcpd_cannot_mean_is_refused(daemon: bytes) -> None:
+    with pytest.raises(HostsAccessError, match="last part of its path") as caught:
+        rules("", daemon=daemon)
+    assert caught.value.line == 0

@@ -31,6 +31,8 @@ def _hosts2rules(argv: list[bytes]) -> int:
     try:
         rules = convert_hosts(_read(files[0]), _read(files[1]), daemon, files)
     except HostsAccessError as error:
+        if not error.line:
+            raise fatal(PROGRAM, error.reason.encode() + b": " + daemon, code=EXIT_PERMANENT) from None
         place = b"%s:%d:%d: %s" % (error.name, error.line, error.column, error.reason.encode())
         raise Stop(
             b"%s: fatal: this cannot be said in rules\n%s" % (PROGRAM, place), EXIT_PERMANENT
@@ -58,12 +60,19 @@ def _daemon(path: bytes, service: bytes) -> bytes:
             lines = file.read().split(b"\n")
     except OSError as error:
         raise fatal(PROGRAM, b"unable to read " + path, error) from None
+    found = set()
     for line in lines:
         fields = line.split()
         if len(fields) > 6 and fields[0] == service and fields[5].rpartition(b"/")[2] == b"tcpd":
-            return fields[6].rpartition(b"/")[2]
-    what = b"%s has no service %s that tcpd guards" % (path, service)
-    raise fatal(PROGRAM, what, code=EXIT_PERMANENT)
+            found.add(fields[6].rpartition(b"/")[2])
+    if len(found) == 1:
+        return found.pop()
+    what = (
+        b"several programs for the service %s: name one of them"
+        if found
+        else b"no service %s that tcpd guards"
+    )
+    raise fatal(PROGRAM, b"%s has %s" % (path, what % service), code=EXIT_PERMANENT)
 
 
 def _print(text: bytes) -> None:

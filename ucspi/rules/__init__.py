@@ -114,10 +114,11 @@ def convert_hosts(
         Rules, the most specific first.  Rules about names want ``tcpserver -p``.
 
     Raises:
-        HostsAccessError: a line that rules have no word for, or that would
-            judge some client otherwise.
+        HostsAccessError: a line that rules have no word for, that would judge
+            some client otherwise, or that tcpd itself passes over or reads
+            oddly; ``line`` is 0 when the daemon is no name that tcpd compares.
 
-    Source: the manual page hosts_access(5).
+    Source: the manual page hosts_access(5), and tcpd 7.6.q.
     """
     from ucspi.rules._hosts import convert
 

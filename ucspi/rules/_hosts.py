@@ -15,7 +15,7 @@ Source: the manual page hosts_access(5).
 
 from ucspi.errors import HostsAccessError
 from ucspi.rules._bytes import require_bytes
-from ucspi.rules._hosts_file import Entry, read_entries
+from ucspi.rules._hosts_file import PLAIN, Entry, read_entries
 from ucspi.rules._network import short6
 
 
@@ -28,6 +28,9 @@ def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]
         *(("name", name) for name in names),
     ):
         require_bytes(what, value)
+    if not daemon or daemon.strip(PLAIN):
+        reason = "tcpd knows a daemon by the last part of its path"
+        raise HostsAccessError(reason, name=daemon, line=0, column=0)
     entries = [*read_entries(allow, daemon, names[0], True), *read_entries(deny, daemon, names[1], False)]
     tokens = [token for entry in entries for words in entry.lists for token in words]
     addresses = sorted({one for token in tokens for one in token.addresses if one}, key=len, reverse=True)

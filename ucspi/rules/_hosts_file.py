@@ -1,6 +1,10 @@
 """Read ``hosts.allow`` and ``hosts.deny``: the lines about one service, as entries.
 
-Source: the manual page hosts_access(5).
+A line that tcpd passes over, or that makes it stop reading, is refused, whatever
+it is about: who wrote it means something else.  So is what it reads oddly.
+
+Source: the manual page hosts_access(5), and what tcpd 7.6.q does
+(tests/differential/test_hosts2rules.py).
 """
 
 from ucspi.errors import HostsAccessError
@@ -9,6 +13,14 @@ from ucspi.rules._hosts_words import EXCEPT, Token, read_word, refusal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+LINE_MAX = 2046  # bytes without the newline
+BLANKS = b" \t\r"
+SEPARATORS = bytes.maketrans(b"\t\r,", b"   ")
+VERDICTS = {b"allow": True, b"deny": False}
+NO_DAEMON = {b"LOCAL", b"KNOWN", b"UNKNOWN"}
+# Bytes that mean nothing but themselves to tcpd.
+PLAIN = bytes(set(range(0x21, 0x100)) - set(b"#*,/:?@[\\]\x7f"))
 
 
 class Entry:
@@ -28,80 +40,143 @@ class Entry:
         return hit
 
 
+class Line:
+    """What tcpd reads as one line: lines of the file that backslashes join, with nothing between them."""
+
+    __slots__ = ("ended", "parts", "text")
+
+    def __init__(self, number: int) -> None:
+        """Begin with the number of the first one."""
+        self.text, self.parts, self.ended = b"", [(0, number)], False
+
+    def place(self, column: int) -> tuple[int, int]:
+        """Return the number of the line of the file, and the column in it, of a column of this."""
+        offset, number = next(part for part in reversed(self.parts) if part[0] < column or part[0] == 0)
+        return number, column - offset
+
+
 def read_entries(text: bytes, daemon: bytes, name: bytes, allowed: bool) -> "Iterator[Entry]":
-    for number, line in _logical_lines(text):
-        if not line.strip() or line.lstrip()[:1] == b"#":
-            continue
-        fields = _fields(line)
+    """Yield the lines about a daemon, in order; ``allowed`` is the verdict of the file."""
+    for line in _lines(text):
         try:
-            if len(fields) < 2:
-                raise refusal("a line has daemons, a colon and clients", 1)
-            if not _is_about(fields[0].replace(b",", b" ").split(), daemon):
-                continue
-            verdict = _option(fields[2:], allowed, line)
-            yield Entry(name, number, verdict, _clients(fields[1], line))
+            entry = _read(line, daemon.lower(), name, allowed)
         except HostsAccessError as error:
-            raise HostsAccessError(error.reason, name=name, line=number, column=error.column) from None
+            number, column = line.place(error.column)
+            raise HostsAccessError(error.reason, name=name, line=number, column=column) from None
+        if entry is not None:
+            yield entry
 
 
-def _logical_lines(text: bytes) -> "Iterator[tuple[int, bytes]]":
-    """Yield lines with the number of their first one; a backslash at the end continues them."""
-    begun, first = b"", 1
-    for number, line in enumerate(text.split(b"\n"), 1):
-        if not begun:
-            first = number
-        if line.endswith(b"\\"):
-            begun += line[:-1] + b" "
+def _lines(text: bytes) -> "Iterator[Line]":
+    pieces = text.split(b"\n")
+    line = Line(1)
+    for number, piece in enumerate(pieces, 1):
+        last = number == len(pieces)
+        if piece.endswith(b"\\") and not last:
+            line.text += piece[:-1]
+            line.parts.append((len(line.text), number + 1))
+            if len(line.text) > LINE_MAX:
+                yield line  # it is refused, and need not be put together to its end
             continue
-        yield first, begun + line
-        begun = b""
-    if begun:
-        yield first, begun
+        line.text += piece
+        line.ended = not last
+        if line.ended or line.text or len(line.parts) > 1:
+            yield line
+        line = Line(number + 1)
 
 
-def _fields(line: bytes) -> list[bytes]:
-    """Split a line at colons that are not inside brackets."""
-    fields, depth = [b""], 0
-    for at in range(len(line)):
-        byte = line[at : at + 1]
-        depth += (byte == b"[") - (byte == b"]")
-        if byte == b":" and depth <= 0:
+def _read(line: Line, daemon: bytes, name: bytes, allowed: bool) -> Entry | None:
+    """Return a line as an entry if it is about the daemon."""
+    text = line.text
+    if b"\0" in text:
+        raise refusal("tcpd does not read on behind a NUL: remove it", text.index(b"\0") + 1)
+    if len(text) > LINE_MAX:
+        raise refusal(f"tcpd stops reading at a line of more than {LINE_MAX} bytes: make two of it", 1)
+    if not line.ended:
+        raise refusal("tcpd takes a last line without a newline for an error: end it with one", len(text) + 1)
+    if text[:1] == b"#" or not text.strip(BLANKS):
+        return None
+    daemons, colon, rest = text.partition(b":")
+    about = _is_about(list(_words(daemons, 0)), daemon)
+    if not colon:
+        raise refusal("a line has daemons, a colon and clients", 1)
+    if not about:
+        return None
+    clients, *options = _fields(rest)
+    at = len(daemons) + 1
+    lists = _clients(clients, at)
+    return Entry(name, line.parts[0][1], _verdict(options, allowed, at + len(clients) + 1), lists)
+
+
+def _words(field: bytes, at: int) -> "Iterator[tuple[int, bytes]]":
+    """Yield the column and the bytes of each word of a list that begins at an offset."""
+    for word in field.translate(SEPARATORS).split(b" "):
+        if word:
+            yield at + 1, word
+        at += len(word) + 1
+
+
+def _is_about(words: list[tuple[int, bytes]], daemon: bytes) -> bool:
+    for column, word in words:
+        _require_daemon(word.partition(b"@")[0], column)
+    for at, (_, word) in enumerate(words):
+        if word.upper() == EXCEPT:
+            return _is_about(words[:at], daemon) and not _is_about(words[at + 1 :], daemon)
+    for column, word in words:
+        if b"@" in word and word.partition(b"@")[0].lower() in (daemon, b"all"):
+            raise refusal("a rule cannot ask for the address of the server", column)
+    return any(word.lower() in (daemon, b"all") for _, word in words)
+
+
+def _require_daemon(word: bytes, column: int) -> None:
+    """Refuse what is not simply the name of a daemon."""
+    if b"#" in word:
+        raise refusal("for tcpd only a line that begins with # is a comment", column)
+    if b"*" in word or b"?" in word or word[:1] == b"." or word[-1:] == b".":
+        raise refusal("patterns of daemons are not converted: write their names", column)
+    if word.isdigit():
+        raise refusal("a rule cannot ask for the port of the server", column)
+    if word.upper() in NO_DAEMON or not word or word.strip(PLAIN):
+        raise refusal("this is no name of a daemon", column)
+
+
+def _fields(text: bytes) -> list[bytes]:
+    """Split what follows the daemons at colons that are not inside brackets."""
+    fields, inside = [b""], False
+    for at in range(len(text)):
+        byte = text[at : at + 1]
+        inside = byte == b"[" or (inside and byte != b"]")
+        if byte == b":" and not inside:
             fields.append(b"")
         else:
             fields[-1] += byte
     return fields
 
 
-def _is_about(words: list[bytes], daemon: bytes) -> bool:
-    if EXCEPT in words:
-        at = words.index(EXCEPT)
-        return _is_about(words[:at], daemon) and not _is_about(words[at + 1 :], daemon)
-    for word in words:
-        if b"*" in word or b"?" in word:
-            raise refusal("patterns with * or ? are not converted", 1)
-        if word.partition(b"@")[0] in (daemon, b"ALL") and b"@" in word:
-            raise refusal("a rule cannot ask for the address of the server", 1)
-    return b"ALL" in words or daemon in words
+def _verdict(options: list[bytes], allowed: bool, at: int) -> bool:
+    """Return what the options, which begin at an offset, make of the file's verdict."""
+    if not options:
+        return allowed
+    words, start = [option.strip(BLANKS).lower() for option in options], at
+    for word, option in zip(words, options, strict=True):
+        if word not in VERDICTS:
+            raise refusal("a rule cannot run a command or set an option: do it in the run script", at + 1)
+        at += len(option) + 1
+    if len(words) > 1:
+        raise refusal("for tcpd allow or deny is the last option: it denies, whatever follows", start + 1)
+    return VERDICTS[words[0]]
 
 
-def _option(fields: list[bytes], allowed: bool, line: bytes) -> bool:
-    for field in fields:
-        word = field.strip().lower()
-        if word not in (b"allow", b"deny"):
-            column = line.find(field) + 1
-            raise refusal("a rule cannot run a command or set an option: do it in the run script", column)
-        allowed = word == b"allow"
-    return allowed
-
-
-def _clients(field: bytes, line: bytes) -> list[list[Token]]:
+def _clients(field: bytes, at: int) -> list[list[Token]]:
     lists: list[list[Token]] = [[]]
-    for word in field.replace(b",", b" ").split():
-        if word == EXCEPT:
+    for column, word in _words(field, at):
+        if word.upper() == EXCEPT:
             lists.append([])
             continue
         try:
             lists[-1].append(read_word(word))
         except HostsAccessError as error:
-            raise refusal(error.reason, line.find(word, line.find(b":")) + 1) from None
+            raise refusal(error.reason, column) from None
+    if lists == [[]]:
+        raise refusal("a line has daemons, a colon and clients", at + 1)
     return lists

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXCEPT = b"EXCEPT"
+EXCEPT = b"EXCEPT"  # in any case, as all words
 NO_WORD = {
     b"LOCAL": "a rule cannot ask for a name without dots",
     b"KNOWN": "a rule cannot ask whether name and address are known",
@@ -40,10 +40,14 @@ class Token:
 
 
 def read_word(word: bytes) -> Token:
-    if word == b"ALL":
+    """Return what a word other than EXCEPT stands for; `HostsAccessError` if rules have no word for it."""
+    keyword = word.upper()
+    if keyword == b"ALL":
         return Token([""])
-    if word in NO_WORD:
-        raise refusal(NO_WORD[word], 1)
+    if keyword in NO_WORD:
+        raise refusal(NO_WORD[keyword], 1)
+    if b"#" in word:
+        raise refusal("for tcpd only a line that begins with # is a comment", 1)
     if b"@" in word:
         raise refusal("netgroups and users are not converted", 1)
     if b"*" in word or b"?" in word:
@@ -56,6 +60,10 @@ def read_word(word: bytes) -> Token:
         return Token(_at_least_2("4" + _prefix4(word)))
     if word.strip(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"):
         raise refusal("this is no name", 1)
+    if word[-1:] == b".":
+        raise refusal("a rule cannot ask for the beginning of a name", 1)
+    if b".." in word:
+        raise refusal("no name has a part without letters", 1)
     return Token(name=word.lower())
 
 
@@ -68,42 +76,53 @@ def _at_least_2(address: str) -> list[str]:
 
 def _prefix4(word: bytes) -> str:
     text, slash, mask = word.partition(b"/")
-    octets = text.rstrip(b".").split(b".") if text[-1:] == b"." else text.split(b".")
-    whole = text[-1:] != b"." and len(octets) == 4
-    if len(octets) > 4 - (not whole) or (not whole and (slash or text[-1:] != b".")):
+    is_prefix = text[-1:] == b"."
+    octets = (text[:-1] if is_prefix else text).split(b".")
+    if (len(octets) > 3 or slash) if is_prefix else len(octets) != 4:
         raise refusal("this is neither an address nor a network", 1)
     bits = "".join(_octet(octet) for octet in octets)
     if not slash:
         return bits
-    size = int(mask) if mask.isdigit() and len(mask) <= 2 else _mask_size(mask)
-    if size > 32 or "1" in bits[size:]:
+    size = _mask_size(mask)
+    if "1" in bits[size:]:
         raise refusal("no client is in this network: its mask does not fit its address", 1)
     return bits[:size]
 
 
 def _mask_size(mask: bytes) -> int:
+    """Return the length of a mask, if tcpd takes it for one."""
+    if mask.isdigit():
+        size = _number(mask, 32)
+        if size == 0:
+            raise refusal("no client is in this network for tcpd: write 0.0.0.0/0.0.0.0, or ALL", 1)
+        return size
     octets = mask.split(b".")
     bits = "".join(_octet(octet) for octet in octets)
     if len(octets) != 4 or "01" in bits:
         raise refusal("the mask is not a prefix", 1)
+    if "0" not in bits:
+        raise refusal("no client is in this network for tcpd: write the address alone", 1)
     return bits.count("1")
 
 
 def _octet(text: bytes) -> str:
-    if not text.isdigit() or len(text) > 3 or int(text) > 255:
-        raise refusal("an octet is at most 255", 1)
-    return f"{int(text):08b}"
+    return f"{_number(text, 255):08b}"
+
+
+def _number(text: bytes, most: int) -> int:
+    if not text.isdigit() or len(text) > 3 or int(text) > most:
+        raise refusal(f"a number here is at most {most}", 1)
+    if text[:1] == b"0" != text:
+        raise refusal("tcpd takes a number that begins with 0 for another one, or for none: remove it", 1)
+    return int(text)
 
 
 def _prefix6(word: bytes) -> str:
-    text, _, length = word.partition(b"]")
-    if text[1:].count(b"/") == 1 and not length:
-        text, _, length = text.partition(b"/")
-        length = b"/" + length
-    packed = packed6(text[1:])
-    size = 128 if not length else int(length[1:]) if length[1:].isdigit() and len(length) <= 4 else 129
-    if packed is None or b"]" not in word or size > 128 or (length and length[:1] != b"/"):
-        raise refusal("this is no IPv6 address or network", 1)
+    text, bracket, length = word[1:].partition(b"]")
+    packed = packed6(text)
+    if packed is None or not bracket or (length and length[:1] != b"/"):
+        raise refusal("this is no IPv6 address or network: write [address] or [address]/length", 1)
+    size = _number(length[1:], 128) if length else 128
     bits = f"{int.from_bytes(packed, 'big'):0128b}"
     if "1" in bits[size:] or (packed[:12] == MAPPED and size >= 96):
         raise refusal("no client is in this network: write the IPv4 address, or zeros behind the prefix", 1)
@@ -111,4 +130,5 @@ def _prefix6(word: bytes) -> str:
 
 
 def refusal(reason: str, column: int) -> HostsAccessError:
+    """Return the error; who knows the file and the line puts them in."""
     return HostsAccessError(reason, name=b"", line=0, column=column)
