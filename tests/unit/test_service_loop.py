@@ -12,6 +12,7 @@ import pytest
 
 from tests.commands import ENVIRONMENT
 from tests.differential.supervise.service import PLAIN, Service, processes_in, wait_for
+from ucspi.service.loop import Loop
 
 # Hosts what its arguments name; "-NAME" is removed after a second, TICK times are told.
 HOST = """
@@ -155,3 +156,30 @@ def cpu(pid: int) -> int:
     """Return the processor time of a process in hundredths of a second."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def test_event_of_a_closed_descriptor_is_not_its_successors() -> None:
+    """Of two that are ready in one round, the first closes the second, whose number is used again."""
+    loop = Loop()
+    ready = [os.pipe() for _ in range(2)]
+    quiet = os.pipe()
+    called: list[str] = []
+
+    def replace(own: int, other: int) -> None:
+        called.append("ready")
+        loop.unwatch(own)
+        loop.unwatch(other)
+        os.dup2(quiet[0], other)  # closes it, and has its number at once
+        loop.watch(other, lambda: called.append("quiet"))
+        loop.after(0.0, loop.stop)
+
+    first, second = ready[0][0], ready[1][0]
+    loop.watch(first, lambda: replace(first, second))
+    loop.watch(second, lambda: replace(second, first))
+    for _, writer in ready:
+        os.write(writer, b"x")
+    loop.after(20.0, lambda: None)
+    loop.run()
+    for end in (*ready[0], *ready[1], *quiet):
+        os.close(end)
+    assert called == ["ready"]

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from ucspi.service.supervisor import Supervisor
 
 
+class _Watch:
+    """What is called when a descriptor is ready; each time one is watched, another."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: "Callable[[], object]") -> None:
+        self.call = call
+
+
 class _Hosted:
     """A supervisor, and what the loop knows of it."""
 
@@ -43,7 +52,7 @@ class Loop:
         unblock(SIGCHLD)
         self._poll = select.epoll()
         self._poll.register(self._wakeup.fileno(), select.EPOLLIN)
-        self._ready: dict[int, Callable[[], object]] = {self._wakeup.fileno(): self._reap}
+        self._ready: dict[int, _Watch] = {self._wakeup.fileno(): _Watch(self._reap)}
         self._children: dict[int, Callable[[], object]] = {}
         self._timers: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
@@ -84,7 +93,7 @@ class Loop:
     def watch(self, fd: int, call: "Callable[[], object]") -> None:
         """Call a function whenever a descriptor is readable."""
         self._poll.register(fd, select.EPOLLIN)
-        self._ready[fd] = call
+        self._ready[fd] = _Watch(call)
 
     def unwatch(self, fd: int) -> None:
         """Watch a descriptor no more; to be called before it is closed."""
@@ -102,10 +111,11 @@ class Loop:
     def run(self) -> None:
         """Wait and serve, until no supervisor and no timer is left, or `stop` is called."""
         while (self._hosted or self._timers) and not self._is_stopping:
-            for fd, _ in self._poll.poll(self._patience()):
-                call = self._ready.get(fd)  # None: an earlier one of this round ended it
-                if call is not None:
-                    call()
+            # Whose event it is, before anybody acts: an earlier call of this round may end
+            # a watch, and have its descriptor closed and its number used again.
+            for fd, watch in [(fd, self._ready.get(fd)) for fd, _ in self._poll.poll(self._patience())]:
+                if watch is not None and self._ready.get(fd) is watch:
+                    watch.call()
             self._ring()
 
     def _patience(self) -> float:
