@@ -8,8 +8,8 @@ from time import monotonic
 
 import pytest
 
-from ucspi.service import hosted as hosted_module
-from ucspi.service import opening
+from ucspi.service import aside
+from ucspi.service import scans as scans_module
 from ucspi.service.hosted import Hosted
 from ucspi.service.loop import Loop
 from ucspi.service.pipe import Pipe
@@ -164,7 +164,7 @@ def test_without_threads_directories_are_opened_all_the_same(
     def refuse(body: Callable[[], object]) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(opening, "start_deaf_thread", refuse)
+    monkeypatch.setattr(aside, "start_deaf_thread", refuse)
     hosted = Hosted(loop, lambda token: None)
     for name in (b"bad", b"good"):
         hosted.start(name, MAIN, None)
@@ -175,11 +175,11 @@ def test_scan_that_never_ends_holds_up_no_service(
     here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a link leads to a network disk that has gone away."""
-    monkeypatch.setattr(hosted_module, "INTERVAL", 0.05)
+    monkeypatch.setattr(scans_module, "INTERVAL", 0.05)
     hanging, begun = allocate_lock(), allocate_lock()
     begun.acquire()
     honest = Scanner.scan
-    scans = hosted_module.Scans(loop)
+    scans = scans_module.Scans(loop, lambda ended: Hosted(loop, ended))
     scans.turn()
     turn_until(loop, lambda: loop.hosts() == 2)
 

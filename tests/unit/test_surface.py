@@ -43,7 +43,7 @@ MODULES = {
         rotation script
     """,
     "ucspi.service": """
-        asking directory hosted loop machine opening pipe processes recovery registry scanner status
+        aside asking directory hosted loop machine pipe processes recovery registry scanner scans status
         supervisor
     """,
     "ucspi.tcp": """

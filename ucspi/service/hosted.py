@@ -10,10 +10,11 @@ from itertools import count
 
 from ucspi.errors import ServiceError
 from ucspi.service import asking
+from ucspi.service.aside import Aside
 from ucspi.service.loop import Loop
-from ucspi.service.opening import Opening
 from ucspi.service.registry import LOG
-from ucspi.service.scanner import INTERVAL, Scanner, label, warn
+from ucspi.service.scanner import label, warn
+from ucspi.service.scans import Scans
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix import environ
 from ucspi.unix.errtext import describe
@@ -33,7 +34,7 @@ SPARE = 4  # descriptors for the services that run: they need some, for a moment
 class Hosted:
     """Starts supervisors in a `Loop`; a token is a number that no other one ever had."""
 
-    __slots__ = ("_ended", "_environ", "_loop", "_open_files", "_opening", "_tokens")
+    __slots__ = ("_aside", "_ended", "_environ", "_loop", "_open_files", "_tokens")
 
     def __init__(self, loop: Loop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -46,7 +47,7 @@ class Hosted:
         """
         self._loop, self._ended, self._open_files = loop, ended, open_files
         self._environ = environ.inherited()
-        self._opening = Opening(loop)
+        self._aside = Aside(loop)
         self._tokens = count()
 
     def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int:
@@ -58,7 +59,7 @@ class Hosted:
             open_files=self._open_files,
         )
         token = next(self._tokens)
-        self._opening.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
+        self._aside.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
         return token
 
     def _host(self, supervisor: Supervisor | None, token: int) -> None:
@@ -107,37 +108,6 @@ def _complain(error: ServiceError) -> None:
     say(b"supervise: fatal: " + error.step + reason)
 
 
-class Scans:
-    """A scan every five seconds, aside: what hangs in a directory holds up the next scan, and no service."""
-
-    __slots__ = ("_aside", "_ended", "_is_scanning", "_loop", "_scanner")
-
-    def __init__(self, loop: Loop, open_files: int = 0) -> None:
-        """Scan nothing yet; see `Hosted`."""
-        self._ended: list[int] = []
-        self._scanner = Scanner(Hosted(loop, self._ended.append, open_files))
-        self._loop, self._aside, self._is_scanning = loop, Opening(loop), False
-
-    def turn(self) -> None:
-        """Scan the current directory now, unless the last scan is still at it, and so on for ever."""
-        self._loop.after(INTERVAL, self.turn)
-        if not self._is_scanning:
-            self._is_scanning = True
-            self._aside.call(self._scan, self._finish)
-
-    def _scan(self) -> None:
-        """Look through the directory, in a thread, which alone touches the registry."""
-        try:
-            while self._ended:
-                self._scanner.registry.ended(self._ended.pop())
-            self._scanner.scan()
-        except Exception as error:  # no failed scan is worth the services that run
-            say(b"svscan: warning: unable to scan: %a" % error)
-
-    def _finish(self, nothing: object) -> None:
-        self._is_scanning = False
-
-
 def keep_hosted(open_files: int = 0) -> "NoReturn":
     """Scan the current directory every five seconds, and supervise what is there, for ever.
 
@@ -146,6 +116,6 @@ def keep_hosted(open_files: int = 0) -> "NoReturn":
             leaves it as it is.
     """
     loop = Loop()
-    Scans(loop, open_files).turn()
+    Scans(loop, lambda ended: Hosted(loop, ended, open_files)).turn()
     loop.run()
     raise AssertionError  # the next scan is always to come

@@ -1,11 +1,9 @@
-"""Opening the directories of services aside, in threads that no signal reaches.
+"""What may have to wait for a disk, done aside, in threads that no signal reaches.
 
-A directory is a dozen system calls, each of which may have to wait for the
-disk.  They hold up neither the services that run nor each other.  What the
-threads opened is handed over in the main thread, which alone starts processes
-and alone decides.  There are threads while there is something to open.
-
-The scan, which looks at directories too, is done aside in the same way.
+Opening a service's directory is a dozen system calls, each of which may have to
+wait for the disk; so does a scan.  They hold up neither the services that run
+nor each other.  What comes of it is handed over in the main thread, which alone
+starts processes and alone decides.  There are threads while there is work.
 """
 
 import os
@@ -26,7 +24,7 @@ WORKERS = 2  # threads at once; a stuck one leaves the other
 AT_ONCE = 16  # results handed over before others have their turn
 
 
-class Opening:
+class Aside:
     """Does work elsewhere, and hands its results over here."""
 
     __slots__ = ("_bell", "_done", "_lock", "_waiting", "_workers")

@@ -1,0 +1,49 @@
+"""Scans of a directory of services, from a loop that has more to do."""
+
+from ucspi.service.aside import Aside
+from ucspi.service.scanner import INTERVAL, Scanner
+from ucspi.unix.stderr import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ucspi.service.loop import Loop
+    from ucspi.service.scanner import Starter
+
+
+class Scans:
+    """A scan every five seconds, aside: what hangs in a directory holds up the next scan, and no service."""
+
+    __slots__ = ("_aside", "_ended", "_is_scanning", "_loop", "_scanner")
+
+    def __init__(self, loop: "Loop", make: "Callable[[Callable[[int], object]], Starter]") -> None:
+        """Scan nothing yet.
+
+        Args:
+            loop: has the time.
+            make: returns what starts supervisors; called with what it shall call
+                with the token of one that has ended.
+        """
+        self._ended: list[int] = []
+        self._scanner = Scanner(make(self._ended.append))
+        self._loop, self._aside, self._is_scanning = loop, Aside(loop), False
+
+    def turn(self) -> None:
+        """Scan the current directory now, unless the last scan is still at it, and so on for ever."""
+        self._loop.after(INTERVAL, self.turn)
+        if not self._is_scanning:
+            self._is_scanning = True
+            self._aside.call(self._scan, self._finish)
+
+    def _scan(self) -> None:
+        """Look through the directory, in a thread, which alone touches the registry."""
+        try:
+            while self._ended:
+                self._scanner.registry.ended(self._ended.pop())
+            self._scanner.scan()
+        except Exception as error:  # no failed scan is worth the services that run
+            say(b"svscan: warning: unable to scan: %a" % error)
+
+    def _finish(self, nothing: object) -> None:
+        self._is_scanning = False
