@@ -71,7 +71,7 @@ static void write_birth(const struct usys_start *start)
   size_t head = strlen(start->birth_head);
   const char *from, *end;
   char *to = line + head + START_COLUMN;
-  long fd, length = read_file("/proc/self/stat", stat, sizeof stat);
+  long length = read_file("/proc/self/stat", stat, sizeof stat);
 
   from = length > 0 ? find_start(stat, (size_t) length) : NULL;
   if (!from || head > USYS_BIRTH_HEAD)
@@ -83,12 +83,7 @@ static void write_birth(const struct usys_start *start)
   while (from < end && *from >= '0' && *from <= '9' && to < line + head + USYS_BIRTH_TAIL - 1)
     *to++ = *from++;
   line[head + USYS_BIRTH_TAIL - 1] = '\n';
-  fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) start->birth,
-                 O_WRONLY | O_CREAT | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd >= 0) {
-    usys_bare(SYS_write, fd, (long) (intptr_t) line, (long) (head + USYS_BIRTH_TAIL), 0);
-    usys_bare(SYS_close, fd, 0, 0, 0);
-  }
+  usys_bare(SYS_write, start->birth, (long) (intptr_t) line, (long) (head + USYS_BIRTH_TAIL), 0);
 }
 
 /* Whoever started us sees whether this was done, for our memory is its own;
@@ -97,6 +92,7 @@ static void publish(struct usys_start *start)
 {
 #ifdef SYS_renameat
   char record[USYS_RECORD];
+  long folder = start->record_folder < 0 ? AT_FDCWD : start->record_folder;
   long fd, written, pid = usys_bare(SYS_getpid, 0, 0, 0, 0);
   size_t i;
 
@@ -105,15 +101,15 @@ static void publish(struct usys_start *start)
   memcpy(record, start->record, start->record_length);
   for (i = 0; i < 4; ++i)
     record[start->record_pid + i] = (char) (pid >> 8 * i & 255);
-  fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) start->record_new,
-                 O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0644);
+  fd = usys_bare(SYS_openat, folder, (long) (intptr_t) start->record_new,
+                 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0)
     return;
   written = usys_bare(SYS_write, fd, (long) (intptr_t) record, (long) start->record_length, 0);
   usys_bare(SYS_close, fd, 0, 0, 0);
   if (written == (long) start->record_length)
-    start->is_published = !usys_bare(SYS_renameat, AT_FDCWD, (long) (intptr_t) start->record_new,
-                                     AT_FDCWD, (long) (intptr_t) start->record_name);
+    start->is_published = !usys_bare(SYS_renameat, folder, (long) (intptr_t) start->record_new,
+                                     folder, (long) (intptr_t) start->record_name);
 #else
   (void) start;
 #endif
@@ -159,7 +155,7 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
   }
   if (start->record_new)
     publish(start);  /* first: somebody may be waiting for it */
-  if (start->birth)
+  if (start->birth >= 0)
     write_birth(start);
   if (start->input >= 0)
     put_on(start->input, 0);

@@ -19,12 +19,13 @@ struct usys_start {
   const int *others;         /* more descriptors, each followed by what it is put on, above 2; -1 ends.
                                 None is what another is put on.  NULL: none */
   unsigned long open_files;  /* the soft limit of open files; 0: inherited */
-  const char *birth;         /* file that the child writes its birth into, or NULL */
+  int birth;                 /* what the child writes its birth to */
   const char *birth_head;    /* what that begins with, at most USYS_BIRTH_HEAD bytes */
   const char *record;        /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
   size_t record_length;
   size_t record_pid;         /* where its pid goes: 4 bytes, little-endian */
-  const char *record_new;    /* the file it is written into, or NULL: nothing is published */
+  int record_folder;         /* the directory of the next two; -1: the child's */
+  const char *record_new;    /* the file it is written into, which must be new.  NULL: nothing is published */
   const char *record_name;   /* and what that is renamed to */
   int is_published;          /* set by the call */
 };
@@ -37,10 +38,9 @@ enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42, USYS_RECORD = 64 };
  * SIGPIPE, SIGXFSZ and of all that are caught are the default ones.
  *
  * Before it executes the child publishes the record, which others see before we
- * have waited for the exec, and then writes one line into the file birth, without
- * truncating it: birth_head, its pid, and its start time in the kernel's ticks,
- * the two padded with spaces to USYS_BIRTH_TAIL bytes with the newline.  It
- * executes also when that fails.  No other thread is held up. */
+ * have waited for the exec, and then writes one line to birth: birth_head, its
+ * pid, and its start time in the kernel's ticks, the two padded with spaces to
+ * USYS_BIRTH_TAIL bytes with the newline.  It executes also when that fails.  No other thread is held up. */
 int usys_start(struct usys_start *start);
 
 #endif

@@ -4,6 +4,8 @@ All stand under `Error` and also under the fitting builtin.  System calls raise
 plain `OSError`, which is never wrapped.
 """
 
+import errno
+
 EXIT_USAGE = 100
 EXIT_PERMANENT = 100
 EXIT_TEMPORARY = 111
@@ -135,6 +137,18 @@ class ServiceError(Error, OSError):
         reason = "" if error is None else f": {error.strerror}"
         super().__init__(error.errno if error else None, step.decode("latin-1") + reason)
         self.step, self.error = step, error
+
+
+class UnsafeFileError(Error, OSError):
+    """A file is not opened: it is not of the kind that is meant, or another user can have put it there.
+
+    ``reason`` says what is wrong, to stand behind what was to be done; ``errno`` is EPERM.
+    """
+
+    def __init__(self, reason: bytes) -> None:
+        """Say what is wrong with it."""
+        super().__init__(errno.EPERM, reason.decode("latin-1"))
+        self.reason = reason
 
 
 class LogError(Error, OSError):

@@ -126,7 +126,7 @@ def test_one_bad_directory_troubles_no_other(scanning: Scanning) -> None:
         b"supervise: fatal: unable to acquire supervise is a file/supervise/lock: not a directory",
         b"supervise: fatal: unable to stat down loops/down: symbolic link loop",
         b"supervise: warning: unable to open status is a directory/supervise/status.new: is a directory",
-        b"supervise: warning: unable to open status is a fifo/supervise/status.new: device not configured",
+        b"supervise: warning: unable to open status is a fifo/supervise/status.new: is not a regular file",
         b"supervise: fatal: unable to start run is a directory/run: access denied",
         b"supervise: fatal: unable to start no run/run: file does not exist",
         b"supervise: fatal: unable to chdir to log: not a directory",

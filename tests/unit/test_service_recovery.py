@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,9 +98,97 @@ def test_too_few_means_are_not_taken_for_nothing_there(
 def test_holder_of_a_lock_that_is_no_supervise_has_no_pipe_of_ours(here: Path) -> None:
     """As a scanner that hosts, whose input may be a pipe."""
     supervisor = Supervisor(b"a/log", Surroundings(environ.inherited()))
-    assert locks.find_holder(b"a/log/supervise/lock") == os.getpid()
+    assert holder(here / "a/log/supervise/lock") == os.getpid()
     assert not recovery._is_supervise(os.getpid())
     assert recover(b"a") is None
     supervisor.close()
-    assert locks.find_holder(b"a/log/supervise/lock") is None
-    assert locks.find_holder(b"a/absent") is None
+    assert holder(here / "a/log/supervise/lock") is None
+
+
+def holder(path: Path) -> int | None:
+    """Return the pid of who has locked a file."""
+    with path.open("rb") as file:
+        return locks.find_holder(file.fileno())
+
+
+class Supervising:
+    """A process that looks like a supervise of a directory: it has lock and fifo, and a pipe as input."""
+
+    def __init__(self, directory: Path) -> None:
+        """Start it, and wait until it holds what it should."""
+        script = (
+            "import fcntl, os, sys\n"
+            f"os.chdir({str(directory)!r})\n"
+            "lock = os.open('supervise/lock', os.O_WRONLY | os.O_CREAT, 0o600)\n"
+            "fcntl.flock(lock, fcntl.LOCK_EX)\n"
+            "ok = os.open('supervise/ok', os.O_RDONLY | os.O_NONBLOCK)\n"
+            "print('ready', flush=True)\n"
+            "import time; time.sleep(1000)\n"
+        )
+        (directory / "supervise").mkdir(exist_ok=True)
+        if not (directory / "supervise/ok").exists():
+            os.mkfifo(directory / "supervise/ok", 0o600)
+        self.reader, self.writer = os.pipe()
+        # The last words are those of ``supervise log``: a program, its name and the directory's.
+        command = [sys.executable, "-c", script, "/usr/bin/supervise", "log"]
+        self.process = subprocess.Popen(command, stdin=self.reader, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def pipe(self) -> int:
+        """Return which pipe its input is."""
+        return os.fstat(self.reader).st_ino
+
+    def end(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.communicate()
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+class TestLinks:
+    """A link in ``supervise`` of one service to what another one's has."""
+
+    @pytest.fixture
+    def other(self, here: Path) -> Iterator[Supervising]:
+        """Give the supervise of the logger of a service ``b``."""
+        (here / "b/log").mkdir(parents=True)
+        process = Supervising(here / "b/log")
+        yield process
+        process.end()
+
+    def test_logger_s_own_supervise_is_found(self, here: Path, other: Supervising) -> None:
+        assert which(recover(b"b")) == other.pipe()
+
+    @pytest.mark.parametrize("linked", [("lock", "ok"), ("lock",)])
+    def test_nobody_is_handed_the_pipe_of_another_by_a_link(
+        self, here: Path, other: Supervising, linked: tuple[str, ...]
+    ) -> None:
+        state = here / "a/log/supervise"
+        state.mkdir()
+        os.mkfifo(state / "ok")
+        reader = os.open(state / "ok", os.O_RDONLY | os.O_NONBLOCK)
+        for name in linked:
+            (state / name).unlink(missing_ok=True)
+            (state / name).symlink_to(here / "b/log/supervise" / name)
+        assert recover(b"a") is None
+        os.close(reader)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+    @pytest.mark.parametrize("owned", ["supervise", "supervise/lock"])
+    def test_what_another_user_can_have_put_there_is_not_believed(
+        self, here: Path, other: Supervising, owned: str
+    ) -> None:
+        """By a second name, or by another way; the same demand as for a birth."""
+        os.chown(here / "b/log" / owned, 65534, -1)
+        assert recover(b"b") is None
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+    def test_whole_directory_by_a_link_of_another_user_is_not_believed(
+        self, here: Path, other: Supervising
+    ) -> None:
+        (here / "a/log/supervise").symlink_to(here / "b/log/supervise")
+        assert which(recover(b"a")) == other.pipe(), "a link of root's is"
+        os.chown(here / "a/log", 65534, -1)
+        assert recover(b"a") is None

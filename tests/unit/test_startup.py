@@ -79,7 +79,7 @@ LINKS = {
 }
 
 # What is wrong with the last argument they find when all is loaded.
-SERVICES = {"supervise /dev/null": 25, "svc -u /dev/null": 12, "svok /dev/null": 11, "svstat /dev/null": 13}
+SERVICES = {"supervise /dev/null": 26, "svc -u /dev/null": 13, "svok /dev/null": 12, "svstat /dev/null": 14}
 
 # Nothing answers on the last ones: by then all is loaded.
 CLIENTS = {
@@ -194,7 +194,7 @@ def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str])
 
 @pytest.mark.parametrize(
     ("options", "last", "most"),
-    [([], "ucspi.service.processes", 26), (["--in-process"], "ucspi.service.hosted", 34)],
+    [([], "ucspi.service.processes", 27), (["--in-process"], "ucspi.service.hosted", 34)],
     ids=["processes", "in process"],
 )
 def test_svscan_loads_little(

@@ -16,7 +16,7 @@ NAMES = {
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
-        RuleSyntaxError ServiceError
+        RuleSyntaxError ServiceError UnsafeFileError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -52,8 +52,8 @@ MODULES = {
         report server settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext fds limits locks notify privilege publish search signals sockets
-        spawn start stderr streams tai title
+        birth domain ends environ errtext fds guard limits locks notify privilege publish search signals
+        sockets spawn start stderr streams tai title
     """,
 }
 

@@ -33,9 +33,23 @@ def start(request: pytest.FixtureRequest) -> Start:
         if script.startswith("/"):  # without a shell, which changes its signal mask
             argv = script.encode().split()
             program = argv[0]
-        return by([b"/nonexistent/sh", program], argv, list(environ), Circumstances(**there))
+        name = there.get("birth")
+        if isinstance(name, bytes):
+            there["birth"] = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=there["directory"])
+        try:
+            return by([b"/nonexistent/sh", program], argv, list(environ), Circumstances(**there))
+        finally:
+            if isinstance(name, bytes):
+                os.close(there["birth"])
 
     return begin
+
+
+def write_own(path: Path) -> None:
+    """Write this process's birth into a file."""
+    with path.open("wb") as file:
+        path.chmod(0o600)
+        birth.write(file.fileno(), b"m")
 
 
 @pytest.fixture
@@ -267,7 +281,7 @@ class TestBirth:
         assert (tmp_path / "birth").stat().st_mode & 0o777 == 0o600
 
     def test_child_runs_although_it_cannot_be_written(self, start: Start, directory: int) -> None:
-        pid = start("exit 7", directory=directory, birth=b"absent/birth")
+        pid = start("exit 7", directory=directory, birth=directory)
         assert os.waitpid(pid, 0)[1] == 7 << 8
 
     @pytest.mark.parametrize("field", range(5))
@@ -306,7 +320,7 @@ class TestBirth:
         self, directory: int, tmp_path: Path, what: str, mode: int | None
     ) -> None:
         """Whoever can write a line could have a supervisor of root's signal any process."""
-        birth.write(bytes(tmp_path / "birth"), b"m")
+        write_own(tmp_path / "birth")
         found = birth.find(b"birth", b"m", directory)
         assert found
         os.close(found[1])
@@ -323,7 +337,7 @@ class TestBirth:
         self, directory: int, tmp_path: Path, left: int
     ) -> None:
         """Not that there is nobody: a second copy would be started."""
-        birth.write(bytes(tmp_path / "birth"), b"m")
+        write_own(tmp_path / "birth")
         birth.head(b"m")
         taken = [os.dup(directory)]
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -345,7 +359,7 @@ class TestBirth:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_both_ways_write_the_same_line(self, directory: int, tmp_path: Path) -> None:
-        birth.write(bytes(tmp_path / "mine"), b"m")
+        write_own(tmp_path / "mine")
         found = birth.find(b"mine", b"m", directory)
         assert found
         assert found[0] == os.getpid()

@@ -6,7 +6,7 @@ import sys
 
 from ucspi import __version__
 from ucspi.errors import EXIT_TEMPORARY
-from ucspi.unix.errtext import describe
+from ucspi.unix.errtext import explain
 from ucspi.unix.signals import undo_interpreter
 from ucspi.unix.stderr import say
 
@@ -26,7 +26,7 @@ class Stop(Exception):  # noqa: N818 - an order to stop, not only an error
 
 def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int = EXIT_TEMPORARY) -> Stop:
     """Return the `Stop` for ``PROGRAM: fatal: WHAT: ERRTEXT``, to be raised."""
-    tail = b"" if error is None else b": " + describe(error.errno)
+    tail = b"" if error is None else b": " + explain(error)
     return Stop(b"%s: fatal: %s%s" % (program, what, tail), code)
 
 

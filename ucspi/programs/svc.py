@@ -5,7 +5,7 @@ import os
 from ucspi.programs import _options
 from ucspi.programs._program import run
 from ucspi.service import asking
-from ucspi.unix.errtext import describe
+from ucspi.unix.errtext import describe, explain
 from ucspi.unix.stderr import say
 
 LETTERS = b"udopchaitkx"
@@ -30,13 +30,13 @@ def _svc(argv: list[bytes]) -> int:
 
 def _control(name: bytes, letters: bytes) -> None:
     try:
-        service = asking.enter(name)
+        service = asking.enter_named(name)
     except OSError as error:
-        return _warn(b"unable to chdir to %s: %s" % (name, describe(error.errno)))
+        return _warn(b"unable to chdir to %s: %s" % (name, explain(error)))
     try:
         control = asking.open_control(service)
     except OSError as error:
-        return _warn(b"unable to control %s: %s" % (name, describe(error.errno)))
+        return _warn(b"unable to control %s: %s" % (name, explain(error)))
     finally:
         os.close(service)
     if control is None:

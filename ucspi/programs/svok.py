@@ -17,7 +17,7 @@ def _svok(argv: list[bytes]) -> int:
         raise Stop(USAGE, EXIT_USAGE)
     name = argv[1]
     try:
-        service = asking.enter(name)
+        service = asking.enter_named(name)
     except OSError as error:
         raise fatal(b"svok", b"unable to chdir to " + name, error) from None
     try:

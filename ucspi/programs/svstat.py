@@ -5,7 +5,7 @@ import time
 
 from ucspi.programs._program import print_all, run
 from ucspi.service import asking, status
-from ucspi.unix.errtext import describe
+from ucspi.unix.errtext import explain
 
 USAGE = b"svstat: usage: svstat dir ..."
 
@@ -27,7 +27,7 @@ def tell(name: bytes) -> bytes:
     """Return what is to be said of a service, or what kept us from finding out."""
     step = b"chdir"
     try:
-        service = asking.enter(name)
+        service = asking.enter_named(name)
         try:
             step = b"stat down"
             normally_up = asking.is_normally_up(service)
@@ -44,7 +44,7 @@ def tell(name: bytes) -> bytes:
         finally:
             os.close(file)
     except OSError as error:
-        return b"unable to %s: %s" % (step, describe(error.errno))
+        return b"unable to %s: %s" % (step, explain(error))
     known = status.unpack(record)
     if known is None:
         return b"unable to read supervise/status: bad format"

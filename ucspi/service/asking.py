@@ -3,11 +3,18 @@
 Each function takes a descriptor of the service's directory, from `enter`.  A
 fifo without a reader cannot be opened for writing: `is_supervised` rests on it.
 
+``supervise`` may be given to another user, who then controls the service.  What
+he puts there must not direct our rights at something else: inside it no link is
+followed, and what is not of its kind is not opened (`ucspi.unix.guard`).
+
 Source: order and flags as observed from svc, svok and svstat.
 """
 
 import os
 from errno import ENXIO
+
+from ucspi.unix.guard import FIFO, PLAIN, open_file
+from ucspi.unix.guard import enter as enter_guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +31,20 @@ def enter(path: bytes, parent: int | None = None) -> int:
     Raises:
         OSError: as chdir would.
     """
-    fd = os.open(path, _ENTER, dir_fd=parent)
+    return _demand_search(os.open(path, _ENTER, dir_fd=parent))
+
+
+def enter_named(path: bytes) -> int:
+    """Return a descriptor as `enter` does; root follows no link that another user can have made.
+
+    Raises:
+        UnsafeFileError: it is such a link.
+        OSError: as chdir would.
+    """
+    return enter(path) if os.geteuid() else _demand_search(enter_guarded(path))
+
+
+def _demand_search(fd: int) -> int:
     try:
         os.stat(b".", dir_fd=fd)
     except OSError:
@@ -37,10 +57,11 @@ def open_control(service: int) -> int | None:
     """Return a descriptor to write control bytes to, blocking, or None when no supervisor runs.
 
     Raises:
+        UnsafeFileError: it is no fifo, or may be another service's.
         OSError: there is no such fifo, or we may not write to it.
     """
     try:
-        fd = os.open(b"supervise/control", _WRITE, dir_fd=service)
+        fd = _open(service, b"control", _WRITE, FIFO)
     except OSError as error:
         if error.errno == ENXIO:
             return None
@@ -56,7 +77,7 @@ def is_supervised(service: int) -> bool:
         OSError: that cannot be told; `FileNotFoundError`: none ever ran here.
     """
     try:
-        fd = os.open(b"supervise/ok", _WRITE, dir_fd=service)
+        fd = _open(service, b"ok", _WRITE, FIFO)
     except OSError as error:
         if error.errno == ENXIO:
             return False
@@ -84,4 +105,12 @@ def open_status(service: int) -> int:
     Raises:
         OSError: it cannot be read.
     """
-    return os.open(b"supervise/status", _READ, dir_fd=service)
+    return _open(service, b"status", _READ, PLAIN)
+
+
+def _open(service: int, name: bytes, flags: int, kind: int) -> int:
+    folder = enter_guarded(b"supervise", service)
+    try:
+        return open_file(name, flags, kind, folder)
+    finally:
+        os.close(folder)

@@ -8,39 +8,40 @@
     supervise/status      18 bytes, see `ucspi.service.status`
     supervise/birth       ours: which process the last one was, see `ucspi.unix.birth`
 
-All is opened relative to a descriptor of the directory, so that one process
-can hold any number of them, and nothing waits for the other end of a fifo.
+All is opened relative to descriptors of the two directories, so that one
+process can hold any number of them, and nothing waits for the other end of a
+fifo.  ``supervise`` may be a link that root or we made.  Inside it none is
+followed, and what is of another kind is refused: who owns it to control one
+service must not have root write elsewhere, or hear another's commands.
 
 Source: order, flags, modes and messages as observed from daemontools 0.76.
 """
 
 import os
 
-from ucspi.errors import ServiceError
+from ucspi.errors import ServiceError, UnsafeFileError
 from ucspi.service import asking
-from ucspi.unix import birth, locks
-from ucspi.unix.errtext import describe
+from ucspi.unix import birth, guard, locks
+from ucspi.unix.errtext import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-_FIFO: "Final" = os.O_NONBLOCK | os.O_CLOEXEC
-# Who owns the directory must not have root truncate what a link points at.  Nor make it: so for the lock.
-_TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-_IS_FIFO: "Final" = 0o010000
-_FORMAT: "Final" = 0o170000
+_TRUNCATE: "Final" = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
-BIRTH: "Final" = b"supervise/birth"
-STATUS: "Final" = b"supervise/status"
-NEW: "Final" = b"supervise/status.new"
+# In ``supervise``.
+BIRTH: "Final" = b"birth"
+LOCK: "Final" = b"lock"
+STATUS: "Final" = b"status"
+NEW: "Final" = b"status.new"
 
 
 class Directory:
-    """One service directory, held open; four descriptors when all is."""
+    """One service directory, held open; five descriptors when all is, ``state`` being ``supervise``."""
 
-    __slots__ = ("control", "fd", "lock", "name", "ok", "warn")
+    __slots__ = ("control", "fd", "lock", "name", "ok", "state", "warn")
 
     def __init__(self, name: bytes, warn: "Callable[[bytes], object]", parent: int | None = None) -> None:
         """Open the directory.
@@ -54,8 +55,7 @@ class Directory:
             ServiceError: it cannot be entered.
         """
         self.name, self.warn = name, warn
-        self.lock = self.control = self.ok = -1
-        self.fd = -1
+        self.fd = self.state = self.lock = self.control = self.ok = -1
         try:
             self.fd = asking.enter(name, parent)
         except OSError as error:
@@ -63,10 +63,10 @@ class Directory:
 
     def close(self) -> None:
         """Close all that is open; the files stay."""
-        for fd in (self.ok, self.control, self.lock, self.fd):
+        for fd in (self.ok, self.control, self.lock, self.state, self.fd):
             if fd >= 0:
                 os.close(fd)
-        self.fd = self.lock = self.control = self.ok = -1
+        self.fd = self.state = self.lock = self.control = self.ok = -1
 
     def is_normally_up(self) -> bool:
         """Return whether there is no file ``down``; a dangling link is none."""
@@ -83,9 +83,20 @@ class Directory:
         """
         self._make()
         try:
-            self.lock = locks.acquire(b"supervise/lock", directory=self.fd, follow=False)
+            self.enter_state()
+            self.lock = locks.acquire(LOCK, directory=self.state, is_guarded=True)
         except OSError as error:
             raise ServiceError(b"unable to acquire %s/supervise/lock" % self.name, error) from None
+
+    def enter_state(self) -> None:
+        """Open ``supervise``.
+
+        Raises:
+            UnsafeFileError: it is a link that another user can have made.
+            OSError: it cannot be entered.
+        """
+        if self.state < 0:
+            self.state = guard.enter(b"supervise", self.fd)
 
     def _make(self) -> None:
         """Make the directory ``supervise``, or what a link of that name points at."""
@@ -93,7 +104,9 @@ class Directory:
             os.mkdir(b"supervise", 0o700, dir_fd=self.fd)
         except OSError:
             try:
-                os.mkdir(os.readlink(b"supervise", dir_fd=self.fd), 0o700, dir_fd=self.fd)
+                target = guard.follow(b"supervise", self.fd)
+                if target is not None:
+                    os.mkdir(target, 0o700, dir_fd=self.fd)
             except OSError:
                 pass  # what is missing will be missed by who needs it
 
@@ -101,38 +114,42 @@ class Directory:
         """Make and open the fifo of control bytes, both ends, so that it never ends."""
         self._make_fifo(b"control")
         try:
-            self.control = os.open(b"supervise/control", os.O_RDWR | _FIFO, dir_fd=self.fd)
+            self.control = self._open_fifo(b"control", os.O_RDWR)
+        except ServiceError:
+            raise
         except OSError as error:
-            step = b"write" if self._is_readable(b"supervise/control") else b"read"
+            step = b"write" if self._is_readable(b"control") else b"read"
             raise ServiceError(b"unable to %s %s/supervise/control" % (step, self.name), error) from None
-        self._demand_fifo(self.control, b"control")
 
     def open_ok(self) -> None:
         """Make and open the fifo by which others see that there is a supervisor."""
         self._make_fifo(b"ok")
         try:
-            self.ok = os.open(b"supervise/ok", os.O_RDONLY | _FIFO, dir_fd=self.fd)
+            self.ok = self._open_fifo(b"ok", os.O_RDONLY)
+        except ServiceError:
+            raise
         except OSError as error:
             raise ServiceError(b"unable to read %s/supervise/ok" % self.name, error) from None
-        self._demand_fifo(self.ok, b"ok")
 
     def _make_fifo(self, name: bytes) -> None:
         try:
-            os.mkfifo(b"supervise/" + name, 0o600, dir_fd=self.fd)
+            os.mkfifo(name, 0o600, dir_fd=self.state)
         except OSError:
             pass  # it is there, or opening it will tell
 
-    def _is_readable(self, path: bytes) -> bool:
+    def _open_fifo(self, name: bytes, flags: int) -> int:
+        """Open what must be a fifo: a plain file is always ready, and the original never rests then."""
         try:
-            os.close(os.open(path, os.O_RDONLY | _FIFO, dir_fd=self.fd))
+            return guard.open_file(name, flags, guard.FIFO, self.state)
+        except UnsafeFileError as error:
+            raise ServiceError(b"%s/supervise/%s %s" % (self.name, name, error.reason)) from None
+
+    def _is_readable(self, name: bytes) -> bool:
+        try:
+            os.close(guard.open_file(name, os.O_RDONLY, guard.FIFO, self.state))
         except OSError:
             return False
         return True
-
-    def _demand_fifo(self, fd: int, name: bytes) -> None:
-        """Refuse a plain file: it is always ready, and the original never rests then."""
-        if os.fstat(fd).st_mode & _FORMAT != _IS_FIFO:
-            raise ServiceError(b"%s/supervise/%s is not a fifo" % (self.name, name))
 
     def read_control(self) -> str:
         """Return the next control byte as a letter, or nothing when none waits."""
@@ -145,7 +162,7 @@ class Directory:
         """Put a new status in the place of the old one; what fails is a warning."""
         step = b"open %s/supervise/status.new" % self.name
         try:
-            fd = os.open(NEW, _TRUNCATE, 0o644, dir_fd=self.fd)
+            fd = guard.open_file(NEW, _TRUNCATE, guard.PLAIN, self.state, 0o644)
             step = b"write %s/supervise/status.new" % self.name
             try:
                 written = os.write(fd, record)
@@ -155,14 +172,14 @@ class Directory:
                 self.warn(b"unable to %s: partial write" % step)
                 return
             step = b"rename %s/supervise/status.new to status" % self.name
-            os.rename(NEW, STATUS, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            os.rename(NEW, STATUS, src_dir_fd=self.state, dst_dir_fd=self.state)
         except OSError as error:
-            self.warn(b"unable to %s: %s" % (step, describe(error.errno)))
+            self.warn(b"unable to %s: %s" % (step, explain(error)))
 
     def read_status(self) -> bytes:
         """Return what the status file holds; nothing when it cannot be read."""
         try:
-            fd = asking.open_status(self.fd)
+            fd = guard.open_file(STATUS, os.O_RDONLY, guard.PLAIN, self.state)
         except OSError:
             return b""
         try:
@@ -179,11 +196,21 @@ class Directory:
             ServiceError: that could not be found out, and a second copy must not be started.
         """
         try:
-            return birth.find(BIRTH, self.mark(), self.fd)
+            self.enter_state()
+            return birth.find(BIRTH, self.mark(), self.state)
         except OSError as error:
             raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
 
     def mark(self) -> bytes:
         """Return what tells this directory from a copy of it: which file its lock is."""
-        lock = os.fstat(self.lock) if self.lock >= 0 else os.stat(b"supervise/lock", dir_fd=self.fd)
+        lock = (
+            os.stat(LOCK, dir_fd=self.state, follow_symlinks=False) if self.lock < 0 else os.fstat(self.lock)
+        )
         return b"%x:%x" % (lock.st_dev, lock.st_ino)
+
+    def open_birth(self) -> int:
+        """Return a descriptor to write a birth to, or -1: the service runs without one, too."""
+        try:
+            return guard.open_file(BIRTH, os.O_WRONLY | os.O_CREAT, guard.PLAIN, self.state)
+        except OSError:
+            return -1

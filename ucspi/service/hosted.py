@@ -17,7 +17,7 @@ from ucspi.service.scanner import label, warn
 from ucspi.service.scans import Scans
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix import environ
-from ucspi.unix.errtext import describe
+from ucspi.unix.errtext import explain
 from ucspi.unix.fds import demand_spare
 from ucspi.unix.stderr import say
 
@@ -104,7 +104,7 @@ def _supervise(name: bytes, role: int, where: Surroundings) -> Supervisor | None
 
 def _complain(error: ServiceError) -> None:
     """Say why a supervisor cannot begin, as a process of its own would."""
-    reason = b": " + describe(error.errno) if error.error else b""
+    reason = b": " + explain(error.error) if error.error else b""
     say(b"supervise: fatal: " + error.step + reason)
 
 

@@ -14,13 +14,17 @@ first: what a logger reads from another pipe will end, and not be lost.
 When neither runs at the moment, a ``supervise`` that has outlived its scanner
 may rest before it starts one of them.  It has the same descriptors, and is
 found as the holder of its lock, whether it is ours or the original.
+
+All this rests on files in ``supervise``, and counts only where nobody but we
+can have made them: who has got that directory, to control one service, must
+not be handed another's pipe by a link to another's files.
 """
 
 import os
 import select
 
 from ucspi.service import asking
-from ucspi.service.directory import Directory
+from ucspi.service.directory import LOCK, Directory
 from ucspi.service.pipe import Pipe
 from ucspi.unix import birth, locks
 
@@ -93,29 +97,34 @@ def _try(take: "Callable[[int], Pipe | None]", pid: int) -> Pipe | None:
 
 def _from_supervisor(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
     """Return what the process has that supervises a directory, or None."""
-    lock = name + b"/supervise/lock"
-    if not _is_supervised(name):
+    lock = _open_lock(name)
+    if lock < 0:
         return None
-    pid = locks.find_holder(lock)
-    if pid is None or not _is_supervise(pid):
-        return None
-    pipe = _try(take, pid)
-    if pipe is not None and locks.find_holder(lock) != pid:
-        pipe.close()  # as above
-        return None
-    return pipe
-
-
-def _is_supervised(name: bytes) -> bool:
     try:
-        directory = asking.enter(name)
+        pid = locks.find_holder(lock)
+        if pid is None or not _is_supervise(pid):
+            return None
+        pipe = _try(take, pid)
+        if pipe is not None and locks.find_holder(lock) != pid:
+            pipe.close()  # as above
+            return None
+        return pipe
+    finally:
+        os.close(lock)
+
+
+def _open_lock(name: bytes) -> int:
+    """Return a descriptor of the lock in a directory that is supervised; -1 for none, or none of ours."""
+    try:
+        directory = Directory(name, lambda text: None)
         try:
-            return asking.is_supervised(directory)
+            directory.enter_state()
+            return birth.open_ours(LOCK, directory.state) if asking.is_supervised(directory.fd) else -1
         finally:
-            os.close(directory)
+            directory.close()
     except OSError as error:
         _demand_means(error.errno)
-        return False
+        return -1
 
 
 def _is_supervise(pid: int) -> bool:

@@ -18,7 +18,7 @@ import _signal
 import os
 
 from ucspi.service import machine, status
-from ucspi.service.directory import BIRTH, NEW, STATUS, Directory
+from ucspi.service.directory import NEW, STATUS, Directory
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
@@ -171,14 +171,15 @@ class Supervisor:
         where, name, stamp = self._where, self.name, tai.now()
         # It will not be paused then, and its pid is put in by itself.
         record = status.Status(stamp, 0, 0, self._want()).pack()
-        announcement = Announcement(record, status.PID, NEW, STATUS)
+        announcement = Announcement(record, status.PID, NEW, STATUS, self.directory.state)
+        birth = self.directory.open_birth()
         there = Circumstances(
             directory=self.directory.fd,
             input=where.input,
             output=where.output,
             complaint=b"supervise: fatal: unable to start %s/run: " % name,
             open_files=where.open_files,
-            birth=BIRTH,
+            birth=birth,
             mark=self._mark,
             announcement=announcement,
         )
@@ -188,6 +189,9 @@ class Supervisor:
             text = b"unable to fork for %s, sleeping 60 seconds: %s"
             self._warn(text % (name, describe(error.errno)))
             return machine.UNSTARTED
+        finally:
+            if birth >= 0:
+                os.close(birth)
         if not announcement.is_done:
             return machine.STARTED
         self._stamp = stamp

@@ -27,8 +27,6 @@ _NUMBER: "Final" = 20
 MARK: "Final" = 34  # bytes of a mark at most: two numbers of 64 bits in hexadecimal, and a colon
 SIZE: "Final" = _BOOT + MARK + 3 * _NUMBER + 5  # bytes, with blanks and newline
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OTHERS_MAY_WRITE = 0o022
 # Errors that say nothing about what was looked for: we have not the means to look.
 EXHAUSTED: "Final" = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -51,26 +49,21 @@ def _read_head() -> bytes:
     return b"%-*s %-*s " % (_BOOT, boot[:_BOOT], _NUMBER, namespace[:_NUMBER])
 
 
-def write(path: bytes, mark: bytes) -> None:
-    """Write our own line into a file, not truncated before; silent when it cannot be done."""
+def write(fd: int, mark: bytes) -> None:
+    """Write our own line to a descriptor of a file, not truncated before; silent when it cannot be done."""
     try:
-        line = b"%s%-*d %-*s\n" % (head(mark), _NUMBER, os.getpid(), _NUMBER, _start_time(b"self"))
-        fd = os.open(path, _WRITE, 0o600)
-        try:
-            os.write(fd, line)
-        finally:
-            os.close(fd)
+        os.write(fd, b"%s%-*d %-*s\n" % (head(mark), _NUMBER, os.getpid(), _NUMBER, _start_time(b"self")))
     except OSError:
         pass
 
 
-def find(path: bytes, mark: bytes, directory: int | None = None) -> tuple[int, int] | None:
+def find(name: bytes, mark: bytes, folder: int) -> tuple[int, int] | None:
     """Return the process that wrote its line into a file, if it still runs.
 
     Args:
-        path: of the file.
+        name: of the file.
         mark: what it was started with.
-        directory: what the path is relative to.
+        folder: a descriptor of its directory.
 
     Returns:
         Its pid, and a descriptor of it (`os.pidfd_open`), which is the caller's
@@ -81,7 +74,7 @@ def find(path: bytes, mark: bytes, directory: int | None = None) -> tuple[int, i
         OSError: we have not the means to find out: descriptors, memory.
     """
     try:
-        return _find(_read_ours(path, directory), head(mark))
+        return _find(_read_ours(name, folder), head(mark))
     except OSError as error:
         if error.errno in EXHAUSTED:
             raise
@@ -129,18 +122,27 @@ def _start_time(pid: bytes) -> bytes:
     return text[text.rindex(b")") :].split()[20]  # the name may have blanks and parentheses
 
 
-def _read_ours(path: bytes, directory: int | None) -> bytes:
-    """Return what a file holds; nothing if another user may have made or replaced it."""
-    where, _, name = path.rpartition(b"/")
-    folder = os.open(where or b".", _FOLDER, dir_fd=directory)
+def _read_ours(name: bytes, folder: int) -> bytes:
+    fd = open_ours(name, folder)
+    if fd < 0:
+        return b""
     try:
-        fd = os.open(name, _READ, dir_fd=folder)
-        try:
-            return os.read(fd, 4096) if _is_ours(folder) and _is_ours(fd) else b""
-        finally:
-            os.close(fd)
+        return os.read(fd, 4096)
     finally:
-        os.close(folder)
+        os.close(fd)
+
+
+def open_ours(name: bytes, folder: int) -> int:
+    """Open a file to read it, but return -1 if another user may have made or replaced it.
+
+    Raises:
+        OSError: it cannot be opened; ELOOP for a link.
+    """
+    fd = os.open(name, _READ, dir_fd=folder)
+    if _is_ours(folder) and _is_ours(fd):
+        return fd
+    os.close(fd)
+    return -1
 
 
 def _is_ours(fd: int) -> bool:

@@ -9,6 +9,8 @@ damaged cdb file.
 
 import errno as _errno
 
+from ucspi.errors import UnsafeFileError
+
 _TEXTS = {
     "ENOENT": b"file does not exist",
     "EACCES": b"access denied",
@@ -87,3 +89,8 @@ _BY_NUMBER[0] = b"no error"
 def describe(number: int | None) -> bytes:
     """Return the originals' text for an errno; None and unknown numbers have one too."""
     return _BY_NUMBER.get(number or 0, b"unknown error")
+
+
+def explain(error: OSError) -> bytes:
+    """Return what went wrong: the originals' text for what the system says, our own for what we refuse."""
+    return error.reason if isinstance(error, UnsafeFileError) else describe(error.errno)

@@ -46,18 +46,20 @@ class Announcement:
         is_done: whether the child could; if not, it is left to whoever started it.
     """
 
-    __slots__ = ("at", "is_done", "record", "target", "temporary")
+    __slots__ = ("at", "folder", "is_done", "record", "target", "temporary")
 
-    def __init__(self, record: bytes, at: int, temporary: bytes, target: bytes) -> None:
+    def __init__(self, record: bytes, at: int, temporary: bytes, target: bytes, folder: int = -1) -> None:
         """Describe the file.
 
         Args:
             record: its content, at most 64 bytes.
             at: the offset in it of the pid, 4 bytes, little-endian.
-            temporary: the file it is written into, relative to the child's directory.
+            temporary: the file it is written into, which must not be there yet.
             target: what that is renamed to.
+            folder: a descriptor of the directory of both; -1: the child's current one.
         """
         self.record, self.at, self.temporary, self.target = record, at, temporary, target
+        self.folder = folder
         self.is_done = False
 
 
@@ -73,8 +75,8 @@ class Circumstances:
             text of the error follows.  Empty: silent.  We do not wait for whoever
             reads it: where a pipe is full the line may be lost.
         open_files: its soft limit of open files.  0: the one we have.
-        birth: the file in which the child writes down which process it is
-            (`ucspi.unix.birth`) before it executes, relative to ``directory``.
+        birth: a descriptor, at the beginning of a file, to which the child writes down
+            which process it is (`ucspi.unix.birth`) before it executes.  -1: none.
         mark: by which only its starter finds it there, at most `birth.MARK` bytes.
         announcement: what others shall see before we have waited for the exec; its
             ``is_done`` says whether they do.
@@ -101,7 +103,7 @@ class Circumstances:
         others: "Descriptors" = (),
         complaint: bytes = b"",
         open_files: int = 0,
-        birth: bytes = b"",
+        birth: int = -1,
         mark: bytes = b"",
         announcement: Announcement | None = None,
     ) -> None:
@@ -144,8 +146,8 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
         _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
     if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
         _ENVIRON[:] = [environ, _strings(environ)]
-    head = birth.head(there.mark) if there.birth else b""
-    texts = [there.complaint, there.birth, head]
+    head = birth.head(there.mark) if there.birth >= 0 else b""
+    texts = [there.complaint, head]
     if told:
         texts += [told.record, told.temporary, told.target]
     kept = [_strings(some) for some in (paths, argv, texts)]
@@ -158,9 +160,10 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     what.open_files = there.open_files
     others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
     what.others = others
-    what.birth, what.birth_head = cells[1] if head else ffi.NULL, cells[2]
+    what.birth, what.birth_head = there.birth if head else -1, cells[1]
     if told:
-        what.record, what.record_new, what.record_name = cells[3:]
+        what.record, what.record_new, what.record_name = cells[2:]
+        what.record_folder = told.folder
         what.record_length, what.record_pid = len(told.record), told.at
     pid: int = _native.lib.usys_start(what)
     if pid < 0:
@@ -222,7 +225,7 @@ def _become(
 def _arrange(there: Circumstances) -> None:
     if there.directory >= 0:
         os.fchdir(there.directory)
-    if there.birth:
+    if there.birth >= 0:
         birth.write(there.birth, there.mark)
     for descriptor, target in ((there.input, 0), (there.output, 1), *there.others):
         if descriptor >= 0:

@@ -44,16 +44,6 @@ def test_same_tree_and_modes_while_running_and_after(make: Make, original: list[
 Break = Callable[[Path], object]
 
 
-def dangling(name: str) -> Break:
-    """Return what makes a directory whose ``supervise/NAME`` is a link to nowhere."""
-
-    def break_it(x: Path) -> None:
-        (x / "supervise").mkdir(parents=True)
-        (x / "supervise" / name).symlink_to("nowhere")
-
-    return break_it
-
-
 def linked(name: str, to: str) -> Break:
     """Return what makes a directory with a link in it."""
 
@@ -76,8 +66,6 @@ BROKEN: dict[str, Break] = {
     "supervise is a file": occupied,
     "lock is a directory": lambda x: (x / "supervise" / "lock").mkdir(parents=True),
     "control is a directory": lambda x: (x / "supervise" / "control").mkdir(parents=True),
-    "control is a dangling link": dangling("control"),
-    "ok is a dangling link": dangling("ok"),
     "down is a loop": linked("down", "down"),
     "supervise is a loop": linked("supervise", "supervise"),
     "supervise dangles too deep": linked("supervise", "a/b/c"),

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,8 +41,10 @@ def outcomes(oracle: Oracle, program: str, arguments: list[str], where: Path) ->
     )
 
 
-def make_strange_directories(where: Path) -> list[str]:
-    """Make directories in which something is missing, or is not what it should be."""
+@pytest.fixture
+def strange(tmp_path: Path) -> Iterator[list[str]]:
+    """Give directories in which something is missing, or is not what it should be."""
+    where, readers = tmp_path, []
     (where / "file").touch()
     (where / "loop").symlink_to("loop")
     for name in ("empty", "bare", "dead", "short", "down-loop", "no-status", "directory"):
@@ -50,33 +52,34 @@ def make_strange_directories(where: Path) -> list[str]:
     for name in ("bare", "dead", "short", "no-status", "directory"):
         (where / name / "supervise").mkdir()
     for fifo in ("ok", "control"):
-        os.mkfifo(where / "dead" / "supervise" / fifo)
-        for plain in ("short", "no-status"):
-            (where / plain / "supervise" / fifo).touch()
+        for name in ("dead", "short", "no-status"):
+            os.mkfifo(where / name / "supervise" / fifo)
+        for read in ("short", "no-status"):
+            readers.append(os.open(where / read / "supervise" / fifo, os.O_RDONLY | os.O_NONBLOCK))
         (where / "directory" / "supervise" / fifo).mkdir()
     (where / "short" / "supervise" / "status").write_bytes(b"x" * 17)
     (where / "down-loop" / "down").symlink_to("down")
-    return ["file", "absent", "loop", "empty", "bare", "dead", "short", "down-loop", "no-status", "directory"]
+    yield ["file", "absent", "loop", "empty", "bare", "dead", "short", "down-loop", "no-status", "directory"]
+    for fd in readers:
+        os.close(fd)
 
 
-def test_svstat_of_strange_directories(tmp_path: Path, oracle: Oracle) -> None:
-    names = make_strange_directories(tmp_path)
-    mine, original = outcomes(oracle, "svstat", [*names, "dead/", "./dead", ""], tmp_path)
+def test_svstat_of_strange_directories(tmp_path: Path, oracle: Oracle, strange: list[str]) -> None:
+    mine, original = outcomes(oracle, "svstat", [*strange, "dead/", "./dead", ""], tmp_path)
     assert mine == original
-    assert mine[1].count(b"\n") == len(names) + 3
+    assert mine[1].count(b"\n") == len(strange) + 3
 
 
-def test_svc_of_strange_directories(tmp_path: Path, oracle: Oracle) -> None:
-    names = make_strange_directories(tmp_path)
+def test_svc_of_strange_directories(tmp_path: Path, oracle: Oracle, strange: list[str]) -> None:
     for options in ([], ["-u"], ["-ud", "-x"]):
-        mine, original = outcomes(oracle, "svc", [*options, *names], tmp_path)
+        mine, original = outcomes(oracle, "svc", [*options, *strange], tmp_path)
         assert mine == original
         assert mine[0] == 0
 
 
-def test_svok_of_strange_directories(tmp_path: Path, oracle: Oracle) -> None:
+def test_svok_of_strange_directories(tmp_path: Path, oracle: Oracle, strange: list[str]) -> None:
     codes = set()
-    for name in [*make_strange_directories(tmp_path), ""]:
+    for name in [*strange, ""]:
         mine, original = outcomes(oracle, "svok", [name], tmp_path)
         assert mine == original, name
         codes.add(mine[0])
@@ -147,8 +150,10 @@ def test_full_fifo_is_waited_for(tmp_path: Path, oracle: Oracle, program: str) -
 def test_svstat_of_any_record(tmp_path: Path, oracle: Oracle, record: bytes, down: bool) -> None:
     """In one process, for speed; the program around it is compared above."""
     supervise = tmp_path / "x" / "supervise"
-    supervise.mkdir(parents=True, exist_ok=True)
-    (supervise / "ok").touch()
+    if not supervise.exists():
+        supervise.mkdir(parents=True)
+        os.mkfifo(supervise / "ok")
+    reader = os.open(supervise / "ok", os.O_RDONLY | os.O_NONBLOCK)
     (supervise / "status").write_bytes(record)
     (tmp_path / "x" / "down").unlink(missing_ok=True)
     if down:
@@ -160,6 +165,7 @@ def test_svstat_of_any_record(tmp_path: Path, oracle: Oracle, record: bytes, dow
             run([oracle("svstat"), str(tmp_path / "x")], tmp_path)[1],
         )
     )
+    os.close(reader)
     assert mine == original
 
 
