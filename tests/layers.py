@@ -11,16 +11,17 @@ ROOT = Path(ucspi.__file__).resolve().parent  # where it is installed, if it is
 # A layer and what it may import besides itself.  The compiled modules stand
 # below all layers, each imported by the private ``_native.py`` of its users.
 MAY_IMPORT = {
-    "errors": set[str](),
-    "unix": {"errors"},
-    "cdb": {"errors", "unix"},
-    "rules": {"errors", "unix", "cdb"},
-    "tcp": {"errors", "unix", "cdb", "rules"},
-    "service": {"errors", "unix"},
-    "logs": {"errors", "unix"},
+    "exits": set[str](),
+    "errors": {"exits"},
+    "unix": {"exits", "errors"},
+    "cdb": {"exits", "errors", "unix"},
+    "rules": {"exits", "errors", "unix", "cdb"},
+    "tcp": {"exits", "errors", "unix", "cdb", "rules"},
+    "service": {"exits", "errors", "unix"},
+    "logs": {"exits", "errors", "unix"},
     "compat": {"errors", "cdb"},
-    "programs": {"errors", "unix", "cdb", "rules", "tcp", "service", "logs"},
-    "__main__": {"errors", "unix", "programs"},
+    "programs": {"exits", "errors", "unix", "cdb", "rules", "tcp", "service", "logs"},
+    "__main__": {"exits", "errors", "unix", "programs"},
     "__init__": set[str](),
 }
 NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix", "logs", "tcp"}}

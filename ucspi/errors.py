@@ -6,9 +6,9 @@ plain `OSError`, which is never wrapped.
 
 import errno
 
-EXIT_USAGE = 100
-EXIT_PERMANENT = 100
-EXIT_TEMPORARY = 111
+from ucspi.exits import EXIT_PERMANENT as EXIT_PERMANENT
+from ucspi.exits import EXIT_TEMPORARY as EXIT_TEMPORARY
+from ucspi.exits import EXIT_USAGE as EXIT_USAGE
 
 
 class Error(Exception):

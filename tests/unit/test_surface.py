@@ -12,6 +12,7 @@ import pytest
 # Packages that re-export what is public, from private modules.
 NAMES = {
     "ucspi": "",
+    "ucspi.exits": "EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE",
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError

@@ -1,6 +1,7 @@
 """Connecting as tcpclient does, with its messages; its small companions share it."""
 
-from ucspi.errors import EXIT_TEMPORARY, ConnectError, NoAddressError
+from ucspi.errors import ConnectError, NoAddressError
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpclient_options import NAME
 from ucspi.tcp.address import parse_port, resolve_all

@@ -4,7 +4,8 @@ The other two were scripts in front of cdbmake, so its name is in all messages.
 """
 
 from ucspi.cdb import Builder
-from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE, CdbLengthError, CdbTextError, CdbTooLargeError
+from ucspi.errors import CdbLengthError, CdbTextError, CdbTooLargeError
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._standard import InputError
 from ucspi.unix.publish import Publication

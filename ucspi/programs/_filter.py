@@ -1,6 +1,6 @@
 """The programs that convert standard input to standard output."""
 
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.streams import BLOCK, read_some, write_all
 

@@ -5,7 +5,7 @@ import os
 import sys
 
 from ucspi import __version__
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix.errtext import explain
 from ucspi.unix.signals import undo_interpreter
 from ucspi.unix.stderr import say

@@ -6,7 +6,7 @@ The originals are shell scripts around ``tcpclient``, ``addcr``, ``delcr`` and
 
 import os
 
-from ucspi.errors import EXIT_PERMANENT
+from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._calling import call, find_port
 from ucspi.programs._program import Stop, fatal, print_all
 from ucspi.tcp.client import Caller

@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.errors import EXIT_PERMANENT
+from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX

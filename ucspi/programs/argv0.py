@@ -1,6 +1,6 @@
 """``argv0 REALNAME NAME [ARG ...]``: run a program under another name."""
 
-from ucspi.errors import EXIT_USAGE
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, run
 

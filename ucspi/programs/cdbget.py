@@ -1,7 +1,7 @@
 """``cdbget KEY [SKIP]``: print the data of one record of the database on standard input."""
 
 from ucspi.cdb import Reader, open
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._cdbread import attempt
 from ucspi.programs._program import Stop, run
 from ucspi.programs._standard import InputError, write

@@ -11,7 +11,7 @@ import errno
 import os
 import select
 
-from ucspi.errors import EXIT_USAGE
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.stderr import say
 

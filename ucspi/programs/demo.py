@@ -16,7 +16,7 @@ import os
 import select
 import sys
 
-from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._demo_folder import adopt, fill, make_temporary, quote, remove
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.errtext import describe

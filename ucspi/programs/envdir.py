@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, fatal, run
 

@@ -1,6 +1,6 @@
 """``envuidgid ACCOUNT CHILD [ARG ...]``: run a program with an account's ids in UID and GID."""
 
-from ucspi.errors import EXIT_USAGE
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs._account import find
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, run

@@ -1,6 +1,7 @@
 """``hosts2rules SERVICE``: print the rules that judge as hosts.allow and hosts.deny do."""
 
-from ucspi.errors import EXIT_PERMANENT, EXIT_USAGE, HostsAccessError
+from ucspi.errors import HostsAccessError
+from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import convert_hosts
 

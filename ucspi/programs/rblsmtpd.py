@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.errors import EXIT_USAGE
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs import _options
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, fatal, run

@@ -4,7 +4,7 @@ The last argument is the place: it becomes dots, and what is read goes through
 it from right to left.
 """
 
-from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, run
 from ucspi.unix.stderr import say
 from ucspi.unix.streams import read_some

@@ -1,6 +1,6 @@
 """``setuidgid ACCOUNT CHILD [ARG ...]``: run a program as another user."""
 
-from ucspi.errors import EXIT_USAGE
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs._account import find
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, fatal, run

@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import limits, search

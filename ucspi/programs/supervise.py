@@ -2,7 +2,8 @@
 
 import os
 
-from ucspi.errors import EXIT_USAGE, ServiceError
+from ucspi.errors import ServiceError
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.service.loop import Loop
 from ucspi.service.supervisor import Supervisor, Surroundings

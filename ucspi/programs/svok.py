@@ -1,6 +1,6 @@
 """``svok DIR``: exit 0 if a supervisor runs there, 100 if not."""
 
-from ucspi.errors import EXIT_USAGE
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.service import asking
 

@@ -8,7 +8,7 @@ import _signal
 import os
 import sys
 
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import run
 from ucspi.unix import fds, search
 from ucspi.unix.signals import undo_ignored

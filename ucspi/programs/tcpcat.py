@@ -1,6 +1,6 @@
 """``tcpcat [ host [ port ] ]``: print what a server sends, as it is."""
 
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import run
 from ucspi.programs._small_client import copy, dial, operands
 

@@ -9,7 +9,8 @@ import os
 import stat
 
 from ucspi.cdb import Builder
-from ucspi.errors import EXIT_PERMANENT, EXIT_USAGE, CdbTooLargeError, RuleSyntaxError
+from ucspi.errors import CdbTooLargeError, RuleSyntaxError
+from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import compile_rules, lint
 from ucspi.unix.publish import Publication

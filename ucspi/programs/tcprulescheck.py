@@ -6,7 +6,8 @@ the rules' text that decides.
 
 import os
 
-from ucspi.errors import EXIT_TEMPORARY, EXIT_USAGE, CdbFormatError
+from ucspi.errors import CdbFormatError
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import load, readable, segments
 

@@ -4,7 +4,8 @@ import os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
-from ucspi.errors import EXIT_TEMPORARY, NoAddressError
+from ucspi.errors import NoAddressError
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose

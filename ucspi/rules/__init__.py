@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ucspi.rules._diagnostic import Diagnostic as Diagnostic
     from ucspi.rules._expand import expand as expand
     from ucspi.rules._lengths import Lengths as Lengths
+    from ucspi.rules._lint import lint as lint
     from ucspi.rules._live import LiveRules as LiveRules
     from ucspi.rules._live import load as load
     from ucspi.rules._livetext import LiveText as LiveText
@@ -43,6 +44,7 @@ else:
         "compile_rules": "_compile",
         "encode": "_record",
         "expand": "_expand",
+        "lint": "_lint",
         "load": "_live",
         "parse": "_parse",
         "readable": "_network",
@@ -61,17 +63,6 @@ else:
     def __dir__() -> list[str]:
         """Name those too that nobody has asked for yet."""
         return sorted({*globals(), *_LATER})
-
-
-def lint(text: bytes) -> "list[Diagnostic]":
-    """Return all errors and warnings about a whole text, in the order of its lines.
-
-    Every line is looked at, also those after an error, and lines are compared
-    with each other.  The cost grows with the number of lines.
-    """
-    from ucspi.rules._lint import lint as all_of_it  # no server needs it
-
-    return all_of_it(text)
 
 
 def explain(

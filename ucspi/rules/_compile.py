@@ -9,12 +9,14 @@ is new in some way goes through `parse`.  The C core goes further where it can:
 see `_bulk`.
 """
 
+from ucspi.rules._bulk import BulkCompiler
 from ucspi.rules._bytes import require_bytes
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import expand, is_plain
 from ucspi.rules._native import lib
 from ucspi.rules._parse import parse
 from ucspi.rules._record import encode
+from ucspi.rules._remarks import NO_NEWLINE, remarks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,8 +74,6 @@ class LineCompiler:
         if last:
             self.feed([last])
             if self._warn is not None:
-                from ucspi.rules._remarks import NO_NEWLINE
-
                 self._warn(Diagnostic(self.tally.lines, len(last) + 1, *NO_NEWLINE))
 
     def _compile(self, line: bytes, address: bytes, instructions: bytes) -> None:
@@ -96,8 +96,6 @@ class LineCompiler:
         """Warn about a line; return whether there was anything to say."""
         if self._warn is None or plain or line[:1] == b"#" or not line:
             return False
-        from ucspi.rules._remarks import remarks  # here, as a plain file never needs it
-
         odd = False
         for remark in remarks(line, rule, self.tally.lines):
             self._warn(remark)
@@ -132,8 +130,6 @@ def compile_rules(
         raise TypeError("rules text comes in blocks: put it in a list")
     compiler = LineCompiler(add, warn)
     if add_block is not None and lib is not None:
-        from ucspi.rules._bulk import BulkCompiler
-
         BulkCompiler(compiler, add_block).compile(_checked(blocks))
     else:
         for lines, rest in split_lines(_checked(blocks)):

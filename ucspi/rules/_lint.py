@@ -43,9 +43,10 @@ class Entry:
 
 
 def lint(text: bytes) -> list[Diagnostic]:
-    """Return all errors and warnings about a text, in the order of its lines.
+    """Return all errors and warnings about a whole text, in the order of its lines.
 
-    Every line is looked at, also those after an error.
+    Every line is looked at, also those after an error, and lines are compared
+    with each other.  The cost grows with the number of lines.
     """
     require_bytes("text", text)
     said: list[Diagnostic] = []

@@ -9,8 +9,6 @@ damaged cdb file.
 
 import errno as _errno
 
-from ucspi.errors import UnsafeFileError
-
 _TEXTS = {
     "ENOENT": b"file does not exist",
     "EACCES": b"access denied",
@@ -82,15 +80,19 @@ _TEXTS = {
     "EUSERS": b"too many users",
 }
 
-_BY_NUMBER = {getattr(_errno, name): text for name, text in _TEXTS.items() if hasattr(_errno, name)}
-_BY_NUMBER[0] = b"no error"
+_by_number: dict[int, bytes] = {}  # filled when the first text is asked for
 
 
 def describe(number: int | None) -> bytes:
     """Return the originals' text for an errno; None and unknown numbers have one too."""
-    return _BY_NUMBER.get(number or 0, b"unknown error")
+    if not _by_number:
+        known = {getattr(_errno, name): text for name, text in _TEXTS.items() if hasattr(_errno, name)}
+        _by_number.update(known | {0: b"no error"})  # in one step: threads may ask
+    return _by_number.get(number or 0, b"unknown error")
 
 
 def explain(error: OSError) -> bytes:
     """Return what went wrong: the originals' text for what the system says, our own for what we refuse."""
-    return error.reason if isinstance(error, UnsafeFileError) else describe(error.errno)
+    # That is an `UnsafeFileError`, whose module most programs have no need to load.
+    reason: bytes | None = getattr(error, "reason", None)
+    return describe(error.errno) if reason is None else reason

@@ -22,7 +22,7 @@ from _signal import (
 )
 from _signal import signal as set_action
 
-from ucspi.errors import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import _native, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import ALL
