@@ -1,18 +1,36 @@
-"""Builds the two C modules; everything else stands in pyproject.toml.
+"""Builds what is written in C; everything else stands in pyproject.toml.
 
-``UCSPI_BUILD`` chooses: ``native`` fails when the C core cannot be built,
+``UCSPI_BUILD`` chooses: ``native`` fails when something cannot be built,
 ``pure`` does not try, ``auto`` (the default) tries and goes on without it.
 """
 
 import os
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Extension, setup  # first: it provides distutils where Python has none
 from setuptools.command.build_ext import build_ext
+
+from distutils.command.build_scripts import build_scripts  # isort: skip
 
 MODES = ("auto", "native", "pure")
 MODE = os.environ.get("UCSPI_BUILD", "auto")
 if MODE not in MODES:
     raise SystemExit(f"setup.py: UCSPI_BUILD is {MODE!r}; use one of {', '.join(MODES)}")
+
+LAUNCHER = "cdbext/launch.c"
+# As cdbext/warnings.sh has them, less the warnings.
+FLAGS = ["-std=c11", "-Os", "-D_GNU_SOURCE", "-s"]
+# A program that is all of itself: no libc, no dynamic linker, nothing that needs one.
+BARE = ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie"]
+BARE += ["-fno-asynchronous-unwind-tables", "-Wl,-z,noexecstack", "-Wl,--build-id=none"]
+WAYS = (BARE, ["-DUSYS_NO_BARE", "-static"], ["-DUSYS_NO_BARE"])  # the first that the processor can do
+MARK = b"@ucspi: name and module"
+BAKED = 96  # bytes, as in launch.c
 
 
 class BuildCore(build_ext):  # type: ignore[misc]  # setuptools has no types
@@ -21,10 +39,69 @@ class BuildCore(build_ext):  # type: ignore[misc]  # setuptools has no types
         super().build_extension(ext)
 
 
+class BuildCommands(build_scripts):
+    """Puts a copy of the launcher where setuptools would put a script that begins with ``#!``."""
+
+    editable_mode = False  # set by setuptools
+
+    def run(self) -> None:
+        launcher = self.compile()
+        if launcher is None:
+            if MODE == "native":
+                raise SystemExit(f"setup.py: {LAUNCHER} cannot be compiled, and UCSPI_BUILD is native")
+            super().run()
+            return
+        self.mkpath(self.build_dir)
+        for script in map(Path, self.scripts):
+            found = re.search(r"^from ucspi\.(\S+) import main$", script.read_text(), re.MULTILINE)
+            assert found, script
+            command = Path(self.build_dir, script.name)
+            command.write_bytes(bake(launcher, script.name, found[1]))
+            command.chmod(0o755)
+
+    def compile(self) -> bytes | None:
+        """Return the launcher, or None when there is nothing to compile it with."""
+        target = Path(self.get_finalized_command("build").build_temp, "launch")
+        self.mkpath(str(target.parent))
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+        for way in WAYS:
+            command = [*compiler, *FLAGS, *self.places(), *way, LAUNCHER, "-o", str(target)]
+            try:
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            except OSError as error:
+                print(f"setup.py: {compiler[0]}: {error.strerror}", file=sys.stderr)
+                return None
+            if done.returncode == 0:
+                return target.read_bytes()
+            print(shlex.join(command), done.stderr, sep="\n", file=sys.stderr)
+        return None
+
+    def places(self) -> list[str]:
+        """Return the macros that say which interpreter is for us, and where our package is."""
+        version = sysconfig.get_config_var("py_version_short")
+        name = "pypy" if sys.implementation.name == "pypy" else "python"
+        library = os.path.basename(sysconfig.get_path("stdlib"))
+        macros = [f'-DLAUNCH_PYTHON="{name}{version}"', f'-DLAUNCH_LIBRARY="{library}"']
+        if self.editable_mode:
+            package = str(Path("ucspi").resolve()).replace("\\", "\\\\").replace('"', '\\"')
+            macros.append(f'-DLAUNCH_PACKAGE="{package}"')
+        return macros
+
+
+def bake(launcher: bytes, name: str, module: str) -> bytes:
+    """Return the launcher of one command."""
+    assert launcher.count(MARK) == 1
+    text = b"%s\0%s\0" % (name.encode(), module.encode())
+    assert len(text) <= BAKED
+    at = launcher.index(MARK)
+    return launcher[:at] + text.ljust(BAKED, b"\0") + launcher[at + BAKED :]
+
+
 if MODE == "pure":
     setup()
 else:
     setup(
         cffi_modules=["cdbext/build.py:cdbcore", "cdbext/build.py:syscore"],
-        cmdclass={"build_ext": BuildCore},
+        ext_modules=[Extension("ucspi._title", ["cdbext/pytitle.c"])],
+        cmdclass={"build_ext": BuildCore, "build_scripts": BuildCommands},
     )

@@ -19,6 +19,12 @@ for file in *.c; do
       "$CC" $warn -pedantic -D_GNU_SOURCE "$file"
       "$CC" $warn -pedantic -D_GNU_SOURCE -DUSYS_NO_BARE "$file" # as other processors build it
       ;;
+    launch*)
+      for way in -DLAUNCH_AS_IT_IS -DUSYS_NO_BARE '-DLAUNCH_PACKAGE="/where"'; do
+        "$CC" $warn -pedantic -ffreestanding -D_GNU_SOURCE -DLAUNCH_PYTHON='"python3.11"' \
+          -DLAUNCH_LIBRARY='"python3.11"' "$way" "$file"
+      done
+      ;;
     distribute* | flush* | label* | local*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
     *) "$CC" $warn -pedantic "$file" ;;
   esac

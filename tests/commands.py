@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+import ucspi
+from ucspi.programs.commands import COMMANDS as MODULES
+
 Outcome = tuple[int, bytes, bytes]
 
+COMMANDS = Path(sysconfig.get_path("scripts"))
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 # Signals 32 and 33 are libc's own.  Who starts a program by posix_spawn, as some
@@ -21,8 +26,29 @@ def signals(mask: bytes) -> int:
 
 
 def ours(program: str) -> list[str]:
-    """Return our program as the beginning of a command."""
-    return [sys.executable, "-m", "ucspi", program]
+    """Return our program as the beginning of a command: as it is installed, if it is."""
+    for command in ([program], ["ucspi", program]):
+        if (COMMANDS / command[0]).exists():
+            return [str(COMMANDS / command[0]), *command[1:]]
+    return [sys.executable, "-m", "ucspi", *([] if program == "ucspi" else [program])]
+
+
+def place(program: str, directory: Path) -> Path:
+    """Put our program into a directory, as a link to where it is installed, if it is; return its path."""
+    command = directory / program
+    if (COMMANDS / program).exists():
+        command.symlink_to(COMMANDS / program)
+        return command
+    paths = [str(Path(ucspi.__file__).resolve().parent.parent), sysconfig.get_path("platlib")]
+    command.write_text(
+        f"#!{Path(sys.executable).resolve()}\n"
+        f"import sys\n"
+        f"sys.path[:0] = {paths}\n"
+        f"from ucspi.programs.{MODULES[program]} import main\n"
+        f"raise SystemExit(main())\n"
+    )
+    command.chmod(0o755)
+    return command
 
 
 def run(

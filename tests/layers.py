@@ -9,7 +9,8 @@ import ucspi
 ROOT = Path(ucspi.__file__).resolve().parent  # where it is installed, if it is
 
 # A layer and what it may import besides itself.  The compiled modules stand
-# below all layers, each imported by the private ``_native.py`` of its users.
+# below all layers, each imported by the private ``_native.py`` of its users, or
+# by the bootstrap.
 MAY_IMPORT = {
     "exits": set[str](),
     "errors": {"exits"},
@@ -22,9 +23,10 @@ MAY_IMPORT = {
     "compat": {"errors", "cdb"},
     "programs": {"exits", "errors", "unix", "cdb", "rules", "tcp", "service", "logs"},
     "__main__": {"exits", "errors", "unix", "programs"},
+    "_start": {"unix", "programs"},
     "__init__": set[str](),
 }
-NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix", "logs", "tcp"}}
+NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix", "logs", "tcp"}, "_title": {"_start"}}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from tests.commands import ours
 from tests.conftest import Oracle
 from tests.rules_text import image_of, rules_file
 from ucspi.errors import RuleSyntaxError
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.oracle
 
 FILES = 1200
 WHOLE_RUNS = 40
-OURS = [sys.executable, "-m", "ucspi", "tcprules"]
+OURS = ours("tcprules")
 
 Outcome = tuple[int, bytes, bytes | None]
 

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from tests.commands import ours
 from tests.conftest import Oracle
 from tests.rules_text import client, image_of, rules_file
 from ucspi.cdb import Reader
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.oracle
 FILES = 150
 CLIENTS = 10
 WHOLE_RUNS = 30
-OURS = [sys.executable, "-m", "ucspi", "tcprulescheck"]
+OURS = ours("tcprulescheck")
 
 Client = tuple[bytes, bytes | None, bytes | None]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ucspi
-from ucspi.programs.commands import COMMANDS
+from tests.commands import place
 
 UCSPI_TCP = frozenset(
     {
@@ -50,26 +50,11 @@ EACH = [
 def write_commands(directory: Path, names: frozenset[str]) -> Path:
     """Write our commands of these names into a directory.
 
-    They are what an installation has in its ``bin``, but run by this very
-    Python, from wherever this ``ucspi`` was imported; also under ``env -``.
+    They are what an installation has in its ``bin``; also under ``env -``.
     """
-    paths = [str(path) for path in (home(), packages())]
     for command in sorted(names):
-        script = directory / command
-        script.write_text(
-            f"#!{python()}\n"
-            f"import sys\n"
-            f"sys.path[:0] = {paths}\n"
-            f"from ucspi.programs.{COMMANDS[command]} import main\n"
-            f"raise SystemExit(main())\n"
-        )
-        script.chmod(0o755)
+        place(command, directory)
     return directory
-
-
-def python() -> Path:
-    """Return the interpreter itself, which no environment is needed for."""
-    return Path(sys.executable).resolve()
 
 
 def home() -> Path:

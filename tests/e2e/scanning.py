@@ -3,13 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
-from tests.commands import ENVIRONMENT
+from tests.commands import ENVIRONMENT, ours
 from tests.e2e.world import SYSTEM_PATH, wait_for
 
 SLEEPER = "#!/bin/sh\nexec sleep 1000\n"
@@ -26,7 +25,7 @@ while :; do
 done
 """
 
-OURS = [sys.executable, "-m", "ucspi", "svscan"]
+OURS = ours("svscan")
 IN_PROCESS = [*OURS, "--in-process"]
 
 

@@ -5,17 +5,17 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.commands import ours
 from tests.e2e.world import read_until
 
 pytestmark = pytest.mark.e2e
 
-UCSPI = [sys.executable, "-m", "ucspi"]
+UCSPI = ours("ucspi")
 PATIENCE = 20
 
 

@@ -2,26 +2,25 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import ours
 from tests.e2e.serving import DEADLINE, ENVIRONMENT, serving
 
 pytestmark = pytest.mark.e2e
 
-OURS = [sys.executable, "-m", "ucspi"]
 # A server that asks for lines with their carriage returns, and writes none itself.
 SERVER = 'echo hello; while read -r line; do echo "you said: $line" | cat -v; done; echo bye'
 
 
 def test_person_talks_through_all_of_them_to_a_server(tmp_path: Path) -> None:
-    chain = [*OURS, "recordio", *OURS, "fixcrio", *OURS, "argv0", "sh", "server", "-c", SERVER]
+    chain = [*ours("recordio"), *ours("fixcrio"), *ours("argv0"), "sh", "server", "-c", SERVER]
     with serving(tmp_path, ["-vHRl0"], chain) as served:
         client = served.connect()
         with subprocess.Popen(
-            [*OURS, "mconnect-io"],
+            [*ours("mconnect-io")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=ENVIRONMENT,
@@ -56,9 +55,9 @@ def test_what_addcr_puts_in_delcr_takes_away(text: bytes, tmp_path: Path) -> Non
     (tmp_path / "text").write_bytes(text)
     with (
         open(tmp_path / "text", "rb") as source,
-        subprocess.Popen([*OURS, "addcr"], stdin=source, stdout=subprocess.PIPE, env=ENVIRONMENT) as first,
+        subprocess.Popen([*ours("addcr")], stdin=source, stdout=subprocess.PIPE, env=ENVIRONMENT) as first,
         subprocess.Popen(
-            [*OURS, "delcr"], stdin=first.stdout, stdout=subprocess.PIPE, env=ENVIRONMENT
+            [*ours("delcr")], stdin=first.stdout, stdout=subprocess.PIPE, env=ENVIRONMENT
         ) as second,
     ):
         assert first.stdout

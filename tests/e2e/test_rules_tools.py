@@ -1,11 +1,14 @@
 """What tcprules and tcprulescheck do beyond the originals, as whole programs."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.commands import ours
 
 pytestmark = pytest.mark.e2e
 
@@ -31,7 +34,7 @@ def run(
     (place / "rules").write_bytes(ODD if text is None else text)
     with open(place / "rules", "rb") as rules:
         done = subprocess.run(
-            [sys.executable, "-m", "ucspi", *command],
+            [*ours(command[0]), *command[1:]],
             stdin=rules,
             cwd=place,
             env=ENVIRONMENT | environment,
@@ -136,7 +139,7 @@ def test_source_alone_names_the_line(place: Path) -> None:
 def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
     script = (
         "mount -t tmpfs -o size=192k none disk && cp rules disk/old.cdb && cd disk && "
-        f"{sys.executable} -m ucspi tcprules old.cdb t.tmp < ../rules; "
+        f"{shlex.join(ours('tcprules'))} old.cdb t.tmp < ../rules; "
         "code=$?; cmp old.cdb ../rules; exit $code"
     )
     (place / "disk").mkdir()
@@ -151,7 +154,7 @@ def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
 def test_directory_that_cannot_be_written_leaves_the_old_file_and_names_the_new(place: Path) -> None:
     script = (
         "mount --bind disk disk && mount -o remount,ro,bind disk && cd disk && "
-        f"{sys.executable} -m ucspi tcprules old.cdb t.tmp < ../rules; "
+        f"{shlex.join(ours('tcprules'))} old.cdb t.tmp < ../rules; "
         "code=$?; cmp old.cdb ../rules; exit $code"
     )
     (place / "disk").mkdir()

@@ -4,7 +4,6 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import ours
 from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT
 
 pytestmark = pytest.mark.e2e
@@ -25,7 +25,7 @@ printf 'Login: %s\\r\\n\\033[2Jplan: \\303\\251\\r\\n' "$user"
 
 def run(*command: str, stdout: int = subprocess.PIPE) -> tuple[int, bytes, bytes]:
     done = subprocess.run(
-        [sys.executable, "-m", "ucspi", *command],
+        [*ours(command[0]), *command[1:]],
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
@@ -112,7 +112,7 @@ def once(answer: bytes, broken_after: threading.Event | None = None) -> tuple[st
 def test_broken_connection_is_reported(program: str, code: int, before: list[str]) -> None:
     seen = threading.Event()
     port, server = once(b"\ntext", seen)
-    command = [sys.executable, "-m", "ucspi", program, "127.0.0.1", *before, port]
+    command = [*ours(program), "127.0.0.1", *before, port]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, bufsize=0
     ) as client:

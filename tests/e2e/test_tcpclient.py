@@ -3,17 +3,17 @@
 import os
 import socket
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from tests.commands import ours
 from tests.e2e.serving import DEADLINE, ENVIRONMENT, serving
 
 pytestmark = pytest.mark.e2e
 
-COMMAND = [sys.executable, "-m", "ucspi", "tcpclient"]
+COMMAND = ours("tcpclient")
 SHOW = ["sh", "-c", "cat <&6; env | grep -E '^(PROTO|TCP|UNIX)' | sort"]
 
 

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from tests.commands import ours
 from tests.rules_text import image_of
 
 pytestmark = pytest.mark.e2e
@@ -36,7 +37,7 @@ def test_old_file_or_new_file_is_there_after_a_kill_at_any_moment(tmp_path: Path
         with open(tmp_path / "rules", "rb") as rules:
             began = time.monotonic()
             child = subprocess.Popen(
-                [sys.executable, "-m", "ucspi", "tcprules", "rules.cdb", "rules.tmp"],
+                [*ours("tcprules"), "rules.cdb", "rules.tmp"],
                 stdin=rules,
                 cwd=tmp_path,
                 env=environment,

@@ -1,6 +1,7 @@
 """How a server ends, and how it tells that it has begun."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -195,7 +196,7 @@ def test_service_manager_is_told_and_the_handler_is_not(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(DEADLINE)
-        script = f'NOTIFY_SOCKET={tmp_path}/notify exec {sys.executable} -m ucspi tcpserver "$@"'
+        script = f'NOTIFY_SOCKET={tmp_path}/notify exec {shlex.join(COMMAND)} "$@"'
         command = ["sh", "-c", script, "sh"]
         with serving(
             tmp_path, ["-HRl0"], ["sh", "-c", "echo ${NOTIFY_SOCKET-unset}"], command=command
@@ -223,7 +224,7 @@ def test_listening_socket_on_a_descriptor_is_served(tmp_path: Path) -> None:
 
 def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as given:
-        script = f'exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec {sys.executable} -m ucspi tcpserver "$@"'
+        script = f'exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec {shlex.join(COMMAND)} "$@"'
         options = ["-HRl0", "--listen-fds", "sh", "-c", "echo ${LISTEN_FDS-unset}; ls /proc/self/fd"]
         process = start(["sh", "-c", script, "sh", *options], given)
         try:
@@ -236,7 +237,7 @@ def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", ["0", "000", "65537", "9" * 5000, "x", ""])
 def test_number_of_passed_sockets_that_makes_no_sense_is_one_line(count: str) -> None:
-    script = f"LISTEN_FDS={count} LISTEN_PID=$$ exec {sys.executable} -m ucspi tcpserver --listen-fds true"
+    script = f"LISTEN_FDS={count} LISTEN_PID=$$ exec {shlex.join(COMMAND)} --listen-fds true"
     done = subprocess.run(["sh", "-c", script], capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
     assert done.returncode == 100
     assert done.stderr.startswith(b"tcpserver: fatal: --listen-fds ")

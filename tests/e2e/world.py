@@ -64,7 +64,7 @@ def commands_for_everybody(directory: Path, ours: frozenset[str]) -> Iterator[st
     write_commands(commands, ours)
     yield f"mount -t tmpfs -o mode=755 tmpfs {OUR_COMMANDS}"
     if ours:
-        yield f"cp commands/* {OUR_COMMANDS}"
+        yield f"cp -P commands/* {OUR_COMMANDS}"
     for original in filter(None, map(find_oracle, sorted(ours))):
         yield f"mount --bind /dev/null {original}"
     behind = {path: closed for path in needed() if (closed := closed_ancestor(path))}

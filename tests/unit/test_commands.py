@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 import tomllib
 from importlib import import_module, metadata
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import ours
 from ucspi.programs.commands import COMMANDS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -87,9 +87,7 @@ def test_command_stands_in_the_table_of_the_readme(command: str) -> None:
 
 class TestUcspi:
     def run(self, *arguments: str) -> tuple[int, bytes, bytes]:
-        done = subprocess.run(
-            [sys.executable, "-m", "ucspi", *arguments], capture_output=True, timeout=20, check=False
-        )
+        done = subprocess.run([*ours("ucspi"), *arguments], capture_output=True, timeout=20, check=False)
         return done.returncode, done.stdout, done.stderr
 
     @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["--nonsense"]])

@@ -44,7 +44,7 @@ HEAVY = {
 # what they load today.  Raise a number only with a measurement of start-up.
 # The pure core is made of some more modules than the compiled one.
 MORE = 5 if ucspi.cdb.backend() == "pure" else 0
-OURS = {"rblsmtpd": 17, "tcprules": 30, "tcprulescheck": 26, "tcpserver": 60}
+OURS = {"rblsmtpd": 17, "tcprules": 30, "tcprulescheck": 26, "tcpserver": 61}
 CDB_PROGRAMS = {
     "cdbmake new.cdb new.tmp": 21,
     "cdbdump": 23,
@@ -85,7 +85,7 @@ SERVICES = {"supervise /dev/null": 27, "svc -u /dev/null": 14, "svok /dev/null":
 CLIENTS = {
     "tcpclient -RHl0 127.0.0.1 PORT true": 23,
     "tcpclient -l0 127.0.0.1 PORT true": 28,
-    "mconnect 127.0.0.9 PORT": 25,
+    "mconnect 127.0.0.9 PORT": 26,
     "tcpcat 127.0.0.9 PORT": 21,
     "who 127.0.0.9": 21,
     "finger 127.0.0.9": 21,

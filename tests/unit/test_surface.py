@@ -53,8 +53,8 @@ MODULES = {
         report server settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext fds guard limits locks notify privilege publish search signals
-        sockets spawn start stderr streams tai title
+        birth domain ends environ errtext fds given guard limits locks notify privilege publish search
+        signals sockets spawn start stderr streams tai title
     """,
 }
 

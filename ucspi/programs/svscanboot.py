@@ -10,7 +10,7 @@ import sys
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import run
-from ucspi.unix import fds, search
+from ucspi.unix import fds, given, search
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.start import Circumstances, start
 
@@ -31,7 +31,7 @@ def _boot(argv: list[bytes]) -> int:
     operands = argv[1:]
     options = [operands.pop(0)] if operands[:1] == [b"--in-process"] else []
     directory = operands[0] if operands else _find_directory()
-    path = _extend(PATH, os.path.dirname(os.fsencode(sys.argv[0])))
+    path = _extend(PATH, os.path.dirname(given.command or os.fsencode(sys.argv[0])))
     # Where it is ignored the system reaps svc itself, and who waits for it fails.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     fds.occupy_standard()  # or the null device gets the number of what is closed

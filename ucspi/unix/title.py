@@ -41,6 +41,25 @@ class Title:
         os.pwrite(self._memory, text[: self.length], self._position)
 
 
+def hide(count: int, name: bytes) -> None:
+    """Show a name, and no longer the first arguments of our command line; as much is empty at its end.
+
+    What cannot be done is not done: without ``/proc`` nobody can look either.
+    """
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as comm:
+            comm.write(name)
+        start, end = _arguments()
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            shown = memory.read(end - start)
+            rest = shown.split(b"\0", count)[-1]
+            memory.seek(start)
+            memory.write(rest.ljust(len(shown), b"\0"))
+    except OSError:
+        pass
+
+
 def _arguments() -> tuple[int, int]:
     """Return where the arguments begin and end in our memory; zeros where the kernel does not say."""
     with open("/proc/self/stat", "rb", buffering=0) as file:

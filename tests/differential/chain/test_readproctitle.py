@@ -99,14 +99,13 @@ def test_script_with_a_hash_bang_line_is_shown_too(tmp_path: Path) -> None:
 def test_first_arguments_and_name_stay() -> None:
     process = start(ours("readproctitle"), "service", "errors:", DOTS)
     wait_for(process, b"." * 40)
-    before = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     assert process.stdin
     process.stdin.write(b"news")
     process.stdin.flush()
     wait_for(process, b"." * 36 + b"news")
     after = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-    assert after == before[:-5] + b"news\0"
-    assert b"\0service\0errors:\0" in after
+    typed = [*ours("readproctitle"), "service", "errors:", "." * 36 + "news"]
+    assert after.endswith(b"\0".join(map(os.fsencode, typed)) + b"\0")
     with process:
         process.stdin.close()
 
@@ -131,7 +130,7 @@ def test_input_that_does_not_block_is_waited_for(oracle: Oracle) -> None:
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         process = subprocess.Popen([*command, DOTS], stdin=reader, env=ENVIRONMENT)
-        if command[0] == sys.executable:
+        if command == ours("readproctitle"):
             wait_for(process, b"." * 40)
             os.write(writer, b"late")
             assert wait_for(process, b"." * 36 + b"late").endswith(b"late")

@@ -3,25 +3,15 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.commands import place
 from tests.differential.tcpserver.report import Report, parse
-from tests.e2e.serving import PACKAGE
-from ucspi.programs.commands import COMMANDS
 
 DEADLINE = 40.0
 ORIGINALS = Path("/usr/bin")
-# Our commands as they are installed, but for the place of the package.
-SCRIPT = """\
-#!{python}
-import sys
-sys.path[0] = {place!r}
-from ucspi.programs.{module} import main
-raise SystemExit(main())
-"""
 # What no run controls: the local port, and what bash adds.
 ANY_PORT = re.compile(rb"^TCPLOCALPORT=\d+$")
 BY_BASH = (b"_=", b"SHLVL=", b"PWD=", b"OLDPWD=")
@@ -44,9 +34,7 @@ class Seen:
 def write_commands(directory: Path) -> Path:
     """Write the clients of ours into a directory."""
     for command in ("tcpclient", "tcpcat", "mconnect", "who@", "date@", "finger@", "http@"):
-        script = directory / command
-        script.write_text(SCRIPT.format(python=sys.executable, place=str(PACKAGE), module=COMMANDS[command]))
-        script.chmod(0o755)
+        place(command, directory)
     return directory
 
 

@@ -1,25 +1,15 @@
 """The two sides of every comparison, the probe, and the pairs."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import ucspi
+from tests.commands import place as put
 from tests.conftest import Oracle
 from tests.differential.tcpserver.pairs import Pairs
 from tests.differential.tcpserver.report import compile_probe
-
-# Our command as the installed script-file is, but for the place of the package.
-SCRIPT = """\
-#!{python}
-import sys
-sys.path[0] = {place!r}
-from ucspi.programs.tcpserver import main
-raise SystemExit(main())
-"""
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +32,7 @@ def original(oracle: Oracle) -> bytes:
 def ours(place: Path, original: bytes, judged_by_itself: bool) -> bytes:
     if judged_by_itself:
         return original
-    script = place / "tcpserver"
-    script.write_text(SCRIPT.format(python=sys.executable, place=str(Path(ucspi.__file__).parent.parent)))
-    script.chmod(0o755)
-    return bytes(script)
+    return bytes(put("tcpserver", place))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,89 @@
+/* Text for a program without libc: what does not fit is noticed by whoever asks. */
+#ifndef LAUNCH_H
+#define LAUNCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TEXT_SIZE = 8192 };  /* a path is shorter, and so are two parts of one */
+
+struct text {
+  char at[TEXT_SIZE];  /* zeros follow the text: it lies in memory that was all zeros */
+  size_t length;
+  int is_cut;          /* it did not fit */
+};
+
+/* The compiler may call these by itself, also where there is no libc.  The
+ * barrier keeps it from seeing in them what they are. */
+#if LAUNCH_BARE
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memset(void *to, int byte, size_t size);
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+  size_t i;
+
+  for (i = 0; i < size; ++i) {
+    ((char *) to)[i] = ((const char *) from)[i];
+    __asm__ volatile("" ::: "memory");
+  }
+  return to;
+}
+
+void *memset(void *to, int byte, size_t size)
+{
+  size_t i;
+
+  for (i = 0; i < size; ++i) {
+    ((char *) to)[i] = (char) byte;
+    __asm__ volatile("" ::: "memory");
+  }
+  return to;
+}
+#endif
+
+static inline void put_character(struct text *text, char character)
+{
+  if (text->length + 1 < sizeof text->at)
+    text->at[text->length++] = character;
+  else
+    text->is_cut = 1;
+}
+
+static inline void put(struct text *text, const char *more)
+{
+  while (*more)
+    put_character(text, *more++);
+}
+
+static inline void put_number(struct text *text, uint64_t number)
+{
+  char reversed[20];
+  int count = 0;
+
+  do {
+    reversed[count++] = (char) ('0' + number % 10);
+    number /= 10;
+  } while (number);
+  while (count)
+    put_character(text, reversed[--count]);
+}
+
+static inline void cut(struct text *text, size_t length)
+{
+  while (text->length > length)
+    text->at[--text->length] = 0;
+  text->is_cut = 0;
+}
+
+/* How long the text is before its last slash. */
+static inline size_t directory_length(const struct text *text)
+{
+  size_t length = text->length;
+
+  while (length && text->at[length - 1] != '/')
+    --length;
+  return length ? length - 1 : 0;
+}
+
+#endif

@@ -1,0 +1,28 @@
+"""What this process was given, where Python's start has changed it since.
+
+The launcher (``cdbext/launch.c``) looks before it starts the interpreter, and
+``ucspi/_start.py`` notes here what it tells.  Without a launcher nothing is told.
+
+Attributes:
+    is_launched: whether there was one.
+    ignored: those of SIGPIPE and SIGXFSZ that were ignored; CPython ignores both.
+    command: the file that was executed, as it was named then; empty: not known.
+"""
+
+from _signal import SIGPIPE, SIGXFSZ
+
+is_launched = False
+ignored: tuple[int, ...] = ()
+command = b""
+
+
+def note(facts: str, executed: bytes) -> None:
+    """Take what the launcher tells.
+
+    Args:
+        facts: a letter for each signal that was ignored.
+        executed: the file.
+    """
+    global is_launched, ignored, command
+    is_launched, command = True, executed
+    ignored = tuple(number for letter, number in (("p", SIGPIPE), ("x", SIGXFSZ)) if letter in facts)
