@@ -53,6 +53,12 @@ static inline void ucdb_put32(unsigned char *p, uint32_t number)
   p[3] = (unsigned char)(number >> 24);
 }
 
+static inline void ucdb_put64(unsigned char *p, uint64_t number)
+{
+  ucdb_put32(p, (uint32_t)number);
+  ucdb_put32(p + 4, (uint32_t)(number >> 32));
+}
+
 /* Pointer, slot and record head alike are a pair of numbers.  Where speed
  * counts the format is a constant, and only one side of each question is left. */
 static inline uint64_t ucdb_pair_size(int format)
@@ -79,10 +85,8 @@ static inline void ucdb_put_pair(unsigned char *pair, uint64_t first,
     ucdb_put32(pair + 4, (uint32_t)second);
     return;
   }
-  ucdb_put32(pair, (uint32_t)first);
-  ucdb_put32(pair + 4, (uint32_t)(first >> 32));
-  ucdb_put32(pair + 8, (uint32_t)second);
-  ucdb_put32(pair + 12, (uint32_t)(second >> 32));
+  ucdb_put64(pair, first);
+  ucdb_put64(pair + 8, second);
 }
 
 /* 256 pointers: 2048 or 4096 bytes. */

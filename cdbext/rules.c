@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "image.h"
+#include "network.h"
 
 /* How far a line is read, and where to stop: first at the end of the text, then,
  * once that is needed, at the blanks that end the line. */
@@ -12,6 +13,12 @@ struct line {
   /* The numbers of a range and where its text stands; start is NULL without one. */
   const unsigned char *start, *stop, *colon;
   int low, high;
+  /* What a network or an IPv6 address is filed under: how long that is, or 0. */
+  unsigned char key[UCDB_KEY6_MAX];
+  size_t key_size;
+  /* Bytes of room beyond two for each byte of text; whether more are wanted. */
+  uint64_t spare;
+  int full;
 };
 
 static int is_digit(unsigned char byte)
@@ -44,40 +51,118 @@ static int read_octet(struct line *line)
   return number;
 }
 
-/* An octet, or the one range of an address, which goes upwards. */
+/* An octet, or the one range of an address, which goes upwards; -1 if neither. */
 static int read_part(struct line *line)
 {
   const unsigned char *start = line->p;
   int number = read_octet(line);
 
   if (number < 0 || line->p == line->end || *line->p != '-')
-    return number >= 0;
+    return number;
   if (line->start)
-    return 0;
+    return -1;
   ++line->p;
   line->start = start;
   line->low = number;
   line->high = read_octet(line);
   line->stop = line->p;
-  return line->low <= line->high;
+  return line->low <= line->high ? number : -1;
+}
+
+/* The length of a prefix, from 2 up to a colon; 0 if there is none. */
+static int read_length(struct line *line, int most)
+{
+  int size = read_octet(line);
+
+  if (size < 2 || size > most || line->p == line->end || *line->p != ':')
+    return 0;
+  return size;
+}
+
+/* What follows the four octets of a network: a slash and its length. */
+static int read_network4(struct line *line, const unsigned char *packed)
+{
+  int size;
+
+  if (*line->p++ != '/' || line->start)
+    return 0;
+  size = read_length(line, 32);
+  if (!size || ucdb_has_more(packed, 4, size))
+    return 0;
+  line->key_size = ucdb_key4(packed, size, line->key);
+  return 1;
 }
 
 /* An address of one to four octets; all but the fourth end in a dot. */
 static int read_numbers(struct line *line)
 {
+  unsigned char packed[4];
   int count;
 
   for (count = 1; count <= 4; ++count) {
-    if (!read_part(line) || line->p == line->end)
+    int number = read_part(line);
+
+    if (number < 0 || line->p == line->end)
       return 0;
+    packed[count - 1] = (unsigned char)number;
     if (count == 4)
-      return *line->p == ':';
+      return *line->p == ':' || read_network4(line, packed);
     if (*line->p++ != '.' || line->p == line->end)
       return 0;
     if (*line->p == ':')
       return 1;
   }
   return 0;
+}
+
+static int is_hex(unsigned char byte)
+{
+  return is_digit(byte) || (byte >= 'a' && byte <= 'f') ||
+         (byte >= 'A' && byte <= 'F');
+}
+
+/* Where an address of hexadecimal digits and colons ends, NULL if it has less
+ * than two colons.  The word behind the last one begins with such digits too. */
+static const unsigned char *end_of_ip6(struct line *line)
+{
+  const unsigned char *p = line->p;
+  int colons = 0;
+
+  for (; p < line->end && (is_hex(*p) || *p == ':'); ++p)
+    colons += *p == ':';
+  if (p < line->end && *p != '/') {
+    if (*p == 'l' && p - line->p > 2 && p[-1] == 'a' && p[-2] == ':')
+      p -= 2;
+    else if (*p == 'n' && p - line->p > 3 && p[-1] == 'e' && p[-2] == 'd' &&
+             p[-3] == ':')
+      p -= 3;
+    else
+      return NULL;
+    --colons;
+  }
+  return colons >= 2 ? p : NULL;
+}
+
+/* An IPv6 address or network, written without brackets and dots. */
+static int read_ip6(struct line *line)
+{
+  const unsigned char *start = line->p, *end = end_of_ip6(line);
+  unsigned char packed[16];
+  int size;
+
+  if (!end || end == line->end || !ucdb_read6(start, (size_t)(end - start), packed))
+    return 0;
+  line->p = end;
+  if (*end != '/') {
+    line->key_size = ucdb_full6(packed, line->key);
+    return !ucdb_is_mapped(packed);
+  }
+  ++line->p;
+  size = read_length(line, 128);
+  if (!size || ucdb_has_more(packed, 16, size) || (size >= 96 && ucdb_is_mapped(packed)))
+    return 0;
+  line->key_size = ucdb_key6(packed, size, line->key);
+  return 1;
 }
 
 /* What follows the equals sign of a name: nothing that the parser would look at
@@ -95,11 +180,25 @@ static int read_name(struct line *line)
   return line->p == start || (letters && line->p[-1] != '.');
 }
 
+/* Whether the first byte that is no hexadecimal digit is a colon with more than
+ * an instruction behind it: then only IPv6 can be meant. */
+static int begins_as_ip6(const struct line *line)
+{
+  const unsigned char *p = line->p;
+
+  while (p < line->end && is_hex(*p))
+    ++p;
+  return line->end - p > 1 && *p == ':' && (is_hex(p[1]) || p[1] == ':') &&
+         (line->end - p < 5 || (memcmp(p + 1, "deny", 4) && memcmp(p + 1, "allo", 4)));
+}
+
 /* Up to the colon; then that is where the line is read. */
 static int read_address(struct line *line)
 {
   if (line->p == line->end)
     return 0;
+  if (begins_as_ip6(line))
+    return read_ip6(line);
   if (*line->p == ':')
     return 1;
   if (*line->p != '=')
@@ -230,7 +329,15 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
   deny = read_verdict(line);
   if (deny < 0 || length > INT32_MAX)
     return NULL;
-  if (line->start) {
+  if (line->key_size) {
+    if (line->spare < UCDB_KEY6_MAX) {
+      line->full = 1;
+      return NULL;
+    }
+    length = line->key_size;
+    memcpy(out + head_size, line->key, length);
+    data = out = out + head_size + length;
+  } else if (line->start) {
     data = out = put_key(out + head_size, line, key, line->low);
     length = (uint64_t)(out - head) - head_size;
   } else {
@@ -252,6 +359,19 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
   return out;
 }
 
+/* Begin to read a line, with room for the records of it and all behind it. */
+static void begin_line(struct line *line, const unsigned char *start,
+                       const unsigned char *end, uint64_t room)
+{
+  line->p = start;
+  line->end = end;
+  line->start = line->stop = line->colon = NULL;
+  line->low = line->high = 0;
+  line->key_size = 0;
+  line->spare = room - 2 * (uint64_t)(end - start);
+  line->full = 0;
+}
+
 int ucdb_rules_scan(const unsigned char *text, uint64_t len,
                     unsigned char *out, uint64_t room,
                     struct ucdb_rules *scan)
@@ -262,13 +382,17 @@ int ucdb_rules_scan(const unsigned char *text, uint64_t len,
     return UCDB_RULES_FULL;
   while (scan->at < len) {
     const unsigned char *start = text + scan->at;
-    struct line line = { start, text + len, NULL, NULL, NULL, 0, 0 };
+    struct line line;
     uint64_t records = 0;
     const unsigned char *newline;
 
     if (*start != '\n' && *start != '#') {
-      unsigned char *end = read_rule(&line, next);
+      unsigned char *end;
 
+      begin_line(&line, start, text + len, room - (uint64_t)(next - out));
+      end = read_rule(&line, next);
+      if (line.full && memchr(start, '\n', (size_t)(text + len - start)))
+        return UCDB_RULES_FULL;
       newline = line.p;
       newline = end && newline < text + len
                     ? memchr(newline, '\n', (size_t)(text + len - newline))

@@ -5,7 +5,7 @@ import pytest
 from tests.cdbfiles import packed
 from tests.rules_text import image_of
 from ucspi.cdb._core import Core
-from ucspi.rules import compile_rules
+from ucspi.rules import compile_rules, expand
 from ucspi.rules._native import ffi, lib
 
 needs_core = pytest.mark.skipif(lib is None, reason="the C core is not in use")
@@ -43,6 +43,36 @@ def test_plain_line_is_taken(line: bytes, record: tuple[bytes, bytes]) -> None:
 
 
 @needs_core
+@pytest.mark.parametrize(
+    "address",
+    [
+        b"10.0.0.0/8",
+        b"0.0.0.0/2",
+        b"255.255.255.255/32",
+        b"::/2",
+        b"2001:db8::/32",
+        b"DEAD:beef::/33",
+        b"2001:db8::1/128",
+        b"::1",
+        b"::",
+        b"1:2:3:4:5:6:7:8",
+        b"a::d",
+        b"a::de",
+        b"a::a",
+        b"0:0:0:0:0:fffe:1:2/127",
+    ],
+)
+@pytest.mark.parametrize("instructions", [b":deny", b":allow", b':allow,A="b:deny"\t'])
+def test_network_is_taken_where_there_is_room(address: bytes, instructions: bytes) -> None:
+    text = address + instructions + b"\n:deny\n"
+    record = {b":deny": b"D\0", b":allow": b""}.get(instructions, b"+A=b:deny\0")
+    records = packed((expand(address)[0], record), (b"", b"D\0"))
+    assert scan(text, 2 * len(text) + 129) == (END, len(text), records)
+    assert scan(text)[0] in (FULL, END)
+    assert scan(b":deny\n" + text) == (FULL, 6, packed((b"", b"D\0")))
+
+
+@needs_core
 def test_comments_and_empty_lines_are_taken() -> None:
     assert scan(b"\n# 1.:x\n\n:deny\n#") == (END, 15, packed((b"", b"D\0")))
 
@@ -70,8 +100,26 @@ def test_comments_and_empty_lines_are_taken() -> None:
         b"1-.:deny",
         b"1-2:deny",
         b"=1-2.:deny",
-        b"10.0.0.0/8:deny",
-        b"::1:deny",
+        b"10.0.0.0/1:deny",
+        b"10.0.0.0/33:deny",
+        b"10.0.0.0/08:deny",
+        b"10.0.0.0/:deny",
+        b"10.0.0.0/8 :deny",
+        b"10.0.0.1/8:deny",
+        b"10.0.0.0-1/32:deny",
+        b"10.0.0/8:deny",
+        b"2001:db8::/1:deny",
+        b"2001:db8::/129:deny",
+        b"2001:db8::/031:deny",
+        b"2001:db8::1/127:deny",
+        b"2001:db8:deny",
+        b"::ffff:0:0/96:deny",
+        b"::ffff:102:304:deny",
+        b"::1.2.3.4:deny",
+        b"[::1]:deny",
+        b"fe80::1%eth0:deny",
+        b"1:2:3:4:5:6:7:8:9:deny",
+        b"::allow",
         b"=Org:deny",
         b"=a b:deny",
         b"joe@1.2.3.4:deny",
@@ -127,18 +175,19 @@ def test_ranges_that_fill_the_buffer_make_the_same_file(core: Core) -> None:
     value = b"x" * 300  # 256 of these are more than the buffer has room for
     text = b"".join(b"1.2.%d.0-255:deny\n:allow\n" % number for number in range(40))
     text += b'1.3.4.0-255:allow,A="' + value + b'"\n5-6.:deny\n'
+    text += b"".join(b"2001:%x::/32:deny\n" % number for number in range(3000))
     parts: list[bytes] = []
     builder = core.builder(parts.append)
     tally = compile_rules([text], builder.add, add_block=builder.add_block)
     assert builder.finish() + b"".join(parts) == image_of(text)
-    assert (tally.lines, tally.rules, tally.records) == (82, 82, 41 * 256 + 40 + 2)
+    assert (tally.lines, tally.rules, tally.records) == (3082, 3082, 41 * 256 + 40 + 2 + 3000)
 
 
 def test_bulk_makes_the_same_file(core: Core) -> None:
-    text = b'# x\n1.:deny\n2-3.:allow,A="b"\n10.0.0.0/8:deny\n' + b"4.5.6.7:deny\n" * 9000 + b":allow"
+    text = b'# x\n1.:deny\n2-3.:allow,A="b"\n10.0.0.0/8:deny\n[::2]:deny\n' + b"4.5.6.7:deny\n" * 9000 + b":allow"
     blocks: list[bytes] = []
     builder = core.builder(blocks.append)
     tally = compile_rules([text[:50], text[50:]], builder.add, add_block=builder.add_block)
     header = builder.finish()
     assert header + b"".join(blocks) == image_of(text)
-    assert (tally.lines, tally.rules, tally.records) == (9005, 9004, 9005)
+    assert (tally.lines, tally.rules, tally.records) == (9006, 9005, 9006)
