@@ -8,11 +8,13 @@
 #include "find.h"
 #include "hash.h"
 #include "image.h"
+#include "decide.h"
 #include "lengths.h"
 #include "many.h"
 #include "recognise.h"
 #include "ruledata.h"
 #include "rules.h"
+#include "sieve.h"
 #include "text.h"
 #include "walk.h"
 

@@ -155,6 +155,28 @@ static void rules_scan(const uint8_t *bytes, size_t size)
   free(out);
 }
 
+/* Clients whose addresses are the first bytes, and some that are real. */
+static void decide(const struct ucdb_image *im)
+{
+  static const char *const clients[] = { "1.2.3.4", "::ffff:9.8.7.6", "2001:db8::1%x" };
+  struct ucdb_lengths lengths = { { 0 }, { 0 }, 0, 0, NULL };
+  struct ucdb_fault fault;
+  int i;
+
+  if (ucdb_rules_lengths(im, &lengths, &fault) == UCDB_MALFORMED)
+    return;
+  for (i = 0; i < 4; ++i) {
+    const unsigned char *ip = i < 3 ? (const unsigned char *)clients[i] : im->base;
+    uint32_t len = i < 3 ? (uint32_t)strlen(clients[i]) : im->size < 300 ? (uint32_t)im->size : 300;
+    int64_t found = ucdb_rules_decide(im, &lengths, ip, len, &fault);
+    int64_t around = ucdb_rules_around(im, &lengths, ip, len, &fault);
+
+    demand(found >= -1 && around >= -1);
+    demand(found <= 0 || ucdb_at(im, (uint64_t)found, ucdb_pair_size(im->format)));
+    demand(around <= 0 || found);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
   struct ucdb_image im = {bytes, size, 0};
@@ -167,6 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     text_both_ways(bytes, size, im.format);
     count = walk(&im, keys);
     walk_distinct(&im);
+    decide(&im);
     check(&im, keys, count);
     search(&im, (const unsigned char *)"", 0);
     search(&im, (const unsigned char *)"one", 3);

@@ -15,7 +15,7 @@ command -v "$CLANG" >/dev/null || {
   echo "fuzz.sh: no $CLANG: install clang and libclang-rt-dev, or set CLANG" >&2
   exit 1
 }
-core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c sieve.c build.c check.c text.c network.c rules.c'
+core='damage.c hash.c find.c many.c walk.c distinct.c recognise.c sieve.c build.c check.c text.c network.c rules.c lengths.c client.c decide.c'
 flags='-std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all'
 "$CLANG" $flags fuzz.c $core -o "$scratch/fuzz" || {
   echo "fuzz.sh: $CLANG cannot link a fuzzer: install libclang-rt-dev of its version" >&2

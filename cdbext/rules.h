@@ -23,9 +23,10 @@ struct ucdb_rules {
  * stand in a cdb file: both lengths, key, data.  Taken are empty lines,
  * comments, and rules that the parser would neither refuse nor remark on: an
  * IPv4 address, a prefix of one, either with a range that goes upwards, a
- * lower-case name or nothing, then allow or deny and quoted variables.  A record
- * is never more than two bytes for each of its line, newline included; a range
- * has more than one, and UCDB_RULES_FULL says that they want more room. */
+ * network, an IPv6 address without brackets and dots, a lower-case name or
+ * nothing, then allow or deny and quoted variables.  A record is never more than
+ * two bytes for each of its line, newline included; a range has more than one, a
+ * network a longer one, and UCDB_RULES_FULL says that they want more room. */
 int ucdb_rules_scan(const unsigned char *text, uint64_t len,
                     unsigned char *out, uint64_t room,
                     struct ucdb_rules *scan);

@@ -31,7 +31,9 @@ pieces = st.sampled_from(
 texts = st.lists(pieces, max_size=30).map(b"".join)
 
 networks = st.tuples(
-    st.sampled_from([b"10.0.0.0", b"10.64.0.0", b"::", b"a::d", b"2001:DB8::", b"::ffff:1.2.3.4", b"fe80::1:"])
+    st.sampled_from(
+        [b"10.0.0.0", b"10.64.0.0", b"::", b"a::d", b"2001:DB8::", b"::ffff:1.2.3.4", b"fe80::1:"]
+    )
     | st.ip_addresses().map(lambda ip: str(ip).encode()),
     st.sampled_from([b"", b"/2", b"/8", b"/32", b"/64", b"/128", b"/129", b"/1", b"/07", b"/", b"/x", b":"]),
 ).map(b"".join)

@@ -184,7 +184,11 @@ def test_ranges_that_fill_the_buffer_make_the_same_file(core: Core) -> None:
 
 
 def test_bulk_makes_the_same_file(core: Core) -> None:
-    text = b'# x\n1.:deny\n2-3.:allow,A="b"\n10.0.0.0/8:deny\n[::2]:deny\n' + b"4.5.6.7:deny\n" * 9000 + b":allow"
+    text = (
+        b'# x\n1.:deny\n2-3.:allow,A="b"\n10.0.0.0/8:deny\n[::2]:deny\n'
+        + b"4.5.6.7:deny\n" * 9000
+        + b":allow"
+    )
     blocks: list[bytes] = []
     builder = core.builder(blocks.append)
     tally = compile_rules([text[:50], text[50:]], builder.add, add_block=builder.add_block)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 END, FULL = 0, 2  # enum ucdb_rules_status
 ROOM = 2  # bytes of records for each byte of text, at most
-RANGE_ROOM = 65536  # bytes for the records of ranges, which are more
+RANGE_ROOM = 65536  # bytes for the records of ranges and networks, which are more
 
 
 class BulkCompiler:

@@ -7,13 +7,15 @@ could be.
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
 from ucspi.rules._native import ffi, lib
-from ucspi.rules._network import LENGTH_MIN, MARK4, MARK6
+from ucspi.rules._network import LENGTH_MIN, MARK4, MARK6, canonical, network_bits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-UINT8_MAX = 255
+    Found = tuple[bytes, bytes]  # the address that a rule is filed under, and the data of its record
+
+FORMATS = ("cdb", "cdb64", "cdblib64")  # enum ucdb_format
 
 
 class Lengths:
@@ -26,6 +28,10 @@ class Lengths:
         self.four = tuple(sorted({n for n in four if LENGTH_MIN <= n <= 32}, reverse=True))
         self.six = tuple(sorted({n for n in six if LENGTH_MIN <= n <= 128}, reverse=True))
 
+    def of(self, bits: bytes) -> tuple[int, ...]:
+        """Return those of the kind that a network's key is of; none where there is no key."""
+        return self.four if bits[:1] == MARK4 else self.six if bits else ()
+
     def __repr__(self) -> str:
         """Show both."""
         return f"Lengths({self.four!r}, {self.six!r})"
@@ -34,8 +40,16 @@ class Lengths:
 NO_LENGTHS = Lengths()
 
 
+def dotted(ip: bytes) -> "Iterator[bytes]":
+    """Yield an address and its prefixes that end in a dot, the longest first; nothing for no address."""
+    end = len(ip)
+    while end:
+        yield ip[:end]
+        end = ip.rfind(b".", 0, end - 1) + 1
+
+
 class Networks:
-    """The network rules of an image: their lengths, and the search for one around a client."""
+    """The network rules of an image: their lengths, and the search for the rule of a client."""
 
     __slots__ = ("_reader", "lengths")
 
@@ -43,59 +57,76 @@ class Networks:
         """Take the reader and the lengths that its keys have."""
         self._reader, self.lengths = reader, lengths
 
-    def find(self, bits: bytes, sizes: tuple[int, ...]) -> bytes:
-        """Return the first of the keys ``bits[: size + 1]`` that has a rule, empty if none has."""
-        for size in sizes:
-            if bits[: size + 1] in self._reader:
-                return bits[: size + 1]
-        return b""
+    def around(self, ip: bytes) -> "Found | None":
+        """Return the key and the data of the longest network around a client, None if none has a rule."""
+        bits = network_bits(*canonical(ip))
+        return self._first(bits[: size + 1] for size in self.lengths.of(bits))
 
-    def dotted(self, ip: bytes) -> bytes | None:
-        """Return the address or the longest dotted prefix of it that has a rule, None if none has."""
-        end = len(ip)
-        while end:
-            if ip[:end] in self._reader:
-                return ip[:end]
-            end = ip.rfind(b".", 0, end - 1) + 1
+    def decide(self, ip: bytes) -> "Found | None":
+        """Return the key and the data of the rule that decides about a client without a name."""
+        text, _ = canonical(ip)
+        return self._first(dotted(text)) or self.around(ip) or self._first((b"",))
+
+    def _first(self, keys: "Iterable[bytes]") -> "Found | None":
+        for key in keys:
+            data = self._reader.get(key)
+            if data is not None:
+                return key, data
         return None
 
 
 class NativeNetworks(Networks):
     """The same in one call of the C core."""
 
-    __slots__ = ("_fault", "_four", "_image", "_six", "_view")
+    __slots__ = ("_fault", "_image", "_lengths", "_sieve", "_view", "_width")
 
     def __init__(self, reader: Reader) -> None:
         """Collect the lengths, as `networks_of` does."""
         self._view = reader.view  # keeps the address valid
+        self._width = 4 if reader.format == "cdb" else 8
         with ffi.from_buffer("unsigned char[]", self._view) as held:
-            self._image = ffi.new("struct ucdb_image *", (held, len(self._view)))
+            image = (held, len(self._view), FORMATS.index(reader.format))
+            self._image = ffi.new("struct ucdb_image *", image)
         self._fault = ffi.new("struct ucdb_fault *")
-        lengths = ffi.new("struct ucdb_lengths *")
-        if lib.ucdb_rules_lengths(self._image, lengths, self._fault):
+        self._lengths = ffi.new("struct ucdb_lengths *")
+        if lib.ucdb_rules_lengths(self._image, self._lengths, self._fault):
             raise self._damage()
-        four = [length for length in range(33) if lengths.four[length]]
-        six = [length for length in range(129) if lengths.six[length]]
+        self._sieve = self._make_sieve()
+        four = [length for length in range(33) if self._lengths.four[length]]
+        six = [length for length in range(129) if self._lengths.six[length]]
         super().__init__(reader, Lengths(four, six) if four or six else NO_LENGTHS)
-        self._four = bytes(size + 1 for size in self.lengths.four)
-        self._six = bytes(size + 1 for size in self.lengths.six)
 
-    def find(self, bits: bytes, sizes: tuple[int, ...]) -> bytes:
-        """Return the first of the keys ``bits[: size + 1]`` that has a rule, empty if none has."""
-        lengths = self._six if bits[0] == 94 else self._four  # as bytes, each with the mark
-        length = lib.ucdb_rules_first(self._image, bits, lengths, len(lengths), self._fault)
-        if length < 0:
-            raise self._damage()
-        return bits[:length]
+    def around(self, ip: bytes) -> "Found | None":
+        """Return the key and the data of the longest network around a client, None if none has a rule."""
+        at = lib.ucdb_rules_around(self._image, self._lengths, ip, len(ip), self._fault)
+        return self._record(at) if at else None
 
-    def dotted(self, ip: bytes) -> bytes | None:
-        """Return the address or the longest dotted prefix of it that has a rule, None if none has."""
-        if not 0 < len(ip) <= UINT8_MAX:
-            return super().dotted(ip)
-        length = lib.ucdb_rules_dotted(self._image, ip, len(ip), self._fault)
-        if length < 0:
+    def decide(self, ip: bytes) -> "Found | None":
+        """Return the key and the data of the rule that decides about a client without a name."""
+        at = lib.ucdb_rules_decide(self._image, self._lengths, ip, len(ip), self._fault)
+        return self._record(at) if at else None
+
+    def _make_sieve(self) -> object:
+        """Make what most lengths that are tried are stopped by; kept here, as the core only borrows it."""
+        lengths = self._lengths
+        if not lengths.any:
+            return None
+        lengths.width = lib.ucdb_sieve_width(lib.ucdb_sieve_slots(self._image))
+        if not lengths.width:
+            return None
+        lengths.sieve = bits = ffi.new("uint64_t[]", 1 << lengths.width >> 6)
+        lib.ucdb_sieve_fill(self._image, bits, lengths.width)
+        return bits
+
+    def _record(self, at: int) -> "Found":
+        """Return a record that was found; copied out, as the bytes of an image may be closed."""
+        if at < 0:
             raise self._damage()
-        return ip[:length] if length else None
+        view, width = self._view, self._width
+        start = at + 2 * width
+        data = start + int.from_bytes(view[at : at + width], "little")
+        end = data + int.from_bytes(view[at + width : start], "little")
+        return bytes(view[start:data]), bytes(view[data:end])
 
     def _damage(self) -> CdbFormatError:
         reason = ffi.string(lib.ucdb_damage_text(self._fault.damage)).decode()

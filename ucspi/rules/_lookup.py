@@ -10,8 +10,8 @@ ucspi-tcp6, dotted prefixes before networks.
 
 from ucspi.cdb import Reader
 from ucspi.rules._bytes import require_bytes, require_client
-from ucspi.rules._lengths import NO_LENGTHS, Lengths, networks_of
-from ucspi.rules._network import MAPPED, MARK4, MARK6, bits4, bits6, full6, packed6
+from ucspi.rules._lengths import NO_LENGTHS, Lengths, dotted, networks_of
+from ucspi.rules._network import canonical, network_bits
 from ucspi.rules._record import ASSIGN, DENY, segments
 
 TYPE_CHECKING = False
@@ -38,11 +38,12 @@ def candidates(
         Addresses as they are filed; the last one is always ``b""``, the default rule.
     """
     require_client(ip, host, info)
-    ip, packed = _canonical(ip)
+    ip, packed = canonical(ip)
     yield from _specific(ip, host, info)
-    bits, sizes = _network_keys(ip, packed, lengths)
-    for size in sizes:
-        yield bits[: size + 1]
+    if lengths is not NO_LENGTHS:
+        bits = network_bits(ip, packed)
+        for size in lengths.of(bits):
+            yield bits[: size + 1]
     yield from _general(host)
 
 
@@ -56,19 +57,8 @@ def _specific(ip: bytes, host: bytes | None, info: bytes | None) -> list[bytes]:
     keys.append(ip)
     if host is not None:
         keys.append(b"=" + host)
-    end = ip.rfind(b".") + 1
-    while end:
-        keys.append(ip[:end])
-        end = ip.rfind(b".", 0, end - 1) + 1
+    keys.extend(dotted(ip[: ip.rfind(b".") + 1]))
     return keys
-
-
-def _network_keys(ip: bytes, packed: bytes, lengths: Lengths) -> tuple[bytes, tuple[int, ...]]:
-    """Return the longest key of a network around a client, and the prefix lengths to cut it to."""
-    if packed:
-        return (MARK6 + bits6(packed), lengths.six) if lengths.six else (b"", ())
-    bits = bits4(ip) if lengths.four else b""
-    return (MARK4 + bits, lengths.four) if bits else (b"", ())
 
 
 def _general(host: bytes | None) -> list[bytes]:
@@ -76,18 +66,6 @@ def _general(host: bytes | None) -> list[bytes]:
     if host is None:
         return EVERYBODY
     return [*(b"=" + host[at:] for at in range(len(host)) if host[at] == 46), b"=", b""]
-
-
-def _canonical(ip: bytes) -> tuple[bytes, bytes]:
-    """Return a client's address as it is filed, and its 16 bytes if it is IPv6."""
-    if b":" not in ip:
-        return ip, b""
-    packed = packed6(ip.partition(b"%")[0])  # a scope is not part of the address
-    if packed is None:
-        return ip, b""
-    if packed[:12] == MAPPED:
-        return b"%d.%d.%d.%d" % (*packed[12:],), b""
-    return full6(packed), packed
 
 
 class Verdict:
@@ -153,23 +131,18 @@ class RuleSet:
             CdbFormatError: the image is damaged where it was looked at.
         """
         require_client(ip, host, info)
-        ip, packed = _canonical(ip) if b":" in ip else (ip, b"")
-        get = self._reader.get
         if host is None and info is None:
-            key = self._networks.dotted(ip)
-            if key is not None:
-                return key, self._reader[key]
-        else:
-            for key in _specific(ip, host, info):
-                data = get(key)
-                if data is not None:
-                    return key, data
+            return self._networks.decide(ip)
+        get = self._reader.get
+        for key in _specific(canonical(ip)[0], host, info):
+            data = get(key)
+            if data is not None:
+                return key, data
         if self.lengths is not NO_LENGTHS:
-            bits, sizes = _network_keys(ip, packed, self.lengths)
-            key = self._networks.find(bits, sizes) if sizes else b""
-            if key:
-                return key, self._reader[key]
-        for key in _general(host) if host is not None else EVERYBODY:
+            found = self._networks.around(ip)
+            if found is not None:
+                return found
+        for key in _general(host):
             data = get(key)
             if data is not None:
                 return key, data

@@ -99,6 +99,26 @@ def bits6(packed: bytes) -> bytes:
     return b"".join(pieces)
 
 
+def canonical(ip: bytes) -> tuple[bytes, bytes]:
+    """Return a client's address as it is filed, and its 16 bytes if it is IPv6."""
+    if b":" not in ip:
+        return ip, b""
+    packed = packed6(ip.partition(b"%")[0])  # a scope is not part of the address
+    if packed is None:
+        return ip, b""
+    if packed[:12] == MAPPED:
+        return b"%d.%d.%d.%d" % (*packed[12:],), b""
+    return full6(packed), packed
+
+
+def network_bits(ip: bytes, packed: bytes) -> bytes:
+    """Return the longest key of a network around a client, from what `canonical` gives; empty if none."""
+    if packed:
+        return MARK6 + bits6(packed)
+    bits = bits4(ip)
+    return MARK4 + bits if bits else b""
+
+
 def readable(key: bytes) -> bytes:
     """Return a key as one would write it in a rule: networks as ``IP/N``, others as they are."""
     require_bytes("key", key)
