@@ -52,6 +52,6 @@ if sys.implementation.name == "cpython":
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder(
     "syscore",
-    ["accept", "crlf", "distribute", "flush", "label", "local", "spawn", "start"],
+    ["accept", "crlf", "distribute", "flush", "handler", "label", "local", "spawn", "start"],
     [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)],
 )

@@ -1,134 +1,13 @@
-/* Theory of operation.
- *
- * A fork of an interpreter copies its page tables, which costs a millisecond
- * and grows with the heap.  clone(CLONE_VM) copies nothing: until it executes
- * the child borrows the parent's memory, on a stack of its own, and both run.
- * So the parent neither waits for the exec nor needs a thread to wait for it,
- * and knows the pid before it can reap the child.  While it prepares, a child
- * counts as big as the parent for whoever looks for memory to take back.
- *
- * What the child touches is its own (a slot: stack, texts, environment) or
- * never changes (the program).  A slot is busy until the kernel clears its
- * flag, which it does when the child leaves our memory, by exec or by exit
- * (CLONE_CHILD_CLEARTID); then it serves again.  The child makes bare system
- * calls only, for errno is the parent's: see bare.h.  Where there are none the
- * parent stands still until the exec (CLONE_VFORK).
- *
- * The signal table and the descriptors are the child's own (no CLONE_SIGHAND,
- * no CLONE_FILES).  It starts with every signal blocked: a Python handler run
- * in it would write into the parent's wakeup pipe. */
+/* The parent's part of starting a handler; handler.c has the theory of operation. */
 #include "spawn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include "bare.h"
-#include "child.h"
-
-enum {
-  STACK_SIZE = 16384,  /* the child's deepest frame is a few hundred bytes */
-  LOG_PIECES = 16,     /* two per pid in the log text, and the text has two */
-  PID_NAME_MAX = 40    /* bytes of a variable's name and its equals sign */
-};
-
-#if USYS_BARE
-#define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD)
-#else
-#define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | CLONE_VFORK | SIGCHLD)
-#endif
-
-struct usys_slot {
-  _Alignas(16) char stack[STACK_SIZE];
-  struct usys_slot *next;
-  pid_t busy;  /* cleared by the kernel when the child has left our memory */
-  int connection;
-  const struct usys_program *program;
-  size_t capacity;  /* bytes at texts */
-  char *texts;      /* the environment's pointers, the variables, the log */
-  char *const *environ;
-  const char *log;
-  size_t log_length;
-  char **pid_entry; /* the variable that gets the child's pid, or NULL */
-  char pid_text[PID_NAME_MAX + PID_DIGITS + 1];
-};
-
-/* The child's part: bare system calls, no memory but the slot. */
-
-static void write_log(const struct usys_slot *slot)
-{
-  char pid[PID_DIGITS];
-  struct iovec pieces[LOG_PIECES];
-  const char *text = slot->log, *end = slot->log + slot->log_length, *nul;
-  size_t digits = format_number(pid, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
-  int count = 0;
-
-  while (text < end && count <= LOG_PIECES - 2) {
-    nul = memchr(text, 0, (size_t) (end - text));
-    set_piece(&pieces[count++], text, (size_t) ((nul ? nul : end) - text));
-    if (!nul)
-      break;
-    set_piece(&pieces[count++], pid, digits);
-    text = nul + 1;
-  }
-  write_pieces(pieces, count);
-}
-
-/* A write to a closed stderr may have left a SIGPIPE pending: ignoring drops
- * it, the default action alone would deliver it to the handler. */
-static void restore_signals(const sigset_t *mask)
-{
-  set_action(SIGPIPE, SIG_IGN);
-  set_action(SIGPIPE, SIG_DFL);
-  set_action(SIGXFSZ, SIG_DFL);
-  set_action(SIGTERM, SIG_DFL);
-  set_action(SIGCHLD, SIG_DFL);
-  forget_caught(SIGHUP);
-  forget_caught(SIGQUIT);
-  forget_caught(SIGABRT);
-  forget_caught(SIGUSR1);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
-}
-
-/* Give the variable its value, which only the child knows. */
-static void tell_pid(struct usys_slot *slot)
-{
-  size_t length;
-
-  if (!slot->pid_entry)
-    return;
-  length = strlen(*slot->pid_entry);
-  memcpy(slot->pid_text, *slot->pid_entry, length);
-  length += format_number(slot->pid_text + length, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
-  slot->pid_text[length] = 0;
-  *slot->pid_entry = slot->pid_text;
-}
-
-static int run_child(void *argument)
-{
-  struct usys_slot *slot = argument;
-  const struct usys_program *program = slot->program;
-  int error;
-
-  write_log(slot);
-  tell_pid(slot);
-  put_on(slot->connection, 0);
-  put_on(slot->connection, 1);
-  restore_signals(&program->mask);
-  error = execute(program->paths, program->argv, slot->environ);
-  complain(program->complaint, program->errors, program->error_count, error);
-  usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
-  return EXIT_TEMPORARY;
-}
-
-/* The parent's part. */
+#include "handler.h"
 
 /* A slot whose child is gone, or a new one; NULL without memory. */
 static struct usys_slot *take_slot(struct usys_program *program)
@@ -229,24 +108,6 @@ static int fill(struct usys_slot *slot, const char *variables, size_t variables_
   return 0;
 }
 
-/* Every signal is blocked meanwhile, and so in the child. */
-static int start(struct usys_slot *slot)
-{
-  sigset_t all, before;
-  int pid;
-
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  slot->busy = 1;
-  pid = clone(run_child, slot->stack + STACK_SIZE, CLONE_FLAGS, slot, NULL, NULL, &slot->busy);
-  if (pid < 0) {
-    pid = -errno;
-    slot->busy = 0;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return pid;
-}
-
 void usys_capture_mask(struct usys_program *program)
 {
   pthread_sigmask(SIG_SETMASK, NULL, &program->mask);
@@ -262,7 +123,7 @@ int usys_spawn(struct usys_program *program, int connection,
 
   if (slot && !fill(slot, variables, variables_length, log, log_length)) {
     slot->connection = connection;
-    pid = start(slot);
+    pid = usys_begin(slot);
   }
   close(connection);
   return pid;
