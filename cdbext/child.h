@@ -5,17 +5,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "bare.h"
 
 enum {
   EXIT_TEMPORARY = 111,
   PID_DIGITS = 20,
+  GAP_MAX = 256,       /* closed descriptors in a row behind which we look for none */
   SIGNAL_SET_SIZE = 8  /* bytes, as the kernel counts them */
 };
 
@@ -33,13 +36,39 @@ static inline size_t format_number(char *text, uint64_t number)
   return count;
 }
 
-/* A full pipe blocks, as it does for the originals; a dead one is ignored. */
-static inline void write_pieces(struct iovec *piece, int count)
+/* Whether a write to descriptor 2 would not wait; a pipe with room takes a whole
+ * line.  Waits for that itself, if told so. */
+static inline int has_room(int patience)
 {
+#ifdef SYS_ppoll
+  struct pollfd polled = { .fd = 2, .events = POLLOUT };
+  struct timespec at_once = { 0 };
+  long ready;
+
+  do
+    ready = usys_bare(SYS_ppoll, (long) (intptr_t) &polled, 1,
+                      patience ? 0 : (long) (intptr_t) &at_once, 0);
+  while (ready == -EINTR);
+  return ready != 0;
+#else
+  (void) patience;
+  return 1;
+#endif
+}
+
+/* Write to descriptor 2.  A full pipe blocks, as it does for the originals; who
+ * shares it may have made it non-blocking, then we wait for room.  Without
+ * patience we do not, and may lose something.  A dead one is ignored. */
+static inline void write_pieces(struct iovec *piece, int count, int patience)
+{
+  if (!patience && !has_room(0))
+    return;
   while (count) {
     long written = usys_bare(SYS_writev, 2, (long) (intptr_t) piece, count, 0);
 
     if (written == -EINTR)
+      continue;
+    if (written == -EAGAIN && patience && has_room(1))
       continue;
     if (written < 0)
       return;
@@ -52,6 +81,22 @@ static inline void write_pieces(struct iovec *piece, int count)
       piece->iov_base = (char *) piece->iov_base + written;
       piece->iov_len -= (size_t) written;
     }
+  }
+}
+
+/* Close what the exec would close, but for one: while we wait for somebody else
+ * nothing of our parent's shall be kept open.  There may be gaps between the
+ * numbers, but not such a large one. */
+static inline void close_private(int kept)
+{
+  int fd, missed = 0;
+
+  for (fd = 3; missed < GAP_MAX; ++fd) {
+    long flags = usys_bare(SYS_fcntl, fd, F_GETFD, 0, 0);
+
+    missed = flags < 0 ? missed + 1 : 0;
+    if (flags > 0 && flags & FD_CLOEXEC && fd != kept)
+      usys_bare(SYS_close, fd, 0, 0, 0);
   }
 }
 
@@ -114,7 +159,8 @@ static inline int execute(char *const *paths, char *const *argv, char *const *en
   return worst;
 }
 
-static inline void complain(const char *complaint, const char *const *errors, int error_count, int error)
+static inline void complain(const char *complaint, const char *const *errors, int error_count, int error,
+                            int patience)
 {
   struct iovec pieces[3];
   const char *text = "unknown error";
@@ -126,7 +172,7 @@ static inline void complain(const char *complaint, const char *const *errors, in
   set_piece(&pieces[0], complaint, strlen(complaint));
   set_piece(&pieces[1], text, strlen(text));
   set_piece(&pieces[2], "\n", 1);
-  write_pieces(pieces, 3);
+  write_pieces(pieces, 3, patience);
 }
 
 #endif

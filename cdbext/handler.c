@@ -52,23 +52,37 @@ static void write_log(const struct usys_slot *slot)
     set_piece(&pieces[count++], pid, digits);
     text = nul + 1;
   }
-  write_pieces(pieces, count);
+  write_pieces(pieces, count, 1);
+}
+
+/* Whoever reads the log may let us wait for long.  Our copies must not keep a
+ * port taken, or a client waiting, that the server has done with. */
+static void close_server(const struct usys_slot *slot)
+{
+  const int *listener = slot->program->listeners;
+
+  for (; listener && *listener >= 0; ++listener)
+    if (*listener != slot->connection)  /* a closed one's number may have been given anew */
+      usys_bare(SYS_close, *listener, 0, 0, 0);
+  if (!has_room(0))
+    close_private(slot->connection);
 }
 
 /* A write to a closed stderr may have left a SIGPIPE pending: ignoring drops
  * it, the default action alone would deliver it to the handler. */
-static void restore_signals(const sigset_t *mask)
+static void restore_signals(const struct usys_program *program)
 {
+  int number;
+
   set_action(SIGPIPE, SIG_IGN);
   set_action(SIGPIPE, SIG_DFL);
   set_action(SIGXFSZ, SIG_DFL);
   set_action(SIGTERM, SIG_DFL);
   set_action(SIGCHLD, SIG_DFL);
-  forget_caught(SIGHUP);
-  forget_caught(SIGQUIT);
-  forget_caught(SIGABRT);
-  forget_caught(SIGUSR1);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
+  for (number = 1; number <= USYS_SIGNALS; ++number)
+    if (program->caught >> (number - 1) & 1)
+      forget_caught(number);
+  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) &program->mask, 0, SIGNAL_SET_SIZE);
 }
 
 /* Give the variable its value, which only the child knows. */
@@ -91,13 +105,14 @@ static int run_child(void *argument)
   const struct usys_program *program = slot->program;
   int error;
 
+  close_server(slot);
   write_log(slot);
   tell_pid(slot);
   put_on(slot->connection, 0);
   put_on(slot->connection, 1);
-  restore_signals(&program->mask);
+  restore_signals(program);
   error = execute(program->paths, program->argv, slot->environ);
-  complain(program->complaint, program->errors, program->error_count, error);
+  complain(program->complaint, program->errors, program->error_count, error, 1);
   usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
   return EXIT_TEMPORARY;
 }

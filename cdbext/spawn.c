@@ -108,10 +108,17 @@ static int fill(struct usys_slot *slot, const char *variables, size_t variables_
   return 0;
 }
 
-void usys_capture_mask(struct usys_program *program)
+void usys_capture_signals(struct usys_program *program)
 {
+  struct sigaction action;
+  int number;
+
   pthread_sigmask(SIG_SETMASK, NULL, &program->mask);
   sigdelset(&program->mask, SIGCHLD);
+  program->caught = 0;
+  for (number = 1; number < NSIG && number <= USYS_SIGNALS; ++number)
+    if (!sigaction(number, NULL, &action) && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)
+      program->caught |= (uint64_t) 1 << (number - 1);
 }
 
 int usys_spawn(struct usys_program *program, int connection,

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct usys_slot;
 
@@ -17,12 +18,16 @@ struct usys_program {
   int error_count;
   const char *complaint;     /* begins the line for a failed exec; NULL: silent */
   const char *pid_variable;  /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
+  const int *listeners;      /* what a child closes first of all; -1 ends.  NULL: none */
   sigset_t mask;             /* the handler's signal mask */
+  uint64_t caught;           /* bit n - 1: signal n is caught, and at its default in the handler */
   struct usys_slot *slots;   /* memory of children that are or were preparing */
 };
 
-/* Take the caller's signal mask, less SIGCHLD, for the handlers. */
-void usys_capture_mask(struct usys_program *program);
+enum { USYS_SIGNALS = 64 };
+
+/* Take the caller's signal mask, less SIGCHLD, for the handlers, and which signals are caught. */
+void usys_capture_signals(struct usys_program *program);
 
 /* Start one handler on a connection.
  *
@@ -33,7 +38,8 @@ void usys_capture_mask(struct usys_program *program);
  *
  * The call owns the connection: it is closed in the parent, whatever happens.
  * Returns the pid, or -errno when there is no new process.  Does not wait for
- * the exec.  Call it from one thread at a time. */
+ * the exec.  Before it writes the child closes the listeners, and all that is
+ * close-on-exec where descriptor 2 has no room.  Call it from one thread at a time. */
 int usys_spawn(struct usys_program *program, int connection,
                const char *variables, size_t variables_length,
                const char *log, size_t log_length);

@@ -13,13 +13,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "bare.h"
 #include "child.h"
@@ -169,29 +167,14 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
   return execute(start->paths, start->argv, start->environ);
 }
 
-/* Our parent stands still until we are gone, and a reader of its log may never
- * come.  A pipe that can be written takes a whole line. */
-static int would_wait(int fd)
-{
-#ifdef SYS_ppoll
-  struct pollfd polled = { .fd = fd, .events = POLLOUT };
-  struct timespec at_once = { 0 };
-
-  return usys_bare(SYS_ppoll, (long) (intptr_t) &polled, 1, (long) (intptr_t) &at_once, 0) == 0;
-#else
-  (void) fd;
-  return 0;
-#endif
-}
-
 static int run_child(void *argument)
 {
   const struct child *child = argument;
   struct usys_start *start = child->start;
   int error = prepare_and_execute(start, &child->mask);
 
-  if (!would_wait(2))
-    complain(start->complaint, start->errors, start->error_count, error);
+  /* Our parent stands still until we are gone, and a reader of its log may never come. */
+  complain(start->complaint, start->errors, start->error_count, error, 0);
   usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
   return EXIT_TEMPORARY;
 }

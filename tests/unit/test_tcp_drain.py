@@ -11,6 +11,7 @@ from ucspi.tcp.drain import GRACE, Drain
 from ucspi.tcp.listener import listen
 from ucspi.tcp.server import Server
 from ucspi.tcp.settings import Settings
+from ucspi.unix import signals
 from ucspi.unix.signals import Wakeup
 from ucspi.unix.spawn import ForkSpawner, Program
 
@@ -48,7 +49,8 @@ def test_client_that_comes_together_with_the_order_to_end_is_not_taken_in(
     server = Server(
         settings, [listener], None, ForkSpawner(Program([b"true"], [b"/bin/true"], [], b"")), wakeup
     )
-    os.write(wakeup._writer, bytes([SIGTERM]))
+    signals._NOTED.add(SIGTERM)
+    wakeup.wake()
     with socket.create_connection(("127.0.0.1", listener.port)):
         server.run()
     assert accepted == []
@@ -62,7 +64,8 @@ def test_client_still_looked_up_when_handlers_get_term_is_dropped(
     wakeup._reader, wakeup._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def hang(ip: bytes) -> bytes:
-        os.write(wakeup._writer, bytes([SIGTERM]))
+        signals._NOTED.add(SIGTERM)
+        wakeup.wake()
         return os.read(hanging, 1)
 
     monkeypatch.setattr(names, "reverse", hang)

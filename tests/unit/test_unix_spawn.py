@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.commands import signals
+from tests.stalled import stalled_stderr
 from ucspi.unix import _native
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
 
@@ -116,27 +117,17 @@ def test_python_s_ignored_signals_are_the_default_again(make: Make) -> None:
 
 def test_children_that_prepare_together_do_not_mix_what_they_were_given(make: Make) -> None:
     """Each is held up at its first line, by a full stderr, until all have been started."""
-    reader, writer = os.pipe()
-    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     spawner = make(program("echo $WHO"))
-    kept = os.dup(2)
-    os.dup2(writer, 2)
-    try:
-        os.write(2, b"." * 4096)
+    with stalled_stderr() as stalled:
         started = {}
         for number in range(20):
             ours, theirs = socket.socketpair()
             who = b"%d" % number * (number + 1)  # of different lengths
             pid = spawner.spawn(ours.detach(), b"WHO=%s\0" % who, b"\0 is %s\n" % who)
             started[pid] = (who, theirs)
-        os.set_blocking(reader, False)
         wanted = b"".join(b"%d is %s\n" % (pid, who) for pid, (who, _) in started.items())
-        text = read_until(reader, len(b"." * 4096 + wanted))
-    finally:
-        os.dup2(kept, 2)
-        for descriptor in (kept, reader, writer):
-            os.close(descriptor)
-    assert sorted(text.strip(b".").splitlines()) == sorted(wanted.splitlines())
+        text = stalled.read(len(wanted))
+    assert sorted(text.splitlines()) == sorted(wanted.splitlines())
     for pid, (who, theirs) in started.items():
         theirs.settimeout(20)
         with theirs:
@@ -144,17 +135,82 @@ def test_children_that_prepare_together_do_not_mix_what_they_were_given(make: Ma
         assert os.waitpid(pid, 0)[1] == 0
 
 
-def read_until(reader: int, length: int) -> bytes:
-    deadline = time.monotonic() + 20
-    text = b""
-    while len(text) < length:
-        assert time.monotonic() < deadline, text
-        select.select([reader], [], [], 1)
+def test_child_that_waits_for_the_log_keeps_nothing_of_ours_open(make: Make) -> None:
+    """Else the port of a server that ended is taken as long as nobody reads its log."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    place = listener.getsockname()
+    other, others_client = socket.socketpair()  # of a client whose answers are not there yet
+    what = program("echo served")
+    what.listeners = [listener.fileno()]
+    spawner = make(what)
+    ours, theirs = socket.socketpair()
+    with stalled_stderr() as log, theirs, others_client:
+        pid = spawner.spawn(ours.detach(), b"", b"pid \0\n")
+        listener.close()
+        other.close()
+        others_client.settimeout(20)
+        assert others_client.recv(1) == b""  # once nobody else has that end
+        socket.create_server(place, reuse_port=False).close()
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0)
+        wanted = b"pid %d\n" % pid
+        assert log.read(len(wanted)) == wanted
+        theirs.settimeout(20)
+        assert theirs.makefile("rb").read() == b"served\n"
+        assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_child_closes_the_listeners_though_the_log_has_room(make: Make) -> None:
+    """Descriptor 2 may be a file on a disk that hangs, of which nobody can tell."""
+    reader, writer = os.pipe()  # in the place of a listener, for its other end tells
+    what = program("exec sleep 20")
+    os.set_inheritable(writer, True)
+    what.listeners = [writer]
+    ours, theirs = socket.socketpair()
+    with theirs:
+        pid = make(what).spawn(ours.detach(), b"", b"")
+        os.close(writer)
         try:
-            text += os.read(reader, 65536)
-        except BlockingIOError:
-            continue
-    return text
+            assert select.select([reader], [], [], 20)[0]
+            assert os.read(reader, 1) == b""
+        finally:
+            os.close(reader)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_log_that_does_not_block_is_waited_for(make: Make, runs: bool) -> None:
+    """Any handler that shares descriptor 2 can make it so."""
+    what = program("echo handler >&2")
+    if not runs:
+        what = Program([b"x"], [b"/nonexistent/x"], [], b"cannot run x: ")
+    spawner = make(what)
+    ours, theirs = socket.socketpair()
+    with stalled_stderr(blocking=False) as log, theirs:
+        pid = spawner.spawn(ours.detach(), b"", b"pid \0\n")
+        time.sleep(0.1)
+        wanted = b"pid %d\n" % pid + (b"handler\n" if runs else b"cannot run x: file does not exist\n")
+        assert log.read(len(wanted)) == wanted
+        os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1, signal.SIGUSR2]
+)
+def test_caught_signal_that_comes_before_the_exec_is_the_handler_s(
+    make: Make, number: signal.Signals
+) -> None:
+    before = signal.signal(number, lambda number, frame: None)
+    try:
+        spawner = make(program("exec sleep 20"))
+        for _ in range(10):
+            ours, theirs = socket.socketpair()
+            with theirs:
+                pid = spawner.spawn(ours.detach(), b"", b"")
+                os.kill(pid, number)
+                assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == number
+    finally:
+        signal.signal(number, before)
 
 
 def test_term_that_comes_before_the_exec_ends_the_handler(make: Make) -> None:

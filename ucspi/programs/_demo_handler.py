@@ -2,15 +2,17 @@
 
 import os
 
+from ucspi.unix.streams import write_all
+
 BLOCK = 4096  # bytes
 
 
 def serve() -> int:
     """Serve the client on descriptors 0 and 1 until it closes its half."""
     try:
-        _write(_greeting())
+        write_all(1, _greeting())
         while block := os.read(0, BLOCK):
-            _write(block)
+            write_all(1, block)
     except OSError:
         pass  # the client has gone
     return 0
@@ -35,8 +37,3 @@ def _greeting() -> bytes:
 def _printable(text: bytes) -> bytes:
     """Return text that can do nothing to a terminal: a client chooses some of it."""
     return bytes(byte if 32 <= byte < 127 else ord("?") for byte in text)
-
-
-def _write(text: bytes) -> None:
-    while text:
-        text = text[os.write(1, text) :]

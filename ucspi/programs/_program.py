@@ -8,7 +8,7 @@ from ucspi import __version__
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix.errtext import explain
 from ucspi.unix.signals import undo_interpreter
-from ucspi.unix.stderr import say
+from ucspi.unix.stderr import has_room, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: b
 
 def _tell(line: bytes) -> int:
     try:
-        os.write(1, line + b"\n")
+        print_all(line + b"\n")
     except OSError:
         return EXIT_TEMPORARY
     return 0
@@ -69,7 +69,10 @@ def print_all(text: bytes) -> None:
     """
     try:
         while text:
-            text = text[os.write(1, text) :]
+            try:
+                text = text[os.write(1, text) :]
+            except BlockingIOError:  # who shares it with us wanted it so
+                has_room(None, 1)
     except BrokenPipeError:
         die_of_pipe()
 

@@ -3,6 +3,7 @@
 import os
 
 from ucspi.programs._program import die_of_pipe
+from ucspi.unix.stderr import has_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ def write(data: "bytes | memoryview") -> None:
     A pipe that nobody reads ends the process, as it ends a C program.
     """
     try:
-        written = os.write(1, data)
-        while written < len(data):
-            written += os.write(1, data[written:])
+        while data:
+            try:
+                data = data[os.write(1, data) :]
+            except BlockingIOError:  # who shares it with us wanted it so
+                has_room(None, 1)
     except BrokenPipeError as error:
         die_of_pipe()
         raise OutputError(error) from None

@@ -11,7 +11,7 @@ from ucspi.tcp.server import Server
 from ucspi.unix import environ, given, privilege, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.spawn import Program, spawner
-from ucspi.unix.stderr import say
+from ucspi.unix.stderr import emit, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,10 +93,8 @@ def _drop_privileges(identity: privilege.Identity) -> None:
 
 
 def _print_ports(listeners: "list[Listener]") -> None:
-    try:
-        os.write(1, b"".join(b"%d\n" % listener.port for listener in listeners if listener.path is None))
-    except OSError:
-        pass  # as the original: nobody reads it, but the service is wanted all the same
+    # As the original: perhaps nobody reads it, but the service is wanted all the same.
+    emit(b"".join(b"%d\n" % listener.port for listener in listeners if listener.path is None), 1)
 
 
 def _say_ready(choices: "Choices", inherited: list[bytes]) -> None:
@@ -164,7 +162,8 @@ def _spawner(
     if settings.verbosity:
         complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
-    handler = spawner(Program(program, paths, inherited, complaint, _pid_variable(listeners)))
+    ours = [listener.fileno() for listener in listeners]
+    handler = spawner(Program(program, paths, inherited, complaint, _pid_variable(listeners), ours))
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
     if not given.is_launched and settings.verbosity > 1:

@@ -8,6 +8,7 @@ import os
 from _signal import SIGALRM, alarm
 
 from ucspi.unix import signals
+from ucspi.unix.streams import write_some
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _write(answers: list[bytes]) -> list[bytes]:
     text, written = b"".join(answers), 0
     try:
         while written < len(text):
-            written += os.write(1, text[written:])
+            written += write_some(1, text[written:])
     except OSError:
         return _behind(answers, written)
     return []

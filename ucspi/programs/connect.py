@@ -14,6 +14,7 @@ import select
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.stderr import say
+from ucspi.unix.streams import write_all
 
 USAGE = b"usage: ucspi connect [ --from address ] host port"
 CONNECT_TIMEOUT = 10.0  # seconds for each address of the host
@@ -133,12 +134,10 @@ class _Copy:
             block = self.connection.recv(BLOCK)
         except BlockingIOError:
             return True
-        rest = block
-        while rest:
-            try:
-                rest = rest[os.write(1, rest) :]
-            except OSError as error:
-                raise fatal(b"connect", b"unable to write output", error) from None
+        try:
+            write_all(1, block)
+        except OSError as error:
+            raise fatal(b"connect", b"unable to write output", error) from None
         return bool(block)
 
     def _read(self) -> None:

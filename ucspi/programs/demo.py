@@ -21,6 +21,7 @@ from ucspi.programs._demo_folder import adopt, fill, make_temporary, quote, remo
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import say
+from ucspi.unix.streams import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -226,7 +227,6 @@ class _Demo:
 def _show(text: bytes) -> None:
     """Write to standard output; a reader that has gone ends the demonstration."""
     try:
-        while text:
-            text = text[os.write(1, text) :]
+        write_all(1, text)
     except OSError as error:
         raise fatal(b"demo", b"unable to write output", error) from None

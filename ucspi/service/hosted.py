@@ -19,7 +19,7 @@ from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix import environ
 from ucspi.unix.errtext import explain
 from ucspi.unix.fds import demand_spare
-from ucspi.unix.stderr import say
+from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:
         _complain(error)
     except Exception as error:
         # What nobody thought of, in one service, must not end all others.
-        say(b"svscan: warning: unable to start %s: %a" % (label(name, role), error))
+        say_soon(b"svscan: warning: unable to start %s: %a" % (label(name, role), error))
     return None
 
 
@@ -105,7 +105,7 @@ def _supervise(name: bytes, role: int, where: Surroundings) -> Supervisor | None
 def _complain(error: ServiceError) -> None:
     """Say why a supervisor cannot begin, as a process of its own would."""
     reason = b": " + explain(error.error) if error.error else b""
-    say(b"supervise: fatal: " + error.step + reason)
+    say_soon(b"supervise: fatal: " + error.step + reason)
 
 
 def keep_hosted(open_files: int = 0) -> "NoReturn":

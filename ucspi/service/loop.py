@@ -13,7 +13,7 @@ from time import monotonic
 
 from ucspi.unix.signals import Wakeup, note, unblock
 from ucspi.unix.start import ended
-from ucspi.unix.stderr import say
+from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Loop:
         except Exception as error:
             # What nobody thought of, in one service, must not end all others.
             # Its process goes on, and the next supervisor takes it over.
-            say(b"supervise: fatal: giving up %s: %a" % (hosted.supervisor.name, error))
+            say_soon(b"supervise: fatal: giving up %s: %a" % (hosted.supervisor.name, error))
             hosted.supervisor.has_left, rest = True, 0.0
         if rest:
             hosted.is_resting = True

@@ -13,7 +13,7 @@ from ucspi.service.pipe import Pipe, make
 from ucspi.service.recovery import recover
 from ucspi.service.registry import LOG, Registry, Service
 from ucspi.unix.errtext import describe
-from ucspi.unix.stderr import say
+from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ INTERVAL = 5  # seconds from the end of a scan to the next one
 
 def warn(what: bytes, error: OSError) -> None:
     """Say what could not be done, and why."""
-    say(b"svscan: warning: %s: %s" % (what, describe(error.errno)))
+    say_soon(b"svscan: warning: %s: %s" % (what, describe(error.errno)))
 
 
 def label(name: bytes, role: int) -> bytes:
@@ -95,7 +95,7 @@ class Scanner:
 
     def _register(self, name: bytes, identity: tuple[int, int]) -> Service | None:
         if self.registry.is_full():
-            say(b"svscan: warning: unable to start %s: running too many services" % name)
+            say_soon(b"svscan: warning: unable to start %s: running too many services" % name)
             return None
         step = b"unable to stat %s/log"
         try:

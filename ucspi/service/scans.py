@@ -2,7 +2,7 @@
 
 from ucspi.service.aside import Aside
 from ucspi.service.scanner import INTERVAL, Scanner
-from ucspi.unix.stderr import say
+from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Scans:
                 self._scanner.registry.ended(self._ended.pop())
             self._scanner.scan()
         except Exception as error:  # no failed scan is worth the services that run
-            say(b"svscan: warning: unable to scan: %a" % error)
+            say_soon(b"svscan: warning: unable to scan: %a" % error)
 
     def _finish(self, nothing: object) -> None:
         self._is_scanning = False

@@ -23,7 +23,7 @@ from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
 from ucspi.unix.start import Announcement, Circumstances, start
-from ucspi.unix.stderr import say
+from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,4 +241,4 @@ class Supervisor:
         self._warn(b"taking over %s, which runs as process %d" % (self.name, self.pid))
 
     def _warn(self, text: bytes) -> None:
-        say(b"supervise: warning: " + text)
+        say_soon(b"supervise: warning: " + text)

@@ -3,6 +3,8 @@
 import errno
 import os
 
+GAP_MAX = 256  # closed descriptors in a row behind which we look for none
+
 
 def occupy_standard() -> None:
     """Put ``/dev/null`` on each of 0, 1 and 2 that is closed.
@@ -30,6 +32,21 @@ def close(number: int) -> None:
         os.close(number)
     except OSError:
         pass
+
+
+def close_private(kept: int = -1) -> None:
+    """Close all that an exec would close, but for 0, 1, 2 and one more."""
+    number, missed = 3, 0
+    while missed < GAP_MAX:
+        try:
+            is_private = not os.get_inheritable(number)
+            missed = 0
+        except OSError:
+            is_private = False
+            missed += 1
+        if is_private and number != kept:
+            close(number)
+        number += 1
 
 
 def discard(number: int) -> None:

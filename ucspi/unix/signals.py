@@ -2,7 +2,16 @@
 
 import _signal
 import os
-from _signal import SIG_BLOCK, SIG_DFL, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask, set_wakeup_fd
+from _signal import (
+    SIG_BLOCK,
+    SIG_DFL,
+    SIG_IGN,
+    SIG_SETMASK,
+    SIG_UNBLOCK,
+    SIGINT,
+    pthread_sigmask,
+    set_wakeup_fd,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 ALL = _signal.valid_signals()
-_WAKE = b"\xff"  # no signal has this number
+_WAKE = b"\xff"
+_NOTED: set[int] = set()  # the signals that `note` caught and nobody has looked at yet
 
 
 def undo_interpreter() -> None:
@@ -53,17 +63,35 @@ class Wakeup:
         """Make the descriptor unreadable again, before looking at what happened.
 
         Returns:
-            A byte for each caught signal that arrived, its number.
+            A byte for each signal that `note` catches and that has arrived, its
+            number.  What woke us is not asked: a pipe that is full takes no more.
         """
         try:
-            return os.read(self._reader, 4096).replace(_WAKE, b"")
+            os.read(self._reader, 4096)
         except BlockingIOError:
-            return b""
+            pass
+        came = bytes(_NOTED)
+        _NOTED.difference_update(came)
+        return came
 
 
 def note(number: int) -> None:
     """Catch a signal only to have it in what `Wakeup.clear` returns."""
-    _signal.signal(number, lambda number, frame: None)
+    _signal.signal(number, lambda number, frame: _NOTED.add(number))
+
+
+def restore_actions() -> None:
+    """Give what CPython ignores, SIGCHLD and all that is caught their default actions, before an exec.
+
+    Call it with every signal blocked: what came by then waits for the program.
+    """
+    for pending in (_signal.SIGPIPE, _signal.SIGXFSZ):  # of what we could not write; this drops them
+        _signal.signal(pending, SIG_IGN)
+    for restored in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGCHLD):
+        _signal.signal(restored, SIG_DFL)
+    for number in ALL:
+        if _signal.getsignal(number) not in (SIG_DFL, SIG_IGN, None):
+            _signal.signal(number, SIG_DFL)
 
 
 def catch(number: int, handler: "Callable[[int, Any], object]") -> None:

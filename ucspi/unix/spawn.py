@@ -8,28 +8,17 @@ forked, which does the same steps slower.  The contract of both is that of
 
 import errno
 import os
-from _signal import (
-    SIG_BLOCK,
-    SIG_DFL,
-    SIG_IGN,
-    SIG_SETMASK,
-    SIGCHLD,
-    SIGPIPE,
-    SIGTERM,
-    SIGXFSZ,
-    pthread_sigmask,
-    set_wakeup_fd,
-)
-from _signal import signal as set_action
+from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, search
+from ucspi.unix import _native, fds, search
 from ucspi.unix.errtext import describe
-from ucspi.unix.signals import ALL
-from ucspi.unix.stderr import emit
+from ucspi.unix.signals import ALL, restore_actions
+from ucspi.unix.stderr import emit, has_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, NoReturn, Protocol
 
     class Spawner(Protocol):
@@ -62,7 +51,7 @@ _FOREVER: list[object] = []
 class Program:
     """What every handler of a server has in common."""
 
-    __slots__ = ("argv", "complaint", "environ", "paths", "pid_variable")
+    __slots__ = ("argv", "complaint", "environ", "listeners", "paths", "pid_variable")
 
     def __init__(
         self,
@@ -71,6 +60,7 @@ class Program:
         environ: list[bytes],
         complaint: bytes,
         pid_variable: bytes = b"",
+        listeners: "Sequence[int]" = (),
     ) -> None:
         """Describe the program.
 
@@ -82,7 +72,10 @@ class Program:
                 the text of the error follows.  Empty: silent.
             pid_variable: ``NAME=``, at most 40 bytes: where it is among the
                 variables of a handler it gets that handler's pid.  Empty: none.
+            listeners: descriptors that a child closes first of all, since it may
+                have to wait before it executes.
         """
+        self.listeners = listeners
         self.pid_variable = pid_variable
         self.argv, self.paths, self.environ, self.complaint = argv, paths, environ, complaint
 
@@ -90,7 +83,8 @@ class Program:
 def spawner(program: Program) -> "Spawner":
     """Return the best way this installation has to start a program.
 
-    The calling thread's signal mask, less SIGCHLD, becomes the program's.
+    The calling thread's signal mask, less SIGCHLD, becomes the program's.  The
+    signals that are caught by now are at their default there.
     """
     return ForkSpawner(program) if _native.lib is None else NativeSpawner(program)
 
@@ -118,8 +112,10 @@ class NativeSpawner:
         self._program.error_count = len(texts)
         self._program.complaint = self._string(program.complaint)
         self._program.pid_variable = self._string(program.pid_variable)
-        _FOREVER.append(self._program)
-        _native.lib.usys_capture_mask(self._program)
+        listeners = ffi.new("int[]", [*program.listeners, -1])
+        self._program.listeners = listeners
+        _FOREVER.append((self._program, listeners))
+        _native.lib.usys_capture_signals(self._program)
         self._spawn = _native.lib.usys_spawn
 
     def _string(self, text: bytes) -> "Any":
@@ -169,24 +165,31 @@ class ForkSpawner:
     def _become(self, connection: int, variables: bytes, log: bytes) -> "NoReturn":
         try:
             set_wakeup_fd(-1)  # the pipe is the parent's
+            self._close_server(connection)
             emit(log.replace(b"\0", b"%d" % os.getpid()))
             os.dup2(connection, 0)
             os.set_inheritable(0, True)  # dup2(0, 0) leaves close-on-exec set
             os.dup2(connection, 1)
             os.set_inheritable(1, True)
-            # A write to a closed stderr has left a SIGPIPE, for a blocked signal
-            # waits even if it is ignored: ignoring it anew drops it.
-            set_action(SIGPIPE, SIG_IGN)
-            for number in (SIGCHLD, SIGTERM, SIGPIPE, SIGXFSZ):
-                set_action(number, SIG_DFL)
+            restore_actions()
             pthread_sigmask(SIG_SETMASK, self._mask)
             search.execute(self._program.paths, self._program.argv, self._environ(variables))
         except BaseException as error:
+            if not has_room():
+                fds.close_private()
             if self._program.complaint:
                 why = describe(error.errno if isinstance(error, OSError) else -1)
                 emit(self._program.complaint + why + b"\n")
         finally:
             os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
+
+    def _close_server(self, connection: int) -> None:
+        """Let nothing of the server's stay open while we wait for the log."""
+        for listener in self._program.listeners:
+            if listener != connection:  # a closed one's number may have been given anew
+                fds.close(listener)
+        if not has_room():
+            fds.close_private(connection)
 
     def _environ(self, variables: bytes) -> list[bytes]:
         new = variables.split(b"\0")[:-1]

@@ -8,24 +8,12 @@ by the thousand and for whose exec nobody waits, are `ucspi.unix.spawn`'s.
 
 import errno
 import os
-from _signal import (
-    NSIG,
-    SIG_DFL,
-    SIG_IGN,
-    SIG_SETMASK,
-    SIGCHLD,
-    SIGPIPE,
-    SIGXFSZ,
-    getsignal,
-    pthread_sigmask,
-    set_wakeup_fd,
-)
-from _signal import signal as set_action
+from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, birth, search
+from ucspi.unix import _native, birth, fds, search
 from ucspi.unix.errtext import describe
-from ucspi.unix.signals import ALL
+from ucspi.unix.signals import ALL, restore_actions
 from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
@@ -211,11 +199,12 @@ def _become(
     try:
         set_wakeup_fd(-1)  # the pipe is the parent's
         _arrange(there)
-        _restore_actions()
+        restore_actions()
         pthread_sigmask(SIG_SETMASK, mask)
         search.execute(paths, argv, environ)
     except BaseException as error:
         os.close(executed)  # nobody waits while we do, for a pipe that is full
+        fds.close_private()  # and no lock is held
         if there.complaint:
             emit(there.complaint + describe(error.errno if isinstance(error, OSError) else -1) + b"\n")
     finally:
@@ -236,16 +225,6 @@ def _arrange(there: Circumstances) -> None:
 
         hard = getrlimit(RLIMIT_NOFILE)[1]
         setrlimit(RLIMIT_NOFILE, (there.open_files if hard < 0 else min(there.open_files, hard), hard))
-
-
-def _restore_actions() -> None:
-    for pending in (SIGPIPE, SIGXFSZ):  # of what we could not write; this drops them
-        set_action(pending, SIG_IGN)
-    for restored in (SIGPIPE, SIGXFSZ, SIGCHLD):
-        set_action(restored, SIG_DFL)
-    for number in range(1, NSIG):
-        if number in ALL and getsignal(number) not in (SIG_DFL, SIG_IGN, None):
-            set_action(number, SIG_DFL)
 
 
 def ended() -> "Iterator[int]":

@@ -31,8 +31,18 @@ def write_all(target: int, data: "bytes | memoryview") -> None:
     """
     written = 0
     while written < len(data):
+        written += write_some(target, memoryview(data)[written:] if written else data)
+
+
+def write_some(target: int, data: "bytes | memoryview") -> int:
+    """Write what there is room for; wait while there is none; return how much it was.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    while True:
         try:
-            written += os.write(target, memoryview(data)[written:] if written else data)
+            return os.write(target, data)
         except BlockingIOError:
             _wait(target, readable=False)
 

@@ -1,5 +1,6 @@
 """multilog on a full disk, under limits, without its directory or descriptors, against the original."""
 
+import fcntl
 import os
 import resource
 import select
@@ -160,6 +161,30 @@ def test_ignored_signals_of_the_parent_change_nothing(tmp_path: Path) -> None:
 
     done = run_with([*ours("multilog"), "s4096", "!cat"], tmp_path, ignore)
     assert done == (0, b"", b"")
+
+
+def test_standard_error_that_does_not_block_is_waited_for(oracle: Oracle) -> None:
+    """Whoever shares it can make it so; what the original says then is lost."""
+    told = {
+        name: told_through_a_pipe_that_does_not_block(command) for name, command in commands(oracle).items()
+    }
+    assert told["ours"] == (0, LINES)
+    assert len(told["original"][1]) < len(LINES)
+
+
+def told_through_a_pipe_that_does_not_block(command: list[str]) -> tuple[int, bytes]:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writer, False)
+    with subprocess.Popen([*command, "e"], stdin=subprocess.PIPE, stderr=writer, env=ENVIRONMENT) as process:
+        os.close(writer)
+        assert process.stdin is not None
+        process.stdin.write(LINES)  # a pipe holds them all
+        process.stdin.close()
+        time.sleep(0.3)  # what should not be thrown away has time to be
+        with open(reader, "rb") as pipe:
+            said = pipe.read()
+    return process.returncode, said
 
 
 @pytest.mark.slow
