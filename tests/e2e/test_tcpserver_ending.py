@@ -222,6 +222,44 @@ def test_listening_socket_on_a_descriptor_is_served(tmp_path: Path) -> None:
             process.wait(DEADLINE)
 
 
+@pytest.mark.parametrize("was_blocking", [True, False])
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ([], signal.SIGTERM),
+        (["--drain", "5"], signal.SIGTERM),
+        (["--signals", "s6"], signal.SIGQUIT),
+        (["--ready-fd", "1"], None),  # closed: a fatal error behind the listening
+        (["--listen", "192.0.2.1:1"], None),
+    ],
+)
+def test_passed_socket_is_given_back_as_it_was(
+    options: list[str], how: signal.Signals | None, was_blocking: bool
+) -> None:
+    """Whoever passed it shares its flags, and may wait in accept himself."""
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        os.set_blocking(given.fileno(), was_blocking)
+        command = [*COMMAND, "-HRl0", "--listen-fd", "0", *options, "echo", "served"]
+        process = subprocess.Popen(
+            command, stdin=given.fileno(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+        )
+        if how is None:
+            assert process.stdout is not None
+            process.stdout.close()
+        try:
+            if how is not None:
+                for _ in range(2):
+                    with socket.create_connection(given.getsockname(), timeout=DEADLINE) as client:
+                        assert read_all(client) == b"served\n"
+                    os.set_blocking(given.fileno(), was_blocking)  # meanwhile somebody else gave it back
+                process.send_signal(how)
+            assert process.wait(DEADLINE) == (111 if how is None else 0)
+            assert os.get_blocking(given.fileno()) is was_blocking
+        finally:
+            process.kill()
+            process.wait(DEADLINE)
+
+
 def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as given:
         script = f'exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec {shlex.join(COMMAND)} "$@"'

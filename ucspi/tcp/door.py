@@ -77,7 +77,10 @@ class Doors:
         """
         self._open(wanted and not self.is_paused())
         ready = [descriptor for descriptor, _ in self._poll.poll(self._timeout(deadline))]
-        return self._wakeup in ready, [self._doors[fd] for fd in ready if fd in self._doors]
+        doors = [self._doors[fd] for fd in ready if fd in self._doors]
+        for door in doors:
+            door.listener.keep_nonblocking()
+        return self._wakeup in ready, doors
 
     def _open(self, wanted: bool) -> None:
         if wanted == self._is_open:

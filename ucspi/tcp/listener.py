@@ -43,11 +43,18 @@ class Listener:
     One of TCP has a port and no path, one of the UNIX domain a path and port 0.
     """
 
-    __slots__ = ("_file", "ip6", "path", "port", "socket")
+    __slots__ = ("_file", "_is_adopted", "_was_blocking", "ip6", "path", "port", "socket")
 
-    def __init__(self, sock: _socket.socket, file: "SocketFile | None" = None) -> None:
-        """Own a socket that already listens, and the file that was made for it, if any."""
+    def __init__(
+        self, sock: _socket.socket, file: "SocketFile | None" = None, *, is_adopted: bool = False
+    ) -> None:
+        """Own a socket that already listens, and the file that was made for it, if any.
+
+        An adopted one is shared with whoever opened it, and so is its flag: in the
+        end it is given back as it was.
+        """
         self.socket, self._file = sock, file
+        self._is_adopted, self._was_blocking = is_adopted, False
         self.ip6 = sock.family == _socket.AF_INET6
         self.path: bytes | None = None
         self.port = 0
@@ -60,8 +67,17 @@ class Listener:
         """Return the descriptor, for poll."""
         return self.socket.fileno()
 
+    def keep_nonblocking(self) -> None:
+        """See that nobody has made an adopted socket block meanwhile: accept must never wait."""
+        if self._is_adopted and os.get_blocking(self.fileno()):
+            self._was_blocking = True
+            os.set_blocking(self.fileno(), False)
+
     def close(self) -> None:
         """Stop listening: clients in the backlog are refused; a second time does nothing."""
+        if self._was_blocking:
+            os.set_blocking(self.fileno(), True)
+            self._was_blocking = False
         if self._file is not None:
             self._file.remove()
             self._file = None
@@ -96,7 +112,8 @@ def listen(ip: bytes, port: int, backlog: int) -> Listener:
 def adopt(descriptor: int) -> Listener:
     """Serve a socket that somebody else bound and listens on.
 
-    The descriptor itself is left alone: whatever is made of it is a copy.
+    The descriptor itself is left alone: whatever is made of it is a copy.  Only
+    O_NONBLOCK, which all copies share, is set until the listener is closed.
 
     Raises:
         ListenError: it is not open, or not a listening TCP or UNIX stream socket.
@@ -109,7 +126,8 @@ def adopt(descriptor: int) -> Listener:
             raise OSError(errno.EAFNOSUPPORT, "not of TCP")
         if sock.type != _socket.SOCK_STREAM:
             raise OSError(errno.EPROTONOSUPPORT, "no stream")
-        sock.setblocking(False)
-        return Listener(sock)
+        listener = Listener(sock, is_adopted=True)
+        listener.keep_nonblocking()
+        return listener
     except OSError as error:
         raise ListenError(b"unable to listen on descriptor %d" % descriptor, error) from error
