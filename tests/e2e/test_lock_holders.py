@@ -47,7 +47,7 @@ MOUNT = {
     """,
 }
 
-# Prints who is told to hold a lock, and who really does, for one that is held, one that was, and one never locked.
+# Prints who is told to hold each lock, and the two who really do; and again when the first has been killed.
 ASK = """
 import os
 from ucspi.unix import locks

@@ -76,6 +76,39 @@ def test_fifo_without_a_reader_is_refused_not_waited_for(publication: Publicatio
         publication.create()
 
 
+def test_no_link_is_followed_to_the_temporary(publication: Publication, tmp_path: Path) -> None:
+    (tmp_path / "temporary").symlink_to("target")
+    with pytest.raises(OSError, match="symbolic links"):
+        publication.create()
+    assert (tmp_path / "target").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("what", ["another name", "belongs to another", "not a regular file"])
+def test_what_others_can_have_put_there_is_not_written_to(
+    publication: Publication, tmp_path: Path, what: str
+) -> None:
+    """In a directory for everybody; in one of ours it is as ever."""
+    temporary, reader = tmp_path / "temporary", -1
+    if what == "another name":
+        temporary.hardlink_to(tmp_path / "target")
+    elif what == "belongs to another":
+        temporary.write_bytes(b"old")
+        os.chown(temporary, 65534, -1)
+    else:
+        os.mkfifo(temporary)
+        reader = os.open(temporary, os.O_RDONLY | os.O_NONBLOCK)
+    tmp_path.chmod(0o777)  # without a sticky bit, so that no system forbids it by itself
+    with pytest.raises(OSError, match=what):
+        publication.create()
+    assert (tmp_path / "target").read_bytes() == b"old"
+    tmp_path.chmod(0o700)
+    publication.create()
+    publication.discard()
+    if reader >= 0:
+        os.close(reader)
+
+
 def test_exclusive_refuses_any_existing_name(publication: Publication, tmp_path: Path) -> None:
     (tmp_path / "temporary").symlink_to("target")
     with pytest.raises(FileExistsError):

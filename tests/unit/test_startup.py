@@ -65,7 +65,7 @@ LINKS = {
     "recordio true": 15,
     "fixcrio true": 17,
     "mconnect-io": 12,
-    "multilog t DIRECTORY/log": 27,
+    "multilog t DIRECTORY/log": 28,
     "setuidgid root true": 14,
     "envuidgid root true": 13,
     "envdir DIRECTORY true": 12,

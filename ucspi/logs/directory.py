@@ -4,7 +4,7 @@ import os
 
 from ucspi.logs.recovery import attempt, open_current
 from ucspi.logs.rotation import CLOSED, Rotation
-from ucspi.unix import fds, locks
+from ucspi.unix import fds, guard, locks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class Directory:
         self._path, self._patience = described.path, patience
         self._rotation = Rotation(described, patience, complain)
         self._directory = _enter(self._path)
-        self._lock = attempt(b"unable to lock directory " + self._path, locks.acquire, b"lock")
+        step = b"unable to lock directory " + self._path
+        is_guarded = not attempt(step, guard.is_private)
+        self._lock = attempt(step, locks.acquire, b"lock", is_guarded=is_guarded)
         self._current, self.size = open_current(described, patience)
 
     def write(self, data: "bytes | bytearray | memoryview") -> None:
@@ -78,6 +80,15 @@ def _enter(path: bytes) -> int:
     except OSError:
         pass  # what is wrong with it will be seen, and told, when it is opened
     step = b"unable to open directory " + path
-    number = attempt(step, os.open, path, _READ)
+    number = attempt(step, os.open if os.geteuid() else _open_guarded, path, _READ)
     attempt(step, os.fchdir, number)
     return number
+
+
+def _open_guarded(path: bytes, flags: int) -> int:
+    """Open a directory as root, who follows no link that another user can have made."""
+    folder = guard.enter(path)
+    try:
+        return os.open(b".", flags, dir_fd=folder)
+    finally:
+        os.close(folder)

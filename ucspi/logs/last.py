@@ -4,6 +4,7 @@ import os
 
 from ucspi.logs.recovery import attempt
 from ucspi.unix import fds
+from ucspi.unix.guard import open_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ class LastLine:
             LogError: it cannot be created or opened.
         """
         self._path, self._patience = path, patience
-        fds.close(attempt(b"unable to create " + path, os.open, path, _CREATE, 0o600))
-        self._number = attempt(b"unable to write " + path, os.open, path, _REWRITE)
+        fds.close(attempt(b"unable to create " + path, open_named, path, _CREATE, 0o600))
+        self._number = attempt(b"unable to write " + path, open_named, path, _REWRITE)
 
     def replace(self, text: bytes) -> None:
         """Put a text where the last one was, waiting for the disk if need be."""

@@ -13,6 +13,7 @@ from _signal import SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 from ucspi.unix import fds
 from ucspi.unix import start as unix_start
 from ucspi.unix.environ import inherited
+from ucspi.unix.guard import open_inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def open_files() -> list[int]:
 
 
 def _open_above(name: bytes, flags: int) -> int:
-    low = os.open(name, flags, 0o644)
+    low = open_inside(name, flags, 0o644)
     try:
         number: int = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
     finally:

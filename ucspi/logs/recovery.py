@@ -18,6 +18,7 @@ from ucspi.errors import LogError
 from ucspi.logs.finished import SAFE, UNSAFE, finish
 from ucspi.logs.rotation import APPEND, OPEN
 from ucspi.unix import fds
+from ucspi.unix.guard import open_inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def open_current(described: "Destination", patience: "Patience") -> tuple[int, i
         step = b"unable to append to %s/current" % path
     else:
         _make_order(described, patience)
-        fds.close(attempt(b"unable to write to %s/state" % path, os.open, b"state", _EMPTIED, OPEN))
+        fds.close(attempt(b"unable to write to %s/state" % path, open_inside, b"state", _EMPTIED, OPEN))
         step, size = b"unable to write to %s/current" % path, 0
-    number = attempt(step, os.open, b"current", APPEND, 0o600)
+    number = attempt(step, open_inside, b"current", APPEND, 0o600)
     attempt(b"unable to set mode of %s/current" % path, os.fchmod, number, OPEN)
     return number, size
 

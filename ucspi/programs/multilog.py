@@ -9,7 +9,7 @@ from ucspi.logs.patience import Patience
 from ucspi.logs.script import Script
 from ucspi.programs._program import fatal, run
 from ucspi.unix import fds
-from ucspi.unix.errtext import describe
+from ucspi.unix.errtext import explain
 from ucspi.unix.stderr import emit, say
 
 NAME = b"multilog"
@@ -38,9 +38,9 @@ def _multilog(argv: list[bytes]) -> int:
 
 
 def _warn(what: bytes, error: OSError | None) -> None:
-    tail = b"" if error is None else b": " + describe(error.errno)
+    tail = b"" if error is None else b": " + explain(error)
     say(b"%s: warning: %s%s" % (NAME, what, tail))
 
 
 def _complain(what: bytes, error: OSError) -> None:
-    say(b"%s: fatal: %s: %s" % (NAME, what, describe(error.errno)))
+    say(b"%s: fatal: %s: %s" % (NAME, what, explain(error)))

@@ -197,7 +197,24 @@ def open_inside(name: bytes, flags: int, mode: int, folder: int | None = None) -
     return open_file(name, flags, PLAIN, folder, mode)
 
 
-def open_named(path: bytes, flags: int, mode: int) -> int:
+def set_mode(name: bytes, mode: int) -> None:
+    """Set the mode of a file in the current directory; of one that is not private as `open_inside` opens it.
+
+    Raises:
+        UnsafeFileError: another user can have put it there.
+        OSError: it cannot be done.
+    """
+    if is_private():
+        os.chmod(name, mode)
+        return
+    number = open_file(name, os.O_RDONLY, PLAIN)
+    try:
+        os.fchmod(number, mode)
+    finally:
+        os.close(number)
+
+
+def open_named(path: bytes, flags: int, mode: int = 0o600) -> int:
     """Open a file by its path, as `open_inside` does in its directory.
 
     Raises:

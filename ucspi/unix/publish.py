@@ -15,10 +15,12 @@ temporary behind, and scripts may look at it.
 """
 
 import os
+from stat import S_ISREG
 
-# As the originals open a temporary: an existing file keeps its mode, a symbolic
-# link is followed, and a fifo without a reader is refused instead of waited for.
-_REUSE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+# As the originals open a temporary: an existing file keeps its mode, and a fifo
+# without a reader is refused instead of waited for.  But no symbolic link is
+# followed, and a file is emptied when it is known to be what is meant.
+_REUSE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 # Whoever forces a file to the disk has the system begin each time so much was
@@ -53,9 +55,34 @@ class Publication:
             exclusive: fail with `FileExistsError` if anything has that name,
                 a symbolic link too.
 
+        Raises:
+            UnsafeFileError: another user can have put there what is not a plain
+                file of ours, or has another name.
+            OSError: it cannot be opened; ELOOP for a symbolic link.
+
         Source: flags and modes as observed from cdbmake and tcprules.
         """
-        self._fd = os.open(self.temporary, _EXCLUSIVE if exclusive else _REUSE, mode)
+        if exclusive:
+            self._fd = os.open(self.temporary, _EXCLUSIVE, mode)
+            return
+        self._fd = os.open(self.temporary, _REUSE, mode)
+        try:
+            self._empty(os.fstat(self._fd))
+        except OSError:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+            raise
+
+    def _empty(self, found: os.stat_result) -> None:
+        is_plain = S_ISREG(found.st_mode)
+        if not is_plain or found.st_nlink > 1 or found.st_uid != os.geteuid():
+            from ucspi.unix import guard  # most are plain and ours
+
+            folder = os.path.dirname(self.temporary) or b"."
+            if not guard.is_private(folder):
+                guard.demand(found, guard.PLAIN, folder)
+        if is_plain:
+            os.ftruncate(self._fd, 0)
 
     def fileno(self) -> int:
         """Return the descriptor of the temporary, -1 when it is not open."""
