@@ -56,6 +56,17 @@ class ClosedError(Error, ValueError):
     """A reader or writer was used after it was closed."""
 
 
+class BadAddressError(Error, ValueError):
+    """A client was to be judged by what is no address; ``text`` is what was given."""
+
+    exit_code = EXIT_PERMANENT
+
+    def __init__(self, text: bytes) -> None:
+        """Say what is no address."""
+        super().__init__(f"no address of a client: {text!r}")
+        self.text = text
+
+
 class RuleSyntaxError(Error, ValueError):
     """A rules line cannot be parsed.  ``line`` and ``column`` (in bytes) count from 1."""
 

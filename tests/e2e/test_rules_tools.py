@@ -181,6 +181,16 @@ def run_with_mounts(place: Path, script: str) -> subprocess.CompletedProcess[byt
     return done
 
 
+def test_client_that_is_no_address_is_looked_up_with_a_warning(place: Path) -> None:
+    run(place, "tcprules", "old.cdb", "t.tmp", text=b"127.:allow\n:deny\n")
+    code, made, said = run(place, "tcprulescheck", "old.cdb", TCPREMOTEIP="127.evil")
+    assert (code, made) == (0, b"rule 127.:\nallow connection\n")
+    assert said == b"tcprulescheck: warning: TCPREMOTEIP is no address of a client: 127.evil\n"
+    for ip in ("127.0.0.1", "::1", "fe80::1%eth0", "unix.1000"):
+        assert run(place, "tcprulescheck", "old.cdb", TCPREMOTEIP=ip)[2] == b"", ip
+    assert run(place, "tcprulescheck", "old.cdb")[2] == b""
+
+
 def test_hosts2rules_prints_rules_that_tcprules_takes(place: Path) -> None:
     (place / "allow").write_bytes(b"in.telnetd: 192.168.1. .example.org\n")
     (place / "deny").write_bytes(b"ALL: ALL\n")

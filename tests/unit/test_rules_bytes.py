@@ -29,6 +29,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "candidates, host": lambda: list(ANY.candidates(b"1.2.3.4", "a.org")),
     "candidates, info": lambda: list(ANY.candidates(b"1.2.3.4", None, "joe")),
     "explain": lambda: ANY.explain(RULES, "1.2.3.4"),
+    "is_address": lambda: ANY.is_address("1.2.3.4"),
     "lint": lambda: ANY.lint(":deny\n"),
     "parse": lambda: ANY.parse(":deny\n"),
     "expand": lambda: ANY.expand("1.2.3-5."),

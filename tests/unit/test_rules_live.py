@@ -51,14 +51,14 @@ def test_replaced_file_counts_for_the_next_client(path: Path) -> None:
 
 
 def test_file_rewritten_in_place_at_the_same_size_counts_too(path: Path) -> None:
-    first, second = image_of(b"1:deny\n"), image_of(b"2:deny\n")
+    first, second = image_of(b"1.2.3.4:deny\n"), image_of(b"1.2.3.5:deny\n")
     assert len(first) == len(second)
     rules = live(path)
     for _ in range(20):
         path.write_bytes(first)
-        assert rules.judge(b"1").allowed is False
+        assert rules.judge(b"1.2.3.4").allowed is False
         path.write_bytes(second)
-        assert rules.judge(b"1").allowed is True
+        assert rules.judge(b"1.2.3.4").allowed is True
 
 
 def test_file_is_read_until_its_time_stamp_is_older_than_a_tick(

@@ -4,7 +4,8 @@ import pytest
 
 from tests.rules_text import image_of, image_with
 from ucspi.cdb import Reader
-from ucspi.rules import RuleSet, Verdict, candidates
+from ucspi.errors import BadAddressError
+from ucspi.rules import RuleSet, Verdict, candidates, is_address
 
 DOCUMENTED = b"""\
 xyz@86.75.30.9:allow,N="1"
@@ -114,6 +115,99 @@ def test_address_text_of_the_wrong_type_is_a_type_error() -> None:
         rules_of(b":deny").judge("1.2.3.4")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         rules_of(b"").judge(b"1.2.3.4", "host")  # type: ignore[arg-type]
+
+
+def test_truth_of_a_verdict_is_the_verdict() -> None:
+    rules = rules_of(b"1.:allow\n:deny\n")
+    assert rules.judge(b"1.2.3.4")
+    assert not rules.judge(b"2.2.3.4")
+    assert rules_of(b"").judge(b"2.2.3.4")
+
+
+NO_ADDRESSES = [b"", b"127", b"127.evil", b"127.0.0.1.5", b"127.0.0.1, 9.9.9.9", b"127.0.0.1 ", b" 127.0.0.1"]
+NO_ADDRESSES += [
+    b"127.0.0.1\n",
+    b"127.0.0.1\0",
+    b"127.0.0.256",
+    b"127.0.0.01",
+    b"127.00.0.1",
+    b"0x7f.0.0.1",
+    b"127.1",
+]
+NO_ADDRESSES += [
+    b"127.0.0.1%lo",
+    b"127.0.0.1:80",
+    b"[::1]",
+    b"::1%",
+    b"::1%a b",
+    b"::1%a,::2",
+    b"::1, ::2",
+    b"::g",
+]
+NO_ADDRESSES += [
+    b"unix.",
+    b"unix.x",
+    b"unix.01",
+    b"unix.-1",
+    b"unix.1 ",
+    b"Unix.1",
+    b"\xff",
+    "\u0661.2.3.4".encode(),
+]
+
+
+@pytest.mark.parametrize("ip", NO_ADDRESSES)
+def test_what_is_no_address_is_judged_by_nobody(ip: bytes) -> None:
+    rules = rules_of(b"127.:allow\nunix.:allow\n:allow\n")
+    with pytest.raises(BadAddressError, match="no address of a client") as caught:
+        rules.judge(ip)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.text == ip
+    assert not is_address(ip)
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        b"0.0.0.0",
+        b"127.0.0.1",
+        b"255.255.255.255",
+        b"::",
+        b"::1",
+        b"2001:DB8::1",
+        b"::ffff:1.2.3.4",
+        b"fe80::1%eth0",
+    ]
+    + [b"0001:0::0:1", b"unix.0", b"unix.1000", b"unix.4294967295"],
+)
+def test_every_form_of_an_address_is_judged(ip: bytes) -> None:
+    assert rules_of(b":allow\n").judge(ip).rule == b""
+    assert is_address(ip)
+
+
+def test_names_in_capitals_meet_rules_in_lower_case() -> None:
+    rules = rules_of(b"=bad.example:deny\n=.worse.example:deny\njoe@=bad.example:deny\n:allow\n")
+    for name in (b"bad.example", b"BAD.example", b"Bad.Example", b"x.WORSE.example"):
+        assert not rules.judge(b"1.2.3.4", name), name
+    assert rules.judge(b"1.2.3.4", b"BAD.example", b"joe").rule == b"joe@=bad.example"
+    assert rules.judge(b"1.2.3.4", b"BAD.example", b"JOE").rule == b"=bad.example"
+
+
+def test_rules_in_capitals_deny_names_as_given_and_allow_none() -> None:
+    rules = rules_of(
+        b"=Bad.example:deny\n=Good.example:allow\n=ok.example:allow\n=.x:allow\n=:deny\n:allow\n"
+    )
+    assert not rules.judge(b"1.2.3.4", b"Good.example")
+    assert not rules.judge(b"1.2.3.4", b"good.example")
+    rules = rules_of(b"=Bad.x:deny\n=.x:allow\n")
+    assert not rules.judge(b"1.2.3.4", b"Bad.x")
+    assert rules.judge(b"1.2.3.4", b"bad.x").rule == b"=.x"
+
+
+def test_names_are_found_as_they_are_given() -> None:
+    """The command's way, which is the original's: it has tcpserver's names, which are in lower case."""
+    rules = rules_of(b"=bad.example:deny\n:allow\n")
+    assert rules.find(b"1.2.3.4", b"BAD.example") == (b"", b"")
 
 
 def test_verdicts_are_equal_by_their_parts() -> None:

@@ -132,9 +132,9 @@ def test_length_1_of_a_foreign_file_is_never_looked_up() -> None:
 @pytest.mark.parametrize(
     "ip", [b"", b"::", b"1.2.3", b"1.2.3.4.5", b"300.1.2.3", b":", b"::g", b"\xff::1", b"a:b"]
 )
-def test_odd_client_is_judged_all_the_same(ip: bytes) -> None:
+def test_odd_client_is_found_a_rule_all_the_same(ip: bytes) -> None:
     rules = RuleSet(Reader(image_of(b"10.0.0.0/8:deny\n4000::/2:deny\n:allow\n")))
-    assert rules.judge(ip).rule == b""
+    assert rules.find(ip) == (b"", b"")
 
 
 def test_search_without_name_agrees_with_the_candidates() -> None:

@@ -15,7 +15,8 @@ NAMES = {
     "ucspi.exits": "EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE",
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
-        BackendUnavailableError BadPortError CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
+        BackendUnavailableError BadAddressError BadPortError
+        CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
         RuleSyntaxError ServiceError UnsafeFileError
     """,
@@ -25,7 +26,7 @@ NAMES = {
     """,
     "ucspi.rules": """
         Diagnostic Lengths LiveRules LiveText Rule RuleSet RuleSyntaxError Tally Verdict
-        candidates compile_rules convert_hosts encode expand explain find_line lint
+        candidates compile_rules convert_hosts encode expand explain find_line is_address lint
         load parse readable segments
     """,
     "ucspi.compat": "",

@@ -9,7 +9,8 @@ import os
 from ucspi.errors import CdbFormatError
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_all, run
-from ucspi.rules import load, readable, segments
+from ucspi.rules import is_address, load, readable, segments
+from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def _tcprulescheck(argv: list[bytes]) -> int:
     if not operands:
         raise Stop(USAGE, EXIT_USAGE)
     rules = _load(operands[0])
+    _warn_of_odd_client()
     if explain:
         _print(_every_address(rules, source))
     found = rules.find(*_client())
@@ -54,6 +56,13 @@ def _options(arguments: list[bytes]) -> tuple[bool, bytes | None, list[bytes]]:
 def _client() -> tuple[bytes, bytes | None, bytes | None]:
     ip = os.environb.get(b"TCPREMOTEIP", b"0.0.0.0")
     return ip, os.environb.get(b"TCPREMOTEHOST"), os.environb.get(b"TCPREMOTEINFO")
+
+
+def _warn_of_odd_client() -> None:
+    """Say so if what is judged, as the original judges it, is no address that tcpserver would have."""
+    ip = _client()[0]
+    if not is_address(ip):
+        say(PROGRAM + b": warning: TCPREMOTEIP is no address of a client: " + ip)
 
 
 def _load(path: bytes) -> "RuleSet":

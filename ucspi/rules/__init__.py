@@ -1,7 +1,7 @@
 """The tcprules language: parse, compile, look up, judge, explain, lint.
 
     compile_rules([b"127.:allow\\n:deny\\n"], writer.add)
-    LiveRules(b"rules.cdb").judge(b"127.0.0.1").allowed
+    if LiveRules(b"rules.cdb").judge(b"127.0.0.1"): ...
     lint(b"127:allow\\n")[0].reason
 
 Everything is bytes.  Only `load`, `LiveRules` and `LiveText` touch the file
@@ -12,6 +12,7 @@ from ucspi.errors import RuleSyntaxError as RuleSyntaxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ucspi.rules._bytes import is_address as is_address
     from ucspi.rules._compile import Tally as Tally
     from ucspi.rules._compile import compile_rules as compile_rules
     from ucspi.rules._diagnostic import Diagnostic as Diagnostic
@@ -44,6 +45,7 @@ else:
         "compile_rules": "_compile",
         "encode": "_record",
         "expand": "_expand",
+        "is_address": "_bytes",
         "lint": "_lint",
         "load": "_live",
         "parse": "_parse",

@@ -1,4 +1,12 @@
-"""What comes from outside must be bytes; text is refused with a word on what to do."""
+"""What comes from outside must be bytes, and a client's address must be one.
+
+Text is refused with a word on what to do.
+"""
+
+from ucspi.errors import BadAddressError
+
+UNIX = b"unix."  # and a user's number: a client that came through a socket of the UNIX domain
+SCOPE_ODD = b" \t\r\n\0%,/"
 
 
 def require_bytes(what: str, value: object) -> None:
@@ -17,3 +25,37 @@ def require_client(ip: bytes, host: bytes | None, info: bytes | None) -> None:
         require_bytes("host", host)
     if info is not None:
         require_bytes("info", info)
+
+
+def require_address(ip: bytes) -> None:
+    """Raise a `BadAddressError` unless this is an address.
+
+    Anything else could meet the rule of a prefix, as ``127.evil`` does ``127.``.
+    """
+    if not is_address(ip):
+        raise BadAddressError(ip)
+
+
+def is_address(ip: bytes) -> bool:
+    """Say whether this is how the system, or tcpserver, writes the address of a client.
+
+    That is ``10.1.2.3``, an IPv6 address in any legal spelling, which may have
+    a scope (``fe80::1%eth0``), or ``unix.1000``.
+    """
+    require_bytes("ip", ip)
+    if ip[:5] == UNIX:
+        return ip[5:].isdigit() and (ip[5:6] != b"0" or ip == b"unix.0")
+    address, percent, scope = ip.partition(b"%")
+    if percent and (b":" not in address or not scope or len(scope.translate(None, SCOPE_ODD)) < len(scope)):
+        return False
+    return _is_ip(address)
+
+
+def _is_ip(ip: bytes) -> bool:
+    from _socket import AF_INET, AF_INET6, inet_pton  # here, as compilers need none of it
+
+    try:
+        inet_pton(AF_INET6 if b":" in ip else AF_INET, ip.decode())
+    except (OSError, ValueError):
+        return False
+    return True

@@ -16,7 +16,7 @@ import time
 
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
-from ucspi.rules._bytes import require_bytes, require_client
+from ucspi.rules._bytes import require_address, require_bytes, require_client
 from ucspi.rules._lookup import NO_RULE, RuleSet, Verdict
 from ucspi.rules._sound import damage_of
 
@@ -83,6 +83,7 @@ class LiveRules:
             self._refresh()
         except FileNotFoundError:
             if self._missing_ok:
+                require_address(ip)
                 return NO_RULE
             raise
         if isinstance(self._rules, CdbFormatError):

@@ -9,7 +9,7 @@ ucspi-tcp6, dotted prefixes before networks.
 """
 
 from ucspi.cdb import Reader
-from ucspi.rules._bytes import require_bytes, require_client
+from ucspi.rules._bytes import require_address, require_bytes, require_client
 from ucspi.rules._lengths import NO_LENGTHS, Lengths, dotted, networks_of
 from ucspi.rules._network import canonical, network_bits
 from ucspi.rules._record import ASSIGN, DENY, segments
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+AF_INET, AF_INET6 = 2, 10  # Linux's
 EVERYBODY = [b""]
 ONLY_DENY = DENY + b"\0"
 
@@ -69,7 +70,7 @@ def _general(host: bytes | None) -> list[bytes]:
 
 
 class Verdict:
-    """Allow or deny, the variables to set, and the rule that decided."""
+    """Allow or deny, which is also its truth; the variables to set, and the rule that decided."""
 
     __slots__ = ("allowed", "environment", "rule")
 
@@ -83,6 +84,10 @@ class Verdict:
             require_bytes("name", name)
             require_bytes("value", value)
         self.allowed, self.environment, self.rule = allowed, environment, rule
+
+    def __bool__(self) -> bool:
+        """Be true for a client that is allowed."""
+        return self.allowed
 
     def __repr__(self) -> str:
         """Show the three parts."""
@@ -105,7 +110,7 @@ NO_RULE = Verdict(True)  # no rule at all means allow
 class RuleSet:
     """The rules of one cdb image."""
 
-    __slots__ = ("_networks", "_reader", "lengths")
+    __slots__ = ("_networks", "_read_ip", "_reader", "lengths")
 
     def __init__(self, reader: Reader) -> None:
         """Judge by this reader; closing it stays the caller's business.
@@ -113,6 +118,9 @@ class RuleSet:
         Raises:
             CdbFormatError: a record crosses the end of the records.
         """
+        from _socket import inet_pton  # here, as compilers need none of it
+
+        self._read_ip = inet_pton
         self._reader = reader
         self._networks = networks_of(reader)
         self.lengths = self._networks.lengths
@@ -127,10 +135,16 @@ class RuleSet:
     ) -> tuple[bytes, bytes] | None:
         """Return the address that decides about a client and its record's data, or None.
 
+        Address and name are compared as they are given, whatever they are; see
+        `judge`, which is strict.
+
         Raises:
             CdbFormatError: the image is damaged where it was looked at.
         """
         require_client(ip, host, info)
+        return self._find(ip, host, info)
+
+    def _find(self, ip: bytes, host: bytes | None, info: bytes | None) -> tuple[bytes, bytes] | None:
         if host is None and info is None:
             return self._networks.decide(ip)
         get = self._reader.get
@@ -152,18 +166,34 @@ class RuleSet:
         """Decide about one client.
 
         Args:
-            ip: the client's address, as text.
-            host: its name, or None when it has none; empty is a name.
+            ip: the client's address, as text: IPv4 as the system writes it,
+                IPv6 in any spelling, or ``unix.`` and the number of a user.
+            host: its name, or None when it has none; empty is a name.  Capitals
+                are looked up in lower case, as tcpserver has names, and as they
+                are given too, where a rule that denies counts.
             info: what its ident server said, or None; empty is an answer.
 
         Returns:
-            The verdict; its ``rule`` is None when no rule applies, which allows.
+            The verdict, true if it allows; its ``rule`` is None when no rule
+            applies, which allows.
 
         Raises:
+            BadAddressError: ``ip`` is no address.
             CdbFormatError: the image is damaged where it was looked at.
         """
-        found = self.find(ip, host, info)
-        return NO_RULE if found is None else _interpret(*found)
+        require_client(ip, host, info)
+        try:
+            self._read_ip(AF_INET6 if b":" in ip else AF_INET, ip.decode())  # as nearly every client
+        except (OSError, ValueError):
+            require_address(ip)
+        lower = host and host.lower()
+        found = self._find(ip, lower, info)
+        verdict = NO_RULE if found is None else _interpret(*found)
+        if lower != host and verdict:
+            found = self._find(ip, host, info)
+            as_given = NO_RULE if found is None else _interpret(*found)
+            return verdict if as_given else as_given
+        return verdict
 
 
 def _interpret(address: bytes, data: bytes) -> Verdict:
