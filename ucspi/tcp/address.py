@@ -6,6 +6,7 @@ import errno
 from ucspi.errors import NoAddressError
 
 DIGITS = b"0123456789"
+LABEL_MAX, NAME_MAX = 63, 255  # bytes of a label, and of a name with its lengths, in DNS
 _NO_ADDRESS = (_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY)
 _LITERAL = frozenset(DIGITS + b".[]")
 
@@ -71,7 +72,7 @@ def resolve(operand: bytes) -> bytes:
 
     Raises:
         NoAddressError: the name has no address, or does not exist.
-        OSError: no answer now; it may work later.
+        OSError: no answer now, it may work later; EPROTO where DNS has no room for the name.
     """
     if b":" in operand:
         return _parse_ip6(operand)
@@ -90,7 +91,7 @@ def resolve_all(operand: bytes) -> list[bytes]:
 
     Raises:
         NoAddressError: the name has no address, or does not exist.
-        OSError: no answer now; it may work later.
+        OSError: no answer now, it may work later; EPROTO where DNS has no room for the name.
     """
     if b":" in operand:
         return [_parse_ip6(operand)]
@@ -106,12 +107,20 @@ def _ask(name: bytes) -> list[bytes]:
     try:
         found = _socket.getaddrinfo(name, None, 0, _socket.SOCK_STREAM)
     except _socket.gaierror as error:
+        if not _fits_dns(name):  # a fault of the name, but the original's answer is not "no address"
+            raise OSError(errno.EPROTO, str(error)) from error
         if error.errno in _NO_ADDRESS:
             raise NoAddressError(name) from error
         raise OSError(errno.EAGAIN, str(error)) from error
     except UnicodeError as error:
         raise NoAddressError(name) from error
     return list(dict.fromkeys(str(entry[4][0]).encode() for entry in found))
+
+
+def _fits_dns(name: bytes) -> bool:
+    """Return whether DNS has room for a name; empty labels do not count.  Source: RFC 1035, 3.1."""
+    lengths = [len(label) for label in name.split(b".") if label]
+    return max(lengths, default=0) <= LABEL_MAX and sum(lengths) + len(lengths) + 1 <= NAME_MAX
 
 
 def _parse_ip6(operand: bytes) -> bytes:
