@@ -23,16 +23,17 @@ static int describe_ip6(const struct sockaddr_in6 *address, char *text, unsigned
     inet_ntop(AF_INET, bytes + 12, text, USYS_IP_SIZE);
   } else {
     inet_ntop(AF_INET6, bytes, text, USYS_IP_SIZE);
-    *scope = address->sin6_scope_id;
+    if (address->sin6_scope_id)
+      *scope = address->sin6_scope_id;
   }
   return ntohs(address->sin6_port);
 }
 
-/* Returns the port.  The text is empty when the address is none of IP. */
+/* Returns the port.  The text is empty when the address is none of IP; the
+ * scope is left alone when it has none. */
 static int describe(const union address *address, char *text, unsigned *scope)
 {
   *text = 0;
-  *scope = 0;
   switch (address->any.sa_family) {
     case AF_INET:
       inet_ntop(AF_INET, &address->ip4.sin_addr, text, USYS_IP_SIZE);
@@ -63,6 +64,7 @@ int usys_accept(int listener, int flags, struct usys_client *client)
 
   if (connection == -1)
     return -errno;
+  client->scope = 0;
   client->remote_port = describe(&remote, client->remote_ip, &client->scope);
   set_options(connection, flags);
   length = sizeof local;

@@ -15,7 +15,7 @@ struct usys_client {
   char remote_ip[USYS_IP_SIZE];
   int local_port;
   int remote_port;
-  unsigned scope; /* index of the interface of a link-local address, or 0 */
+  unsigned scope; /* index of the interface of a link-local address at either end, or 0 */
   int error; /* errno of finding the local address, or 0; local_ip is then empty */
 };
 

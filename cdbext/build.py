@@ -2,7 +2,7 @@
 
 ``ucspi._cdbcore``  cdb images
 ``ucspi._syscore``  accepting connections, line ends, lines into logs, labels, local time, starting programs,
-                    early write-out
+                    early write-out, helper processes
 
 A module is one ``NAME.cdef`` (what Python may call) and a list of C files, one
 subject each.  No file includes ``Python.h`` but ``py*.c``, which are built
@@ -52,6 +52,6 @@ if sys.implementation.name == "cpython":
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder(
     "syscore",
-    ["accept", "crlf", "distribute", "flush", "handler", "label", "local", "spawn", "start"],
+    ["accept", "crlf", "distribute", "flush", "handler", "help", "label", "local", "spawn", "start"],
     [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)],
 )

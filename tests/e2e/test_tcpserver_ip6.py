@@ -1,18 +1,22 @@
 """IPv6, both kinds on one socket, and several listeners in one process."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import ucspi.cdb
 from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from ucspi.unix import _native
 
 pytestmark = pytest.mark.e2e
 
+ROOT = Path(__file__).parents[2]
 SHOW = ["sh", "-c", "env | grep -E '^(PROTO|TCP)' | sort"]
 PLAIN = ["-vHRl0"]
 
@@ -130,3 +134,22 @@ def test_stopped_server_goes_on_where_it_was(tmp_path: Path) -> None:
         assert [read_all(client) for client in clients] == [b"hi\n"] * 3
         for client in clients:
             client.close()
+
+
+def test_link_local_client_of_a_global_address_has_its_interface_and_is_asked_for_ident(
+    tmp_path: Path,
+) -> None:
+    unshare = ["unshare", "-n", "-m"]
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0 or not shutil.which("ip"):
+        pytest.skip("cannot make a network namespace: not root, or forbidden")
+    module = [sys.executable, "-m", "tests.e2e.link_local", str(tmp_path)]
+    done = subprocess.run([*unshare, *module], capture_output=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr.decode()
+    lines = done.stdout.decode().splitlines()
+    ways = 1 if _native.lib is None else 2
+    assert lines[:ways] == [repr((b"fd00::1", b"fe80::55", "link0"))] * ways
+    assert lines[ways:] == [
+        "TCP6INTERFACE=link0",
+        *("TCP6REMOTEINFO=joe", "TCP6REMOTEIP=fe80::55"),
+        *("TCPREMOTEINFO=joe", "TCPREMOTEIP=fe80::55"),
+    ]

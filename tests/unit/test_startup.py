@@ -84,7 +84,7 @@ SERVICES = {"supervise /dev/null": 27, "svc -u /dev/null": 14, "svok /dev/null":
 # Nothing answers on the last ones: by then all is loaded.
 CLIENTS = {
     "tcpclient -RHl0 127.0.0.1 PORT true": 23,
-    "tcpclient -l0 127.0.0.1 PORT true": 28,
+    "tcpclient -l0 127.0.0.1 PORT true": 30,
     "mconnect 127.0.0.9 PORT": 26,
     "tcpcat 127.0.0.9 PORT": 21,
     "who 127.0.0.9": 21,

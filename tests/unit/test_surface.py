@@ -49,13 +49,13 @@ MODULES = {
         supervisor
     """,
     "ucspi.tcp": """
-        address admission blocklist census client connection crlf door drain ending environment facts handlers
-        ident inquiry jsonlog jsontext limits listener local log lookups names nameservers questions rate
-        report server settings status visit watch
+        address admission background blocklist census client connection crlf door drain ending environment
+        facts handlers ident inquiry jsonlog jsontext limits listener local log lookups names nameservers
+        questions rate report resolver server settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext fds given guard limits locks notify privilege publish search
-        signals sockets spawn start stderr streams tai title
+        birth domain ends environ errtext fds given guard helper limits locks notify privilege publish reserve
+        search signals sockets spawn start stderr streams tai title
     """,
 }
 

@@ -2,17 +2,18 @@
 
 import errno
 import os
+import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.test_tcp_names import no_answer
 from ucspi.errors import BadPortError, ConnectError, NoAddressError
 from ucspi.tcp import client, connect, environment, ident, inquiry, names
 from ucspi.tcp.address import resolve_all
+from ucspi.tcp.background import Background
 from ucspi.tcp.connection import Connection
 
 
@@ -198,10 +199,29 @@ def test_name_that_dns_has_no_room_for_is_a_protocol_error(operand: bytes) -> No
 def test_what_is_found_out_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {b"127.0.0.1": b"", b"127.0.0.2": None}
     monkeypatch.setattr(names, "find", answers.__getitem__)
-    monkeypatch.setattr(ident, "ask", lambda local, remote, timeout: b"%d" % remote[1])
-    connection = Connection(-1, b"127.0.0.1", 1, b"127.0.0.2", 2)
+
+    def answer(
+        background: Background,
+        local: tuple[bytes, int],
+        remote: tuple[bytes, int],
+        scope: int,
+        timeout: float,
+        deliver: Callable[[bytes | None], object],
+        fail: Callable[[MemoryError], object],
+    ) -> None:
+        background.at(0.0, lambda: deliver(b"%d of %d at %d" % (remote[1], local[1], scope)))
+
+    monkeypatch.setattr(ident, "ask", answer)
+    connection = Connection(-1, b"127.0.0.1", 1, b"127.0.0.2", 2, 3)
     inquiry.inquire(connection, local=True, remote=True, info_timeout=1)
-    assert (connection.local_host, connection.remote_host, connection.remote_info) == (b"", None, b"2")
+    assert (connection.local_host, connection.remote_host) == (b"", None)
+    assert connection.remote_info == b"2 of 1 at 3"
+
+
+def no_answer(ip: bytes) -> bytes | None:
+    """Answer after the test is over."""
+    select.select([], [], [], 30)
+    return b"late"
 
 
 def test_question_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +230,8 @@ def test_question_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPatc
     connection = Connection(-1, b"127.0.0.1", 1, b"127.0.0.2", 2)
     inquiry.inquire(connection, local=True, remote=False, info_timeout=0)
     assert connection.local_host is None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # the program that we become has no child
 
 
 def test_longest_time_is_one_that_poll_takes(listener: socket.socket) -> None:

@@ -50,7 +50,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def doors(now: list[float]) -> Iterator[Doors]:
     reader, writer = os.pipe()
-    made = Doors([listen(b"127.0.0.1", 0, 5)], Settings(), reader)
+    made = Doors([listen(b"127.0.0.1", 0, 5)], Settings(), [reader])
     yield made
     made.close()
     os.close(reader)

@@ -1,6 +1,8 @@
 import os
 import socket
+import threading
 import time
+from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
 import pytest
@@ -60,13 +62,22 @@ def test_client_still_looked_up_when_handlers_get_term_is_dropped(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Its handler would get SIGKILL alone; and the server does not wait for a look-up that hangs."""
-    hanging, wakeup = os.pipe()[0], Wakeup.__new__(Wakeup)
+    wakeup, started = Wakeup.__new__(Wakeup), threading.Event()
     wakeup._reader, wakeup._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def hang(ip: bytes) -> bytes:
+        while True:
+            time.sleep(1)
+
+    def order_the_end() -> None:
+        """Be a signal, once there is a helper that looks up the client's name."""
+        children = Path(f"/proc/self/task/{os.getpid()}/children")
+        before = children.read_text()
+        started.set()
+        while children.read_text() == before:
+            time.sleep(0.01)
         signals._NOTED.add(SIGTERM)
         wakeup.wake()
-        return os.read(hanging, 1)
 
     monkeypatch.setattr(names, "reverse", hang)
     settings = Settings()
@@ -74,6 +85,8 @@ def test_client_still_looked_up_when_handlers_get_term_is_dropped(
     settings.local_host, settings.ask_info = b"0", False
     listener = listen(b"127.0.0.1", 0, 5)
     spawner = ForkSpawner(Program([b"true"], [b"/bin/true"], [], b""))
+    threading.Thread(target=order_the_end, daemon=True).start()
+    started.wait()
     with socket.create_connection(("127.0.0.1", listener.port), 20) as client:
         begin = time.monotonic()
         Server(settings, [listener], None, spawner, wakeup).run()

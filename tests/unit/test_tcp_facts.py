@@ -1,15 +1,20 @@
 """What is asked about a client, with look-ups that answer when the test says."""
 
+import errno
 import socket
 from collections.abc import Callable
 
 from ucspi.tcp import facts
+from ucspi.tcp.background import Background
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.facts import Facts
 from ucspi.tcp.lookups import Lookups
 from ucspi.tcp.settings import Settings
+from ucspi.tcp.visit import Clock, Visit
 
-Deliver = Callable[[bytes | None], None]
+Deliver = Callable[[bytes | None], object]
+Fail = Callable[[OSError], object]
+Failures = list[tuple[Connection, OSError | MemoryError]]
 
 
 class Asked(Lookups):
@@ -17,19 +22,28 @@ class Asked(Lookups):
 
     def __init__(self) -> None:
         self.delivers: list[Deliver] = []
+        self.fails: list[Fail] = []
 
-    def ask(self, question: Callable[[], bytes | None], deliver: Deliver, timeout: float) -> None:
+    def ask(self, kind: int, ip: bytes, timeout: float, deliver: Deliver, fail: Fail) -> None:
         self.delivers.append(deliver)
+        self.fails.append(fail)
 
 
 def client(local_ip: bytes = b"127.0.0.1") -> Connection:
     return Connection(-1, local_ip, 25, b"127.0.0.2", 40000)
 
 
-def asking(*, remote_host: bool = True) -> tuple[Facts, Asked, list[Connection]]:
+def asking(
+    *, remote_host: bool = True, failures: Failures | None = None
+) -> tuple[Facts, Asked, list[Connection]]:
     settings, asked, ready = Settings(), Asked(), list[Connection]()
     settings.ask_info, settings.lookup_remote_host = False, remote_host
-    return Facts(settings, asked, ready.append), asked, ready
+
+    def fail(connection: Connection, error: OSError | MemoryError) -> None:
+        assert failures is not None
+        failures.append((connection, error))
+
+    return Facts(settings, asked, Background(), ready.append, fail), asked, ready
 
 
 def test_client_is_ready_with_its_last_answer() -> None:
@@ -55,6 +69,34 @@ def test_clients_that_are_given_up_are_never_ready() -> None:
         deliver(None)
     assert ready == []
     assert found.give_up() == []
+
+
+def test_client_about_whom_we_cannot_ask_fails_once_and_is_never_ready() -> None:
+    failures: Failures = []
+    found, asked, ready = asking(failures=failures)
+    connection, trouble = client(), OSError(errno.EAGAIN, "")
+    found.find(connection)
+    asked.fails[0](trouble)
+    asked.fails[1](trouble)
+    asked.delivers[1](b"remote.example")
+    assert (ready, failures) == ([], [(connection, trouble)])
+    assert found.give_up() == []
+
+
+def test_client_whose_answer_does_not_fit_into_memory_fails() -> None:
+    class Full(Visit):
+        def note_name(self) -> None:
+            raise MemoryError
+
+    failures: Failures = []
+    found, asked, ready = asking(failures=failures)
+    connection = client()
+    connection.visit = Full(1, Clock())
+    found.find(connection)
+    asked.delivers[0](b"local.example")
+    asked.delivers[1](b"remote.example")
+    assert ready == []
+    assert [(failed, type(error)) for failed, error in failures] == [(connection, MemoryError)]
 
 
 def test_local_names_are_remembered_but_not_without_end() -> None:

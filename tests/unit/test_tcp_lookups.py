@@ -1,119 +1,268 @@
+"""The helper asks the functions of `ucspi.tcp.names`, which a test replaces before it is forked."""
+
 import os
-import select
-import threading
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from ucspi.tcp import names
+from ucspi.tcp.background import Background
 from ucspi.tcp.lookups import Lookups
+from ucspi.tcp.resolver import CHECKED, FIND, REVERSE
 
-Pump = Callable[[Lookups], None]
+IPS = [b"192.0.2.%d" % number for number in range(200)]
+
+
+class Asking:
+    """Lookups, and what they told: ``answers`` in order, an error where we could not ask."""
+
+    def __init__(self, limit: int) -> None:
+        self.background = Background()
+        self.lookups = Lookups(limit, self.background, reap=True)
+        self.answers: list[bytes | str | None] = []
+
+    def ask(self, ip: bytes, timeout: float = 20.0, kind: int = REVERSE) -> None:
+        self.lookups.ask(
+            kind, ip, timeout, self.answers.append, lambda error: self.answers.append(error.strerror)
+        )
+
+    def turn(self) -> None:
+        self.background.wait()
+        self.background.turn()
+
+    def until(self, count: int) -> list[bytes | str | None]:
+        """Return the answers once there are so many."""
+        while len(self.answers) < count:
+            self.turn()
+        return self.answers
 
 
 @pytest.fixture
-def pipe() -> tuple[int, int]:
-    """Give a pipe that stays open: the threads outlive the test, and may wake it later."""
-    return os.pipe()
+def asking() -> Iterator[Callable[[int], Asking]]:
+    made: list[Asking] = []
+
+    def make(limit: int) -> Asking:
+        made.append(Asking(limit))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.lookups.close()
+        one.background.close()
 
 
-def pump(lookups: Lookups, reader: int) -> None:
-    """Collect once something is there, or due."""
-    deadline = lookups.next_deadline()
-    wait = None if deadline is None else max(0.0, deadline - time.monotonic())
-    if select.select([reader], [], [], wait)[0]:
-        os.read(reader, 4096)
-    lookups.collect()
+@pytest.fixture
+def hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have the resolver hang at even addresses, until the file is there."""
+    go = tmp_path / "go"
+
+    def reverse(ip: bytes) -> bytes:
+        while ip[-1] % 2 == 0 and not go.exists():
+            time.sleep(0.01)
+        return b"name." + ip
+
+    monkeypatch.setattr(names, "reverse", reverse)
+    return go
 
 
-def test_answer_is_delivered(pipe: tuple[int, int]) -> None:
-    lookups = Lookups(4, lambda: os.write(pipe[1], b"w"))
-    answers: list[bytes | None] = []
-    lookups.ask(lambda: b"name", answers.append, 5.0)
-    while not answers:
-        pump(lookups, pipe[0])
-    assert answers == [b"name"]
-    assert lookups.next_deadline() is None
+def children() -> set[int]:
+    """Return the pids of our helpers."""
+    return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
 
 
-def test_question_that_hangs_counts_as_unanswered_and_its_late_answer_is_thrown_away(
-    pipe: tuple[int, int],
+def threads(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def test_each_question_is_asked_as_it_is_meant(
+    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lookups = Lookups(4, lambda: os.write(pipe[1], b"w"))
-    release = threading.Event()
-    answers: list[bytes | None] = []
-
-    def hang() -> bytes:
-        release.wait(10)
-        return b"late"
-
-    lookups.ask(hang, answers.append, 0.05)
-    while not answers:
-        pump(lookups, pipe[0])
-    assert answers == [None]
-    release.set()
-    os.read(pipe[0], 1)
-    lookups.collect()
-    assert answers == [None]
+    monkeypatch.setattr(names, "find", lambda ip: b"")
+    monkeypatch.setattr(names, "reverse", lambda ip: None)
+    monkeypatch.setattr(names, "reverse_checked", lambda ip: b"checked." + ip)
+    one = asking(1)
+    for kind in (FIND, REVERSE, CHECKED):
+        one.ask(b"::1", kind=kind)
+    assert one.until(3) == [b"", None, b"checked.::1"]
+    assert one.background.deadline() is None
 
 
-def test_hanging_question_does_not_delay_another(pipe: tuple[int, int]) -> None:
-    lookups = Lookups(2, lambda: os.write(pipe[1], b"w"))
-    release = threading.Event()
-    slow: list[bytes | None] = []
-    quick: list[bytes | None] = []
-    lookups.ask(lambda: b"slow" if release.wait(10) else None, slow.append, 30.0)
-    lookups.ask(lambda: b"quick", quick.append, 30.0)
-    while not quick:
-        pump(lookups, pipe[0])
-    assert (slow, quick) == ([], [b"quick"])
-    release.set()
+def test_the_system_is_asked(asking: Callable[[int], Asking]) -> None:
+    one = asking(2)
+    one.ask(b"127.0.0.1")
+    assert one.until(1) == [b"localhost"]
 
 
-def test_threads_are_bounded_and_every_question_is_answered(pipe: tuple[int, int]) -> None:
-    lookups = Lookups(3, lambda: os.write(pipe[1], b"w"))
-    before = threading.active_count()
-    threads: set[int] = set()
-    answers: list[bytes | None] = []
-
-    def question() -> bytes:
-        threads.add(threading.get_ident())
-        return b"x"
-
-    for _ in range(50):
-        lookups.ask(question, answers.append, 30.0)
-    while len(answers) < 50:
-        pump(lookups, pipe[0])
-    assert answers == [b"x"] * 50
-    assert len(threads) <= 3
-    assert threading.active_count() == before  # the interpreter does not wait for them at exit
+def test_hanging_question_counts_as_unanswered_and_delays_no_other(
+    asking: Callable[[int], Asking], hangs: Path
+) -> None:
+    one = asking(2)
+    one.ask(IPS[0], 0.3)
+    one.ask(IPS[1])
+    assert one.until(2) == [b"name." + IPS[1], None]
+    hangs.touch()
+    one.ask(IPS[2])
+    assert one.until(3)[2] == b"name." + IPS[2]  # nothing of the late answer
 
 
-def test_question_that_raises_is_unanswered_and_its_thread_lives_on(pipe: tuple[int, int]) -> None:
-    lookups = Lookups(1, lambda: os.write(pipe[1], b"w"))
-    answers: list[bytes | None] = []
+def test_threads_are_bounded_and_every_question_is_answered(
+    asking: Callable[[int], Asking], hangs: Path
+) -> None:
+    before = children()
+    one = asking(3)
+    for ip in IPS:
+        one.ask(ip)
+    (helper,) = children() - before
+    while threads(helper) < 4:  # and that which reads
+        time.sleep(0.01)
+    hangs.touch()
+    assert sorted(one.until(len(IPS)), key=str) == sorted([b"name." + ip for ip in IPS], key=str)
+    assert threads(helper) == 4
 
-    def raise_it() -> bytes:
-        raise MemoryError
 
-    lookups.ask(raise_it, answers.append, 5.0)
-    lookups.ask(lambda: b"next", answers.append, 5.0)
-    while len(answers) < 2:
-        pump(lookups, pipe[0])
-    assert answers == [None, b"next"]
+def test_questions_that_hang_for_good_are_written_off_and_names_go_on(
+    asking: Callable[[int], Asking], hangs: Path
+) -> None:
+    before = children()
+    one = asking(2)
+    for turn in range(3):
+        hanging = [ip for ip in IPS if ip[-1] % 2 == 0][:3]
+        for ip in hanging:
+            one.ask(ip, 0.1)
+        one.until(4 * turn + 3)
+        one.ask(IPS[1])
+        assert one.until(4 * turn + 4)[4 * turn :] == [None, None, None, b"name." + IPS[1]]
+        helpers = children() - before
+        assert len(helpers) <= 2
+        assert all(threads(helper) <= 5 for helper in helpers)
 
 
-def test_question_that_hangs_for_long_keeps_nothing_of_those_answered_since(pipe: tuple[int, int]) -> None:
-    lookups = Lookups(2, lambda: os.write(pipe[1], b"w"))
-    release = threading.Event()
-    answers: list[bytes | None] = []
-    lookups.ask(lambda: b"late" if release.wait(10) else None, answers.append, 3600.0)
-    for asked in range(1, 501):
-        lookups.ask(lambda: b"x", answers.append, 7200.0)
-        while len(answers) < asked:
-            pump(lookups, pipe[0])
-    assert len(lookups._deadlines) < 100
-    release.set()
-    while len(answers) < 501:
-        pump(lookups, pipe[0])
-    assert answers[-1] == b"late"
+def test_helper_that_is_replaced_may_finish_what_does_not_hang(
+    asking: Callable[[int], Asking], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its questions are not asked a second time."""
+
+    def reverse(ip: bytes) -> bytes:
+        while ip == IPS[0]:
+            time.sleep(1)
+        with (tmp_path / "asked").open("ab") as asked:
+            asked.write(b"x")
+        time.sleep(0.5)
+        return b"slow"
+
+    monkeypatch.setattr(names, "reverse", reverse)
+    before = children()
+    one = asking(1)
+    one.ask(IPS[0], 0.1)
+    one.until(1)
+    one.ask(IPS[1])
+    assert one.until(2) == [None, b"slow"]
+    assert (tmp_path / "asked").read_bytes() == b"x"
+    assert len(children() - before) == 1
+
+
+def test_helper_that_dies_is_replaced_and_its_questions_are_asked_once_more(
+    asking: Callable[[int], Asking], hangs: Path
+) -> None:
+    before = children()
+    one = asking(4)
+    one.ask(IPS[0])
+    one.ask(IPS[2])
+    (helper,) = children() - before
+    os.kill(helper, signal.SIGKILL)
+    hangs.touch()
+    assert sorted(one.until(2), key=str) == [b"name." + IPS[0], b"name." + IPS[2]]
+
+
+def test_question_that_kills_every_helper_fails(
+    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reverse(ip: bytes) -> bytes:
+        if ip == IPS[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return b"fine"
+
+    monkeypatch.setattr(names, "reverse", reverse)
+    one = asking(4)
+    one.ask(IPS[0])
+    assert one.until(1) == [os.strerror(11)]
+    one.ask(IPS[1])
+    assert one.until(2)[1] == b"fine"
+
+
+def test_without_a_process_every_question_that_waits_fails(
+    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fork() -> int:
+        raise BlockingIOError(11, os.strerror(11))
+
+    monkeypatch.setattr(os, "fork", fork)
+    one = asking(4)
+    one.ask(IPS[0])
+    assert one.answers == [os.strerror(11)]
+    assert one.background.deadline() is None
+    monkeypatch.undo()
+    one.ask(b"127.0.0.1")
+    assert one.until(2)[1] == b"localhost"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+def test_without_a_thread_the_question_fails(
+    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def start(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("_thread.start_new_thread", start)
+    one = asking(4)
+    one.ask(IPS[0])
+    assert one.until(1) == [os.strerror(12)]
+
+
+def test_question_that_raises_is_unanswered_and_for_want_of_memory_fails(
+    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reverse(ip: bytes) -> bytes:
+        raise MemoryError if ip == IPS[0] else ValueError
+
+    monkeypatch.setattr(names, "reverse", reverse)
+    one = asking(1)
+    one.ask(IPS[0])
+    one.ask(IPS[1])
+    assert one.until(2) == [os.strerror(12), None]
+
+
+def test_helper_keeps_nothing_of_ours_and_ends_with_us(hangs: Path, tmp_path: Path) -> None:
+    """Ours is here a child, that can end."""
+    with (tmp_path / "kept").open("w") as kept:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                one = Asking(2)
+                one.ask(IPS[0])
+                (helper,) = children()
+                while threads(helper) < 2:
+                    time.sleep(0.01)
+                folder = Path(f"/proc/{helper}/fd")
+                shown = [os.readlink(folder / name).partition(":")[0] for name in sorted(os.listdir(folder))]
+                kept.write(f"{helper}\n{shown}\n")
+                kept.flush()
+            finally:
+                os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    told, descriptors = (tmp_path / "kept").read_text().splitlines()
+    assert descriptors == str(["/dev/null"] * 3 + ["socket"])
+    deadline = time.monotonic() + 20
+    while _is_alive(int(told)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,5 +1,5 @@
-import select
 import socket
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -36,21 +36,33 @@ def test_name_is_dropped_when_it_does_not_lead_back(monkeypatch: pytest.MonkeyPa
     assert names.reverse_checked(b"127.9.9.9") is None
 
 
-def no_answer(ip: bytes) -> bytes | None:
-    """Answer after the test is over."""
-    select.select([], [], [], 3)
-    return b"late"
+HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA, INTERNAL = 1, 2, 3, 4, -1
 
 
 @pytest.mark.parametrize(
-    ("number", "found"), [(socket.EAI_NONAME, b""), (socket.EAI_AGAIN, None), (socket.EAI_FAIL, None)]
+    ("number", "found"), [(HOST_NOT_FOUND, b""), (NO_DATA, b""), (NO_RECOVERY, b""), (TRY_AGAIN, None)]
 )
 def test_no_name_is_told_from_no_answer(
     monkeypatch: pytest.MonkeyPatch, number: int, found: bytes | None
 ) -> None:
-    def fail(*_: object) -> None:
-        raise socket.gaierror(number, "")
-
-    monkeypatch.setattr("_socket.getnameinfo", fail)
+    monkeypatch.setattr("_socket.gethostbyaddr", failing(socket.herror(number, "")))
     assert names.find(b"192.0.2.1") == found
     assert names.reverse(b"192.0.2.1") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "found"), [(socket.EAI_NONAME, b""), (socket.EAI_AGAIN, None), (socket.EAI_SYSTEM, None)]
+)
+def test_where_there_is_no_room_the_other_call_decides(
+    monkeypatch: pytest.MonkeyPatch, number: int, found: bytes | None
+) -> None:
+    monkeypatch.setattr("_socket.gethostbyaddr", failing(socket.herror(INTERNAL, "")))
+    monkeypatch.setattr("_socket.getnameinfo", failing(socket.gaierror(number, "")))
+    assert names.find(b"192.0.2.1") == found
+
+
+def failing(error: OSError) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail

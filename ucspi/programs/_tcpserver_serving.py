@@ -58,6 +58,8 @@ def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]
     """
     if choices.settings.is_watched:
         import ucspi.tcp.watch
+    if choices.settings.asks:
+        import ucspi.tcp.facts
     if any(listener.path is not None for listener in listeners):
         import ucspi.tcp.local
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):

@@ -85,9 +85,12 @@ def _inquire(choices: Choices, connection: "Connection") -> None:
     local, remote = choices.local_host is None, choices.lookup_remote_host
     info_timeout = choices.info_timeout if choices.ask_info else 0.0
     if connection.path is None and (local or remote or info_timeout):
-        from ucspi.tcp.inquiry import inquire  # threads, which -RHl0 has no use for
+        from ucspi.tcp.inquiry import inquire  # a helper, which -RHl0 has no use for
 
-        inquire(connection, local=local, remote=remote, info_timeout=info_timeout)
+        try:
+            inquire(connection, local=local, remote=remote, info_timeout=info_timeout)
+        except OSError as error:
+            raise fatal(NAME, b"unable to look up names", error) from None
 
 
 def _entries(connection: "Connection", inherited: list[bytes]) -> list[bytes]:

@@ -1,9 +1,12 @@
 """Letting clients in or not: each is counted in, judged, and given a handler or cut off."""
 
+import errno
+
 from ucspi.errors import CdbFormatError
 from ucspi.tcp.census import Census
 from ucspi.tcp.environment import variables
 from ucspi.tcp.limits import BadLimitError, message, over_assigned
+from ucspi.unix import reserve
 from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
@@ -57,12 +60,19 @@ class Admission:
         connection.local_host = self._settings.local_host
         census = self.census
         census.enter(connection.remote_ip)
+        connection.is_counted = True
         self._report.admitted(connection, census.children)
         if self._settings.tell_holders and census.children == self._settings.limit:
             self._report.holders(census.holders())
 
     def decide(self, connection: "Connection") -> None:
         """Judge a client of whom everything is known, and act on the verdict."""
+        try:
+            self._decide(connection)
+        except MemoryError as error:
+            self.fail(connection, error)
+
+    def _decide(self, connection: "Connection") -> None:
         if self._judge is None:
             self._start(connection, ())
             return
@@ -92,7 +102,7 @@ class Admission:
             pid = self._handlers.start(connection, variables(connection, assignments), lines)
         except OSError as error:
             # Out of processes or memory: the client is gone.
-            self.census.leave(connection.remote_ip)
+            self._count_out(connection)
             self._doors.pause()
             self._report.failed(connection, error, self.census.children)
         else:
@@ -114,6 +124,22 @@ class Admission:
         self._leave(connection)
         self._report.dropped(connection, self.census.children, reason)
 
+    def fail(self, connection: "Connection", error: OSError | MemoryError) -> None:
+        """Cut off a client for whom we are out of something, unless it has a handler; rest a little."""
+        reserve.give_up()
+        self._doors.pause()
+        if connection.descriptor < 0:
+            return
+        if isinstance(error, MemoryError):
+            self.drop(connection, describe(errno.ENOMEM))
+        else:
+            self.drop(connection, b"unable to look up names: " + describe(error.errno))
+
     def _leave(self, connection: "Connection") -> None:
         connection.close()
-        self.census.leave(connection.remote_ip)
+        self._count_out(connection)
+
+    def _count_out(self, connection: "Connection") -> None:
+        if connection.is_counted:
+            connection.is_counted = False
+            self.census.leave(connection.remote_ip)

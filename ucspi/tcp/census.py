@@ -3,6 +3,8 @@
 import _socket
 from itertools import islice
 
+from ucspi.unix import reserve
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,21 +49,39 @@ class Census:
         self._ranks: Ranks | None = None
 
     def enter(self, ip: bytes) -> None:
-        """Count a client."""
+        """Count a client.
+
+        Raises:
+            MemoryError: it is not counted.
+        """
         self._add(ip, 1)
 
     def leave(self, ip: bytes) -> None:
         """Count a client no more."""
-        self._add(ip, -1)
+        try:
+            self._add(ip, -1)
+        except MemoryError:
+            reserve.give_up()
+            self._add(ip, -1)
 
     def _add(self, ip: bytes, change: int) -> None:
-        self.children += change
+        """Count in every way, or in none."""
         count = self.of_ip(ip)
-        _add(self._counts, ip, change)
-        if self._ranks is not None:
-            self._ranks.move(ip, count, count + change)
-        for bits, counts in self._networks.items():
-            _add(counts, network(ip, *bits), change)
+        children = self.children + change
+        try:
+            _add(self._counts, ip, change)
+            if self._ranks is not None:
+                self._ranks.move(ip, count, count + change)
+            for bits, counts in self._networks.items():
+                _add(counts, network(ip, *bits), change)
+        except MemoryError:
+            self._ranks, self._networks = None, {}  # made anew when somebody asks
+            if count:
+                self._counts[ip] = count
+            else:
+                self._counts.pop(ip, None)
+            raise
+        self.children = children
 
     def of_ip(self, ip: bytes) -> int:
         """Return how many clients an address has."""

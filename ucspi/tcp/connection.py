@@ -18,6 +18,7 @@ class Connection:
     __slots__ = (
         "descriptor",
         "ip6",
+        "is_counted",
         "local_host",
         "local_ip",
         "local_port",
@@ -51,7 +52,7 @@ class Connection:
             local_port: its port.
             remote_ip: the address at the other end, an IPv4 one whatever the socket.
             remote_port: its port.
-            scope: index of the interface of a link-local address, or 0.
+            scope: index of the interface of a link-local address at either end, or 0.
             ip6: whether the socket is one of IPv6.
         """
         self.descriptor = descriptor
@@ -64,6 +65,7 @@ class Connection:
         self.remote_info: bytes | None = None
         self.path: bytes | None = None  # of a Unix socket, which has no addresses
         self.waiting = 0  # look-ups not yet answered
+        self.is_counted = False  # among the clients of a server
         self.visit: Visit | None = None  # noted for a log or a status file that wants more
 
     def print_at_once(self, text: bytes) -> None:

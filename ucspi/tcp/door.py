@@ -1,5 +1,6 @@
 """Where clients come in: the listeners, and when to look at them."""
 
+import os
 import select
 import time
 
@@ -9,6 +10,8 @@ from ucspi.unix.sockets import acceptor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ucspi.tcp.listener import Listener
     from ucspi.tcp.settings import Settings
 
@@ -30,9 +33,19 @@ class Door:
         )
 
     def accept(self) -> Connection | None:
-        """Accept one connection, or return None when no client is there; see `acceptor`."""
+        """Accept one connection, or return None when no client is there; see `acceptor`.
+
+        Raises:
+            MemoryError: a client was there, and is cut off.
+        """
         accepted = self._accept()
-        return None if accepted is None else Connection(*accepted, ip6=self.listener.ip6)
+        if accepted is None:
+            return None
+        try:
+            return Connection(*accepted, ip6=self.listener.ip6)
+        except MemoryError:
+            os.close(accepted[0])
+            raise
 
 
 def door(listener: "Listener", settings: "Settings") -> Door:
@@ -45,42 +58,43 @@ def door(listener: "Listener", settings: "Settings") -> Door:
 
 
 class Doors:
-    """All listeners, looked at together or not at all; beside them, what wakes the loop."""
+    """All listeners, looked at together or not at all; beside them, what else the loop waits for."""
 
-    __slots__ = ("_doors", "_gone", "_gone_since", "_is_open", "_pause_until", "_poll", "_wakeup")
+    __slots__ = ("_doors", "_gone", "_gone_since", "_is_open", "_pause_until", "_poll")
 
-    def __init__(self, listeners: "list[Listener]", settings: "Settings", wakeup: int) -> None:
+    def __init__(self, listeners: "list[Listener]", settings: "Settings", others: "Iterable[int]") -> None:
         """Own the listeners; nothing is accepted yet.
 
         Args:
             listeners: the sockets to accept from.
             settings: what to set on each connection.
-            wakeup: a descriptor that becomes readable when there is other work.
+            others: descriptors that become readable when there is other work.
         """
         self._doors = {listener.fileno(): door(listener, settings) for listener in listeners}
-        self._wakeup = wakeup
         self._poll = select.poll()
-        self._poll.register(wakeup, select.POLLIN)
+        for other in others:
+            self._poll.register(other, select.POLLIN)
         self._is_open = False
         self._pause_until = -PAUSE  # monotonic seconds
         self._gone, self._gone_since = 0, 0.0
 
-    def wait(self, wanted: bool, deadline: float | None) -> tuple[bool, list[Door]]:
-        """Wait until something wakes us, a client is there, or a time has come.
+    def wait(self, wanted: bool, deadline: float | None) -> tuple[list[int], list[Door]]:
+        """Wait until there is other work, a client is there, or a time has come.
 
         Args:
             wanted: whether to look at the listeners; else clients stay in the backlog.
             deadline: in monotonic seconds, or None.
 
         Returns:
-            Whether we were woken, and the doors where a client is.
+            The descriptors of other work, and the doors where a client is.
         """
         self._open(wanted and not self.is_paused())
         ready = [descriptor for descriptor, _ in self._poll.poll(self._timeout(deadline))]
-        doors = [self._doors[fd] for fd in ready if fd in self._doors]
+        others = [descriptor for descriptor in ready if descriptor not in self._doors]
+        doors = [self._doors[descriptor] for descriptor in ready if descriptor in self._doors]
         for door in doors:
             door.listener.keep_nonblocking()
-        return self._wakeup in ready, doors
+        return others, doors
 
     def _open(self, wanted: bool) -> None:
         if wanted == self._is_open:

@@ -35,7 +35,7 @@ class Ending:
         settings: "Settings",
         doors: "Doors",
         admission: "Admission",
-        facts: "Facts",
+        facts: "Facts | None",
         handlers: "Handlers",
         report: "ClassicReport | Watch",
     ) -> None:
@@ -86,7 +86,7 @@ class Ending:
         signal = self._drain.due(time.monotonic())
         if signal is not None:
             self._handlers.signal(signal)
-            for connection in self._facts.give_up():
+            for connection in self._facts.give_up() if self._facts is not None else ():
                 # A handler that started now would get no SIGTERM, only SIGKILL.
                 self._admission.drop(connection, b"the server is ending")
         return self._drain.is_over or not self._admission.census.children

@@ -4,44 +4,80 @@ Whatever must be asked is asked at once and in parallel; the client goes on
 when the last answer is there, or its deadline has passed.
 """
 
+import os
 import time
 
-from ucspi.tcp import ident, names
+from ucspi.tcp import _native, ident, resolver
+from ucspi.tcp.background import Background
+from ucspi.tcp.lookups import Lookups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.lookups import Deliver, Lookups, Question
     from ucspi.tcp.settings import Settings
+
+    Ready = Callable[[Connection], None]
+    Fail = Callable[[Connection, OSError | MemoryError], None]
 
 # How long a local address without a name is not asked about again, in seconds.
 NAMELESS_TIME = 60.0
 # How many local addresses are remembered: where a whole network leads to this host, clients choose them.
 LOCAL_MOST = 1024
-# What a thread may need beyond ident's own two time-outs before it is given up.
-GRACE = 1.0
+HELPER = b"tcpserver-names"  # for ps; the kernel keeps 15 bytes
+
+
+def finder(settings: "Settings", ready: "Ready", fail: "Fail") -> "Facts":
+    """Return what finds out about the clients of a server, with a background of its own; see `Facts`."""
+    background, server = Background(), os.getpid()
+
+    def prepare() -> None:
+        if _native.lib is not None:
+            _native.lib.usys_help(HELPER, server)
+
+    lookups = Lookups(settings.lookup_limit, background, prepare=prepare)
+    return Facts(settings, lookups, background, ready, fail)
 
 
 class Facts:
-    """Asks, for each connection, what the settings say."""
+    """Asks, for each connection, what the settings say.
+
+    Attributes:
+        background: whoever asks gives it its turns; the answers come in them.
+    """
 
     __slots__ = (
         "_asks_info",
         "_asks_remote",
+        "_fail",
         "_local_names",
         "_lookups",
         "_ready",
         "_settings",
         "_waiting",
+        "background",
     )
 
     def __init__(
-        self, settings: "Settings", lookups: "Lookups", ready: "Callable[[Connection], None]"
+        self,
+        settings: "Settings",
+        lookups: "Lookups",
+        background: "Background",
+        ready: "Ready",
+        fail: "Fail",
     ) -> None:
-        """``ready`` is called with a connection once everything asked about it is answered."""
-        self._settings, self._lookups, self._ready = settings, lookups, ready
+        """Ask nothing yet.
+
+        Args:
+            settings: what shall be asked.
+            lookups: asks for names.
+            background: where ident's questions wait.
+            ready: called with a connection once everything asked about it is answered.
+            fail: called instead when we cannot ask, for want of something.
+        """
+        self._settings, self._lookups, self.background = settings, lookups, background
+        self._ready, self._fail = ready, fail
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
         self._waiting: dict[Connection, None] = {}  # for answers, in the order that they came
         self._asks_info = settings.ask_info and settings.info_timeout > 0
@@ -59,16 +95,20 @@ class Facts:
         self._waiting[connection] = None
         if connection.local_host is None:
             self._find_local_host(connection)
-        if self._settings.lookup_remote_host:
+        if self._settings.lookup_remote_host and connection in self._waiting:
             self._find_remote_host(connection)
-        if self._asks_info:
+        if self._asks_info and connection in self._waiting:
             self._find_info(connection)
-        self._answered(connection)
+        self._answered(connection, lambda: None)
 
     def give_up(self) -> "list[Connection]":
         """Return the clients that wait for answers; none of them will be ready any more."""
         given_up, self._waiting = list(self._waiting), {}
         return given_up
+
+    def drop(self, connection: "Connection") -> None:
+        """Wait no longer for answers about a client, who is cut off."""
+        self._waiting.pop(connection, None)
 
     def _find_local_host(self, connection: "Connection") -> None:
         ip = connection.local_ip
@@ -77,12 +117,11 @@ class Facts:
             connection.local_host = name
             return
 
-        def deliver(answer: bytes | None) -> None:
-            self._remember_local(ip, answer)
+        def note(answer: bytes | None) -> None:
             connection.local_host = answer
-            self._named(connection)
+            self._remember_local(ip, answer)
 
-        self._ask(connection, lambda: names.reverse(ip), deliver, self._settings.names_timeout)
+        self._ask(connection, resolver.REVERSE, ip, note)
 
     def _remember_local(self, ip: bytes, name: bytes | None) -> None:
         self._local_names.pop(ip, None)
@@ -91,40 +130,66 @@ class Facts:
         self._local_names[ip] = name, time.monotonic() + NAMELESS_TIME
 
     def _find_remote_host(self, connection: "Connection") -> None:
-        reverse = names.reverse_checked if self._settings.paranoid else names.reverse
-
-        def deliver(answer: bytes | None) -> None:
+        def note(answer: bytes | None) -> None:
             connection.remote_host = answer
-            self._named(connection)
 
-        self._ask(connection, lambda: reverse(connection.remote_ip), deliver, self._settings.names_timeout)
-
-    def _find_info(self, connection: "Connection") -> None:
-        local = (connection.local_ip, connection.local_port)
-        remote = (connection.remote_ip, connection.remote_port)
-        timeout = self._settings.info_timeout
-
-        def deliver(answer: bytes | None) -> None:
-            connection.remote_info = answer
-            if connection.visit is not None:
-                connection.visit.note_info()
-            self._answered(connection)
-
-        self._ask(connection, lambda: ident.ask(local, remote, timeout), deliver, 2 * timeout + GRACE)
+        kind = resolver.CHECKED if self._settings.paranoid else resolver.REVERSE
+        self._ask(connection, kind, connection.remote_ip, note)
 
     def _ask(
-        self, connection: "Connection", question: "Question", deliver: "Deliver", timeout: float
+        self, connection: "Connection", kind: int, ip: bytes, note: "Callable[[bytes | None], None]"
     ) -> None:
+        def deliver(answer: bytes | None) -> None:
+            def take() -> None:
+                note(answer)
+                if connection.visit is not None:
+                    connection.visit.note_name()
+
+            self._answered(connection, take)
+
         connection.waiting += 1
-        self._lookups.ask(question, deliver, timeout)
+        fail = self._failing(connection)
+        self._lookups.ask(kind, ip, self._settings.names_timeout, deliver, fail)
 
-    def _named(self, connection: "Connection") -> None:
-        if connection.visit is not None:
-            connection.visit.note_name()
-        self._answered(connection)
+    def _find_info(self, connection: "Connection") -> None:
+        def deliver(answer: bytes | None) -> None:
+            def take() -> None:
+                connection.remote_info = answer
+                if connection.visit is not None:
+                    connection.visit.note_info()
 
-    def _answered(self, connection: "Connection") -> None:
+            self._answered(connection, take)
+
+        connection.waiting += 1
+        ident.ask(
+            self.background,
+            (connection.local_ip, connection.local_port),
+            (connection.remote_ip, connection.remote_port),
+            connection.scope,
+            self._settings.info_timeout,
+            deliver,
+            self._failing(connection),
+        )
+
+    def _failing(self, connection: "Connection") -> "Callable[[OSError | MemoryError], None]":
+        def fail(error: OSError | MemoryError) -> None:
+            if connection in self._waiting:
+                del self._waiting[connection]
+                self._fail(connection, error)
+
+        return fail
+
+    def _answered(self, connection: "Connection", take: "Callable[[], None]") -> None:
+        """Take an answer, unless the client was given up; with the last one it is ready."""
+        if connection not in self._waiting:
+            return
+        try:
+            take()
+        except MemoryError as error:
+            del self._waiting[connection]
+            self._fail(connection, error)
+            return
         connection.waiting -= 1
-        if not connection.waiting and connection in self._waiting:
+        if not connection.waiting:
             del self._waiting[connection]
             self._ready(connection)

@@ -13,6 +13,9 @@ import os
 import time
 from itertools import islice
 
+from ucspi.errors import EXIT_TEMPORARY
+from ucspi.unix import reserve
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +52,11 @@ class Handlers:
             OSError: there is no new process.
         """
         pid = self._spawn(connection.release(), variables, log)
-        self._connections[pid] = connection
+        try:
+            self._connections[pid] = connection
+        except MemoryError:
+            reserve.give_up()
+            self._connections[pid] = connection
         return pid
 
     def reap(self, *, all_of_them: bool = False) -> "Iterator[Ended]":
@@ -67,6 +74,19 @@ class Handlers:
         yield from self._search()
         end = time.monotonic()
         self._rest_until = end + min(REST * (end - begin), REST_MAX)
+
+    def missed(self) -> "Iterator[Ended]":
+        """Yield handlers that were reaped without our knowing it, which want of memory may do.
+
+        How they ended nobody knows any more; it is told as an exit code of 111.
+        """
+        for pid in list(self._connections):
+            try:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                ended, status = pid, EXIT_TEMPORARY << 8
+            if ended:
+                yield pid, status, self._connections.pop(pid)
 
     def is_due(self) -> bool:
         """Return whether it is time to reap, though nothing is known to have ended."""

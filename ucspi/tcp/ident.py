@@ -1,14 +1,29 @@
 """Asking a client's host who the client is (ident, RFC 1413).
 
 The answer is the client's claim and nothing more; it may hold any byte but NUL.
+Each question is a socket that never blocks, so thousands wait as well as one.
 """
 
 import _socket
+import errno
 import time
 
+from ucspi.tcp.background import READABLE, WRITABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ucspi.tcp.background import Background
+
+    Deliver = Callable[[bytes | None], object]
+    Fail = Callable[[MemoryError], object]
+
 PORT = 113
-LONGEST = 86400.0  # seconds; a socket cannot be told every number that an option can
-NAME_MAX = 257  # bytes that the original keeps
+LONGEST = 86400.0  # seconds; more is as good as for ever
+NAME_MAX = 257  # bytes that the original keeps; with them it has enough
+REPLY_MAX = 8192  # bytes of anything; the original reads on for as long as it may wait
+_BLOCK = 1024
 _BLANKS = b" \t\r"
 
 
@@ -18,62 +33,141 @@ class Answer:
     The name is everything after the third ``:`` up to LF; blanks, tabs and CRs
     are dropped wherever they stand, and a NUL ends it.  An ``ERROR`` reply has
     only two ``:`` and so gives an empty name, which is not the same as none.
+    What is as long as a name can be is complete without LF.
 
     Source: observed from the original.
     """
 
-    __slots__ = ("_colons", "_kept")
+    __slots__ = ("_colons", "_kept", "_read")
 
     def __init__(self) -> None:
         """Start with nothing read."""
-        self._colons, self._kept = 0, b""
+        self._colons, self._kept, self._read = 0, b"", 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether so much has come without a name that none will."""
+        return self._read >= REPLY_MAX
 
     def feed(self, block: bytes) -> bytes | None:
-        """Take the next bytes of the reply; return the name once the line is complete."""
+        """Take the next bytes of the reply; return the name once it is complete."""
+        self._read += len(block)
         line, newline, _ = block.partition(b"\n")
         if self._colons < 3:
             fields = line.split(b":", 3 - self._colons)
             self._colons += len(fields) - 1
             line = fields[-1] if self._colons == 3 else b""
         self._kept = (self._kept + line.translate(None, _BLANKS))[:NAME_MAX]
-        return self._kept.partition(b"\0")[0] if newline else None
+        return self._kept.partition(b"\0")[0] if newline or len(self._kept) == NAME_MAX else None
 
 
-def ask(local: tuple[bytes, int], remote: tuple[bytes, int], timeout: float) -> bytes | None:
-    """Ask the remote host who owns a connection; None when nobody says.
-
-    Blocks; the look-up threads call it.
+def ask(
+    background: "Background",
+    local: tuple[bytes, int],
+    remote: tuple[bytes, int],
+    scope: int,
+    timeout: float,
+    deliver: "Deliver",
+    fail: "Fail",
+) -> None:
+    """Ask the remote host who owns a connection.
 
     Args:
+        background: where the question waits.
         local: our address and port of that connection.
         remote: the client's address and port.
+        scope: index of the interface where an address is link-local, or 0.
         timeout: seconds to connect, and again for question and answer.
+        deliver: called once with the answer, None when nobody says; not in here.
+        fail: called instead when there is no memory for the answer; not in here.
+
+    Raises:
+        MemoryError: nothing is on its way.
     """
-    if timeout <= 0:
-        return None
-    timeout = min(timeout, LONGEST)
-    sock = _socket.socket(_socket.AF_INET6 if b":" in remote[0] else _socket.AF_INET, _socket.SOCK_STREAM)
+    question = _Question(background, min(max(timeout, 0.0), LONGEST), deliver, fail)
     try:
-        sock.bind((local[0].decode(), 0))
-        sock.settimeout(timeout)
-        sock.connect((remote[0].decode(), PORT))
-        deadline = time.monotonic() + timeout
-        sock.sendall(b"%d , %d\r\n" % (remote[1], local[1]))
-        return _read_answer(sock, deadline)
+        question.begin(local, remote, scope)
     except OSError:
-        return None
-    finally:
-        sock.close()
+        question.give_up_soon()
+    except BaseException:
+        question.close()
+        raise
 
 
-def _read_answer(sock: _socket.socket, deadline: float) -> bytes | None:
-    answer = Answer()
-    while (remaining := deadline - time.monotonic()) > 0:
-        sock.settimeout(remaining)
-        block = sock.recv(512)
-        if not block:
-            return None
-        name = answer.feed(block)
-        if name is not None:
-            return name
-    return None
+class _Question:
+    """One question on its way."""
+
+    __slots__ = ("_alarm", "_answer", "_background", "_deliver", "_fail", "_socket", "_text", "_timeout")
+
+    def __init__(self, background: "Background", timeout: float, deliver: "Deliver", fail: "Fail") -> None:
+        self._background, self._timeout = background, timeout
+        self._deliver, self._fail = deliver, fail
+        self._answer, self._text = Answer(), b""
+        self._socket: _socket.socket | None = None
+        self._alarm = background.at(time.monotonic() + timeout, self._give_up)
+
+    def begin(self, local: tuple[bytes, int], remote: tuple[bytes, int], scope: int) -> None:
+        """Connect, from the address that the client came to."""
+        self._text = b"%d , %d\r\n" % (remote[1], local[1])
+        is_ip6 = b":" in remote[0]
+        self._socket = _socket.socket(_socket.AF_INET6 if is_ip6 else _socket.AF_INET, _socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        tail = (0, scope) if is_ip6 else ()
+        self._socket.bind((local[0].decode(), 0, *tail))
+        number = self._socket.connect_ex((remote[0].decode(), PORT, *tail))
+        if number not in (0, errno.EINPROGRESS):
+            raise OSError(number, "")
+        self._background.watch(self._socket.fileno(), WRITABLE, self._send)
+
+    def give_up_soon(self) -> None:
+        """Deliver that nobody says, in the next turn."""
+        self.close()
+        self._alarm = self._background.at(0.0, self._give_up)
+
+    def _send(self) -> None:
+        """Put the question, now that there is a connection or none; it always fits."""
+        assert self._socket is not None
+        try:
+            number = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+            if number:
+                raise OSError(number, "")
+            self._alarm.cancel()
+            self._alarm = self._background.at(time.monotonic() + self._timeout, self._give_up)
+            self._socket.send(self._text, _socket.MSG_NOSIGNAL)
+            self._background.watch(self._socket.fileno(), READABLE, self._receive)
+        except OSError:
+            self._give_up()
+        except MemoryError as error:
+            self.close()
+            self._fail(error)
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        try:
+            block = self._socket.recv(_BLOCK)
+            name = self._answer.feed(block)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._give_up()
+        except MemoryError as error:
+            self.close()
+            self._fail(error)
+        else:
+            if name is not None or not block or self._answer.is_hopeless:
+                self._end(name)
+
+    def _give_up(self) -> None:
+        self._end(None)
+
+    def _end(self, name: bytes | None) -> None:
+        self.close()
+        self._deliver(name)
+
+    def close(self) -> None:
+        """Leave nothing behind; deliver nothing."""
+        self._alarm.cancel()
+        if self._socket is not None:
+            self._background.forget(self._socket.fileno())
+            self._socket.close()
+            self._socket = None

@@ -7,11 +7,8 @@ that there is none; unknown only where nobody answers.
 Source: the original tcpclient as observed.
 """
 
-import time
-from _queue import Empty, SimpleQueue
-
-from ucspi.tcp import ident, names
-from ucspi.tcp.facts import GRACE
+from ucspi.tcp import ident, resolver
+from ucspi.tcp.background import Background
 from ucspi.tcp.lookups import Lookups
 
 TYPE_CHECKING = False
@@ -29,34 +26,68 @@ def inquire(connection: "Connection", *, local: bool, remote: bool, info_timeout
         local: ask for the name of our own address.
         remote: ask for the name of the server's.
         info_timeout: seconds to wait for ident, twice; 0 does not ask.
+
+    Raises:
+        OSError, MemoryError: we could not ask, for want of something.
     """
-    woken: SimpleQueue[None] = SimpleQueue()
-    lookups = Lookups(3, lambda: woken.put(None))
+    inquiry = _Inquiry(connection)
+    try:
+        if local:
+            inquiry.ask_name("local_host", connection.local_ip)
+        if remote:
+            inquiry.ask_name("remote_host", connection.remote_ip)
+        if info_timeout > 0:
+            inquiry.ask_info(info_timeout)
+        inquiry.wait()
+    finally:
+        inquiry.close()
 
-    def note(name: str, answer: bytes | None) -> None:
-        setattr(connection, name, answer)
 
-    if local:
-        lookups.ask(
-            lambda: names.find(connection.local_ip), lambda name: note("local_host", name), NAMES_TIMEOUT
+class _Inquiry:
+    """What is asked about one connection."""
+
+    __slots__ = ("_background", "_connection", "_failure", "_lookups", "_unknown")
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection, self._background = connection, Background()
+        self._lookups = Lookups(2, self._background, reap=True)
+        self._unknown: set[str] = set()
+        self._failure: OSError | MemoryError | None = None
+
+    def ask_name(self, fact: str, ip: bytes) -> None:
+        self._unknown.add(fact)
+        self._lookups.ask(
+            resolver.FIND, ip, NAMES_TIMEOUT, lambda answer: self._note(fact, answer), self._fail
         )
-    if remote:
-        lookups.ask(
-            lambda: names.find(connection.remote_ip), lambda name: note("remote_host", name), NAMES_TIMEOUT
-        )
-    if info_timeout > 0:
-        ends = (
+
+    def ask_info(self, timeout: float) -> None:
+        self._unknown.add("remote_info")
+        connection = self._connection
+        ident.ask(
+            self._background,
             (connection.local_ip, connection.local_port),
             (connection.remote_ip, connection.remote_port),
+            connection.scope,
+            timeout,
+            lambda answer: self._note("remote_info", answer),
+            self._fail,
         )
-        lookups.ask(
-            lambda: ident.ask(*ends, info_timeout),
-            lambda info: note("remote_info", info),
-            2 * info_timeout + GRACE,
-        )
-    while (deadline := lookups.next_deadline()) is not None:
-        try:
-            woken.get(timeout=max(0.0, deadline - time.monotonic()))
-        except Empty:
-            pass
-        lookups.collect()
+
+    def _note(self, fact: str, answer: bytes | None) -> None:
+        setattr(self._connection, fact, answer)
+        self._unknown.discard(fact)
+
+    def _fail(self, error: OSError | MemoryError) -> None:
+        self._failure = error
+
+    def wait(self) -> None:
+        while self._unknown and self._failure is None:
+            self._background.wait()
+            self._background.turn()
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Leave no child to the program that we become."""
+        self._lookups.close()
+        self._background.close()

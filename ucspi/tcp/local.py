@@ -7,6 +7,7 @@ process id stands for the port, and the path of the socket for our address.
 """
 
 import _socket
+import os
 
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.door import Door
@@ -69,6 +70,10 @@ class LocalDoor(Door):
         if accepted is None:
             return None
         descriptor, (pid, uid, gid) = accepted
-        connection = Connection(descriptor, self._path, 0, b"unix.%d" % uid, pid)
-        connection.user = uid, gid
+        try:
+            connection = Connection(descriptor, self._path, 0, b"unix.%d" % uid, pid)
+            connection.user = uid, gid
+        except MemoryError:
+            os.close(descriptor)
+            raise
         return connection

@@ -1,126 +1,235 @@
-"""Questions that block, asked in parallel, each with its deadline.
+"""Names, asked of the system's resolver in parallel, each question with its deadline.
 
-The system's resolver cannot be told to give up, and a pool that joins its
-threads makes an exit wait for it.  So the threads are daemons, started when
-there are more questions than threads; a question whose deadline has passed
-counts as unanswered, and what its thread brings later is thrown away.
+The resolver can neither be told to give up nor be stopped.  So a helper asks,
+which is a process of its own: it can be killed, what it takes of memory is its
+own, and a crash in there is none of ours.  A question that is not answered at
+its deadline is written off, and another may be asked in its place.  When as
+many hang as may be asked at once, a new helper takes over; the old one is
+killed once the questions of its others are answered or due, which is before
+the new one can have come to the same end.  So there are never more than two,
+each with twice as many threads as questions may be asked at once.
 """
 
-import _thread
+import errno
+import os
 import time
 from _collections import deque
-from _heapq import heapify, heappop, heappush
-from _queue import SimpleQueue
 
-from ucspi.unix.signals import start_deaf_thread
+from ucspi.tcp.background import READABLE
+from ucspi.tcp.resolver import ANSWER, KNOWN, LACK, MESSAGE_MAX, QUESTION, Resolver
+from ucspi.unix.helper import Helper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable
 
-    Question = Callable[[], bytes | None]
-    Deliver = Callable[[bytes | None], None]
+    from ucspi.tcp.background import Alarm, Background
 
-SLACK = 64  # deadlines of answered questions that are kept until their time
-STACK_SIZE = 512 * 1024  # bytes; glibc's resolver wants some 100 KB
+    Deliver = Callable[[bytes | None], object]
+    Fail = Callable[[OSError], object]
+
+TRIES = 2  # helpers that may die over a question
+AT_ONCE = 64  # answers taken before others have their turn
 
 
 class _Lookup:
-    __slots__ = ("deliver", "open", "question")
+    __slots__ = ("alarm", "asked_by", "deliver", "fail", "message", "number", "tries")
 
-    def __init__(self, question: "Question", deliver: "Deliver") -> None:
-        self.question, self.deliver, self.open = question, deliver, True
+    def __init__(self, number: int, message: bytes, deliver: "Deliver", fail: "Fail") -> None:
+        self.number, self.message, self.deliver, self.fail = number, message, deliver, fail
+        self.alarm: Alarm | None = None
+        self.asked_by: _Asked | None = None  # once it is on its way
+        self.tries = 0
+
+
+class _Asked:
+    """A helper, and what it was asked."""
+
+    __slots__ = ("helper", "lost", "open")
+
+    def __init__(self, helper: Helper) -> None:
+        self.helper = helper
+        self.open: dict[int, _Lookup] = {}
+        self.lost: set[int] = set()  # past their deadline, and hanging still
 
 
 class Lookups:
-    """A bounded crowd of threads that ask; one thread that is told."""
+    """Asks for names; what is told comes in a turn of the background."""
 
     __slots__ = (
-        "_answers",
-        "_deadlines",
+        "_background",
+        "_current",
+        "_is_parent",
         "_limit",
-        "_open",
-        "_outstanding",
-        "_questions",
+        "_prepare",
+        "_retired",
         "_sequence",
-        "_threads",
-        "_wake",
+        "_waiting",
     )
 
-    def __init__(self, limit: int, wake: "Callable[[], object]") -> None:
-        """Start with no thread.
+    def __init__(
+        self,
+        limit: int,
+        background: "Background",
+        *,
+        prepare: "Callable[[], object]" = bool,
+        reap: bool = False,
+    ) -> None:
+        """Start with no helper.
 
         Args:
-            limit: most threads at once; further questions wait for one.
-            wake: called in a thread when there is an answer to `collect`.
+            limit: most questions asked at once; further ones wait for an answer.
+            background: where the answers come.
+            prepare: called in each helper before it works.
+            reap: reap it ourselves; else whoever reaps all our children does.
         """
-        self._limit, self._wake = limit, wake
-        self._questions: SimpleQueue[_Lookup] = SimpleQueue()
-        self._answers: deque[tuple[_Lookup, bytes | None]] = deque()
-        self._deadlines: list[tuple[float, int, _Lookup]] = []
-        self._sequence = self._outstanding = self._threads = 0
-        self._open = 0  # questions neither answered nor past their deadline
+        self._limit, self._background = limit, background
+        self._prepare, self._is_parent = prepare, reap
+        self._current: _Asked | None = None
+        self._retired: list[_Asked] = []
+        self._waiting: deque[_Lookup] = deque()
+        self._sequence = 0
 
-    def ask(self, question: "Question", deliver: "Deliver", timeout: float) -> None:
-        """Ask in a thread; deliver the answer, or None after ``timeout`` seconds, in `collect`."""
-        lookup = _Lookup(question, deliver)
+    def ask(self, kind: int, ip: bytes, timeout: float, deliver: "Deliver", fail: "Fail") -> None:
+        """Ask about an address.
+
+        Args:
+            kind: `FIND`, `REVERSE` or `CHECKED` of `ucspi.tcp.resolver`.
+            ip: the address.
+            timeout: seconds until nobody has answered.
+            deliver: called with the answer, or None; not in here.
+            fail: called instead when we are out of something; perhaps in here.
+        """
         self._sequence += 1
-        heappush(self._deadlines, (time.monotonic() + timeout, self._sequence, lookup))
-        self._outstanding += 1
-        self._open += 1
-        if self._outstanding > self._threads and self._threads < self._limit:
-            self._start_thread()
-        self._questions.put(lookup)
+        deadline = time.monotonic() + timeout
+        message = QUESTION.pack(self._sequence, deadline, kind) + ip
+        lookup = _Lookup(self._sequence, message, deliver, fail)
+        lookup.alarm = self._background.at(deadline, lambda: self._write_off(lookup))
+        self._waiting.append(lookup)
+        self._hand_over()
 
-    def _start_thread(self) -> None:
-        before = _thread.stack_size(STACK_SIZE)
-        try:
-            start_deaf_thread(self._answer_questions)
-            self._threads += 1
-        except RuntimeError:
-            # No more threads from the system: the ones there are will serve,
-            # and if there are none the deadline does.
-            pass
-        finally:
-            _thread.stack_size(before)
-
-    def _answer_questions(self) -> None:
-        while True:
-            lookup = self._questions.get()
+    def _hand_over(self) -> None:
+        """Give the helper as many questions as it may have."""
+        while self._waiting:
+            if self._current is None and not self._start():
+                return
+            asked, lookup = self._current, self._waiting[0]
+            assert asked is not None
+            if len(asked.open) >= self._limit:
+                return
+            asked.open[lookup.number] = lookup
             try:
-                answer = lookup.question() if lookup.open else None
-            except Exception:
-                # Out of memory, say.  Unanswered is what it is; the thread lives on.
-                answer = None
-            self._answers.append((lookup, answer))
-            self._wake()
+                asked.helper.channel.send(lookup.message)
+            except OSError as error:
+                del asked.open[lookup.number]
+                if isinstance(error, BlockingIOError):
+                    return  # it has more than it can take; there is room after an answer
+                self._bury(asked)
+                continue
+            self._waiting.popleft()
+            lookup.asked_by = asked
 
-    def collect(self) -> None:
-        """Deliver every answer that has come, and None for every passed deadline."""
-        while self._answers:
-            lookup, answer = self._answers.popleft()
-            self._outstanding -= 1
-            self._close(lookup, answer)
-        now = time.monotonic()
-        while self._deadlines and self._is_due(self._deadlines[0], now):
-            self._close(heappop(self._deadlines)[2], None)
-        if len(self._deadlines) > 2 * self._open + SLACK:
-            # One question that hangs for long would keep all that were answered since.
-            self._deadlines = [entry for entry in self._deadlines if entry[2].open]
-            heapify(self._deadlines)
+    def _start(self) -> bool:
+        """Start a helper; else fail whatever waits for one."""
+        try:
+            helper = Helper(self._help)
+        except OSError as error:
+            waiting, self._waiting = self._waiting, deque()
+            for lookup in waiting:
+                _close(lookup)
+                lookup.fail(error)
+            return False
+        asked = self._current = _Asked(helper)
+        self._background.watch(helper.channel.fileno(), READABLE, lambda: self._collect(asked))
+        return True
 
-    @staticmethod
-    def _is_due(entry: tuple[float, int, _Lookup], now: float) -> bool:
-        return entry[0] <= now or not entry[2].open
+    def _help(self, channel: "socket") -> None:
+        self._prepare()
+        Resolver(channel, 2 * self._limit).run()
 
-    def _close(self, lookup: _Lookup, answer: bytes | None) -> None:
-        if lookup.open:
-            lookup.open = False
-            self._open -= 1
-            lookup.deliver(answer)
+    def _collect(self, asked: _Asked) -> None:
+        """Take the answers that have come from a helper, or its end."""
+        for _ in range(AT_ONCE):
+            try:
+                answer = asked.helper.channel.recv(MESSAGE_MAX)
+            except BlockingIOError:
+                break
+            except OSError:
+                answer = b""
+            if not answer:
+                self._bury(asked)
+                break
+            self._take(asked, answer)
+        self._let_go()
+        self._hand_over()
 
-    def next_deadline(self) -> float | None:
-        """Return when `collect` is due at the latest (monotonic seconds), None when nothing waits."""
-        while self._deadlines and not self._deadlines[0][2].open:
-            heappop(self._deadlines)
-        return self._deadlines[0][0] if self._deadlines else None
+    def _take(self, asked: _Asked, answer: bytes) -> None:
+        number, outcome = ANSWER.unpack_from(answer)
+        asked.lost.discard(number)
+        lookup = asked.open.pop(number, None)
+        if lookup is None:
+            return  # too late
+        _close(lookup)
+        if outcome == LACK:
+            lookup.fail(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
+        else:
+            lookup.deliver(answer[ANSWER.size :] if outcome == KNOWN else None)
+
+    def _write_off(self, lookup: _Lookup) -> None:
+        """Wait for an answer no longer."""
+        asked = lookup.asked_by
+        if asked is None:
+            if lookup in self._waiting:
+                self._waiting.remove(lookup)
+        elif asked.open.pop(lookup.number, None) is not None:
+            asked.lost.add(lookup.number)
+            if asked is self._current and len(asked.lost) >= self._limit:
+                self._retired.append(asked)
+                self._current = None
+            self._let_go()
+        lookup.deliver(None)
+        self._hand_over()
+
+    def _let_go(self) -> None:
+        """Kill the helpers of which nothing is expected any more but what hangs."""
+        for asked in [asked for asked in self._retired if not asked.open]:
+            self._retired.remove(asked)
+            self._close_helper(asked)
+
+    def _bury(self, asked: _Asked) -> None:
+        """Ask once more what a helper has died over, perhaps of another client's name."""
+        if asked is self._current:
+            self._current = None
+        else:
+            self._retired.remove(asked)
+        self._close_helper(asked)
+        for lookup in reversed(asked.open.values()):
+            lookup.asked_by = None
+            lookup.tries += 1
+            if lookup.tries < TRIES:
+                self._waiting.appendleft(lookup)
+            else:
+                _close(lookup)
+                lookup.fail(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
+
+    def _close_helper(self, asked: _Asked) -> None:
+        self._background.forget(asked.helper.channel.fileno())
+        if self._is_parent:
+            asked.helper.reap()
+        else:
+            asked.helper.close()
+
+    def close(self) -> None:
+        """Leave no helper behind; nothing is answered any more."""
+        for asked in self._retired:
+            self._close_helper(asked)
+        self._retired.clear()
+        if self._current is not None:
+            self._close_helper(self._current)
+            self._current = None
+
+
+def _close(lookup: _Lookup) -> None:
+    if lookup.alarm is not None:
+        lookup.alarm.cancel()

@@ -1,11 +1,12 @@
 """Host names: reverse look-ups, checked forward where asked.
 
-These functions block; the look-up threads call them.  A name is what a client
+These functions block; threads of a helper call them (`ucspi.tcp.resolver`).  A name is what a client
 or its name server says, so it is lower-cased and cleaned before anyone uses it.
 """
 
 import _socket
 
+TRY_AGAIN, INTERNAL = 2, -1  # of h_errno: nobody answers; the C library's own trouble.  Source: netdb.h
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
@@ -18,13 +19,27 @@ def clean(name: bytes) -> bytes:
 
 
 def find(ip: bytes) -> bytes | None:
-    """Return the host name of an address, empty when it has none, None when nobody answers."""
+    """Return the host name of an address, empty when it has none, None when nobody answers.
+
+    This is what ``getnameinfo`` does, which held every thread up until CPython 3.11.4.
+    """
     try:
-        host, _ = _socket.getnameinfo((ip.decode(), 0), _socket.NI_NAMEREQD)
-    except _socket.gaierror as error:
-        return b"" if error.errno == _socket.EAI_NONAME else None
+        host = _socket.gethostbyaddr(ip.decode())[0]
+    except _socket.herror as error:
+        if error.errno == INTERNAL:
+            return _find_with_room(ip)
+        return None if error.errno == TRY_AGAIN else b""
     except OSError:
         return None
+    return clean(host.encode("utf-8", "surrogateescape"))
+
+
+def _find_with_room(ip: bytes) -> bytes | None:
+    """Find a name that has more aliases in ``/etc/hosts`` than CPython has room for."""
+    try:
+        host, _ = _socket.getnameinfo((ip.decode(), 0), _socket.NI_NAMEREQD)
+    except OSError as error:
+        return b"" if error.errno == _socket.EAI_NONAME else None
     return clean(host.encode("utf-8", "surrogateescape"))
 
 

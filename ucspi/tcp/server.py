@@ -3,28 +3,35 @@
     doors -> accept -> limits -> banner -> facts -> judge -> limits -> handler -> reap -> report
 
 It listens, accepts, judges, counts, starts, reaps and reports, each in a short
-step that never waits for a client.  Look-ups, which block, are done by threads
-that do nothing else (`facts`).  Signals and threads wake the loop through one
-descriptor.
+step that never waits for a client.  Questions about a client wait beside the
+loop, the look-ups, which block, in a process of their own (`facts`).  Signals
+wake the loop through one descriptor.
+
+Being out of memory costs the client in hand, never the server.
 """
 
+import errno
+import time
 from _signal import SIGUSR1
 
 from ucspi.tcp.admission import Admission
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.door import Door, Doors
 from ucspi.tcp.ending import Ending
-from ucspi.tcp.facts import Facts
 from ucspi.tcp.handlers import Handlers
 from ucspi.tcp.limits import over_general
-from ucspi.tcp.lookups import Lookups
 from ucspi.tcp.report import reporter
+from ucspi.unix import reserve
 from ucspi.unix.errtext import describe
 from ucspi.unix.sockets import NoLocalAddressError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ucspi.tcp.admission import Judge
+    from ucspi.tcp.facts import Facts
+    from ucspi.tcp.handlers import Ended
     from ucspi.tcp.listener import Listener
     from ucspi.tcp.rate import Buckets
     from ucspi.tcp.settings import Settings
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
     from ucspi.unix.spawn import Spawner
 
 
+REST = 0.1  # seconds, after a turn that failed for want of memory
 BATCH = 16  # connections accepted before ended handlers are looked at again
 
 
@@ -53,35 +61,62 @@ class Server:
             listeners: the sockets to accept from.
             judge: the rules; None allows everybody.
             spawner: starts the handler.
-            wakeup: wakes the loop for caught signals and for threads.
+            wakeup: wakes the loop for caught signals.
         """
         self._settings, self._wakeup = settings, wakeup
         self._report, self._status_file = reporter(settings, listeners)
-        self._doors = Doors(listeners, settings, wakeup.fileno())
+        self._facts = _facts(settings, self._decide, self._fail)
+        others = [wakeup.fileno()]
+        if self._facts is not None:
+            others.append(self._facts.background.fileno())
+        self._doors = Doors(listeners, settings, others)
         self._handlers = Handlers(spawner)
         self._admission = Admission(settings, judge, self._doors, self._handlers, self._report)
         self._census = self._admission.census
-        self._lookups = Lookups(settings.lookup_limit, wakeup.wake)
-        self._facts = Facts(settings, self._lookups, self._admission.decide)
         self._ending = Ending(
             settings, self._doors, self._admission, self._facts, self._handlers, self._report
         )
         self._buckets = _buckets(settings)
+        reserve.keep()
 
     def run(self) -> None:
         """Serve until a signal ends it, as the settings say; SIGTERM may also raise out of here."""
         self._report.begun(self._census.children)
-        while not self._ending.is_over():
-            if self._status_file is not None:
-                self._status_file.publish_if_due()
-            woken, doors = self._doors.wait(self._has_room(), self._next_deadline())
-            if woken:
-                self._obey(self._wakeup.clear())
-            if woken or self._handlers.is_due():
-                self._reap()
-            self._lookups.collect()
-            for door in doors:
-                self._accept_batch(door)
+        while True:
+            try:
+                if self._ending.is_over():
+                    return
+                self._turn()
+            except MemoryError:
+                self._recover()
+
+    def _turn(self) -> None:
+        """Wait for something to do and do it."""
+        reserve.keep()
+        if self._status_file is not None:
+            self._status_file.publish_if_due()
+        others, doors = self._doors.wait(self._has_room(), self._next_deadline())
+        woken = self._wakeup.fileno() in others
+        if woken:
+            self._obey(self._wakeup.clear())
+        if woken or self._handlers.is_due():
+            is_full = not self._ending.has_begun and not self._has_room()
+            self._count_out(self._handlers.reap(all_of_them=is_full))
+        if self._facts is not None:
+            self._facts.background.turn()
+        for door in doors:
+            self._accept_batch(door)
+
+    def _recover(self) -> None:
+        """Go on after a turn that failed for want of memory; what was left undone is due still."""
+        reserve.give_up()
+        try:
+            if self._doors.pause():
+                self._report.warning(b"out of memory, pausing")
+            self._count_out(self._handlers.missed())
+        except MemoryError:
+            pass  # once more, in the next turn that fails
+        time.sleep(REST)
 
     def finish(self) -> None:
         """Leave nothing behind that says there is a server."""
@@ -96,7 +131,7 @@ class Server:
 
     def _next_deadline(self) -> float | None:
         deadlines = (
-            self._lookups.next_deadline(),
+            None if self._facts is None else self._facts.background.deadline(),
             self._handlers.due,
             self._ending.deadline,
             None if self._status_file is None else self._status_file.deadline(),
@@ -114,8 +149,12 @@ class Server:
 
     def _accept(self, door: Door) -> bool:
         """Take in one client; return False when none is there."""
+        connection = None
         try:
             connection = door.accept()
+            if connection is None:
+                return False
+            self._receive(connection)
         except NoLocalAddressError as failure:
             connection = Connection(*failure.accepted)
             self._admission.enter(connection)
@@ -123,10 +162,12 @@ class Server:
         except OSError as error:
             if self._doors.stumble(error.errno):
                 self._report.warning(b"unable to accept, pausing: " + describe(error.errno))
-        else:
+        except MemoryError as error:
             if connection is None:
-                return False
-            self._receive(connection)
+                self._doors.pause()
+                self._report.warning(b"dropping connection, " + describe(errno.ENOMEM))
+            else:
+                self._fail(connection, error)
         return True
 
     def _receive(self, connection: Connection) -> None:
@@ -144,19 +185,44 @@ class Server:
             except OSError as error:
                 self._admission.drop(connection, b"unable to print banner: " + describe(error.errno))
                 return
-        self._facts.find(connection)
-        self._report.flush()  # the status line, when the client has to wait for answers
+        if self._facts is None:
+            self._admission.decide(connection)
+        else:
+            self._facts.find(connection)
+            self._report.flush()  # the status line, when the client has to wait for answers
 
-    def _reap(self) -> None:
-        """Count and report the handlers that ended."""
+    def _decide(self, connection: Connection) -> None:
+        self._admission.decide(connection)
+
+    def _fail(self, connection: Connection, error: OSError | MemoryError) -> None:
+        """Cut off a client for whom we are out of something."""
+        if self._facts is not None:
+            self._facts.drop(connection)
+        self._admission.fail(connection, error)
+
+    def _count_out(self, ended: "Iterator[Ended]") -> None:
+        """Count and report handlers that ended."""
         ends = []
-        is_full = not self._ending.has_begun and not self._has_room()
-        for pid, status, connection in self._handlers.reap(all_of_them=is_full):
-            self._census.leave(connection.remote_ip)
-            ends.append((pid, status, self._census.children, connection))
-        if ends:
-            self._doors.resume()
-            self._report.ended(ends)
+        try:
+            for pid, status, connection in ended:
+                self._census.leave(connection.remote_ip)
+                ends.append((pid, status, self._census.children, connection))
+        finally:
+            if ends:
+                self._doors.resume()
+                self._report.ended(ends)
+
+
+def _facts(
+    settings: "Settings",
+    ready: "Callable[[Connection], None]",
+    fail: "Callable[[Connection, OSError | MemoryError], None]",
+) -> "Facts | None":
+    if not settings.asks:
+        return None
+    from ucspi.tcp.facts import finder  # many servers ask nothing
+
+    return finder(settings, ready, fail)
 
 
 def _buckets(settings: "Settings") -> "Buckets | None":

@@ -53,7 +53,7 @@ class Settings(Asking):
         self.banner = b""
         self.paranoid = False
         self.names_timeout = 60.0
-        self.lookup_limit = 256  # threads
+        self.lookup_limit = 256  # at once
         self.clear_ip_options = True
         self.no_delay = False
         self.per_ip: int | None = None  # clients of one address
@@ -67,6 +67,11 @@ class Settings(Asking):
         self.log = b"classic"  # or json, or both
         self.status_file: bytes | None = None
         self.status_on_signal = False  # write it when SIGUSR1 arrives, not when something changes
+
+    @property
+    def asks(self) -> bool:
+        """Whether something is found out about a client that has an address."""
+        return self.lookup_remote_host or self.local_host is None or (self.ask_info and self.info_timeout > 0)
 
     @property
     def is_watched(self) -> bool:

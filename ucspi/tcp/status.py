@@ -8,12 +8,13 @@ file is removed, unless it is another's by then: where none is, nobody serves.
 
 import os
 import stat
-from _signal import SIG_BLOCK, SIG_SETMASK, SIGTERM, pthread_sigmask
+from _signal import SIGTERM
 
 from ucspi.tcp.jsontext import encode, moment, seconds
 from ucspi.tcp.visit import facts
 from ucspi.unix.errtext import describe
 from ucspi.unix.publish import Publication
+from ucspi.unix.signals import hold, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,13 +118,13 @@ class StatusFile:
         self._due, self._last = False, self._clock.steady()
         trouble = b""
         # SIGTERM may raise wherever we are; here it would leave half a file behind.
-        mask = pthread_sigmask(SIG_BLOCK, (SIGTERM,))
+        mask = hold((SIGTERM,))
         try:
             trouble = self._publish()
         except OSError as error:
             trouble = describe(error.errno)
         finally:
-            pthread_sigmask(SIG_SETMASK, mask)
+            release(mask)
         if trouble and not self._is_troubled:
             self._tell(b"unable to write %s: %s" % (self._path, trouble))
         self._is_troubled = trouble != b""

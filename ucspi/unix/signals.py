@@ -15,10 +15,12 @@ from _signal import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 ALL = _signal.valid_signals()
+STACK_SIZE = 256 * 1024  # bytes of a thread; what glibc's resolver and our own work want is a fourth of it
+TRIES = 9  # to restore a mask without memory
 _WAKE = b"\xff"
 _NOTED: set[int] = set()  # the signals that `note` caught and nobody has looked at yet
 
@@ -114,16 +116,49 @@ def unblock(number: int) -> None:
     pthread_sigmask(SIG_UNBLOCK, (number,))
 
 
+def hold(numbers: "Iterable[int]" = ALL) -> set[int]:
+    """Block signals, all of them or some more, for a while; return the mask for `release`.
+
+    Raises:
+        MemoryError: none of them is blocked.
+    """
+    before = {int(number) for number in pthread_sigmask(SIG_BLOCK, ())}
+    try:
+        pthread_sigmask(SIG_BLOCK, numbers)
+    except BaseException:
+        release(before)  # it is done before what it returns is made, which may have failed
+        raise
+    return before
+
+
+def release(mask: set[int]) -> None:
+    """Set the mask that `hold` returned; what arrived meanwhile is handled here."""
+    for _ in range(TRIES):
+        try:
+            pthread_sigmask(SIG_SETMASK, mask)
+        except MemoryError:
+            continue  # before it was done, or after: nobody can tell
+        return
+
+
 def start_deaf_thread(body: "Callable[[], object]") -> None:
-    """Start a daemon thread that no signal is ever delivered to.
+    """Start a daemon thread with a small stack that no signal is ever delivered to.
 
     The mask is inherited, so it is set around the start: set in the thread
-    itself it would come too late.
+    itself it would come too late.  The stack would be as large as the limit of
+    ours, which ``softlimit -m`` makes as large as all memory.
+
+    Raises:
+        RuntimeError, MemoryError: the system has no thread for us, or no memory.
     """
     import _thread
 
-    before = pthread_sigmask(SIG_SETMASK, ALL)
+    usual = _thread.stack_size(STACK_SIZE)
     try:
-        _thread.start_new_thread(body, ())
+        before = hold()
+        try:
+            _thread.start_new_thread(body, ())
+        finally:
+            release(before)
     finally:
-        pthread_sigmask(SIG_SETMASK, before)
+        _thread.stack_size(usual)

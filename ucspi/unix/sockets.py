@@ -34,8 +34,8 @@ def acceptor(listener: _socket.socket, *, clear_ip_options: bool, no_delay: bool
     """Return a function that accepts one connection from a non-blocking listener.
 
     The connection blocks and is closed on exec.  The function returns None when
-    no client is there, and raises OSError as accept(2) fails, or
-    `NoLocalAddressError`.
+    no client is there, and raises OSError as accept(2) fails,
+    `NoLocalAddressError`, or MemoryError, when the client is cut off.
 
     Args:
         listener: the listening socket, of IPv4 or IPv6.
@@ -58,14 +58,18 @@ def _native_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
             if descriptor == -errno.EAGAIN:
                 return None
             raise OSError(-descriptor, os.strerror(-descriptor))
-        accepted = (
-            descriptor,
-            text(client.local_ip),
-            client.local_port,
-            text(client.remote_ip),
-            client.remote_port,
-            client.scope,
-        )
+        try:
+            accepted = (
+                descriptor,
+                text(client.local_ip),
+                client.local_port,
+                text(client.remote_ip),
+                client.remote_port,
+                client.scope,
+            )
+        except MemoryError:
+            os.close(descriptor)
+            raise
         if client.error:
             raise NoLocalAddressError(accepted, OSError(client.error, os.strerror(client.error)))
         return accepted
@@ -87,10 +91,10 @@ def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
                 _set(connection, _socket.IPPROTO_IP, _socket.IP_OPTIONS, b"")
             if no_delay:
                 _set(connection, _socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            local = describe(connection.getsockname())
+            ip, port, scope = describe(connection.getsockname())
         except OSError as error:
             raise NoLocalAddressError((connection.detach(), b"", 0, *remote), error) from error
-        return connection.detach(), *local[:2], *remote
+        return connection.detach(), ip, port, *remote[:2], scope or remote[2]
 
     return accept
 

@@ -14,6 +14,16 @@ def says(answer: bytes) -> Manner:
     return lambda connection, _: connection.sendall(answer)
 
 
+def goes_on(answer: bytes) -> Manner:
+    """Answer with these bytes, and neither end the line nor close."""
+
+    def manner(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(answer)
+        connection.recv(1)
+
+    return manner
+
+
 def byte_by_byte(connection: socket.socket, _: bytes) -> None:
     """Answer in as many packets as bytes."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -70,6 +70,11 @@ IDENT: dict[str, identd.Manner] = {
     "127.0.2.18": identd.says(b"1,2:USERID:UNIX:" + b"n" * 100 + b"\n"),
     "127.0.2.19": identd.says(b"1,2:USERID:UNIX:   \n"),
     "127.0.2.20": identd.says(b"\n"),
+    "127.0.2.21": identd.goes_on(b"1,2:USERID:UNIX:" + b"n" * 257),
+    "127.0.2.22": identd.goes_on(b"1,2:USERID:UNIX:" + b"n" * 5000),
+    "127.0.2.23": identd.goes_on(b"1,2:USERID:UNIX:" + b"\0" * 257),
+    "127.0.2.24": identd.goes_on(b":" * 5000),
+    "127.0.2.25": identd.says(b"1,2:USERID:UNIX:" + b"n" * 257),
 }
 REFUSED = "127.0.2.100"
 HANGING = "127.0.2.101"
