@@ -1,6 +1,7 @@
 """What the cdb programs do that no look from outside shows."""
 
 import os
+import posix
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,8 @@ def test_cdb_forces_the_file_to_the_disk_before_the_rename(
         steps.append("rename")
         rename(source, target)
 
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(os, "rename", noted_rename)
+    monkeypatch.setattr(posix, "fsync", noted_fsync)
+    monkeypatch.setattr(posix, "rename", noted_rename)
     assert cdb.main([b"cdb", letters, b"new.cdb", b"records"]) == 0
     assert steps == ["fsync", "rename"]
 

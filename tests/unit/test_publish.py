@@ -1,6 +1,7 @@
 """Publishing: each step does one thing, and the target is whole at every moment."""
 
 import os
+import posix
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,7 +54,7 @@ def test_nothing_is_begun_where_the_file_is_not_forced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publication = Publication(bytes(tmp_path / "target"), bytes(tmp_path / "temporary"), fsync=False)
-    monkeypatch.setattr(os, "fsync", lambda fd: pytest.fail("forced"))
+    monkeypatch.setattr(posix, "fsync", lambda fd: pytest.fail("forced"))
     monkeypatch.setattr(Publication, "_flush", lambda self: pytest.fail("begun"))
     publication.create()
     publication.write(bytes(EARLY))

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import ucspi
 import ucspi.cdb
 from tests.commands import ENVIRONMENT
 from ucspi.cdb import make
 
+PACKAGE = Path(ucspi.__file__).parent.parent
 RUN = "import sys; from ucspi.programs.{0} import main; sys.argv = ['{0}', *sys.argv[1:]]; sys.exit(main())"
 
 # Modules that cost more than what the programs need of them.
@@ -190,6 +192,36 @@ def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str])
     assert not (loaded - bare) & {*HEAVY, "_cffi_backend"}
     ours = sorted(name for name in loaded if name.partition(".")[0] == "ucspi")
     assert 0 < len(ours) <= LINKS[line], ours
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "argv0 true true",
+        "setuidgid root true",
+        "envuidgid root true",
+        "softlimit -c0 true",
+        "svc -u /dev/null",
+        "svok /dev/null",
+        "svstat /dev/null",
+        "tcprules rules.cdb rules.tmp",
+    ],
+)
+def test_small_programs_do_without_os(line: str, tmp_path: Path) -> None:
+    """To import it takes a tenth of what such a program takes, so they use its builtin half."""
+    program, *arguments = line.split()
+    script = f"import sys; sys.path.insert(0, {str(PACKAGE)!r})\n{RUN.format(program)}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", "-c", script, *arguments],
+        input="127.:allow\n10.0.0.0/8:deny\n::1:allow\n:deny\n",
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=20,
+    )
+    loaded = imported(done.stderr)
+    assert f"ucspi.programs.{program}" in loaded, done.stderr
+    assert not {"os", "_collections_abc", "posixpath"} & loaded
 
 
 @pytest.mark.parametrize(

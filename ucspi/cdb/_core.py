@@ -4,7 +4,8 @@
 rather than be slow), ``cffi`` (the C core without its native type) or ``pure``.
 """
 
-import os
+import posix
+import sys
 
 from ucspi.errors import BackendUnavailableError
 
@@ -73,7 +74,20 @@ def choose(wanted: str) -> Core:
     raise AssertionError("the pure core is always there")
 
 
-CORE = choose(os.environ.get("UCSPI_CDB") or "auto")
+def _wanted() -> str | None:
+    """Return the value of ``UCSPI_CDB``.
+
+    Importing `os` takes longer than this package; where it is there already,
+    the variable may have been set in it.
+    """
+    system = sys.modules.get("os")
+    if system is not None:
+        value: str | None = system.environ.get("UCSPI_CDB")
+        return value
+    return posix.environ.get(b"UCSPI_CDB", b"").decode("latin-1")
+
+
+CORE = choose(_wanted() or "auto")
 
 
 def backend() -> str:

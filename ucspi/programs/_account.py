@@ -1,7 +1,7 @@
 """The account that an argument names."""
 
-import os
 import pwd
+import sys
 
 from ucspi.programs._program import fatal
 
@@ -13,7 +13,7 @@ def find(program: bytes, account: bytes) -> tuple[int, int]:
         Stop: there is none of that name.
     """
     try:
-        entry = pwd.getpwnam(os.fsdecode(account))
+        entry = pwd.getpwnam(account.decode(sys.getfilesystemencoding(), "surrogateescape"))
     except KeyError:
         raise fatal(program, b"unknown account " + account) from None
     return entry.pw_uid, entry.pw_gid

@@ -1,7 +1,7 @@
 """What every program shares: arguments as bytes, one line and an exit code at the end."""
 
 import _signal
-import os
+import posix as os
 import sys
 
 from ucspi import __version__
@@ -39,7 +39,7 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: b
     """
     if argv is None:
         undo_interpreter()  # Ctrl-C ends the process as it ends a C program
-        argv = [os.fsencode(argument) for argument in sys.argv]
+        argv = [argument.encode(sys.getfilesystemencoding(), "surrogateescape") for argument in sys.argv]
     if usage and len(argv) == 2 and argv[1] in (b"--help", b"--version"):
         return _tell(usage if argv[1] == b"--help" else b"ucspi " + __version__.encode())
     try:
@@ -49,7 +49,7 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: b
             say(stop.line)
         return stop.code
     except MemoryError:
-        say(os.path.basename(argv[0]) + b": fatal: out of memory")
+        say(argv[0].rpartition(b"/")[2] + b": fatal: out of memory")
         return EXIT_TEMPORARY
 
 

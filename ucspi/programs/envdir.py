@@ -1,6 +1,7 @@
 """``envdir DIR CHILD [ARG ...]``: run a program with variables that files of a directory hold."""
 
-import os
+import posix as os
+import sys
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._become import become
@@ -54,7 +55,7 @@ def _enter(path: bytes) -> int:
 def _names(path: bytes, directory: int) -> list[bytes]:
     try:
         readable = os.open(b".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=directory)
-        names = [os.fsencode(name) for name in os.listdir(readable)]
+        names = [name.encode(sys.getfilesystemencoding(), "surrogateescape") for name in os.listdir(readable)]
     except OSError as error:
         raise fatal(NAME, b"unable to read directory " + path, error) from None
     os.close(readable)

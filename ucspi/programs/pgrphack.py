@@ -1,6 +1,6 @@
 """``pgrphack CHILD [ARG ...]``: run a program in a session and process group of its own."""
 
-import os
+import posix as os
 
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._become import become

@@ -1,6 +1,6 @@
 """``softlimit [-LETTER LIMIT ...] CHILD [ARG ...]``: run a program with lower limits."""
 
-import os
+import posix as os
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._options import parse
@@ -121,7 +121,7 @@ def _is_python(program: bytes) -> bool:
     except OSError:
         return False
     words = begin[2:].split() if begin.startswith(b"#!") else [program]
-    return any(os.path.basename(word).startswith(b"python") for word in words)
+    return any(word.rpartition(b"/")[2].startswith(b"python") for word in words)
 
 
 def _apply(chosen: "list[Limit]") -> None:

@@ -1,6 +1,6 @@
 """``svc -OPTIONS DIR ...``: tell supervisors what to do."""
 
-import os
+import posix as os
 
 from ucspi.programs import _options
 from ucspi.programs._program import run

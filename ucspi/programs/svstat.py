@@ -1,6 +1,6 @@
 """``svstat DIR ...``: print how services are, a line each."""
 
-import os
+import posix as os
 import time
 
 from ucspi.programs._program import print_all, run

@@ -5,7 +5,7 @@ only says what there is to say about the files.
 """
 
 import errno
-import os
+import posix as os
 import stat
 
 from ucspi.cdb import Builder

@@ -4,7 +4,6 @@ A client is then asked about these alone, not about all 31 or 127 that there
 could be.
 """
 
-from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
 from ucspi.rules._native import ffi, lib
 from ucspi.rules._network import LENGTH_MIN, MARK4, MARK6, canonical, network_bits
@@ -12,6 +11,8 @@ from ucspi.rules._network import LENGTH_MIN, MARK4, MARK6, canonical, network_bi
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from ucspi.cdb import Reader
 
     Found = tuple[bytes, bytes]  # the address that a rule is filed under, and the data of its record
 
@@ -53,7 +54,7 @@ class Networks:
 
     __slots__ = ("_reader", "lengths")
 
-    def __init__(self, reader: Reader, lengths: Lengths) -> None:
+    def __init__(self, reader: "Reader", lengths: Lengths) -> None:
         """Take the reader and the lengths that its keys have."""
         self._reader, self.lengths = reader, lengths
 
@@ -80,7 +81,7 @@ class NativeNetworks(Networks):
 
     __slots__ = ("_fault", "_image", "_lengths", "_sieve", "_view", "_width")
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: "Reader") -> None:
         """Collect the lengths, as `networks_of` does."""
         self._view = reader.view  # keeps the address valid
         self._width = 4 if reader.format == "cdb" else 8
@@ -133,7 +134,7 @@ class NativeNetworks(Networks):
         return CdbFormatError(reason, offset=self._fault.offset)
 
 
-def networks_of(reader: Reader) -> Networks:
+def networks_of(reader: "Reader") -> Networks:
     """Walk once over all keys of an image, to know which lengths its networks have.
 
     Raises:

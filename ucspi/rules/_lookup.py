@@ -8,7 +8,6 @@ Source: cr.yp.to/ucspi-tcp/tcprules.html, "Addresses"; networks and IPv6 as in
 ucspi-tcp6, dotted prefixes before networks.
 """
 
-from ucspi.cdb import Reader
 from ucspi.rules._bytes import require_address, require_bytes, require_client
 from ucspi.rules._lengths import NO_LENGTHS, Lengths, dotted, networks_of
 from ucspi.rules._network import canonical, network_bits
@@ -17,6 +16,8 @@ from ucspi.rules._record import ASSIGN, DENY, segments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ucspi.cdb import Reader
 
 
 AF_INET, AF_INET6 = 2, 10  # Linux's
@@ -112,7 +113,7 @@ class RuleSet:
 
     __slots__ = ("_networks", "_read_ip", "_reader", "lengths")
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: "Reader") -> None:
         """Judge by this reader; closing it stays the caller's business.
 
         Raises:

@@ -10,7 +10,7 @@ followed, and what is not of its kind is not opened (`ucspi.unix.guard`).
 Source: order and flags as observed from svc, svok and svstat.
 """
 
-import os
+import posix as os
 from errno import ENXIO
 
 from ucspi.unix.guard import FIFO, PLAIN, open_file

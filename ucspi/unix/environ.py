@@ -5,8 +5,6 @@ a locale, and every child would inherit it.  ``/proc/self/environ`` still holds
 what we were started with, in order.
 """
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +24,8 @@ def inherited() -> list[bytes]:
 
 
 def _without_coercion() -> list[bytes]:
+    import os  # it costs more than all that most programs need, and is hardly ever wanted
+
     given = dict(os.environb)
     if given.get(b"LC_CTYPE") in _COERCED and not {b"LC_ALL", b"LANG"} & given.keys():
         del given[b"LC_CTYPE"]

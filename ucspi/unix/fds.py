@@ -1,7 +1,7 @@
 """Descriptors 0, 1 and 2, which must never be something else by accident."""
 
 import errno
-import os
+import posix as os
 
 GAP_MAX = 256  # closed descriptors in a row behind which we look for none
 

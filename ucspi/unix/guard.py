@@ -13,7 +13,7 @@ root, to us or to the directory's owner; and a link only if root or we made it.
 """
 
 import errno
-import os
+import posix as os
 from stat import S_ISDIR, S_ISLNK
 
 from ucspi.errors import UnsafeFileError
@@ -175,7 +175,8 @@ def _open_held(held: int, name: bytes, flags: int, folder: int | None) -> int:
     except FileNotFoundError:  # there is no /proc here
         number = os.open(name, again | os.O_NOFOLLOW, dir_fd=folder)
     try:
-        if not os.path.samestat(os.fstat(number), os.fstat(held)):
+        found, wanted = os.fstat(number), os.fstat(held)
+        if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino):
             raise UnsafeFileError(b"was replaced meanwhile")
         if flags & os.O_TRUNC:
             os.ftruncate(number, 0)

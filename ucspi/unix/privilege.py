@@ -1,7 +1,7 @@
 """Dropping privileges, for good."""
 
 import errno
-import os
+import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,12 +14,13 @@ Nothing is removed unless `discard` is called: the originals leave a failed
 temporary behind, and scripts may look at it.
 """
 
-import os
+import posix as os
 from stat import S_ISREG
 
 # As the originals open a temporary: an existing file keeps its mode, and a fifo
 # without a reader is refused instead of waited for.  But no symbolic link is
 # followed, and a file is emptied when it is known to be what is meant.
+_FROM_THE_BEGINNING = 0  # SEEK_SET, which is not in this half of `os`
 _REUSE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -78,7 +79,7 @@ class Publication:
         if not is_plain or found.st_nlink > 1 or found.st_uid != os.geteuid():
             from ucspi.unix import guard  # most are plain and ours
 
-            folder = os.path.dirname(self.temporary) or b"."
+            folder = self.temporary[: self.temporary.rfind(b"/") + 1] or b"."
             if not guard.is_private(folder):
                 guard.demand(found, guard.PLAIN, folder)
         if is_plain:
@@ -90,7 +91,7 @@ class Publication:
 
     def seek(self, offset: int) -> None:
         """Let the next `write` begin at ``offset`` bytes; what is skipped reads as zeros."""
-        os.lseek(self._fd, offset, os.SEEK_SET)
+        os.lseek(self._fd, offset, _FROM_THE_BEGINNING)
         self._position = self._flushed = offset
 
     def write(self, data: bytes | bytearray | memoryview) -> None:

@@ -9,7 +9,7 @@ Source: observed from the original tcpserver and setuidgid.
 """
 
 import errno
-import os
+import posix as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Signals for a loop that sleeps in poll, and threads that no signal reaches."""
 
 import _signal
-import os
+import posix as os
 from _signal import (
     SIG_BLOCK,
     SIG_DFL,

@@ -6,7 +6,7 @@ Whoever shares it may have made it non-blocking: then we wait for room, for a
 line must not be lost for that.
 """
 
-import os
+import posix as os
 
 PATIENCE = 1.0  # seconds
 

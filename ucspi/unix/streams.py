@@ -4,7 +4,7 @@ Descriptors that are non-blocking because somebody else wanted them so are
 waited for; the flag is shared with others and stays as it is.
 """
 
-import os
+import posix as os
 
 # What a pipe holds, and what stays in the second-level cache of any processor.
 BLOCK = 65536

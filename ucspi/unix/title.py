@@ -5,7 +5,7 @@ write there without a C function to do it.  The interpreter's own arguments
 come first, so only the last one can be found: it ends where all of them end.
 """
 
-import os
+import posix as os
 
 # Where arg_start and arg_end stand in /proc/self/stat, behind the name in parentheses.
 _ARG_START, _ARG_END = 45, 46
