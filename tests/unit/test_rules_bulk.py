@@ -108,6 +108,8 @@ def test_comments_and_empty_lines_are_taken() -> None:
         b"10.0.0.1/8:deny",
         b"10.0.0.0-1/32:deny",
         b"10.0.0/8:deny",
+        b"127./8:deny",
+        b"10.0.0.0./8:deny",
         b"2001:db8::/1:deny",
         b"2001:db8::/129:deny",
         b"2001:db8::/031:deny",

@@ -12,6 +12,13 @@ from ucspi.rules import Rule, RuleSet, candidates, expand, parse, readable
     ("address", "key"),
     [
         (b"10.0.0.0/8", b"_0000e0g0"),
+        (b"127./8", b"_0bcdefgh"),
+        (b"10./8", b"_0000e0g0"),
+        (b"10/8", b"_0000e0g0"),
+        (b"10.0/8", b"_0000e0g0"),
+        (b"10.0.0./8", b"_0000e0g0"),
+        (b"127.0/16", b"_0bcdefgh00000000"),
+        (b"192.168./16", b"_ab000000i0k0m000"),
         (b"192.0.0.0/2", b"_ab"),
         (b"0.0.0.1/32", b"_" + b"0" * 31 + b"6"),
         (b"2001:db8::/32", b"^00`000000000000a0000bc0de0fgh000"),
@@ -30,9 +37,35 @@ def test_network_is_filed_as_ucspi_tcp6_does(address: bytes, key: bytes) -> None
     assert parse(address + b":deny") == Rule(address, False)
 
 
-@pytest.mark.parametrize("address", [b"10.0.0/8", b"10.0.0.0/", b"a@10.0.0.0/8", b"/", b"=a/8", b"1.2.3.4/x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        b"10.0.0.0./8",
+        b"10../8",
+        b"./8",
+        b"/8",
+        b"10.0.0.0.0/8",
+        b"10.0.0.0/",
+        b"a@10.0.0.0/8",
+        b"/",
+        b"=a/8",
+        b"1.2.3.4/x",
+    ],
+)
 def test_what_is_not_wholly_a_network_stays_what_it_was(address: bytes) -> None:
     assert expand(address) == (address,)
+
+
+def test_network_with_numbers_left_out_judges_its_clients() -> None:
+    """As ucspi-tcp6's manual and its own tests write networks."""
+    rules = RuleSet(Reader(image_of(b"127./8:deny\n10.1/16:deny\n:allow\n")))
+    assert [rules.judge(ip).allowed for ip in (b"127.0.0.1", b"127.9.9.9", b"128.0.0.1")] == [
+        False,
+        False,
+        True,
+    ]
+    assert [rules.judge(ip).allowed for ip in (b"10.1.9.9", b"10.2.0.0")] == [False, True]
+    assert readable(expand(b"127./8")[0]) == b"127.0.0.0/8"
 
 
 def test_range_with_a_length_stays_a_range() -> None:
@@ -49,6 +82,11 @@ def test_range_with_a_length_stays_a_range() -> None:
         (b"10.0.256.0/8", 6, "at most 255", ""),
         (b"10.00.0.0/8", 4, "leading zeros", ""),
         (b"10.0.0.1/8", 1, "bits beyond", "write 10.0.0.0/8"),
+        (b"127.1./8", 1, "bits beyond", "write 127.0.0.0/8"),
+        (b"127./33", 6, "from 2 to 32", ""),
+        (b"127./1", 6, "from 2 to 32", "write its two halves"),
+        (b"300./8", 1, "at most 255", ""),
+        (b"010./8", 1, "leading zeros", ""),
         (b"2001:db8::/129", 12, "from 2 to 128", ""),
         (b"2001:db8::/", 12, "from 2 to 128", ""),
         (b"2001:db8::1/32", 1, "bits beyond", "write 2001:db8::/32"),

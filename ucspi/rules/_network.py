@@ -2,6 +2,7 @@
 
     10.0.0.0/8:deny        "_" and one byte per bit of the prefix: "0" for a zero,
                            for a one at bit i (from 0) byte i of PLACES
+    10./8:deny             the same: numbers that are left out are 0
     2001:db8::/32:allow    "^" and one byte per bit: "0" for a zero, byte 0x60 + k
                            for the k-th one (from 0)
     [2001:db8::1]:allow    eight groups of four upper-case digits
@@ -43,7 +44,9 @@ def network_key(address: bytes) -> bytes | None:
         return None
     quad, _, length = address.partition(b"/")
     octets = quad.split(b".")
-    if len(octets) == 4 and length.isdigit() and all(octet.isdigit() for octet in octets):
+    if 1 < len(octets) <= 4 and not octets[-1]:
+        octets.pop()
+    if len(octets) <= 4 and length.isdigit() and all(octet.isdigit() for octet in octets):
         return _key4(address, octets, length)
     return None
 
@@ -164,13 +167,13 @@ def _key4(address: bytes, octets: "Sequence[bytes]", length: bytes) -> bytes:
         if octet[:1] == b"0" and octet != b"0":
             raise _fault("an octet has no leading zeros", address, at, "leave them out")
         at += len(octet) + 1
-    size = _length(address, length, at, 32)
-    packed = bytes(int(octet) for octet in octets)
+    size = _length(address, length, len(address) - len(length), 32)
+    packed = bytes(int(octet) for octet in octets).ljust(4, b"\0")
     kept = _masked(packed, size)
     if kept != packed:
         proper = b"%d.%d.%d.%d/%d" % (*kept, size)
         raise _fault("bits beyond the length are set", address, 0, "write " + proper.decode())
-    return MARK4 + bits4(b".".join(octets))[:size]
+    return MARK4 + bits4(b"%d.%d.%d.%d" % (*packed,))[:size]
 
 
 def _key6(address: bytes) -> bytes:
