@@ -17,11 +17,13 @@ import pytest
 
 from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle
+from ucspi.programs import rblsmtpd
 
 pytestmark = pytest.mark.oracle
 
 CLIENT = {"TCPREMOTEIP": "192.0.2.1"}
 PATIENCE = 20.0
+USAGE = b"rblsmtpd: usage: rblsmtpd [ -b ] [ -R ] [ -t timeout ] [ -r base ] [ -a base ] smtpd [ arg ... ]"
 
 
 def original(oracle: Oracle) -> list[str]:
@@ -74,9 +76,22 @@ ARGUMENTS = [
 
 @pytest.mark.parametrize("arguments", ARGUMENTS, ids=" ".join)
 def test_arguments_mean_the_same(oracle: Oracle, tmp_path: Path, arguments: list[str]) -> None:
-    assert outcome(ours("rblsmtpd"), arguments, tmp_path, variables={"RBLSMTPD": ""}) == outcome(
-        original(oracle), arguments, tmp_path, variables={"RBLSMTPD": ""}
-    )
+    mine = outcome(ours("rblsmtpd"), arguments, tmp_path, variables={"RBLSMTPD": ""})
+    code, out, said = outcome(original(oracle), arguments, tmp_path, variables={"RBLSMTPD": ""})
+    assert mine == (code, out, said.replace(USAGE, rblsmtpd.USAGE))
+
+
+def test_usage_names_the_options_that_there_are(oracle: Oracle, tmp_path: Path) -> None:
+    """The original's offers one that it refuses."""
+    for command, usage in ((ours("rblsmtpd"), rblsmtpd.USAGE), (original(oracle), USAGE)):
+        assert outcome(command, [], tmp_path)[2] == usage + b"\n"
+        assert outcome(command, ["-R", "true"], tmp_path)[2] == b"rblsmtpd: illegal option -- R\n%s\n" % usage
+    for option in re.findall(rb"\[ (-\w+|--[\w-]+)(?: \w+)? \]", rblsmtpd.USAGE):
+        value = [] if b" %s ]" % option in rblsmtpd.USAGE else ["1"]
+        mine = outcome(
+            ours("rblsmtpd"), [option.decode(), *value, "true"], tmp_path, variables={"RBLSMTPD": ""}
+        )
+        assert mine == (0, b"", b""), option
 
 
 @pytest.mark.parametrize(

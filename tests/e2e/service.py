@@ -10,7 +10,7 @@ from tests.e2e.world import World, wait_for
 RUN = """\
 #!/bin/sh
 exec env - PATH="$PATH" \\
-tcpserver -l0 -R -H -v -c 3 -x ./tcp.telnet.cdb 0 telnet /usr/sbin/in.telnetd 2>&1
+tcpserver -l0 -R -H -v -c 3 -x ./tcp.telnet.cdb 0 telnet /usr/sbin/telnetd 2>&1
 """
 
 LOG_RUN = """\
@@ -23,6 +23,14 @@ MAKE_CDB = """\
 #!/bin/sh
 
 tcprules tcp.telnet.cdb tcp.telnet.tmp < tcp.telnet
+"""
+
+# The service first, or its last lines are lost.
+END = """\
+rm /etc/service/telnet
+svc -dx /etc/telnet
+while svok /etc/telnet; do sleep 1; done
+svc -dx /etc/telnet/log
 """
 
 RULES = """\
@@ -88,6 +96,14 @@ class Service:
         """Edit the rules and compile them, as the operator does."""
         (self.directory / "tcp.telnet").write_text(rules)
         self.run(["./make_cdb"], cwd=self.directory)
+
+    def end(self) -> None:
+        """Remove the service, as the operator does."""
+        places = {"/etc/service/telnet": self.link, "/etc/telnet": self.directory}
+        script = END
+        for place, here in places.items():
+            script = script.replace(place, str(here))
+        self.run(["sh", "-c", script])
 
     def bring_up(self) -> None:
         """Link the directory into the scan directory and wait until the service is there."""

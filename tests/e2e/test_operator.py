@@ -164,9 +164,7 @@ class TestOperator:
 
 def remove(service: Service) -> None:
     """Take the link away and end the service and its log."""
-    service.link.unlink()
-    svc(service, "-xd", "log")
-    svc(service, "-xd")
+    service.end()
     wait_for(lambda: service.world.programs() == ["svscan"], "the end of both supervisors")
     line = service.run(["svstat", str(service.directory)]).stdout
     assert line.endswith(b": supervise not running\n")

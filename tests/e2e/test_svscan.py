@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 
 from tests.conftest import Oracle
 from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add, descriptors, pipe_of
+from tests.e2e.service import END
 from tests.e2e.world import SYSTEM_PATH, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
@@ -253,3 +255,34 @@ class TestTroubles:
         (scanning.scanned / gone).unlink()
         scanning.control("-dx", str(services / gone))
         wait_for(lambda: sum(scanning.pid(name) > 0 for name in too_many) == 1, "one more")
+
+
+@pytest.mark.parametrize("command", [OURS, IN_PROCESS, ORIGINAL], ids=["processes", "in process", "original"])
+@pytest.mark.parametrize("page", ["README", "svscan"])
+def test_last_words_of_a_service_that_is_removed_are_logged(
+    scanning: Scanning, tmp_path: Path, command: list[str], page: str
+) -> None:
+    """By the commands that README and the manual page show: a logger that is told at once misses them."""
+    slow = (
+        "#!/bin/sh\ntrap 'sleep 0.3; echo last words; exit' TERM\necho first\nwhile :; do sleep 0.05; done\n"
+    )
+    made = add(scanning.scanned, "made", slow, LOGGER)
+    made.rename(tmp_path / "telnet")
+    link = scanning.scanned / "telnet"
+    link.symlink_to(tmp_path / "telnet")
+    scanning.start(command)
+    current = tmp_path / "telnet/log/main/current"
+    wait_for(lambda: current.exists() and current.read_bytes() != b"", "the first line")
+    if page == "README":
+        script = END.replace("/etc/service/telnet", str(link)).replace(
+            "/etc/telnet", str(tmp_path / "telnet")
+        )
+    else:
+        manual = (Path(__file__).parents[2] / "docs/man/svscan.1").read_text().replace("\\-", "-")
+        script = manual.partition('is removed"\n.EX\n')[2].partition(".EE")[0]
+        script = script.replace("/service/dnscache", str(link))
+        assert script.startswith("cd ")
+    tools = {"PATH": f"{tmp_path / 'ours'}:{SYSTEM_PATH}"}
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=tools, check=True, timeout=30)
+    wait_for(lambda: all("svscan" in line for line in scanning.running().values()), "the end of both")
+    assert current.read_bytes() == b"first\nlast words\n"

@@ -1,4 +1,4 @@
-"""The telnet service from `make_cdb` to `svc -xd`, with our programs, the originals, and some of each."""
+"""The telnet service from `make_cdb` to `svc -dx`, with our programs, the originals, and some of each."""
 
 import re
 
@@ -91,9 +91,7 @@ class TestWalkThrough:
         service.make_cdb(RULES)
 
     def test_rm_and_svc_in_this_order_end_it(self, service: Service) -> None:
-        service.link.unlink()
-        for directory in (service.directory / "log", service.directory):
-            service.run(["svc", "-xd", str(directory)])
+        service.end()
         wait_for(
             lambda: service.world.programs() == ["svscan"],
             "the end of both supervisors",

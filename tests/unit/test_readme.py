@@ -14,6 +14,7 @@ def test_walkthrough_is_the_one_that_is_tested() -> None:
     run, log_run, make_cdb, _, _ = scripts()
     assert (run, log_run, make_cdb) == (service.RUN, service.LOG_RUN, service.MAKE_CDB)
     assert service.RULES in blocks()
+    assert service.END in blocks("sh")
 
 
 def test_installing_links_every_command(tmp_path: Path) -> None:

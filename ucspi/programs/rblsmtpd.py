@@ -13,7 +13,10 @@ from ucspi.unix.stderr import say
 
 NAME = b"rblsmtpd"
 # The original's own: it knows no -R, and -B, -c and -C that it does not tell of.
-USAGE = b"rblsmtpd: usage: rblsmtpd [ -b ] [ -R ] [ -t timeout ] [ -r base ] [ -a base ] smtpd [ arg ... ]"
+USAGE = (
+    b"rblsmtpd: usage: rblsmtpd [ -bBcC ] [ -t timeout ] [ -r base ] [ -a base ] "
+    b"[ --timeout-dns seconds ] smtpd [ arg ... ]"
+)
 LETTERS = b"a:bBcCr:t:"
 WORDS = {b"timeout-dns": True}
 TIMEOUT = 60  # seconds
