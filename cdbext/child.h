@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bare.h"
+#include "limit.h"
 
 enum {
   EXIT_TEMPORARY = 111,
@@ -124,6 +126,31 @@ static inline void forget_caught(int number)
   usys_bare(SYS_rt_sigaction, number, 0, (long) (intptr_t) action, SIGNAL_SET_SIZE);
   if (action[0] != (uintptr_t) SIG_DFL && action[0] != (uintptr_t) SIG_IGN)
     set_action(number, SIG_DFL);
+}
+
+/* What the interpreter ignores from its start gets the action that it had before.
+ * Ignoring it first drops one that is pending, of what we could not write. */
+static inline void restore_ignored(int number, unsigned long ignored)
+{
+  set_action(number, SIG_IGN);
+  if (!(ignored >> (number - 1) & 1))
+    set_action(number, SIG_DFL);
+}
+
+static inline void set_soft_limit(int resource, uint64_t soft)
+{
+  struct { uint64_t soft, hard; } limit;  /* the kernel's; not every libc shows it */
+
+  if (!usys_bare(SYS_prlimit64, 0, resource, 0, (long) (intptr_t) &limit)) {
+    limit.soft = soft < limit.hard ? soft : limit.hard;
+    usys_bare(SYS_prlimit64, 0, resource, (long) (intptr_t) &limit, 0);
+  }
+}
+
+static inline void set_soft_limits(const struct usys_limit *limits, size_t count)
+{
+  for (; count; --count, ++limits)
+    set_soft_limit(limits->resource, limits->soft);
 }
 
 /* dup3 refuses to put a descriptor onto itself, and it would stay close-on-exec. */

@@ -68,15 +68,12 @@ static void close_server(const struct usys_slot *slot)
     close_private(slot->connection);
 }
 
-/* A write to a closed stderr may have left a SIGPIPE pending: ignoring drops
- * it, the default action alone would deliver it to the handler. */
 static void restore_signals(const struct usys_program *program)
 {
   int number;
 
-  set_action(SIGPIPE, SIG_IGN);
-  set_action(SIGPIPE, SIG_DFL);
-  set_action(SIGXFSZ, SIG_DFL);
+  restore_ignored(SIGPIPE, program->ignored);
+  restore_ignored(SIGXFSZ, program->ignored);
   set_action(SIGTERM, SIG_DFL);
   set_action(SIGCHLD, SIG_DFL);
   for (number = 1; number <= USYS_SIGNALS; ++number)
@@ -111,6 +108,7 @@ static int run_child(void *argument)
   put_on(slot->connection, 0);
   put_on(slot->connection, 1);
   restore_signals(program);
+  set_soft_limits(program->limits, program->limit_count);
   error = execute(program->paths, program->argv, slot->environ);
   complain(program->complaint, program->errors, program->error_count, error, 1);
   usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);

@@ -11,6 +11,11 @@
  * ignored, for CPython ignores two itself, and the name that the kernel shows.
  * SIGINT is held back until its action is not Python's traceback.
  *
+ * A limit on memory is meant for a program in C, and Python does not even start
+ * under many that serve for that.  So the soft limits are raised here, by as much
+ * as an interpreter is larger; each program of ours gives those that were asked
+ * for to what it executes.
+ *
  * There may be hardly any memory: no libc, no allocation, and the new command
  * line is written in front of the old one.  The processors for which bare.h has
  * no system call get an ordinary program. */
@@ -20,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "bare.h"
 #define LAUNCH_BARE USYS_BARE
@@ -36,6 +42,14 @@ enum {
   COMM_SIZE = 16,
   ARGUMENTS = 8         /* in front of what was typed; `_start.py` counts on it */
 };
+
+#define MEGABYTES(count) ((uint64_t) (count) << 20)
+static const uint64_t NO_LIMIT = (uint64_t) -1;
+static const uint64_t MORE = MEGABYTES(64);        /* what an interpreter may take on top of what was asked */
+static const uint64_t USUAL_STACK = MEGABYTES(8);
+/* With less than this Python does not start; with ENOUGH every command does its work. */
+static const uint64_t LEAST_SPACE = 16000000, LEAST_DATA = 8000000, LEAST_STACK = 262144;
+#define ENOUGH "64000000"
 
 static struct text self, directory, interpreter, bootstrap, facts, name, module;
 
@@ -63,6 +77,19 @@ static __attribute__((noreturn)) void fail(const char *what, const char *path, l
   usys_bare(SYS_write, 2, (long) (intptr_t) line.at, (long) line.length, 0);
   for (;;)
     usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
+}
+
+/* What is hard was meant so, and only root can change it. */
+static __attribute__((noreturn)) void refuse(const char *what, uint64_t hard)
+{
+  static struct text line;
+
+  put(&line, "the hard limit of the ");
+  put(&line, what);
+  put(&line, " is ");
+  put_number(&line, hard);
+  put(&line, " bytes, and a command that is run by Python needs " ENOUGH);
+  fail(line.at, "", 0, "");
 }
 
 static void check_length(const struct text *path)
@@ -188,6 +215,39 @@ static void look_at_signals(void)
     put_character(&facts, 'x');
 }
 
+/* Raise a soft limit by MORE, but not above enough, which it need not be, nor
+ * above the hard one; note what was asked.  least: with less Python does not start. */
+static void raise_limit(int resource, const char *what, uint64_t enough, uint64_t least)
+{
+  struct { uint64_t soft, hard; } limit;  /* the kernel's; not every libc shows it */
+  uint64_t asked;
+
+  if (usys_bare(SYS_prlimit64, 0, resource, 0, (long) (intptr_t) &limit))
+    return;
+  asked = limit.soft;
+  if (asked >= enough)
+    return;
+  limit.soft = enough - asked > MORE ? asked + MORE : enough;
+  if (limit.soft > limit.hard)
+    limit.soft = limit.hard;
+  if (limit.soft < least)
+    refuse(what, limit.hard);
+  if (limit.soft == asked || usys_bare(SYS_prlimit64, 0, resource, (long) (intptr_t) &limit, 0))
+    return;
+  put_character(&facts, ',');
+  put_number(&facts, (uint64_t) resource);
+  put_character(&facts, ':');
+  put_number(&facts, asked);
+}
+
+/* Nothing of Python locks memory, so that limit is good as it is. */
+static void raise_limits(void)
+{
+  raise_limit(RLIMIT_AS, "address space (ulimit -Hv)", NO_LIMIT, LEAST_SPACE);
+  raise_limit(RLIMIT_DATA, "data segment (ulimit -Hd)", NO_LIMIT, LEAST_DATA);
+  raise_limit(RLIMIT_STACK, "stack (ulimit -Hs)", USUAL_STACK, LEAST_STACK);
+}
+
 /* A venv has its own interpreter, or none: that of the system lacks its packages. */
 static int is_in_venv(void)
 {
@@ -229,6 +289,7 @@ static __attribute__((noreturn)) void launch(char **argv, char *const *environ, 
   look_at_signals();
   find_self(executed);
   find_bootstrap();
+  raise_limits();
   usys_bare(SYS_prctl, PR_GET_NAME, (long) (intptr_t) comm, 0, 0);
   argv -= ARGUMENTS;
   argv[0] = interpreter.at;  /* with its whole path: Python looks for its library from there */

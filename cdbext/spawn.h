@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "limit.h"
+
 struct usys_slot;
 
 /* What every handler of a server has in common.  The caller owns the strings
@@ -19,6 +21,9 @@ struct usys_program {
   const char *complaint;     /* begins the line for a failed exec; NULL: silent */
   const char *pid_variable;  /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
   const int *listeners;      /* what a child closes first of all; -1 ends.  NULL: none */
+  unsigned long ignored;     /* those of SIGPIPE and SIGXFSZ that it ignores, a bit 1 << number - 1 for each */
+  const struct usys_limit *limits;  /* soft limits that differ from ours */
+  size_t limit_count;
   sigset_t mask;             /* the handler's signal mask */
   uint64_t caught;           /* bit n - 1: signal n is caught, and at its default in the handler */
   struct usys_slot *slots;   /* memory of children that are or were preparing */

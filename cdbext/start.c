@@ -113,28 +113,15 @@ static void publish(struct usys_start *start)
 #endif
 }
 
-/* Ignoring a signal first drops one that is pending, of what we could not write. */
-static void restore_actions(void)
+static void restore_actions(unsigned long ignored)
 {
   int number;
 
-  set_action(SIGPIPE, SIG_IGN);
-  set_action(SIGPIPE, SIG_DFL);
-  set_action(SIGXFSZ, SIG_IGN);
-  set_action(SIGXFSZ, SIG_DFL);
+  restore_ignored(SIGPIPE, ignored);
+  restore_ignored(SIGXFSZ, ignored);
   set_action(SIGCHLD, SIG_DFL);
   for (number = 1; number < NSIG; ++number)
     forget_caught(number);
-}
-
-static void limit_open_files(unsigned long soft)
-{
-  struct { uint64_t rlim_cur, rlim_max; } limit;  /* the kernel's; not every libc shows it */
-
-  if (!usys_bare(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long) (intptr_t) &limit)) {
-    limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
-    usys_bare(SYS_prlimit64, 0, RLIMIT_NOFILE, (long) (intptr_t) &limit, 0);
-  }
 }
 
 static void put_others(const int *others)
@@ -161,9 +148,10 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
     put_on(start->output, 1);
   put_others(start->others);
   if (start->open_files)
-    limit_open_files(start->open_files);
-  restore_actions();
+    set_soft_limit(RLIMIT_NOFILE, start->open_files);
+  restore_actions(start->ignored);
   usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
+  set_soft_limits(start->limits, start->limit_count);
   return execute(start->paths, start->argv, start->environ);
 }
 

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "limit.h"
+
 /* All of it may be freed when the call has returned.  Descriptors are -1 for
  * none; one below 3 is put only onto itself. */
 struct usys_start {
@@ -19,6 +21,9 @@ struct usys_start {
   const int *others;         /* more descriptors, each followed by what it is put on, above 2; -1 ends.
                                 None is what another is put on.  NULL: none */
   unsigned long open_files;  /* the soft limit of open files; 0: inherited */
+  unsigned long ignored;     /* those of SIGPIPE and SIGXFSZ that are ignored, a bit 1 << number - 1 for each */
+  const struct usys_limit *limits;  /* soft limits that differ from ours */
+  size_t limit_count;
   int birth;                 /* what the child writes its birth to */
   const char *birth_head;    /* what that begins with, at most USYS_BIRTH_HEAD bytes */
   const char *record;        /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
@@ -35,7 +40,8 @@ enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42, USYS_RECORD = 64 };
 /* Start the program.  Returns the pid, or -errno when there is no new process.
  *
  * The child has the caller's signal mask less SIGCHLD; the actions of SIGCHLD,
- * SIGPIPE, SIGXFSZ and of all that are caught are the default ones.
+ * of SIGPIPE and SIGXFSZ if not among the ignored, and of all that are caught are
+ * the default ones.
  *
  * Before it executes the child publishes the record, which others see before we
  * have waited for the exec, and then writes one line to birth: birth_head, its

@@ -13,7 +13,7 @@ from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.fds import occupy_standard
-from ucspi.unix.signals import start_deaf_thread
+from ucspi.unix.signals import start_deaf_thread, undo_ignored
 from ucspi.unix.streams import is_readable, read_some, write_all
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ def _copy_both(ways: tuple[Way, Way], to_program: int, from_program: int) -> "No
     Each way has a thread, so that one who does not read delays only the other's answers.
     """
     try:
-        _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+        undo_ignored(_signal.SIGXFSZ)
         inlet = Inlet(ways[0], to_program)
         start_deaf_thread(inlet.copy)
         _copy_out(ways[1], from_program, inlet)

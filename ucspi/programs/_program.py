@@ -6,6 +6,7 @@ import sys
 
 from ucspi import __version__
 from ucspi.exits import EXIT_TEMPORARY
+from ucspi.unix import given
 from ucspi.unix.errtext import explain
 from ucspi.unix.signals import undo_interpreter
 from ucspi.unix.stderr import has_room, say
@@ -75,13 +76,16 @@ def print_all(text: bytes) -> None:
                 has_room(None, 1)
     except BrokenPipeError:
         die_of_pipe()
+        raise
 
 
 def die_of_pipe() -> None:
     """End the process by SIGPIPE, as a write to a pipe that nobody reads ends a C program.
 
     CPython ignores that signal from its start, whatever the parent wanted, and
-    reports `BrokenPipeError` instead.  Returns if the signal is blocked.
+    reports `BrokenPipeError` instead.  Returns if the signal is blocked, or was ignored before CPython did.
     """
+    if _signal.SIGPIPE in given.ignored:
+        return
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     os.kill(os.getpid(), _signal.SIGPIPE)

@@ -15,18 +15,21 @@ import errno
 import os
 import select
 import sys
+from _signal import SIGPIPE, SIGXFSZ
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._demo_folder import adopt, fill, make_temporary, quote, remove
 from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix import given
 from ucspi.unix.errtext import describe
+from ucspi.unix.limits import Narrowed, soft
 from ucspi.unix.stderr import say
 from ucspi.unix.streams import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Final
+    from typing import Any, Final
 
 USAGE: "Final" = b"usage: ucspi demo [ --port port ] [ folder ]"
 HOST: "Final" = b"127.0.0.1"
@@ -109,25 +112,27 @@ def _choose_port(wanted: int | None) -> int:
 
 def _ucspi() -> bytes:
     """Return the shell words that run ``ucspi`` from anywhere, and under ``env -``."""
-    python = os.fsencode(sys.executable)
-    command = quote(python) + b" -m ucspi"
-    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    probe = "import ucspi, os; print(os.path.dirname(os.path.dirname(os.path.abspath(ucspi.__file__))))"
-    bare = {name: text for name, text in os.environb.items() if not name.startswith(b"PYTHON")}
-    read, write = os.pipe()
-    pid = os.posix_spawn(
-        python,
-        [python, b"-P", b"-c", probe.encode()],
-        bare,
-        file_actions=[(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_DUP2, write, 2)],
-    )
-    os.close(write)
-    with open(read, "rb") as output:
-        found = output.read().strip()
-    os.waitpid(pid, 0)
-    if found == os.fsencode(home):
-        return command
-    return b"env PYTHONPATH=%s %s" % (quote(os.fsencode(home)), command)
+    if given.command:
+        directory, name = os.path.split(given.command)
+        return quote(os.path.join(os.path.realpath(directory), name))
+    return quote(os.fsencode(sys.executable)) + b" -I -m ucspi"
+
+
+def _spawn(script: bytes, **settings: "Any") -> int:
+    """Start a script of the folder as it would start without us: with the limits that we were given."""
+    limits = [soft(number, value) for number, value in given.limits]
+    narrowed = Narrowed(limits, [])
+    try:
+        return os.posix_spawn(
+            b"/bin/sh",
+            [b"sh", script],
+            os.environb,
+            # CPython ignores these two; programs expect them as they were.
+            setsigdef=[number for number in (SIGPIPE, SIGXFSZ) if number not in given.ignored],
+            **settings,
+        )
+    finally:
+        narrowed.undo()
 
 
 class _Demo:
@@ -160,17 +165,15 @@ class _Demo:
         raise Stop(b"demo: fatal: the server has ended", EXIT_TEMPORARY)
 
     def _make_cdb(self) -> None:
-        pid = os.posix_spawn(b"/bin/sh", [b"sh", b"./make_cdb"], os.environb)
+        pid = _spawn(b"./make_cdb")
         if os.waitpid(pid, 0)[1]:
             raise Stop(b"demo: fatal: the rules in %s/tcp.demo were refused" % self.folder, EXIT_TEMPORARY)
 
     def _start(self, mask: "Iterable[int]") -> None:
         self.log, write = os.pipe()
         try:
-            self.group = os.posix_spawn(
-                b"/bin/sh",
-                [b"sh", b"./run"],
-                os.environb,
+            self.group = _spawn(
+                b"./run",
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, b"/dev/null", os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, write, 1),
@@ -178,8 +181,6 @@ class _Demo:
                 ],
                 setpgroup=0,
                 setsigmask=mask,
-                # CPython ignores these two; programs expect them as they were.
-                setsigdef=[_signal.SIGPIPE, _signal.SIGXFSZ],
             )
         finally:
             os.close(write)

@@ -10,6 +10,7 @@ from ucspi.logs.script import Script
 from ucspi.programs._program import fatal, run
 from ucspi.unix import fds
 from ucspi.unix.errtext import explain
+from ucspi.unix.signals import undo_ignored
 from ucspi.unix.stderr import emit, say
 
 NAME = b"multilog"
@@ -24,7 +25,7 @@ def main(argv: list[bytes] | None = None) -> int:
 def _multilog(argv: list[bytes]) -> int:
     fds.occupy_standard()
     os.umask(0o022)
-    signal(SIGPIPE, SIG_DFL)  # who reads no more what ``e`` says ends us
+    undo_ignored(SIGPIPE)  # who reads no more what ``e`` says ends us
     signal(SIGCHLD, SIG_DFL)  # or nothing would be left to wait for
     signals = Signals(0)
     script = Script(argv[1:])

@@ -7,7 +7,6 @@ from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import limits, search
 from ucspi.unix.environ import inherited, value_of
-from ucspi.unix.errtext import describe
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.stderr import say
 
@@ -37,10 +36,8 @@ _RESOURCES = {
     b"t": (limits.CPU,),
 }
 _LETTERS = b"".join(letter + b":" for letter in _RESOURCES)
-# What an interpreter needs to start, in bytes; see the man page.
-_PYTHON_NEEDS = {limits.AS: 16_000_000, limits.DATA: 8_000_000}
-# What the exec takes at most: for itself, for each string, for each byte of them.  Source: found by trying.
-_RESERVE, _PER_STRING, _PER_BYTE = 256 * 1024, 512, 4
+# What every program of ours does its work with, in bytes, where no launcher makes room for the interpreter.
+_ENOUGH = 64_000_000
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -78,38 +75,31 @@ def _limits(wanted: list[tuple[bytes, int | None]]) -> "list[Limit]":
 
 
 def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
-    """Set the limits, last of all: from then on there may be no memory for anything but the exec."""
+    """Execute the program; the limits are set last of all, for from then on there may be no memory."""
     entries = inherited()
     files = search.files(argv[0], value_of(entries, b"PATH"))
-    complaint = NAME + b": fatal: unable to run " + argv[0] + b": "
-    out_of_memory = Stop(complaint + b"out of memory", EXIT_TEMPORARY)
     _warn_of_python(files, chosen)
     undo_ignored()
-    strings = argv + entries + files
-    held = None
     try:
-        held = limits.reserve(_RESERVE + _PER_STRING * len(strings) + _PER_BYTE * sum(map(len, strings)))
-        _apply(chosen)
-        search.execute(files, argv, entries)
+        search.execute(files, argv, entries, chosen)
     except OSError as error:
-        raise Stop(complaint + describe(error.errno), EXIT_TEMPORARY) from None
-    except MemoryError:
-        raise out_of_memory from None
-    finally:
-        del held
+        raise fatal(NAME, b"unable to run " + argv[0], error) from None
 
 
 def _warn_of_python(files: list[bytes], chosen: "list[Limit]") -> None:
-    """Tell who gives a Python program less than it can start with: it often dies without a word."""
+    """Tell who gives a Python script little memory: it often dies without a word.
+
+    Our own commands are no scripts: their launcher makes room.
+    """
     given = {number: soft for number, (soft, _) in chosen}
     # What is negative is a number without sign that is huge.
-    if not any(0 <= given.get(number, least) < least for number, least in _PYTHON_NEEDS.items()):
+    if not any(0 <= given.get(number, _ENOUGH) < _ENOUGH for number in (limits.AS, limits.DATA)):
         return
     program = next((file for file in files if os.access(file, os.X_OK)), b"")
     if _is_python(program):
         say(
-            b"softlimit: warning: %s is run by Python, which may not start below -m 16000000 "
-            b"(-a 16000000, -d 8000000): raise the limit, or put softlimit behind it" % program
+            b"softlimit: warning: %s is run by Python, which may not do its work below -m %d: "
+            b"raise the limit, or put softlimit behind it" % (program, _ENOUGH)
         )
 
 
@@ -122,10 +112,3 @@ def _is_python(program: bytes) -> bool:
         return False
     words = begin[2:].split() if begin.startswith(b"#!") else [program]
     return any(word.rpartition(b"/")[2].startswith(b"python") for word in words)
-
-
-def _apply(chosen: "list[Limit]") -> None:
-    try:
-        limits.apply(chosen)
-    except (OSError, ValueError) as error:
-        raise fatal(NAME, b"setrlimit failed", error if isinstance(error, OSError) else None) from None

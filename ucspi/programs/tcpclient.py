@@ -9,6 +9,7 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs._tcpclient_options import NAME, USAGE, Choices, choose
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
 from ucspi.unix import environ, fds, search
+from ucspi.unix.signals import undo_ignored
 from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
@@ -60,9 +61,8 @@ def _become_client(choices: Choices) -> "NoReturn":
     inherited = environ.inherited()
     entries = _entries(connection, inherited)
     _hand_over(connection)
-    # CPython ignores these two; a C program is not started like that.
-    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-        _signal.signal(number, _signal.SIG_DFL)
+    undo_ignored(_signal.SIGXFSZ)
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # never handed on, here as in the original
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
     try:
         search.execute(paths, program, entries)

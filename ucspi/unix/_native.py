@@ -3,8 +3,26 @@
 The one place in `ucspi.unix` that imports it, and where it gets its types.
 """
 
+from ucspi.unix import given
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
 try:
     from ucspi._syscore import ffi as ffi
     from ucspi._syscore import lib as lib
 except ImportError:
     ffi = lib = None
+
+_LIMITS: "list[Any]" = []  # in C memory, once they were needed
+
+
+def hand_on(what: "Any", ignored: "Iterable[int]") -> None:
+    """Fill what a C structure has for the signals that stay ignored and the limits that we were given."""
+    what.ignored = sum(1 << number - 1 for number in ignored)
+    if given.limits:
+        if not _LIMITS:
+            _LIMITS.append(ffi.new("struct usys_limit[]", given.limits))
+        what.limits, what.limit_count = _LIMITS[0], len(given.limits)

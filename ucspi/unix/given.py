@@ -6,6 +6,8 @@ The launcher (``cdbext/launch.c``) looks before it starts the interpreter, and
 Attributes:
     is_launched: whether there was one.
     ignored: those of SIGPIPE and SIGXFSZ that were ignored; CPython ignores both.
+    limits: the soft limits that were raised for the interpreter, each as its number
+        and what it was; what we execute gets them back.
     command: the file that was executed, as it was named then; empty: not known.
 """
 
@@ -13,6 +15,7 @@ from _signal import SIGPIPE, SIGXFSZ
 
 is_launched = False
 ignored: tuple[int, ...] = ()
+limits: list[tuple[int, int]] = []
 command = b""
 
 
@@ -20,9 +23,13 @@ def note(facts: str, executed: bytes) -> None:
     """Take what the launcher tells.
 
     Args:
-        facts: a letter for each signal that was ignored.
+        facts: a letter for each signal that was ignored; then ``,NUMBER:SOFT`` for each limit.
         executed: the file.
     """
     global is_launched, ignored, command
     is_launched, command = True, executed
-    ignored = tuple(number for letter, number in (("p", SIGPIPE), ("x", SIGXFSZ)) if letter in facts)
+    letters, *numbers = facts.split(",")
+    ignored = tuple(number for letter, number in (("p", SIGPIPE), ("x", SIGXFSZ)) if letter in letters)
+    for pair in numbers:
+        number, _, soft = pair.partition(":")
+        limits.append((int(number), int(soft)))

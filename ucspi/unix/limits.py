@@ -5,7 +5,9 @@ from resource import getrlimit, setrlimit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    Limit = tuple[int, tuple[int, int]]
 
 AS, CORE, CPU = resource.RLIMIT_AS, resource.RLIMIT_CORE, resource.RLIMIT_CPU
 DATA, FSIZE, MEMLOCK = resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_MEMLOCK
@@ -17,6 +19,8 @@ _NUMBERS = 1 << 64
 
 # Below what the C library takes from the system by a mapping of its own.
 _PIECE = 65536
+# What the exec takes at most: for itself, for each string, for each byte of them.  Source: found by trying.
+_RESERVE, _PER_STRING, _PER_BYTE = 256 * 1024, 512, 4
 
 
 def soft(number: int, value: int | None) -> tuple[int, tuple[int, int]]:
@@ -39,6 +43,35 @@ def apply(limits: "Iterable[tuple[int, tuple[int, int]]]") -> None:
     """
     for number, pair in limits:
         setrlimit(number, pair)
+
+
+class Narrowed:
+    """Limits that are set for the program to be executed next, and how they were before.
+
+    Under a limit that is used up already whoever executes lives on what was put
+    aside before; it is kept as long as this is.
+    """
+
+    __slots__ = ("_before", "_held")
+
+    def __init__(self, limits: "Sequence[Limit]", strings: list[bytes]) -> None:
+        """Set limits that were prepared by `soft`.
+
+        Args:
+            limits: what to set, in order; of two for one resource the last counts.
+            strings: all that the exec is given.
+
+        Raises:
+            OSError: one cannot be set; those before it are.
+            MemoryError: there was not enough to put aside.
+        """
+        self._held = reserve(_RESERVE + _PER_STRING * len(strings) + _PER_BYTE * sum(map(len, strings)))
+        self._before = [(number, getrlimit(number)) for number, _ in limits]
+        apply(limits)
+
+    def undo(self) -> None:
+        """Set them as they were: nothing was executed."""
+        apply(self._before[::-1])
 
 
 def raise_open_files() -> int:

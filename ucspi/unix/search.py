@@ -11,9 +11,14 @@ Source: observed from the original tcpserver and setuidgid.
 import errno
 import posix as os
 
+from ucspi.unix import given
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, NoReturn
+
+    Limit = tuple[int, tuple[int, int]]
 
 DEFAULT_PATH = b"/bin:/usr/bin"
 _TRY_NEXT = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR)
@@ -56,17 +61,38 @@ class Entries:
         return [value for _, value in self._pairs]
 
 
-def execute(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoReturn":
+def execute(
+    paths: list[bytes], argv: list[bytes], entries: list[bytes], limits: "Sequence[Limit]" = ()
+) -> "NoReturn":
     """Replace this process by the first file that can be executed.
 
     Args:
         paths: the files to try, as `files` returns them.
         argv: the command line of the program, its name first.
         entries: its environment as ``NAME=VALUE``.
+        limits: its limits, as `ucspi.unix.limits.soft` prepares them, where they
+            shall differ from those that we were started with.
 
     Raises:
         OSError: nothing could be executed; the error worth reporting.
     """
+    if not (limits or given.limits):  # as nearly always
+        _try(paths, argv, entries)
+    from ucspi.unix.limits import Narrowed, soft
+
+    try:
+        narrowed = Narrowed(
+            [*(soft(number, value) for number, value in given.limits), *limits], paths + argv + entries
+        )
+        try:
+            _try(paths, argv, entries)
+        finally:
+            narrowed.undo()
+    except MemoryError:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
+
+
+def _try(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoReturn":
     # CPython refuses a program called nothing.
     argv = [argv[0] or b"?", *argv[1:]]
     environment: Any = Entries(entries)

@@ -13,9 +13,11 @@ from _signal import (
     set_wakeup_fd,
 )
 
+from ucspi.unix import given
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
 ALL = _signal.valid_signals()
@@ -31,13 +33,13 @@ def undo_interpreter() -> None:
         _signal.signal(SIGINT, SIG_DFL)
 
 
-def undo_ignored() -> None:
-    """Give SIGPIPE and SIGXFSZ, which CPython ignores from its start, their default actions.
+def undo_ignored(*numbers: int) -> None:
+    """Give SIGPIPE and SIGXFSZ, or those named, which CPython ignores from its start, the actions they had.
 
-    What the parent wanted of them cannot be told any more.
+    Without a launcher nobody knows these: they get the default ones.
     """
-    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-        _signal.signal(number, SIG_DFL)
+    for number in numbers or (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, SIG_IGN if number in given.ignored else SIG_DFL)
 
 
 class Wakeup:
@@ -82,15 +84,19 @@ def note(number: int) -> None:
     _signal.signal(number, lambda number, frame: _NOTED.add(number))
 
 
-def restore_actions() -> None:
+def restore_actions(ignored: "Sequence[int]") -> None:
     """Give what CPython ignores, SIGCHLD and all that is caught their default actions, before an exec.
 
     Call it with every signal blocked: what came by then waits for the program.
+
+    Args:
+        ignored: those of SIGPIPE and SIGXFSZ that stay ignored.
     """
     for pending in (_signal.SIGPIPE, _signal.SIGXFSZ):  # of what we could not write; this drops them
         _signal.signal(pending, SIG_IGN)
-    for restored in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGCHLD):
-        _signal.signal(restored, SIG_DFL)
+        if pending not in ignored:
+            _signal.signal(pending, SIG_DFL)
+    _signal.signal(_signal.SIGCHLD, SIG_DFL)
     for number in ALL:
         if _signal.getsignal(number) not in (SIG_DFL, SIG_IGN, None):
             _signal.signal(number, SIG_DFL)
@@ -103,7 +109,7 @@ def catch(number: int, handler: "Callable[[int, Any], object]") -> None:
 
 def ignore(number: int) -> None:
     """Ignore a signal from now on."""
-    _signal.signal(number, _signal.SIG_IGN)
+    _signal.signal(number, SIG_IGN)
 
 
 def block(number: int) -> None:

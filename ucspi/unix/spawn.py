@@ -8,10 +8,10 @@ forked, which does the same steps slower.  The contract of both is that of
 
 import errno
 import os
-from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
+from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGPIPE, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, fds, search
+from ucspi.unix import _native, fds, given, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import ALL, restore_actions
 from ucspi.unix.stderr import emit, has_room
@@ -51,7 +51,7 @@ _FOREVER: list[object] = []
 class Program:
     """What every handler of a server has in common."""
 
-    __slots__ = ("argv", "complaint", "environ", "listeners", "paths", "pid_variable")
+    __slots__ = ("argv", "complaint", "environ", "ignored", "listeners", "paths", "pid_variable")
 
     def __init__(
         self,
@@ -77,6 +77,8 @@ class Program:
         """
         self.listeners = listeners
         self.pid_variable = pid_variable
+        # An ignored SIGPIPE is not handed on, here as in the original.
+        self.ignored = [number for number in given.ignored if number != SIGPIPE]
         self.argv, self.paths, self.environ, self.complaint = argv, paths, environ, complaint
 
 
@@ -112,6 +114,7 @@ class NativeSpawner:
         self._program.error_count = len(texts)
         self._program.complaint = self._string(program.complaint)
         self._program.pid_variable = self._string(program.pid_variable)
+        _native.hand_on(self._program, program.ignored)
         listeners = ffi.new("int[]", [*program.listeners, -1])
         self._program.listeners = listeners
         _FOREVER.append((self._program, listeners))
@@ -171,7 +174,7 @@ class ForkSpawner:
             os.set_inheritable(0, True)  # dup2(0, 0) leaves close-on-exec set
             os.dup2(connection, 1)
             os.set_inheritable(1, True)
-            restore_actions()
+            restore_actions(self._program.ignored)
             pthread_sigmask(SIG_SETMASK, self._mask)
             search.execute(self._program.paths, self._program.argv, self._environ(variables))
         except BaseException as error:

@@ -11,7 +11,7 @@ import os
 from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, birth, fds, search
+from ucspi.unix import _native, birth, fds, given, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import ALL, restore_actions
 from ucspi.unix.stderr import emit
@@ -108,8 +108,9 @@ def start(
     """Start a program as a child, and wait until it has been executed.
 
     It inherits what we inherited: ignored signals, the signal mask less
-    SIGCHLD, process group and session.  The actions of SIGCHLD, SIGPIPE and
-    SIGXFSZ, and of what we catch, are the default ones.
+    SIGCHLD, process group and session.  The actions of SIGCHLD, and of what we
+    catch, are the default ones; SIGPIPE and SIGXFSZ are as we were given them,
+    and so are the limits that were raised for us.
 
     Args:
         paths: the files to try, in order, as `search.files` returns them.
@@ -146,6 +147,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     what.complaint = cells[0] if there.complaint else ffi.NULL
     what.directory, what.input, what.output = there.directory, there.input, there.output
     what.open_files = there.open_files
+    _native.hand_on(what, given.ignored)
     others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
     what.others = others
     what.birth, what.birth_head = there.birth if head else -1, cells[1]
@@ -199,7 +201,7 @@ def _become(
     try:
         set_wakeup_fd(-1)  # the pipe is the parent's
         _arrange(there)
-        restore_actions()
+        restore_actions(given.ignored)
         pthread_sigmask(SIG_SETMASK, mask)
         search.execute(paths, argv, environ)
     except BaseException as error:

@@ -16,6 +16,7 @@ from tests.commands import ENVIRONMENT, Outcome, ours
 from tests.conftest import Oracle
 from tests.differential.logs.test_multilog_live import PATIENCE, Running, started, until
 from tests.e2e.world import why_not
+from tests.launching import is_launched
 from tests.logtrees import tree
 
 pytestmark = pytest.mark.oracle
@@ -185,6 +186,34 @@ def told_through_a_pipe_that_does_not_block(command: list[str]) -> tuple[int, by
         with open(reader, "rb") as pipe:
             said = pipe.read()
     return process.returncode, said
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_echo_that_nobody_reads_ends_it_unless_sigpipe_was_ignored(
+    oracle: Oracle, tmp_path: Path, ignored: bool
+) -> None:
+    codes = []
+    for place, command in (("mine", ours("multilog")), ("original", [oracle("multilog")])):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [
+                "sh",
+                "-c",
+                f'{"trap {0}{0} PIPE;".format(chr(39)) if ignored else ""} exec "$@"',
+                "sh",
+                *command,
+            ]
+            + ["e", f"./{place}"],
+            input=b"one\ntwo\n",
+            stderr=writer,
+            cwd=tmp_path,
+            timeout=20,
+        )
+        os.close(writer)
+        codes.append(done.returncode)
+    assert codes[1] == (0 if ignored else -signal.SIGPIPE)
+    assert codes[0] == (codes[1] if is_launched() else -signal.SIGPIPE)
 
 
 @pytest.mark.slow

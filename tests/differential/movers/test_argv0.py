@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours
+from tests.commands import ENVIRONMENT, ours, signals
 from tests.conftest import Oracle
 from tests.differential.movers import both, run
+from tests.launching import is_launched
 
 pytestmark = pytest.mark.oracle
 
@@ -84,12 +85,12 @@ def test_empty_name_becomes_a_question_mark(oracle: Oracle) -> None:
     assert (mine, original) == ((0, b"[?]\n", b""), (0, b"[]\n", b""))
 
 
-def test_ignored_sigpipe_is_at_its_default_in_the_program(oracle: Oracle) -> None:
-    def before() -> None:
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
+@pytest.mark.parametrize("program", ["argv0", "recordio", "fixcrio"])
+def test_ignored_signals_stay_so_in_the_program(oracle: Oracle, program: str) -> None:
+    probe = ["grep", *(["grep"] if program == "argv0" else []), "^SigIgn", "/proc/self/status"]
+    shell = ["sh", "-c", "trap '' PIPE XFSZ; exec \"$@\"", "sh"]
     mine, original = (
-        run([*command, "sh", "x", "-c", "kill -PIPE $$; echo alive"], before=before)
-        for command in both(oracle, "argv0")
+        signals(run([*shell, *command, *probe])[1].split()[1]) for command in both(oracle, program)
     )
-    assert (mine[0], original[:2]) == (-signal.SIGPIPE, (0, b"alive\n"))
+    assert original == 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+    assert mine == (original if is_launched() else 0)

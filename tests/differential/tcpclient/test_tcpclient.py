@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.tcpclient.both import Seen, assert_alike, run
+from tests.launching import is_launched
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 
@@ -165,7 +166,7 @@ def test_descriptors_that_cannot_be_set_up_are_named(both: Both, port: int) -> N
     assert_alike(ours, original)
 
 
-def test_ignored_signals_are_passed_on_but_for_two(both: Both, port: int) -> None:
+def test_ignored_signals_are_passed_on_but_for_one(both: Both, port: int) -> None:
     original, ours = both(ALIKE["plain"], port, setup='trap "" PIPE XFSZ HUP')
     assert original.report is not None
     assert ours.report is not None
@@ -173,7 +174,8 @@ def test_ignored_signals_are_passed_on_but_for_two(both: Both, port: int) -> Non
         [value for _, value in report.facts if value.startswith("SigIgn")]
         for report in (original.report, ours.report)
     ]
-    assert lines == [["SigIgn: 0000000001000001"], ["SigIgn: 0000000000000001"]]
+    assert lines[0] == ["SigIgn: 0000000001000001"]
+    assert lines[1] == (lines[0] if is_launched() else ["SigIgn: 0000000000000001"])
 
 
 def test_inherited_variables_keep_their_order(both: Both, port: int) -> None:

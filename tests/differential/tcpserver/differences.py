@@ -70,11 +70,6 @@ IP_OPTIONS = Difference(
     "`-O` clears the IP options",
     "what the option says",
 )
-XFSZ = Difference(
-    "an ignored SIGXFSZ is passed on to the handler",
-    "SIGXFSZ is at its default in the handler",
-    "the interpreter changes it before our first line runs",
-)
 ORDER = Difference(
     "replacing an inherited variable moves the last one into its place",
     "inherited variables keep their order, ours follow",
@@ -112,7 +107,6 @@ ALL = (
     IDENTITY_FROM_NOTHING,
     CLOSED_AT_START,
     IP_OPTIONS,
-    XFSZ,
     ORDER,
     GROUPS,
     STRANGERS,
