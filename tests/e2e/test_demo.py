@@ -226,6 +226,11 @@ class TestConnect:
         [
             (["127.0.0.1"], 100, "connect: usage: ucspi connect [ --from address ] host port"),
             (["127.0.0.1", "x"], 100, "connect: the port must be a number from 1 to 65535, not x"),
+            (
+                ["127.0.0.1", "0655350"],
+                100,
+                "connect: the port must be a number from 1 to 65535, not 0655350",
+            ),
             (["--frm", "::1", "h", "1"], 100, "connect: unknown option --frm; usage: "),
             (["--from"], 100, "connect: --from needs an address; usage: "),
             (["--from", "300.1.1.1", "127.0.0.1", "9"], 111, "connect: fatal: unable to bind to 300.1.1.1: "),

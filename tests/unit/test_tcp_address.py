@@ -1,15 +1,21 @@
 import pytest
 
-from ucspi.errors import NoAddressError
+from ucspi.errors import BadPortError, NoAddressError
 from ucspi.tcp.address import parse_literal, parse_port, resolve
 
 
 @pytest.mark.parametrize(
     ("operand", "port"),
-    [(b"0", 0), (b"", 0), (b"23", 23), (b"00023", 23), (b"65536", 0), (b"65616", 80), (b"telnet", 23)],
+    [(b"0", 0), (b"", 0), (b"23", 23), (b"00023", 23), (b"65535", 65535), (b"telnet", 23)],
 )
-def test_port_is_a_number_modulo_65536_or_a_service(operand: bytes, port: int) -> None:
+def test_port_is_a_number_or_a_service(operand: bytes, port: int) -> None:
     assert parse_port(operand) == port
+
+
+@pytest.mark.parametrize("operand", [b"65536", b"65616", b"099999", b"131072", b"9" * 9000])
+def test_number_beyond_the_last_port_is_none(operand: bytes) -> None:
+    with pytest.raises(BadPortError, match="is not within 0 to 65535"):
+        parse_port(operand)
 
 
 @pytest.mark.parametrize(
@@ -28,16 +34,18 @@ def test_port_that_is_no_service_is_an_os_error(operand: bytes) -> None:
         (b"127.0.0.1", b"127.0.0.1"),
         (b"127.000.000.001", b"127.0.0.1"),
         (b"[127.0.0.1]", b"127.0.0.1"),
-        (b"383.256.0.1", b"127.0.0.1"),
         (b"1.2.3.4.5.6", b"1.2.3.4"),
     ],
 )
-def test_literal_counts_modulo_256_and_ignores_further_groups(operand: bytes, ip: bytes) -> None:
+def test_literal_ignores_zeros_in_front_and_further_groups(operand: bytes, ip: bytes) -> None:
     assert parse_literal(operand) == ip
 
 
-@pytest.mark.parametrize("operand", [b"127.0.1", b"1", b"...", b"[]", b"1.2.3."])
-def test_literal_of_fewer_than_four_numbers_is_no_address(operand: bytes) -> None:
+@pytest.mark.parametrize(
+    "operand",
+    [b"127.0.1", b"1", b"...", b"[]", b"1.2.3.", b"127.0.0.257", b"256.0.0.1", b"1.2.3.4.1.2.3.999"],
+)
+def test_literal_of_fewer_than_four_numbers_or_of_others_is_no_address(operand: bytes) -> None:
     with pytest.raises(NoAddressError):
         parse_literal(operand)
 
@@ -67,5 +75,5 @@ def test_impossible_ip6_address_is_no_address(operand: bytes) -> None:
 
 
 def test_digits_may_be_more_than_the_interpreter_converts() -> None:
-    assert parse_port(b"0" * 9000 + b"65616") == 80
-    assert parse_literal(b"0" * 9000 + b"257.0.0.1") == b"1.0.0.1"
+    assert parse_port(b"0" * 9000 + b"80") == 80
+    assert parse_literal(b"0" * 9000 + b"1.0.0.1") == b"1.0.0.1"

@@ -1,10 +1,10 @@
 """Connecting as tcpclient does, with its messages; its small companions share it."""
 
-from ucspi.errors import ConnectError, NoAddressError
-from ucspi.exits import EXIT_TEMPORARY
+from ucspi.errors import BadPortError, ConnectError, NoAddressError
+from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpclient_options import NAME
-from ucspi.tcp.address import parse_port, resolve_all
+from ucspi.tcp.address import PORT_MAX, parse_port, resolve_all
 from ucspi.tcp.client import UNIX, Caller
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import say
@@ -23,12 +23,15 @@ def find_port(host: bytes, operand: bytes) -> int:
     """Return the port to connect to; a Unix socket has none, whatever is given.
 
     Raises:
-        Stop: no such service.
+        Stop: no such service, or no such port.
     """
     if host.startswith(UNIX):
         return 0
     try:
         return parse_port(operand)
+    except BadPortError:
+        what = b"unable to figure out port number for %s: the largest is %d" % (operand, PORT_MAX)
+        raise fatal(NAME, what, code=EXIT_PERMANENT) from None
     except OSError:
         raise fatal(NAME, b"unable to figure out port number for " + operand) from None
 

@@ -54,7 +54,6 @@ def place(value: bytes) -> tuple[bytes, bytes]:
             b"--listen wants ADDRESS:PORT, an IPv6 address in brackets, not " + (value or b"nothing")
         )
     if not port or (port.isdigit() and (len(port) > _DIGITS_MAX or int(port) > _LARGEST_PORT)):
-        # As an operand it would count modulo 65536, as ever; here nobody relies on that.
         raise refuse(
             b"--listen wants a port of at most %d, not %s" % (_LARGEST_PORT, port[:100] or b"nothing")
         )

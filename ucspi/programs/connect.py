@@ -46,9 +46,10 @@ def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
     if len(operands) != 2:
         raise Stop(b"connect: " + USAGE, EXIT_USAGE)
     host, port = operands
-    if not port.isdigit() or not 0 < int(port[:6]) < 65536:
+    number = int(port.lstrip(b"0")[:6] or b"0") if port.isdigit() else 0
+    if not 0 < number < 65536:
         raise Stop(b"connect: the port must be a number from 1 to 65535, not %s" % port, EXIT_USAGE)
-    return source, host, int(port)
+    return source, host, number
 
 
 def _connect(source: bytes | None, host: bytes, port: int) -> _socket.socket:

@@ -84,9 +84,9 @@ def _arguments(operands: list[bytes]) -> tuple[int | None, bytes | None]:
             raise Stop(b"demo: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
         if not equals:
             value = operands.pop(0) if operands else b""
-        if not value.isdigit() or not 0 < int(value[:6]) < 65536:
+        port = int(value.lstrip(b"0")[:6] or b"0") if value.isdigit() else 0
+        if not 0 < port < 65536:
             raise Stop(b"demo: the port must be a number from 1 to 65535, not '%s'" % value, EXIT_USAGE)
-        port = int(value)
     if len(operands) > 1:
         raise Stop(b"demo: " + USAGE, EXIT_USAGE)
     return port, operands[0] if operands else None

@@ -4,13 +4,13 @@ import os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
-from ucspi.errors import NoAddressError
-from ucspi.exits import EXIT_TEMPORARY
+from ucspi.errors import BadPortError, NoAddressError
+from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
 from ucspi.programs._tcpserver_values import NAME
-from ucspi.tcp.address import parse_port, resolve
+from ucspi.tcp.address import PORT_MAX, parse_port, resolve
 from ucspi.tcp.listener import Listener, ListenError, adopt, listen
 from ucspi.unix import environ, fds, signals
 
@@ -133,6 +133,9 @@ def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[L
 def _port(operand: bytes) -> int:
     try:
         return parse_port(operand)
+    except BadPortError:
+        what = b"unable to figure out port number for %s: the largest is %d" % (operand, PORT_MAX)
+        raise fatal(NAME, what, code=EXIT_PERMANENT) from None
     except OSError:
         raise fatal(NAME, b"unable to figure out port number for " + operand) from None
 

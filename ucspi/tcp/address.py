@@ -3,9 +3,11 @@
 import _socket
 import errno
 
-from ucspi.errors import NoAddressError
+from ucspi.errors import BadPortError, NoAddressError
 
 DIGITS = b"0123456789"
+PORT_MAX, OCTET_MAX = 65535, 255
+NUMBER_MAX = 18  # digits that are looked at: the interpreter does not read numbers of any length
 LABEL_MAX, NAME_MAX = 63, 255  # bytes of a label, and of a name with its lengths, in DNS
 _NO_ADDRESS = (_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY)
 _LITERAL = frozenset(DIGITS + b".[]")
@@ -14,27 +16,35 @@ _LITERAL = frozenset(DIGITS + b".[]")
 def parse_port(operand: bytes) -> int:
     """Return the port number that an operand means.
 
-    Digits are a number modulo 65536, so an empty operand is 0: any free port.
-    Anything else is a TCP service name.
+    Digits are a number, and an empty operand is 0: any free port.  Anything
+    else is a TCP service name.
 
     Raises:
+        BadPortError: the number is above 65535.  The original counts modulo
+            65536, and so listens where nobody looks.
         OSError: no such service.
-
-    Source: observed from the original; 65616 really is port 80.
     """
     if all(byte in DIGITS for byte in operand):
-        return _modulo(operand, 65536)
+        return require_port(_number(operand))
     return _socket.getservbyname(operand.decode("latin-1"), "tcp")
+
+
+def require_port(number: int) -> int:
+    """Return a number that is a port; raise a `BadPortError` for any other."""
+    if not 0 <= number <= PORT_MAX:
+        raise BadPortError(number)
+    return number
 
 
 def parse_literal(operand: bytes) -> bytes | None:
     """Return the dotted quad that an operand spells, or None when it is a name.
 
     Empty and ``0`` are every address.  Digits, dots and brackets alone are a
-    literal: each number counts modulo 256, groups after the fourth are ignored.
+    literal; groups after the fourth are ignored.
 
     Raises:
-        NoAddressError: a literal with fewer than four numbers.
+        NoAddressError: a literal with fewer than four numbers, or with one
+            above 255, which the original counts modulo 256.
     """
     if operand in (b"", b"0"):
         return b"0.0.0.0"
@@ -48,19 +58,19 @@ def _quads(literal: bytes) -> list[bytes]:
     groups = [group.strip(b"[]") for group in literal.split(b".")]
     quads = []
     while len(groups) >= 4 and all(group.isdigit() for group in groups[:4]):
-        quads.append(b".".join(b"%d" % _modulo(group, 256) for group in groups[:4]))
+        numbers = [_number(group) for group in groups[:4]]
+        if max(numbers) > OCTET_MAX:
+            raise NoAddressError(literal)
+        quads.append(b"%d.%d.%d.%d" % (*numbers,))
         del groups[:4]
     if not quads:
         raise NoAddressError(literal)
     return quads
 
 
-def _modulo(digits: bytes, modulus: int) -> int:
-    """Return what digits, however many, count modulo a number; none count 0."""
-    value = 0
-    for digit in digits:
-        value = (value * 10 + digit - ord("0")) % modulus
-    return value
+def _number(digits: bytes) -> int:
+    """Return what digits, however many, count, no more than a huge number; none count 0."""
+    return int(digits.lstrip(b"0")[:NUMBER_MAX] or b"0")
 
 
 def resolve(operand: bytes) -> bytes:

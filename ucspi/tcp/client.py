@@ -12,8 +12,8 @@ import errno
 import os
 import select
 
-from ucspi.errors import BadPortError, ConnectError, NoAddressError
-from ucspi.tcp.address import parse_port, resolve_all
+from ucspi.errors import ConnectError, NoAddressError
+from ucspi.tcp.address import parse_port, require_port, resolve_all
 from ucspi.tcp.connection import Connection
 from ucspi.unix.ends import describe
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Report = Callable[[bytes, int, OSError], object]
     Name = tuple[str, int] | tuple[str, int, int, int]
 
-PORT_MAX = 65535
 UNIX = b"unix:"  # begins a host operand that is a path
 GRACE = 0.02  # seconds that the original adds to every time-out
 LONGEST = 2_000_000.0  # seconds; poll takes no more milliseconds
@@ -75,10 +74,8 @@ def connect(
     caller.local_ip, caller.local_port = local_ip, local_port
     if host.startswith(UNIX):
         return caller.call_path(host.removeprefix(UNIX))
-    number = parse_port(port) if isinstance(port, bytes) else port
-    for each in (number, local_port):
-        if not 0 <= each <= PORT_MAX:
-            raise BadPortError(each)
+    number = parse_port(port) if isinstance(port, bytes) else require_port(port)
+    require_port(local_port)
     return caller.call(resolve_all(host), number)
 
 

@@ -29,12 +29,11 @@ ALIKE = {
     "from another address": "-vRHl0 -i 127.0.0.7 127.0.0.1 PORT PROBE",
     "this machine": "-vRHl0 0 PORT PROBE",
     "this machine, by nothing": "-vRHl0 EMPTY PORT PROBE",
-    "an odd literal": "-vRHl0 [127.256.000.001] PORT PROBE",
+    "an odd literal": "-vRHl0 [127.0.000.001] PORT PROBE",
     "no time for ident": "-t0 -Hl0 127.0.0.1 PORT PROBE",
     "two dashes": "-RHl0 -- 127.0.0.1 PORT PROBE -x",
     "the second address": "-vRHl0 127.0.0.9.127.0.0.1 PORT PROBE",
     "a rest behind the addresses": "-vRHl0 127.0.0.9.127.0.0.1.5.6 PORT PROBE",
-    "a port modulo 65536": "-vRHl0 127.0.0.1 PORT+65536 PROBE",
     "refused": "127.0.0.9 PORT PROBE",
     "refused twice": "127.0.0.9.127.0.0.8 PORT PROBE",
     "refused, silent": "-q 127.0.0.9 PORT PROBE",
@@ -227,6 +226,18 @@ def test_number_that_is_none_is_refused(both: Both, port: int, options: str, nam
     assert original.code == 111
     assert (ours.code, ours.output, ours.error.count(b"\n")) == (100, b"", 1)
     assert named in ours.error
+
+
+def test_port_and_address_do_not_wrap(both: Both, port: int) -> None:
+    original, ours = both("-RHl0 127.0.0.1 PORT+65536 PROBE", port)
+    assert original.code == 0
+    line = b"tcpclient: fatal: unable to figure out port number for %d: the largest is 65535\n" % (
+        port + 65536
+    )
+    assert (ours.code, ours.error) == (100, line)
+    original, ours = both("-RHl0 127.0.0.257 PORT PROBE", port)
+    assert original.code == 0
+    assert (ours.code, ours.error) == (111, b"tcpclient: fatal: no IP address for 127.0.0.257\n")
 
 
 def test_long_option_is_refused(both: Both, port: int) -> None:

@@ -63,12 +63,11 @@ def _operands() -> list[Case]:
         b"",
         b"127.000.000.001",
         b"[127.0.0.1]",
-        b"383.256.0.1",
         b"127.0.0.1.9.9",
         b"[127].0.0.[1]",
     )
     cases = [Case(f"host {host.decode()!r}", Launch(PLAIN, host)) for host in hosts]
-    ports = (b"", b"65536", b"000", b"131072")
+    ports = (b"", b"0", b"000", b"0" * 5000)
     cases += [Case(f"port {port.decode()!r}", Launch(PLAIN, port=port)) for port in ports]
     arguments = (b"./probe", b"exit", b"0", b"", b"-v", b"a b", b"\xff\xfe", b"x" * 5000)
     cases.append(Case("arguments reach the handler", Launch(PLAIN, handler=arguments)))

@@ -61,6 +61,22 @@ def test_the_original_takes_a_long_option_for_two_dashes(
     assert seen.answers[0].report is not None
 
 
+WRAPPED = [
+    (Launch(PLAIN, port=b"65536"), 100, b"unable to figure out port number for 65536: the largest is 65535"),
+    (Launch(PLAIN, host=b"383.256.0.1"), 111, b"no IP address for 383.256.0.1"),
+]
+
+
+@pytest.mark.parametrize(("launch", "code", "why"), WRAPPED)
+def test_port_and_address_do_not_wrap(
+    original: bytes, ours: bytes, probe: Path, tmp_path: Path, launch: Launch, code: int, why: bytes
+) -> None:
+    (tmp_path / "original").mkdir()
+    assert show(original, probe, tmp_path / "original", launch, starts=True).answers[0].report is not None
+    seen = show(ours, probe, tmp_path, launch, starts=False)
+    assert (seen.exit_code, seen.stdout, seen.lines) == (code, b"", (b"tcpserver: fatal: %s\n" % why,))
+
+
 @pytest.mark.parametrize("option", [b"--nonsense", b"--v", b"--1"])
 def test_an_unknown_long_option_is_refused(ours: bytes, probe: Path, tmp_path: Path, option: bytes) -> None:
     seen = show(ours, probe, tmp_path, Launch((*PLAIN, option)), starts=False)
