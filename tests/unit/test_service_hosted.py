@@ -158,8 +158,40 @@ def test_directory_that_never_opens_holds_up_no_other(
     hanging.release()
 
 
+def test_as_many_as_hang_hold_up_no_other(here: Path, loop: Loop) -> None:
+    """Each costs a thread, one that hangs is replaced, and those of one disk leave the others' alone."""
+    aside_of = aside.Aside(loop)
+    hanging = allocate_lock()
+    done: list[str] = []
+
+    def hang() -> None:
+        with hanging:
+            pass
+
+    with hanging:
+        for _ in range(2 * aside.WORKERS):
+            aside_of.call(hang, lambda _: done.append("hung"))
+        aside_of.call(lambda: None, lambda _: done.append("good"))
+        turn_until(loop, lambda: done == ["good"])
+        for _ in range(aside.MOST):
+            aside_of.call(hang, lambda _: done.append("hung"))
+        aside_of.call(lambda: None, lambda _: done.append("late"))
+        aside_of.call(lambda: None, lambda _: done.append("other"), disk=1)
+        turn_until(loop, lambda: done == ["good", "other"])
+    turn_until(loop, lambda: done.count("hung") == 2 * aside.WORKERS + aside.MOST and "late" in done)
+
+
+def test_failed_work_is_a_line_and_no_result(
+    here: Path, loop: Loop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done: list[int | None] = []
+    aside.Aside(loop).call(lambda: 1 // 0, done.append)
+    turn_until(loop, lambda: done == [None])
+    assert capfd.readouterr().err.startswith("svscan: warning: unable to work aside: ZeroDivisionError(")
+
+
 def test_without_threads_directories_are_opened_all_the_same(
-    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(body: Callable[[], object]) -> None:
         raise RuntimeError("can't start new thread")
@@ -169,6 +201,7 @@ def test_without_threads_directories_are_opened_all_the_same(
     for name in (b"bad", b"good"):
         hosted.start(name, MAIN, None)
     turn_until(loop, lambda: loop.hosts() == 2)
+    assert capfd.readouterr().err == "svscan: warning: unable to start a thread: temporary failure\n"
 
 
 def test_scan_that_never_ends_holds_up_no_service(

@@ -231,7 +231,7 @@ def test_small_programs_do_without_os(line: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "last", "most"),
-    [([], "ucspi.service.processes", 28), (["--in-process"], "ucspi.service.hosted", 35)],
+    [([], "ucspi.service.processes", 29), (["--in-process"], "ucspi.service.keeping", 38)],
     ids=["processes", "in process"],
 )
 def test_svscan_loads_little(

@@ -45,8 +45,8 @@ MODULES = {
         rotation script
     """,
     "ucspi.service": """
-        aside asking directory hosted loop machine pipe processes recovery registry scanner scans status
-        supervisor
+        aside asking crew directory elsewhere ending hosted keeping loop machine pipe processes recovery
+        registry scanner scans spawned status supervisor
     """,
     "ucspi.tcp": """
         address admission background blocklist census client connection crlf door drain ending environment
@@ -54,8 +54,8 @@ MODULES = {
         questions rate report resolver server settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext fds given guard helper limits locks notify privilege publish reserve
-        search signals sockets spawn start stderr streams tai title
+        birth domain ends environ errtext family fds given guard helper limits locks notify privilege publish
+        reserve search signals sockets spawn start stderr streams tai title
     """,
 }
 

@@ -5,6 +5,7 @@ import os
 from time import sleep
 
 from ucspi.programs._program import fatal, run
+from ucspi.programs._scan_options import SYNTAX, Options
 from ucspi.service.scanner import INTERVAL, Scanner
 from ucspi.unix import fds
 from ucspi.unix.limits import raise_open_files
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 NAME = b"svscan"
-USAGE = b"svscan: usage: svscan [ --in-process ] [ dir ]"
+USAGE = b"svscan: usage: svscan " + SYNTAX
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -26,14 +27,13 @@ def _svscan(argv: list[bytes]) -> "NoReturn":
     fds.occupy_standard()
     # Where it is ignored the system reaps children itself and tells nobody.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    operands = argv[1:]
-    in_process = operands[:1] == [b"--in-process"]
-    if in_process:
-        del operands[0]
-    if operands:
-        _enter(operands[0])
-    if in_process:
-        _host()
+    options = Options(argv[1:], USAGE)
+    if options.operands:
+        _enter(options.operands[0])
+    if options.in_process:
+        _host(options.seconds)
+    elif options.seconds is not None:
+        _spawn(options.seconds)
     _keep_supervised()
 
 
@@ -44,10 +44,20 @@ def _enter(directory: bytes) -> None:
         raise fatal(NAME, b"unable to chdir to " + directory, error) from None
 
 
-def _host() -> "NoReturn":
-    from ucspi.service.hosted import keep_hosted
+def _host(seconds: int | None) -> "NoReturn":
+    from ucspi.service.hosted import Hosted
+    from ucspi.service.keeping import keep
 
-    keep_hosted(raise_open_files())
+    open_files = raise_open_files()
+    keep(lambda loop, ended: Hosted(loop, ended, open_files), seconds)
+
+
+def _spawn(seconds: int) -> "NoReturn":
+    from ucspi.service.keeping import keep
+    from ucspi.service.spawned import Spawned
+
+    open_files = raise_open_files()
+    keep(lambda loop, ended: Spawned(loop, ended, open_files), seconds)
 
 
 def _keep_supervised() -> "NoReturn":

@@ -1,7 +1,8 @@
 """svscanboot: what init runs, to have every service supervised and their complaints in ``ps``.
 
 It becomes readproctitle, with svscan as its child: two processes, as in the
-original's pipeline, without the shell that waits for them.
+original's pipeline, without the shell that waits for them.  Where svscan shall
+end when it is told to, it stays, tells it, and ends as it did.
 """
 
 import _signal
@@ -10,11 +11,12 @@ import sys
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import run
+from ucspi.programs._scan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, Options
 from ucspi.unix import fds, given, search
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.start import Circumstances, start
 
-USAGE = b"svscanboot: usage: svscanboot [ --in-process ] [ dir ]"
+USAGE = b"svscanboot: usage: svscanboot " + SYNTAX
 
 # Source: the environment that svscan has under the original.
 PATH = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin"
@@ -28,9 +30,8 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _boot(argv: list[bytes]) -> int:
-    operands = argv[1:]
-    options = [operands.pop(0)] if operands[:1] == [b"--in-process"] else []
-    directory = operands[0] if operands else _find_directory()
+    options = Options(argv[1:], USAGE)
+    directory = options.operands[0] if options.operands else _find_directory()
     path = _extend(PATH, os.path.dirname(given.command or os.fsencode(sys.argv[0])))
     # Where it is ignored the system reaps svc itself, and who waits for it fails.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
@@ -39,9 +40,17 @@ def _boot(argv: list[bytes]) -> int:
     _put(null, 0, 1, 2)
     try:
         _stop_leftovers(directory, path)
-        return _become_pipeline([b"svscan", *options, directory], path, null)
+        scanner = [b"svscan", *_passed_on(options), directory]
+        if options.seconds is None:
+            return _become_pipeline(scanner, path, null)
+        return _stay(scanner, path, null)
     except OSError:
         return EXIT_TEMPORARY  # there is nobody to tell
+
+
+def _passed_on(options: Options) -> list[bytes]:
+    words = [IN_PROCESS] if options.in_process else []
+    return words if options.seconds is None else [*words, b"%s=%d" % (STOP_ON_TERM, options.seconds)]
 
 
 def _find_directory() -> bytes:
@@ -76,13 +85,30 @@ def _stop_leftovers(directory: bytes, path: bytes) -> None:
 
 
 def _become_pipeline(scanner: list[bytes], path: bytes, null: int) -> int:
-    environ = [b"PATH=" + path]
-    reader, writer = os.pipe()
-    _put(writer, 1, 2)
-    complaint = b"svscanboot: fatal: unable to run svscan: "
-    start(search.files(scanner[0], path), scanner, environ, Circumstances(complaint=complaint))
+    reader, _ = _start_scanner(scanner, path)
     _put(reader, 0)
     _put(null, 1, 2)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # nobody waits for svscan: the system reaps it
     undo_ignored()
-    search.execute(search.files(TITLE[0], path), list(TITLE), environ)
+    search.execute(search.files(TITLE[0], path), list(TITLE), [b"PATH=" + path])
+
+
+def _start_scanner(scanner: list[bytes], path: bytes) -> tuple[int, int]:
+    """Start svscan; return a descriptor of what it says, and its pid."""
+    reader, writer = os.pipe()
+    _put(writer, 1, 2)
+    os.close(writer)
+    there = Circumstances(complaint=b"svscanboot: fatal: unable to run svscan: ")
+    return reader, start(search.files(scanner[0], path), scanner, [b"PATH=" + path], there)
+
+
+def _stay(scanner: list[bytes], path: bytes, null: int) -> int:
+    """Have svscan and readproctitle as children; return the exit code that svscan ended with."""
+    from ucspi.programs._warden import Warden
+
+    warden = Warden()
+    reader, pid = _start_scanner(scanner, path)
+    _put(null, 1, 2)
+    start(search.files(TITLE[0], path), list(TITLE), [b"PATH=" + path], Circumstances(input=reader))
+    os.close(reader)
+    return warden.watch(pid)

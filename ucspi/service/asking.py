@@ -70,20 +70,42 @@ def open_control(service: int) -> int | None:
     return fd
 
 
+def open_control_both_ways(service: int) -> int:
+    """Return a descriptor of the fifo of control bytes, by which can be seen whether they were read.
+
+    Raises:
+        UnsafeFileError: it is no fifo, or may be another service's.
+        OSError: there is no such fifo, or we may not read and write it.
+    """
+    return _open(service, b"control", os.O_RDWR, FIFO)
+
+
 def is_supervised(service: int) -> bool:
     """Return whether a supervisor runs.
 
     Raises:
         OSError: that cannot be told; `FileNotFoundError`: none ever ran here.
     """
-    try:
-        fd = _open(service, b"ok", _WRITE, FIFO)
-    except OSError as error:
-        if error.errno == ENXIO:
-            return False
-        raise
+    fd = open_ok(service)
+    if fd is None:
+        return False
     os.close(fd)
     return True
+
+
+def open_ok(service: int) -> int | None:
+    """Return a descriptor that reports an error (EPOLLERR) when the supervisor ends; None when none runs.
+
+    Raises:
+        UnsafeFileError: it is no fifo, or may be another service's.
+        OSError: that cannot be told; `FileNotFoundError`: none ever ran here.
+    """
+    try:
+        return _open(service, b"ok", _WRITE, FIFO)
+    except OSError as error:
+        if error.errno == ENXIO:
+            return None
+        raise
 
 
 def is_normally_up(service: int) -> bool:

@@ -6,15 +6,14 @@ again by the next scan, as a ``supervise`` that ended would be.
 """
 
 import os
-from itertools import count
 
 from ucspi.errors import ServiceError
 from ucspi.service import asking
 from ucspi.service.aside import Aside
+from ucspi.service.crew import Crew
 from ucspi.service.loop import Loop
 from ucspi.service.registry import LOG
 from ucspi.service.scanner import label, warn
-from ucspi.service.scans import Scans
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix import environ
 from ucspi.unix.errtext import explain
@@ -24,17 +23,43 @@ from ucspi.unix.stderr import say_soon
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
     from ucspi.service.pipe import Pipe
 
 SPARE = 4  # descriptors for the services that run: they need some, for a moment, at every change
 
 
-class Hosted:
-    """Starts supervisors in a `Loop`; a token is a number that no other one ever had."""
+class Here:
+    """A supervisor in a loop, as who wants to end it knows it."""
 
-    __slots__ = ("_aside", "_ended", "_environ", "_loop", "_open_files", "_tokens")
+    __slots__ = ("_is_log", "_loop", "_supervisor", "holds_lock")
+
+    def __init__(self, loop: Loop, supervisor: Supervisor, role: int) -> None:
+        """Note what it is."""
+        self._loop, self._supervisor, self._is_log = loop, supervisor, role == LOG
+        self.holds_lock = True
+
+    def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
+        """See `crew.Handle.tell`.
+
+        It does not rest meanwhile: a logger that has ended is first started again, for what is in its pipe.
+        """
+        if self._is_log and self._loop.is_hosting(self._supervisor):
+            self._loop.wake(self._supervisor)
+        if self._loop.is_hosting(self._supervisor):
+            self._loop.tell(self._supervisor, letters.decode())
+        heard()
+
+    def kill(self) -> bool:
+        """See `crew.Handle.kill`; it leaves when its process has ended."""
+        self._supervisor.kill()
+        return True
+
+
+class Hosted:
+    """Starts supervisors in a `Loop`; see `crew.Crew` for the tokens."""
+
+    __slots__ = ("_aside", "_environ", "_loop", "_open_files", "crew")
 
     def __init__(self, loop: Loop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -45,35 +70,44 @@ class Hosted:
             open_files: the soft limit of open files that services shall have;
                 0 leaves it as it is.
         """
-        self._loop, self._ended, self._open_files = loop, ended, open_files
+        self._loop, self._open_files = loop, open_files
         self._environ = environ.inherited()
         self._aside = Aside(loop)
-        self._tokens = count()
+        self.crew = Crew(ended)
 
-    def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int:
+    def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int | None:
         """See `scanner.Starter.start`; a supervisor that cannot begin ends at once."""
+        if self.crew.is_closed:
+            return None
         where = Surroundings(
             self._environ,
             input=pipe.reader if pipe and role == LOG else -1,
             output=pipe.writer if pipe and role != LOG else -1,
             open_files=self._open_files,
         )
-        token = next(self._tokens)
+        token = self.crew.add(name, role, pipe)
         self._aside.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
         return token
 
     def _host(self, supervisor: Supervisor | None, token: int) -> None:
         """Host a supervisor that has opened its directory; None when it could not."""
         if supervisor is None:
-            self._ended(token)
+            self.crew.end(token)
+            return
+        if self.crew.is_closed and not supervisor.pid:
+            supervisor.close()  # it would start what is to end
+            self.crew.end(token)
             return
         try:
             demand_spare(SPARE)
-            self._loop.add(supervisor, lambda: self._ended(token))
+            self._loop.add(supervisor, lambda: self.crew.end(token))
         except OSError as error:
             supervisor.close()
             _complain(ServiceError(b"unable to supervise " + supervisor.name, error))
-            self._ended(token)
+            self.crew.end(token)
+            return
+        if token in self.crew.posts:  # else it has left already
+            self.crew.runs(token, Here(self._loop, supervisor, self.crew.posts[token].role))
 
 
 def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:
@@ -106,16 +140,3 @@ def _complain(error: ServiceError) -> None:
     """Say why a supervisor cannot begin, as a process of its own would."""
     reason = b": " + explain(error.error) if error.error else b""
     say_soon(b"supervise: fatal: " + error.step + reason)
-
-
-def keep_hosted(open_files: int = 0) -> "NoReturn":
-    """Scan the current directory every five seconds, and supervise what is there, for ever.
-
-    Args:
-        open_files: the soft limit of open files that services shall have; 0
-            leaves it as it is.
-    """
-    loop = Loop()
-    Scans(loop, lambda ended: Hosted(loop, ended, open_files)).turn()
-    loop.run()
-    raise AssertionError  # the next scan is always to come

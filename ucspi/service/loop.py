@@ -11,7 +11,7 @@ from _signal import SIGCHLD
 from heapq import heappop, heappush
 from time import monotonic
 
-from ucspi.unix.signals import Wakeup, note, unblock
+from ucspi.unix.signals import Wakeup, catch, note, unblock
 from ucspi.unix.start import ended
 from ucspi.unix.stderr import say_soon
 
@@ -52,7 +52,9 @@ class Loop:
         unblock(SIGCHLD)
         self._poll = select.epoll()
         self._poll.register(self._wakeup.fileno(), select.EPOLLIN)
-        self._ready: dict[int, _Watch] = {self._wakeup.fileno(): _Watch(self._reap)}
+        self._ready: dict[int, _Watch] = {self._wakeup.fileno(): _Watch(self._notice)}
+        self._signals: dict[int, Callable[[], object]] = {}
+        self._caught: set[int] = set()
         self._children: dict[int, Callable[[], object]] = {}
         self._timers: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
@@ -81,6 +83,10 @@ class Loop:
         self.unwatch(supervisor.directory.control)
         supervisor.close()
 
+    def is_hosting(self, supervisor: "Supervisor") -> bool:
+        """Say whether it has been added, and neither left nor been removed."""
+        return supervisor in self._hosted
+
     def hosts(self) -> int:
         """Return how many supervisors there are."""
         return len(self._hosted)
@@ -103,6 +109,27 @@ class Loop:
     def expect(self, pid: int, call: "Callable[[], object]") -> None:
         """Call a function once, when a child has ended and been reaped."""
         self._children[pid] = call
+
+    def on(self, number: int, call: "Callable[[], object]") -> None:
+        """Catch a signal, and call a function in a turn of the loop when it has come, once or more often."""
+        self._signals[number] = call
+        # The wake-up pipe may be full: it wakes, and tells nothing.
+        catch(number, lambda number, frame: self._caught.add(number))
+        unblock(number)
+
+    def tell(self, supervisor: "Supervisor", letters: str) -> None:
+        """Have a supervisor obey control bytes now, even if it rests; see `Supervisor.obey`."""
+        hosted = self._hosted[supervisor]
+        hosted.is_resting = False
+        supervisor.obey(letters)
+        self._unmute(hosted)
+        self._go_on(hosted)
+
+    def wake(self, supervisor: "Supervisor") -> None:
+        """Cut the rest of a supervisor short."""
+        hosted = self._hosted[supervisor]
+        if hosted.is_resting:
+            self._wake(hosted)
 
     def stop(self) -> None:
         """Let `run` return after what it is at."""
@@ -128,12 +155,15 @@ class Loop:
         while self._timers and self._timers[0][0] <= now:
             heappop(self._timers)[2]()
 
-    def _reap(self) -> None:
+    def _notice(self) -> None:
+        """Signals have come."""
         self._wakeup.clear()
         for pid in ended():
             call = self._children.pop(pid, None)
             if call is not None:
                 call()
+        while self._caught:
+            self._signals[self._caught.pop()]()
 
     def _hear(self, hosted: _Hosted) -> None:
         """A control byte is there."""
@@ -157,9 +187,15 @@ class Loop:
         if self._hosted.get(hosted.supervisor) is not hosted:
             return  # removed meanwhile
         hosted.is_resting = False
+        self._unmute(hosted)
+        self._go_on(hosted)
+
+    def _unmute(self, hosted: _Hosted) -> None:
         if hosted.is_muted:
             hosted.is_muted = False
             self._poll.modify(hosted.supervisor.directory.control, select.EPOLLIN)
+
+    def _go_on(self, hosted: _Hosted) -> None:
         self._resume(hosted)
         if not hosted.is_resting and not hosted.supervisor.has_left:
             self._resume(hosted)  # one more turn: a failed start is tried again, an end seen to

@@ -23,8 +23,16 @@ class Pipe:
 
     def close(self) -> None:
         """Close both ends; a logger that still reads sees the end of its input."""
-        os.close(self.reader)
-        os.close(self.writer)
+        self.end()
+        reader, self.reader = self.reader, -1
+        if reader >= 0:
+            os.close(reader)
+
+    def end(self) -> None:
+        """Close the writing end: a logger sees the end of its input, once nobody else has one."""
+        writer, self.writer = self.writer, -1
+        if writer >= 0:
+            os.close(writer)
 
 
 def make() -> Pipe:

@@ -30,25 +30,39 @@ class Processes:
 
     def start(self, name: bytes, role: int, pipe: Pipe | None) -> int | None:
         """See `scanner.Starter.start`; a program that cannot be executed is seen to end at once."""
-        complaint = b"svscan: warning: unable to start supervise %s: " % label(name, role)
-        if role != LOG:
-            return self._start(name, complaint, -1, -1, pipe.writer if pipe else -1)
-        try:
-            directory = asking.enter(name)
-        except OSError as error:
-            warn(b"unable to switch to " + name, error)
-            return None
-        try:
-            return self._start(b"log", complaint, directory, pipe.reader if pipe else -1, -1)
-        finally:
-            os.close(directory)
+        directory = open_place(name, role)
+        return None if directory is None else self.launch(name, role, pipe, directory)
 
-    def _start(self, argument: bytes, complaint: bytes, directory: int, reader: int, writer: int) -> int:
+    def launch(self, name: bytes, role: int, pipe: Pipe | None, directory: int) -> int:
+        """Start a supervisor in what `open_place` returned, which is closed; return its pid.
+
+        Raises:
+            OSError: there is no new process.
+        """
+        is_log = role == LOG
         there = Circumstances(
             directory=directory,
-            input=reader,
-            output=writer,
-            complaint=complaint,
+            input=pipe.reader if pipe and is_log else -1,
+            output=pipe.writer if pipe and not is_log else -1,
+            complaint=b"svscan: warning: unable to start supervise %s: " % label(name, role),
             open_files=self._open_files,
         )
-        return start(self._paths, [PROGRAM, argument], self._environ, there)
+        try:
+            return start(self._paths, [PROGRAM, b"log" if is_log else name], self._environ, there)
+        finally:
+            if directory >= 0:
+                os.close(directory)
+
+
+def open_place(name: bytes, role: int) -> int | None:
+    """Return a descriptor of what becomes a supervisor's current directory, -1 for ours.
+
+    None when there is none, which was said.
+    """
+    if role != LOG:
+        return -1
+    try:
+        return asking.enter(name)
+    except OSError as error:
+        warn(b"unable to switch to " + name, error)
+        return None

@@ -102,13 +102,29 @@ def _from_supervisor(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe 
         return None
     try:
         pid = locks.find_holder(lock)
-        if pid is None or not _is_supervise(pid):
+        if pid is None or not is_supervise(pid):
             return None
         pipe = _try(take, pid)
         if pipe is not None and locks.find_holder(lock) != pid:
             pipe.close()  # as above
             return None
         return pipe
+    finally:
+        os.close(lock)
+
+
+def find_supervise(name: bytes) -> int | None:
+    """Return the pid of the ``supervise`` of ours that has the lock of a directory, or None.
+
+    Raises:
+        OSError: we have not the means to find out: descriptors, memory.
+    """
+    lock = _open_lock(name)
+    if lock < 0:
+        return None
+    try:
+        pid = locks.find_holder(lock)
+        return pid if pid is not None and is_supervise(pid) else None
     finally:
         os.close(lock)
 
@@ -127,7 +143,7 @@ def _open_lock(name: bytes) -> int:
         return -1
 
 
-def _is_supervise(pid: int) -> bool:
+def is_supervise(pid: int) -> bool:
     """Say whether a process is a ``supervise`` of ours: a scanner that hosts has other descriptors."""
     try:
         if os.stat(b"/proc/%d" % pid).st_uid != os.geteuid():

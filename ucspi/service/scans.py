@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Scans:
     """A scan every five seconds, aside: what hangs in a directory holds up the next scan, and no service."""
 
-    __slots__ = ("_aside", "_ended", "_is_scanning", "_loop", "_scanner")
+    __slots__ = ("_aside", "_ended", "_is_over", "_is_scanning", "_is_wanted", "_loop", "_scanner")
 
     def __init__(self, loop: "Loop", make: "Callable[[Callable[[int], object]], Starter]") -> None:
         """Scan nothing yet.
@@ -28,13 +28,30 @@ class Scans:
         self._ended: list[int] = []
         self._scanner = Scanner(make(self._ended.append))
         self._loop, self._aside, self._is_scanning = loop, Aside(loop), False
+        self._is_wanted = self._is_over = False
 
     def turn(self) -> None:
         """Scan the current directory now, unless the last scan is still at it, and so on for ever."""
         self._loop.after(INTERVAL, self.turn)
         if not self._is_scanning:
-            self._is_scanning = True
-            self._aside.call(self._scan, self._finish)
+            self._begin()
+
+    def stop(self) -> None:
+        """Begin no scan any more."""
+        self._is_over = True
+
+    def at_once(self) -> None:
+        """Scan now, or again as soon as the scan that is at it has ended."""
+        if self._is_scanning:
+            self._is_wanted = True
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._is_over:
+            return
+        self._is_scanning, self._is_wanted = True, False
+        self._aside.call(self._scan, self._finish)
 
     def _scan(self) -> None:
         """Look through the directory, in a thread, which alone touches the registry."""
@@ -47,3 +64,5 @@ class Scans:
 
     def _finish(self, nothing: object) -> None:
         self._is_scanning = False
+        if self._is_wanted:
+            self._begin()

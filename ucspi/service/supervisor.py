@@ -130,6 +130,21 @@ class Supervisor:
         """
         return next(self._life, 0.0)
 
+    def obey(self, letters: str) -> None:
+        """Do what control bytes say, whoever rests; none of them may be one that starts the process.
+
+        The host calls `resume` then, for there may be nothing left to do.
+        """
+        for letter in letters:
+            self._state, actions = machine.step(self._state, letter)
+            for action in actions:
+                self._act(action)
+
+    def kill(self) -> None:
+        """Kill the process, if there is one."""
+        if self.pid:
+            self._send(_signal.SIGKILL)
+
     def _live(self) -> "Iterator[float]":
         yield from self._do(machine.BEGUN)
         yield from self._do(machine.ENTERED)

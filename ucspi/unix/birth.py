@@ -18,6 +18,8 @@ directory are our own, and nobody else may write to them.
 import errno
 import os
 
+from ucspi.unix.fds import is_readable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -109,11 +111,7 @@ def _is_running(process: int, pid: bytes, start: bytes) -> bool:
 
 def has_ended(process: int) -> bool:
     """Return whether a descriptor's process has ended; one that nobody has reaped has, too."""
-    from select import POLLIN, poll
-
-    poller = poll()
-    poller.register(process, POLLIN)
-    return bool(poller.poll(0))
+    return is_readable(process)
 
 
 def _start_time(pid: bytes) -> bytes:

@@ -56,6 +56,15 @@ def discard(number: int) -> None:
     os.close(null)
 
 
+def is_readable(number: int) -> bool:
+    """Say whether something can be read from a descriptor now; of a process, whether it has ended."""
+    from select import POLLIN, poll
+
+    poller = poll()
+    poller.register(number, POLLIN)
+    return bool(poller.poll(0))
+
+
 def demand_spare(count: int) -> None:
     """See that so many descriptors are left, for what is about to need them.
 

@@ -231,11 +231,16 @@ def _arrange(there: Circumstances) -> None:
 
 def ended() -> "Iterator[int]":
     """Reap every child that has ended; yield the pids."""
+    return (pid for pid, _ in reaped())
+
+
+def reaped() -> "Iterator[tuple[int, int]]":
+    """Reap every child that has ended; yield pid and wait status of each."""
     while True:
         try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
-        yield pid
+        yield pid, status

@@ -1,0 +1,288 @@
+"""svscan that is told to end: services first, then their loggers, no line lost, and no second too long."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Oracle
+from tests.e2e.scanning import IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add
+from tests.e2e.world import SYSTEM_PATH, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
+
+LONG = "--stop-on-term=60"  # never waited out
+QUICK = 20.0  # seconds that are not the 60 either, on a machine under load
+
+EACH_MODE = pytest.mark.parametrize("command", [OURS, IN_PROCESS], ids=["processes", "in process"])
+
+# Says many lines when it gets TERM, more than a pipe takes, and is gone.
+TALKER = """#!/bin/sh
+trap 'i=0
+while [ $i -lt 2000 ]; do echo "$i the last words of a service that was told to end"; i=$((i+1)); done
+exit 0' TERM
+echo ready > ready
+while :; do sleep 0.05; done
+"""
+STUBBORN = """#!/bin/sh
+trap '' TERM
+echo ready > ready
+while :; do sleep 0.05; done
+"""
+DEAF_LOGGER = "#!/bin/sh\nexec sleep 1000\n"  # does not care for the end of its input
+# Takes its time for each line.
+SLOW_LOGGER = "#!/bin/sh\nwhile read -r line; do sleep 0.1; echo $line >> stored; done\n"
+
+
+@pytest.fixture
+def whose() -> str:
+    """Say whose supervise is found, for tests that do not care."""
+    return "ours"
+
+
+@pytest.fixture
+def scanning(tmp_path: Path, oracle: Oracle, our_commands: Path, whose: str) -> Iterator[Scanning]:
+    for program in ("supervise", "svc", "svstat", "multilog"):
+        oracle(program)
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / "supervise").symlink_to(our_commands / "supervise")
+    path = f"{ours}:{SYSTEM_PATH}" if whose == "ours" else SYSTEM_PATH
+    with Scanning(tmp_path, path=path) as made:
+        yield made
+
+
+def ready(scanning: Scanning, *names: str) -> None:
+    """Wait until services have set their traps."""
+    for name in names:
+        wait_for((scanning.scanned / name / "ready").exists, f"{name} to be ready")
+
+
+def end(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> float:
+    """Tell a scanner to end; return how long that took."""
+    begun = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(QUICK) == 0
+    return time.monotonic() - begun
+
+
+def nothing_runs(scanning: Scanning) -> bool:
+    """Say whether no process is left; those of a shell that was killed end by themselves."""
+    return [command for command in scanning.running().values() if not command.startswith("sleep 0.")] == []
+
+
+def last_words(scanning: Scanning, name: str) -> list[int]:
+    """Return the numbers of the lines that the logger of a talker has stored."""
+    log = scanning.scanned / name / "log/main"
+    text = b"".join(file.read_bytes() for file in [*sorted(log.glob("@*")), log / "current"])
+    return [int(line.split()[0]) for line in text.splitlines() if b"last words" in line]
+
+
+@pytest.mark.parametrize(
+    ("command", "whose"),
+    [(OURS, "ours"), (OURS, "original"), (IN_PROCESS, "ours")],
+    ids=["processes", "original's supervise", "in process"],
+)
+def test_services_end_and_their_loggers_have_every_line(scanning: Scanning, command: list[str]) -> None:
+    for name in ("a", "b"):
+        add(scanning.scanned, name, TALKER, LOGGER)
+    add(scanning.scanned, "sleeper")
+    add(scanning.scanned, "crashing", "#!/bin/sh\nexit 1\n", LOGGER)
+    (add(scanning.scanned, "paused", log=LOGGER)).joinpath("log/down").touch()
+    process = scanning.start([*command, LONG])
+    ready(scanning, "a", "b")
+    scanning.wait_up("a/log", "b/log", "sleeper", "paused")
+    scanning.control("-p", "paused", "b/log")
+    end(process)
+    assert nothing_runs(scanning)
+    for name in ("a", "b"):
+        assert last_words(scanning, name) == list(range(2000))
+    assert set(scanning.stat("a", "a/log", "sleeper", "crashing", "paused", "paused/log")) == {
+        f"{name}: supervise not running"
+        for name in ("a", "a/log", "sleeper", "crashing", "paused", "paused/log")
+    }
+    assert scanning.lines() == []
+
+
+@EACH_MODE
+def test_services_that_were_just_started_end_too(scanning: Scanning, command: list[str]) -> None:
+    """Before they or their supervisors are ready, and whatever was not yet started is not."""
+    for number in range(8):
+        add(scanning.scanned, str(number), log=LOGGER)
+    process = scanning.start([*command, LONG])
+    wait_for(lambda: any(scanning.pid(str(number)) for number in range(8)), "the first one")
+    end(process)
+    assert nothing_runs(scanning)
+
+
+@EACH_MODE
+def test_what_does_not_end_is_killed_after_its_time(scanning: Scanning, command: list[str]) -> None:
+    add(scanning.scanned, "a", STUBBORN, SLOW_LOGGER)
+    add(scanning.scanned, "b", log=DEAF_LOGGER)
+    # More than the second in which a supervisor that has just started a service hears nothing.
+    process = scanning.start([*command, "--stop-on-term=3"])
+    ready(scanning, "a")
+    scanning.wait_up("a/log", "b", "b/log")
+    took = end(process)
+    assert took >= 3.9, "three seconds for services, another one for loggers"
+    assert nothing_runs(scanning)
+    assert scanning.lines() == [
+        b"svscan: warning: a has not ended: killed",
+        b"svscan: warning: b/log has not ended: killed",
+    ]
+
+
+@EACH_MODE
+def test_second_signal_hurries(scanning: Scanning, command: list[str]) -> None:
+    """One that was sent to a whole group, and passed on by somebody too, is one."""
+    add(scanning.scanned, "a", STUBBORN, LOGGER)
+    process = scanning.start([*command, LONG])
+    ready(scanning, "a")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(1.2)
+    assert process.poll() is None
+    assert scanning.is_up("a")
+    end(process)
+    assert nothing_runs(scanning)
+
+
+@EACH_MODE
+def test_quit_does_not_wait_for_loggers(scanning: Scanning, command: list[str]) -> None:
+    add(scanning.scanned, "a", TALKER, DEAF_LOGGER)
+    add(scanning.scanned, "b", TALKER, LOGGER)
+    (scanning.scanned / "a/run").write_text(SLEEPER)
+    process = scanning.start([*command, LONG])
+    [_, logger, _] = scanning.wait_up("a", "a/log", "b/log")
+    ready(scanning, "b")
+    end(process, signal.SIGQUIT)
+    assert logger in scanning.running()
+    os.kill(logger, signal.SIGKILL)
+    wait_for(lambda: nothing_runs(scanning), "the end of all")
+    assert last_words(scanning, "b") == list(range(2000))
+
+
+@EACH_MODE
+def test_supervisors_of_a_killed_scanner_are_ended_too(scanning: Scanning, command: list[str]) -> None:
+    """They are nobody's children, or there are none."""
+    add(scanning.scanned, "a", TALKER, LOGGER)
+    add(scanning.scanned, "b", STUBBORN)
+    scanning.start([*command, LONG])
+    ready(scanning, "a", "b")
+    scanning.wait_up("a/log")
+    scanning.kill()
+    process = scanning.start([*command, "--stop-on-term=3"])
+    said = b"taking over" if command is IN_PROCESS else b"unable to acquire"
+    wait_for(lambda: sum(said in line for line in scanning.lines()) == 3, "the new scanner to find them")
+    end(process)
+    wait_for(lambda: nothing_runs(scanning), "strangers, who have closed what we see, to be gone")
+    assert last_words(scanning, "a") == list(range(2000))
+    assert scanning.lines()[-1] == b"svscan: warning: b has not ended: killed"
+
+
+def test_other_kinds_of_supervisors_are_ended_by_the_one_that_hosts(scanning: Scanning) -> None:
+    add(scanning.scanned, "a", TALKER, LOGGER)
+    scanning.start(OURS)
+    ready(scanning, "a")
+    scanning.wait_up("a/log")
+    scanning.kill()
+    process = scanning.start([*IN_PROCESS, LONG])
+    wait_for(lambda: len(scanning.lines()) == 2, "the complaints")
+    end(process)
+    wait_for(lambda: nothing_runs(scanning), "strangers, who have closed what we see, to be gone")
+    assert last_words(scanning, "a") == list(range(2000))
+
+
+@EACH_MODE
+def test_directories_that_are_gone_hold_nothing_up(scanning: Scanning, command: list[str]) -> None:
+    add(scanning.scanned, "a", log=LOGGER)
+    add(scanning.scanned, "b", log=LOGGER)
+    add(scanning.scanned, "c")
+    process = scanning.start([*command, LONG])
+    scanning.wait_up("a", "a/log", "b", "b/log", "c")
+    shutil.rmtree(scanning.scanned / "a")
+    (scanning.scanned / "b").rename(scanning.scanned / ".b")
+    (scanning.scanned / "c").rename(scanning.scanned / "d")
+    end(process)
+    assert nothing_runs(scanning)
+
+
+def test_supervise_that_was_stopped_goes_on(scanning: Scanning) -> None:
+    add(scanning.scanned, "a", TALKER, LOGGER)
+    process = scanning.start([*OURS, LONG])
+    ready(scanning, "a")
+    for pid, command in scanning.running().items():
+        if "supervise" in command and "svscan" not in command:
+            os.kill(pid, signal.SIGSTOP)
+    end(process)
+    assert nothing_runs(scanning)
+    assert last_words(scanning, "a") == list(range(2000))
+
+
+@EACH_MODE
+def test_empty_directory_keeps_it_running_and_hangup_scans(scanning: Scanning, command: list[str]) -> None:
+    process = scanning.start([*command, LONG])
+    time.sleep(0.5)
+    assert process.poll() is None
+    add(scanning.scanned, "a")
+    begun = time.monotonic()
+    while not scanning.is_up("a"):
+        process.send_signal(signal.SIGHUP)  # one may come before it is caught, in the mask of a new process
+        time.sleep(0.05)
+        assert time.monotonic() - begun < 4, "the next scan by itself"
+    end(process, signal.SIGINT)
+    assert nothing_runs(scanning)
+
+
+@EACH_MODE
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_without_the_option_signals_end_it_alone(scanning: Scanning, command: list[str], number: int) -> None:
+    add(scanning.scanned, "a")
+    process = scanning.start(command)
+    [pid] = scanning.wait_up("a")
+    process.send_signal(number)
+    assert process.wait(QUICK) == -number
+    assert pid in scanning.running()
+
+
+@EACH_MODE
+def test_ignored_signals_stay_ignored_but_for_term(scanning: Scanning, command: list[str]) -> None:
+    """As in the background of a shell."""
+    add(scanning.scanned, "a")
+    ignored = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
+    process = scanning.start(
+        [*command, LONG], before=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored]
+    )
+    [pid] = scanning.wait_up("a")
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        process.send_signal(number)
+    status = Path(f"/proc/{pid}/status").read_text()
+    [mask] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigIgn")]
+    assert [number for number in ignored if mask >> (number - 1) & 1] == [*ignored[:3]]
+    assert process.poll() is None
+    end(process)
+    assert nothing_runs(scanning)
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "1.5", "9" * 5000])
+def test_number_that_is_none_is_refused(value: str) -> None:
+    done = subprocess.run([*OURS, f"--stop-on-term={value}"], capture_output=True, check=False, timeout=30)
+    assert done.returncode == 100
+    assert done.stderr.startswith(b"svscan: usage: ")
+
+
+@pytest.mark.slow
+@EACH_MODE
+def test_hundreds_end_at_once(scanning: Scanning, command: list[str]) -> None:
+    names = [str(number) for number in range(150)]
+    for name in names:
+        add(scanning.scanned, name, log=LOGGER)
+    process = scanning.start([*command, LONG])
+    wait_for(lambda: all(scanning.is_up(name) and scanning.is_up(f"{name}/log") for name in names), "all")
+    end(process)
+    assert nothing_runs(scanning)

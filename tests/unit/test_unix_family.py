@@ -1,0 +1,64 @@
+"""A process and its children, as the system shows them."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.world import wait_for
+from ucspi.unix import birth, family
+
+# A parent that would start another child at once.
+PARENT = "while :; do sleep 1000; done"
+
+
+@pytest.fixture
+def parent() -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(["/bin/sh", "-c", PARENT])
+    yield process
+    family.kill(process.pid)
+    process.wait(20)
+
+
+def sleepers(parent: int) -> list[int]:
+    """Return the pids of a parent's children that run sleep."""
+    found = family.children(parent)
+    return [pid for pid in found if Path(f"/proc/{pid}/comm").read_text() == "sleep\n"]
+
+
+def test_children_are_known(parent: "subprocess.Popen[bytes]") -> None:
+    wait_for(lambda: len(sleepers(parent.pid)) == 1, "the child")
+    assert sleepers(parent.pid)[0] in family.children(parent.pid)
+    assert parent.pid in family.children(os.getpid())
+
+
+def test_children_are_known_where_the_kernel_does_not_list_them(
+    parent: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for(lambda: len(sleepers(parent.pid)) == 1, "the child")
+    listed = family.children(parent.pid)
+
+    def refuse(task: bytes) -> list[int]:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(family, "_children_of", refuse)
+    assert family.children(parent.pid) == listed
+
+
+def test_children_are_killed_first_and_none_is_started_again(parent: "subprocess.Popen[bytes]") -> None:
+    wait_for(lambda: len(sleepers(parent.pid)) == 1, "the child")
+    child = os.pidfd_open(sleepers(parent.pid)[0])
+    family.kill(parent.pid)
+    assert parent.wait(20) == -signal.SIGKILL
+    wait_for(lambda: birth.has_ended(child), "the child's end")
+    os.close(child)
+
+
+def test_nobody_is_no_trouble() -> None:
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait(20)
+    assert family.children(gone.pid) == []
+    family.kill(gone.pid)

@@ -1,0 +1,55 @@
+"""The options that svscan and svscanboot have in common."""
+
+import os
+
+from ucspi.exits import EXIT_USAGE
+from ucspi.programs._program import Stop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+IN_PROCESS: "Final" = b"--in-process"
+STOP_ON_TERM: "Final" = b"--stop-on-term"
+SYNTAX: "Final" = b"[ --in-process ] [ --stop-on-term[=SECONDS] ] [ dir ]"
+SECONDS: "Final" = 8  # for services to end; with those for loggers, less than the ten of most containers
+_DIGITS: "Final" = 9
+
+
+class Options:
+    """What stands before the directory.
+
+    Attributes:
+        in_process: be all supervisors.
+        seconds: which services have to end when we are told to; None when that ends us alone.
+        operands: what follows.
+    """
+
+    __slots__ = ("in_process", "operands", "seconds")
+
+    def __init__(self, arguments: list[bytes], usage: bytes) -> None:
+        """Read them; as the first process of its namespace a scanner always ends its services.
+
+        Raises:
+            Stop: a number is none.
+        """
+        self.in_process, self.seconds = False, SECONDS if os.getpid() == 1 else None
+        self.operands = list(arguments)
+        while self.operands and self._take(self.operands[0], usage):
+            del self.operands[0]
+
+    def _take(self, word: bytes, usage: bytes) -> bool:
+        name, equals, value = word.partition(b"=")
+        if word == IN_PROCESS:
+            self.in_process = True
+        elif name == STOP_ON_TERM:
+            self.seconds = _number(value, usage) if equals else SECONDS
+        else:
+            return False
+        return True
+
+
+def _number(text: bytes, usage: bytes) -> int:
+    if not text.isdigit() or len(text) > _DIGITS:
+        raise Stop(usage, EXIT_USAGE)
+    return int(text)

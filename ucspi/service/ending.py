@@ -1,0 +1,179 @@
+"""The end of all services of a directory: first they, then their loggers, then we.
+
+A service gets what ``svc -dx`` sends: TERM and CONT, and its supervisor leaves
+after it.  Its logger is continued, should it be paused.  When service and
+supervisor have ended nobody can write to the pipe any more but us: so the
+logger's supervisor is told to leave after its logger, and then our end is
+closed.  The logger reads what there is and ends.
+
+What runs after its time is killed: services at first, and loggers, which may
+have to write down what those have said, `FINISH` seconds later.  What cannot be
+found out or killed, on a disk that hangs, is waited for no longer.
+"""
+
+from time import monotonic
+
+from ucspi.service.elsewhere import Foreigner, find, place
+from ucspi.service.registry import LOG, MAIN
+from ucspi.service.scanner import label
+from ucspi.unix.stderr import say_soon
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from ucspi.service.aside import Aside
+    from ucspi.service.crew import Crew, Post
+    from ucspi.service.loop import Loop
+    from ucspi.service.pipe import Pipe
+
+FINISH: "Final" = 1.0  # seconds more for loggers
+UNKNOWN: "Final" = 1.0  # seconds for finding out who supervises, where that cannot be told at once
+LAST: "Final" = 0.5  # seconds for what was killed
+APART: "Final" = 1.0  # seconds between two signals that were not sent as one
+
+
+class Ending:
+    """Ends what a crew runs, and stops the loop when the last has ended."""
+
+    __slots__ = ("_aside", "_begun", "_crew", "_loop", "_phase", "_seconds", "_waiting", "_with_loggers")
+
+    def __init__(self, loop: "Loop", crew: "Crew", aside: "Aside", seconds: float) -> None:
+        """Do nothing yet.
+
+        Args:
+            loop: has the time, and is stopped at the end.
+            crew: who is to end.
+            aside: looks where it may hang.
+            seconds: after which services are killed.
+        """
+        self._loop, self._crew, self._aside, self._seconds = loop, crew, aside, seconds
+        self._with_loggers = True
+        self._begun, self._phase = 0.0, 0
+        self._waiting: list[set[Post]] = [set(), set()]  # for their end, by role
+
+    def order(self, *, with_loggers: bool = True) -> None:
+        """End all, for the first time; another order, a second later or more, is for what still runs.
+
+        Args:
+            with_loggers: wait for them.
+        """
+        now = monotonic()
+        self._with_loggers = self._with_loggers and with_loggers
+        if not self._begun:
+            self._begun = now
+            self._begin()
+        elif now - self._begun >= APART:
+            self._hurry(0.0)
+        self._look()
+
+    def _begin(self) -> None:
+        crew = self._crew
+        crew.close(self._run, self._end)
+        there, lost = list(crew.posts.values()), list(crew.lost.values())
+        for post in [*there, *lost]:
+            self._waiting[post.role].add(post)
+        for post in lost:
+            self._seek(post)
+        for post in there:
+            if post.handle:
+                self._run(post)
+            else:
+                self._forget_later(post)
+        self._hurry(self._seconds)
+
+    def _run(self, post: "Post") -> None:
+        """It can be told."""
+        self._waiting[post.role].add(post)
+        if not post.handle:
+            return
+        if post.role == MAIN:
+            post.handle.tell(b"dx", _nothing)
+        elif self._is_written(post.pipe):
+            post.handle.tell(b"c", _nothing)  # or its service may wait for it
+        else:
+            post.handle.tell(b"c", _nothing)
+            self._release(post)
+
+    def _is_written(self, pipe: "Pipe | None") -> bool:
+        """Say whether the service whose logger has this pipe still runs, or may."""
+        return any(post.pipe is pipe for post in self._waiting[MAIN])
+
+    def _release(self, logger: "Post") -> None:
+        """Its service has ended: let it end when it has read all."""
+        pipe = logger.pipe
+        if logger.handle and pipe:
+            logger.handle.tell(b"x", pipe.end)
+        elif pipe:
+            pipe.end()
+
+    def _end(self, token: int) -> None:
+        """One has ended, or could not begin: another's may hold its lock."""
+        post = self._crew.posts[token]
+        if post.was_alone:
+            self._over(post)
+        else:
+            self._seek(post)
+
+    def _seek(self, post: "Post") -> None:
+        where = place(post)
+        self._aside.call(lambda: find(where), lambda found: self._found(post, found))
+        self._forget_later(post)
+
+    def _forget_later(self, post: "Post") -> None:
+        """Wait for long for nobody of whom is not known whether he runs."""
+        self._loop.after(UNKNOWN, lambda: None if post.handle else self._over(post))
+
+    def _found(self, post: "Post", found: tuple[int, int] | None) -> None:
+        """Nobody supervises there, or somebody else does."""
+        if found is None:
+            self._over(post)
+            return
+        post.handle = Foreigner(self._loop, found, place(post), lambda: self._over(post))
+        self._run(post)
+
+    def _over(self, post: "Post") -> None:
+        if post not in self._waiting[post.role]:
+            return
+        post.handle = None
+        self._waiting[post.role].discard(post)
+        if post.role == MAIN and post.pipe and not self._is_written(post.pipe):
+            loggers = [logger for logger in self._waiting[LOG] if logger.pipe is post.pipe]
+            for logger in loggers:
+                self._release(logger)
+            if not loggers:
+                post.pipe.end()
+        self._look()
+
+    def _hurry(self, seconds: float) -> None:
+        """Kill what runs in so many seconds, and not earlier or later as was said before."""
+        self._phase += 1
+        phase = self._phase
+
+        def unless_changed(call: "Callable[[], object]") -> "Callable[[], object]":
+            return lambda: call() if phase == self._phase else None
+
+        self._loop.after(seconds, unless_changed(lambda: self._kill(MAIN)))
+        self._loop.after(seconds + FINISH, unless_changed(lambda: self._kill(LOG)))
+        self._loop.after(seconds + FINISH + LAST, unless_changed(self._give_up))
+
+    def _kill(self, role: int) -> None:
+        for post in list(self._waiting[role]):
+            name = label(post.name, role)
+            if post.handle and post.handle.kill():
+                say_soon(b"svscan: warning: %s has not ended: killed" % name)
+            else:
+                say_soon(b"svscan: warning: %s has not ended, and cannot be killed" % name)
+
+    def _give_up(self) -> None:
+        self._loop.stop()
+
+    def _look(self) -> None:
+        """Stop when nobody is waited for."""
+        if not self._waiting[MAIN] and not (self._with_loggers and self._waiting[LOG]):
+            self._loop.stop()
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,68 @@
+"""Keeping a directory of services supervised, from a loop: for ever, or until we are told to end."""
+
+import _signal
+import os
+
+from ucspi.service.loop import Loop
+from ucspi.service.scans import Scans
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn, Protocol
+
+    from ucspi.service.crew import Crew
+    from ucspi.service.scanner import Starter
+
+    class CrewStarter(Starter, Protocol):
+        """A starter that knows whom it started: `hosted.Hosted` or `spawned.Spawned`."""
+
+        crew: Crew
+
+    Make = Callable[[Loop, Callable[[int], object]], CrewStarter]
+
+
+def keep(make: "Make", seconds: float | None = None) -> "NoReturn":
+    """Scan the current directory every five seconds, and have what is there supervised.
+
+    With ``seconds``, HUP scans at once, and TERM, INT and QUIT end all, and then this process with 0.
+    INT, QUIT and HUP stay ignored if they are.
+
+    Args:
+        make: returns what starts supervisors.
+        seconds: after which a service that still runs is killed; None: no signal is caught.
+    """
+    loop = Loop()
+    starters: list[CrewStarter] = []
+
+    def begin(ended: "Callable[[int], object]") -> "Starter":
+        starters.append(make(loop, ended))
+        return starters[0]
+
+    scans = Scans(loop, begin)
+    if seconds is not None:
+        _listen(loop, scans, starters[0].crew, seconds)
+    scans.turn()
+    loop.run()
+    os._exit(0)  # whatever hangs in a thread
+
+
+def _listen(loop: Loop, scans: Scans, crew: "Crew", seconds: float) -> None:
+    from ucspi.service.aside import Aside
+    from ucspi.service.ending import Ending
+
+    ending = Ending(loop, crew, Aside(loop), seconds)
+
+    def end(*, with_loggers: bool = True) -> None:
+        scans.stop()
+        ending.order(with_loggers=with_loggers)
+
+    calls = {
+        _signal.SIGTERM: end,
+        _signal.SIGINT: end,
+        _signal.SIGQUIT: lambda: end(with_loggers=False),
+        _signal.SIGHUP: scans.at_once,
+    }
+    for number, call in calls.items():
+        if number == _signal.SIGTERM or _signal.getsignal(number) != _signal.SIG_IGN:
+            loop.on(number, call)
