@@ -45,7 +45,7 @@ def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]
 
 
 CDB = ["damage", "hash", "find", "many", "walk", "distinct", "recognise", "sieve", "build", "check"]
-CDB += ["text", "network", "rules", "ruledata", "lengths", "client", "decide"]
+CDB += ["text", "network", "rules", "ruledata", "lengths", "client", "decide", "relate"]
 if sys.implementation.name == "cpython":
     CDB += ["pytype", "pyimage", "pyget", "pymany", "pyiterate", "pybuilder", "pyadd", "pysink"]
 

@@ -12,6 +12,7 @@
 #include "lengths.h"
 #include "many.h"
 #include "recognise.h"
+#include "relate.h"
 #include "ruledata.h"
 #include "rules.h"
 #include "sieve.h"

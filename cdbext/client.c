@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "octet.h"
+
 /* Four numbers up to 255, without leading zeros, and the dots between them. */
 static int read_quad(const unsigned char *text, uint32_t len, unsigned char *packed)
 {
@@ -9,14 +11,12 @@ static int read_quad(const unsigned char *text, uint32_t len, unsigned char *pac
   int count;
 
   for (count = 0; count < 4; ++count) {
-    const unsigned char *start = text;
-    int number = 0;
+    int number;
 
     if (count && (text == end || *text++ != '.'))
       return 0;
-    for (start = text; text < end && *text >= '0' && *text <= '9' && text - start < 3; ++text)
-      number = number * 10 + (*text - '0');
-    if (text == start || number > 255 || (*start == '0' && text - start > 1))
+    number = ucdb_read_octet(&text, end);
+    if (number < 0)
       return 0;
     packed[count] = (unsigned char)number;
   }
@@ -31,11 +31,7 @@ static uint32_t put_quad(const unsigned char *packed, unsigned char *out)
   for (at = 0; at < 4; ++at) {
     if (at)
       *out++ = '.';
-    if (packed[at] >= 100)
-      *out++ = (unsigned char)('0' + packed[at] / 100);
-    if (packed[at] >= 10)
-      *out++ = (unsigned char)('0' + packed[at] / 10 % 10);
-    *out++ = (unsigned char)('0' + packed[at] % 10);
+    out = ucdb_put_octet(out, packed[at]);
   }
   return (uint32_t)(out - begin);
 }

@@ -137,7 +137,7 @@ static void rules_scan(const uint8_t *bytes, size_t size)
 {
   size_t room = 2 * size + 1024;
   unsigned char *out = malloc(room);
-  struct ucdb_rules scan = {0, 0, 0, 0, 0};
+  struct ucdb_rules scan = {0};
   int status;
 
   demand(out != NULL);

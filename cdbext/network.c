@@ -53,6 +53,20 @@ size_t ucdb_key6(const unsigned char packed[16], int bits, unsigned char *key)
   return 1 + (size_t)bits;
 }
 
+int ucdb_read_bits(const unsigned char *key, int bits, unsigned char packed[16])
+{
+  unsigned char again[UCDB_KEY6_MAX];
+  size_t size;
+  int at;
+
+  memset(packed, 0, 16);
+  for (at = 0; at < bits; ++at)
+    if (key[1 + at] != '0')
+      packed[at / 8] |= (unsigned char)(128 >> at % 8);
+  size = *key == '^' ? ucdb_key6(packed, bits, again) : ucdb_key4(packed, bits, again);
+  return !memcmp(key, again, size);
+}
+
 size_t ucdb_full6(const unsigned char packed[16], unsigned char *key)
 {
   static const unsigned char digits[] = "0123456789ABCDEF";

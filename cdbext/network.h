@@ -16,6 +16,10 @@ enum {
 size_t ucdb_key4(const unsigned char packed[4], int bits, unsigned char *key);
 size_t ucdb_key6(const unsigned char packed[16], int bits, unsigned char *key);
 
+/* The address that such a key of so many bits begins with, and zeros; 0 if it is
+ * no such key.  16 bytes are written. */
+int ucdb_read_bits(const unsigned char *key, int bits, unsigned char packed[16]);
+
 /* Write the key of a single IPv6 address: UCDB_FULL6_SIZE bytes. */
 size_t ucdb_full6(const unsigned char packed[16], unsigned char *key);
 

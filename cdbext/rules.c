@@ -4,6 +4,7 @@
 
 #include "image.h"
 #include "network.h"
+#include "octet.h"
 
 /* How far a line is read, and where to stop: first at the end of the text, then,
  * once that is needed, at the blanks that end the line. */
@@ -37,25 +38,11 @@ static int is_word(unsigned char byte)
          (byte >= 'A' && byte <= 'Z');
 }
 
-/* A number up to 255 without leading zeros; -1 if there is none. */
-static int read_octet(struct line *line)
-{
-  const unsigned char *start = line->p;
-  int number = 0;
-
-  while (line->p < line->end && is_digit(*line->p) && line->p - start < 3)
-    number = number * 10 + (*line->p++ - '0');
-  if (line->p == start || number > 255 ||
-      (*start == '0' && line->p - start > 1))
-    return -1;
-  return number;
-}
-
 /* An octet, or the one range of an address, which goes upwards; -1 if neither. */
 static int read_part(struct line *line)
 {
   const unsigned char *start = line->p;
-  int number = read_octet(line);
+  int number = ucdb_read_octet(&line->p, line->end);
 
   if (number < 0 || line->p == line->end || *line->p != '-')
     return number;
@@ -64,7 +51,7 @@ static int read_part(struct line *line)
   ++line->p;
   line->start = start;
   line->low = number;
-  line->high = read_octet(line);
+  line->high = ucdb_read_octet(&line->p, line->end);
   line->stop = line->p;
   return line->low <= line->high ? number : -1;
 }
@@ -72,7 +59,7 @@ static int read_part(struct line *line)
 /* The length of a prefix, from 2 up to a colon; 0 if there is none. */
 static int read_length(struct line *line, int most)
 {
-  int size = read_octet(line);
+  int size = ucdb_read_octet(&line->p, line->end);
 
   if (size < 2 || size > most || line->p == line->end || *line->p != ':')
     return 0;
@@ -276,11 +263,7 @@ static unsigned char *put_key(unsigned char *out, const struct line *line,
 
   memcpy(out, key, before);
   out += before;
-  if (number >= 100)
-    *out++ = (unsigned char)('0' + number / 100);
-  if (number >= 10)
-    *out++ = (unsigned char)('0' + number / 10 % 10);
-  *out++ = (unsigned char)('0' + number % 10);
+  out = ucdb_put_octet(out, number);
   memcpy(out, line->stop, after);
   return out + after;
 }
@@ -420,6 +403,9 @@ int ucdb_rules_scan(const unsigned char *text, uint64_t len,
                  : UCDB_RULES_END;
     ++scan->lines;
     scan->rules += records > 0;
+    if (scan->numbers)
+      for (; records; --records)
+        scan->numbers[scan->records++] = (uint32_t)(scan->before + scan->lines);
     scan->records += records;
     scan->at = (uint64_t)(newline - text) + 1;
   }

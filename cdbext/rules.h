@@ -17,6 +17,8 @@ struct ucdb_rules {
   uint64_t lines;   /* taken */
   uint64_t rules;   /* among them */
   uint64_t records; /* of these: one each, but of a range one for each number */
+  uint64_t before;  /* lines in front of the text */
+  uint32_t *numbers; /* of the line of each record, if they are wanted: as many as fit out */
 };
 
 /* Take lines of text from scan->at on, and append their records to out as they

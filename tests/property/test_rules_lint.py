@@ -2,13 +2,16 @@
 
 from random import Random
 
-from hypothesis import example, given
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.rules_text import rules_file
 from tests.tcp6 import order
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules import Diagnostic, compile_rules, expand, lint, parse
+from ucspi.rules._lint import _compare, _compare_long
+from ucspi.rules._native import lib
 
 addresses = st.sampled_from(
     ["10.", "10.1.", "10.1.2.", "10.1.2.3", "10.0.0.0/8", "10.1.0.0/16", "11.", "=", "=.org", "=a.org", ""]
@@ -41,6 +44,74 @@ def test_order_is_warned_of_exactly_when_some_client_is_judged_otherwise(
     text = "".join(f"{address}:{verdict}\n" for address, verdict in rules).encode()
     warned = any("though it stands below" in diagnostic.reason for diagnostic in lint(text))
     assert warned == both_ways(rules)
+
+
+pieces = [
+    "10.",
+    "10.1.",
+    "10.1.2.",
+    "10.1.2.3",
+    "1.2-4.",
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "10.1.2.3/32",
+    "0.0.0.0/2",
+]
+pieces += [
+    "::/2",
+    "2000::/3",
+    "2001:db8::/32",
+    "2001:db8::1",
+    "2001:db8::1/128",
+    "::1",
+    "=",
+    "=.org",
+    "=a.org",
+    "",
+    "j@10.",
+]
+pieces += [
+    "=.a.org",
+    "=b.a.org",
+    "=Org",
+    "x",
+    "_0",
+    "_0b",
+    "^`a",
+    "^aa",
+    "unix.",
+    "j@=a.org",
+    "=a@b",
+    "10.1.2.3.4",
+    "10.1",
+]
+kin = st.lists(
+    st.tuples(
+        st.sampled_from(pieces) | st.integers(0, 40).map(lambda n: f"10.{n >> 2}.{n & 3}.0/{24 - n % 3 * 4}"),
+        st.sampled_from([":allow", ":deny", ':allow,A="b"', ":Deny", "", ":deny "]),
+    ).map("".join),
+    max_size=14,
+).map(lambda lines: "\n".join(lines).encode())
+
+
+def in_order(said: list[Diagnostic]) -> list[Diagnostic]:
+    """Return them as `lint` does: what is said about one place in the order of saying it."""
+    return sorted(said, key=lambda diagnostic: (diagnostic.line, diagnostic.column))
+
+
+@pytest.mark.skipif(lib is None, reason="the C core is not in use")
+@settings(max_examples=400)
+@given(text=kin, end=st.sampled_from([b"", b"\n"]))
+def test_the_core_says_the_same(text: bytes, end: bytes) -> None:
+    assert in_order(_compare_long(text + end)) == in_order(_compare(text + end))
+
+
+@pytest.mark.skipif(lib is None, reason="the C core is not in use")
+@pytest.mark.slow
+@settings(max_examples=20_000)
+@given(text=kin, end=st.sampled_from([b"", b"\n"]))
+def test_the_core_says_the_same_at_length(text: bytes, end: bytes) -> None:
+    assert in_order(_compare_long(text + end)) == in_order(_compare(text + end))
 
 
 texts = st.one_of(

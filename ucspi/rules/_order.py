@@ -1,0 +1,186 @@
+"""Which lines a reader from top to bottom takes for decisive while another one decides.
+
+That is found by asking: for each rule a few clients are made up that it is
+about, and the file is read for them in both ways.  So what is reported is true,
+client and all, and the work grows with the number of lines alone.  What two
+rules say to each other is told by the narrower one; of the others, those that
+are sure to tell nothing are left out where the entries know them.
+"""
+
+from ucspi.rules._diagnostic import Diagnostic
+from ucspi.rules._expand import is_plain
+from ucspi.rules._lookup import candidates
+from ucspi.rules._network import MARK4, MARK6, full6, packed6, readable, short6
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Protocol
+
+    from ucspi.rules._lengths import Lengths
+
+    Client = tuple[bytes, bytes | None, bytes | None]
+
+    class Entries(Protocol):
+        """The first rule under each key of a file."""
+
+        @property
+        def lengths(self) -> Lengths:
+            """The lengths of the networks among the keys."""
+
+        def get(self, key: bytes) -> "Entry | None":
+            """Return the entry under a key."""
+
+        def suspects(self, told: set[int]) -> Iterable["Entry"]:
+            """Yield, in order, all entries but those whose clients can tell of no line that is not in `told`.
+
+            The set grows while it is asked.
+            """
+
+        def crossing(self) -> tuple[list["Entry"], list["Entry"]]:
+            """Return names, and what is neither name, ident nor everybody; nothing if all say the same."""
+
+
+FILLERS = (b"9.9.9", b"0.0.0", b"255.255.255", b"77.3.130")
+STRANGERS = (b"240.9.9.9", b"0.0.0.0", b"198.51.100.77")  # clients that few rules are about
+OUTCOMES_MAX = 16  # kinds of instructions for which names and addresses are compared
+PAIRS_MAX = 2000  # of a name and an address, up to which all are looked at
+
+
+class Entry:
+    """The first rule under a key: its line, and what it says."""
+
+    __slots__ = ("data", "key", "line")
+
+    def __init__(self, key: bytes, line: int, data: bytes) -> None:
+        """Take the key, the line's number and the record's data."""
+        self.key, self.line, self.data = key, line, data
+
+
+class Order:
+    """The file, read from top to bottom and as it is meant."""
+
+    __slots__ = ("_entries", "_lengths", "_told")
+
+    def __init__(self, entries: "Entries") -> None:
+        """Compare the lines of these entries."""
+        self._entries, self._lengths = entries, entries.lengths
+        self._told: set[int] = set()
+
+    def surprises(self) -> "Iterator[Diagnostic]":
+        """Yield one warning for each line that comes first for some client and does not decide."""
+        stranger = b""
+        for entry in self._entries.suspects(self._told):
+            stranger = stranger or self._stranger()
+            width = width_of(entry.key)
+            for client in _clients_of(entry.key, stranger):
+                yield from self._ask(client, width)
+        for client in self._crossed():
+            yield from self._ask(client, None)
+
+    def _ask(self, client: "Client", width: int | None) -> "Iterator[Diagnostic]":
+        """Read the file for one client; of two rules only the narrower one tells, if it has a width."""
+        get = self._entries.get
+        found = [entry for key in candidates(*client, self._lengths) if (entry := get(key)) is not None]
+        if not found:
+            return
+        first = min(found, key=lambda entry: entry.line)
+        decides = found[0]
+        if first.data == decides.data or first.line in self._told:
+            return
+        if width is not None and width != max(width_of(first.key) or 0, width_of(decides.key) or 0):
+            return
+        self._told.add(first.line)
+        which = f"line {decides.line} ({shown(decides.key)})"
+        reason = f"for {_named(client)} {which} decides, though it stands below"
+        advice = "the most specific address counts, not the first line: put that one first"
+        yield Diagnostic(first.line, 1, reason, advice)
+
+    def _stranger(self) -> bytes:
+        return next((ip for ip in STRANGERS if not self._knows(ip)), STRANGERS[0])
+
+    def _knows(self, ip: bytes) -> bool:
+        return any(key and self._entries.get(key) for key in candidates(ip, None, None, self._lengths))
+
+    def _crossed(self) -> "Iterator[Client]":
+        """Yield clients that a rule about names and one about addresses are both about."""
+        names, everyone = self._entries.crossing()
+        ends: dict[tuple[bool, bytes], list[Entry]] = {}  # first and last line of a kind
+        for entry in everyone:
+            kind = ends.setdefault((_is_whole(entry.key), entry.data), [entry, entry])
+            kind[0] = min(kind[0], entry, key=lambda one: one.line)
+            kind[1] = max(kind[1], entry, key=lambda one: one.line)
+        few = len(names) * len(everyone) <= PAIRS_MAX
+        others = everyone if few else [one for kind in list(ends.values())[:OUTCOMES_MAX] for one in kind]
+        for name in names:
+            for other in others:
+                if other.data != name.data:
+                    for ip, _, _ in list(_clients_of(other.key, b""))[: None if few else 1]:
+                        yield ip, _host_of(name.key), None
+
+
+def width_of(key: bytes) -> int | None:
+    """Return how narrow a rule is among those about one client; None for a key that is like no other.
+
+    Of an equal number of bits the network is looked up last: it is to tell.
+    """
+    if key[:1] == b"=":
+        return None if b"@" in key else 1000 + len(key)
+    if key[:1] in (MARK4, MARK6):
+        return None if readable(key) == key else 2 * (len(key) - 1) + 1
+    if is_plain(key):
+        octets = key.count(b".") + (key[-1:] not in (b".", b""))
+        return 16 * octets
+    packed = packed6(key) if len(key) == 39 else None
+    return 256 if packed is not None and full6(packed) == key else None
+
+
+def _clients_of(key: bytes, stranger: bytes) -> "Iterator[Client]":
+    """Yield clients that a rule is about."""
+    if b"@" in key:
+        info, _, rest = key.rpartition(b"@")
+        yield (stranger, rest[1:], info) if rest[:1] == b"=" else (rest, None, info)
+    elif key[:1] == b"=":
+        yield stranger, _host_of(key), None
+    elif is_plain(key):
+        for filler in FILLERS if key[-1:] == b"." else (b"",):
+            yield b".".join((key + filler).split(b".")[:4]), None, None
+        if not key:
+            yield stranger, None, None
+    else:
+        yield from ((ip, None, None) for ip in _inside(key))
+
+
+def _inside(key: bytes) -> "Sequence[bytes]":
+    """Return addresses inside a network, or the IPv6 address that a key is."""
+    if key[:1] not in (MARK4, MARK6):
+        return [key]
+    size = 4 if key[:1] == MARK4 else 16
+    bits = "".join("0" if byte == 48 else "1" for byte in key[1:])
+    if not 1 < len(bits) <= size * 8:
+        return []
+    fillers = ("01", "0", "1", "0110")
+    numbers = [int((bits + filler * size * 8)[: size * 8], 2).to_bytes(size, "big") for filler in fillers]
+    if size == 16:
+        return [short6(number) for number in numbers]
+    return [b"%d.%d.%d.%d" % (*number,) for number in numbers]
+
+
+def _is_whole(key: bytes) -> bool:
+    return b":" in key or (key[-1:] != b"." and key[:1] not in (MARK4, MARK6))
+
+
+def _host_of(key: bytes) -> bytes:
+    name = key[1:]
+    return b"host" + name if not name or name[:1] == b"." else name
+
+
+def _named(client: "Client") -> str:
+    ip, host, info = client
+    named = shown(ip) if host is None else f"{shown(ip)} named {shown(host)}"
+    return named if info is None else f"{shown(info)} at {named}"
+
+
+def shown(key: bytes) -> str:
+    """Return a key for people."""
+    return readable(key).decode("ascii", "backslashreplace") or "the empty address"
