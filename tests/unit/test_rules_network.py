@@ -6,6 +6,7 @@ from tests.rules_text import image_of, image_with
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError, RuleSyntaxError
 from ucspi.rules import Rule, RuleSet, candidates, expand, parse, readable
+from ucspi.rules._network import PLACES, bits4
 
 
 @pytest.mark.parametrize(
@@ -194,3 +195,29 @@ def test_damage_met_by_the_search_for_a_network_is_a_format_error() -> None:
             image[at : at + 4] = b"\xff\xff\xff\xff"  # a table of four billion slots
     with pytest.raises(CdbFormatError):
         rules.judge(b"10.1.2.3")
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        b"",
+        b"1.1.1",
+        b"1.1.1.1.1",
+        b"256.1.1.1",
+        b"01.1.1.1",
+        b"0001.1.1.1",
+        b"+1.1.1.1",
+        b"1..1.1",
+        b"1.1.1. 1",
+    ],
+)
+def test_text_that_is_no_address_has_no_bits(ip: bytes) -> None:
+    for _ in range(2):  # what was seen before is remembered
+        assert bits4(ip) == b""
+
+
+def test_bits_of_addresses_are_theirs_whether_seen_before_or_not() -> None:
+    for ip in (b"127.0.0.1", b"0.127.1.0", b"127.0.0.1", b"255.255.255.255"):
+        number = int.from_bytes(map(int, ip.split(b".")))
+        places = zip(PLACES, f"{number:032b}", strict=True)
+        assert bits4(ip) == bytes(place if bit == "1" else 48 for place, bit in places)

@@ -27,7 +27,7 @@ LENGTH_MIN = 2
 HEX = b"0123456789abcdefABCDEF"
 MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of an IPv4 address in IPv6 clothes
 
-_octets: "tuple[dict[bytes, bytes], ...]" = ()  # text of an octet to its 8 key bytes, for each of the four
+_octets: list[dict[bytes, bytes]] = [{}, {}, {}, {}]  # text of an octet to its 8 key bytes, once it was seen
 _pieces: dict[int, bytes] = {}  # octet and count of ones before it, to its 8 key bytes
 
 
@@ -77,17 +77,26 @@ def full6(packed: bytes) -> bytes:
 
 def bits4(ip: bytes) -> bytes:
     """Return the 32 key bytes of an IPv4 client; empty if the text is none."""
-    global _octets
-    if not _octets:
-        _octets = tuple(
-            {b"%d" % number: _piece4(number, place) for number in range(256)} for place in range(0, 32, 8)
-        )
+    octets = ip.split(b".")
     try:
-        first, second, third, fourth = ip.split(b".")
+        first, second, third, fourth = octets
         one, two, three, four = _octets
         return one[first] + two[second] + three[third] + four[fourth]
-    except (ValueError, KeyError):
+    except ValueError:
         return b""
+    except KeyError:
+        return _bits_of_new(octets)
+
+
+def _bits_of_new(octets: "Sequence[bytes]") -> bytes:
+    """Do what `bits4` does, for octets not all of which were seen before."""
+    for place, (octet, known) in enumerate(zip(octets, _octets, strict=True)):
+        if octet not in known:
+            number = int(octet) if len(octet) <= 3 and octet.isdigit() else 256
+            if number > 255 or octet != b"%d" % number:
+                return b""
+            known[octet] = _piece4(number, 8 * place)
+    return b"".join([known[octet] for octet, known in zip(octets, _octets, strict=True)])
 
 
 def bits6(packed: bytes) -> bytes:
