@@ -14,6 +14,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup  # first: it provides distutils where Python has none
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 from distutils.command.build_scripts import build_scripts  # isort: skip
 
@@ -37,6 +38,19 @@ class BuildCore(build_ext):  # type: ignore[misc]  # setuptools has no types
     def build_extension(self, ext: Extension) -> None:
         ext.optional = MODE == "auto"  # a failed build then leaves the pure core
         super().build_extension(ext)
+
+
+class BuildModules(build_py):  # type: ignore[misc]
+    """Puts the code of all modules into one file, which commands begin with; not into a checkout."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            sys.path.insert(0, "cdbext")
+            from pack import pack  # type: ignore[import-not-found]
+
+            packed = pack(Path(self.build_lib))
+            Path(self.build_lib, "ucspi/_packed.bin").write_bytes(packed)
 
 
 class BuildCommands(build_scripts):
@@ -103,5 +117,5 @@ else:
     setup(
         cffi_modules=["cdbext/build.py:cdbcore", "cdbext/build.py:syscore"],
         ext_modules=[Extension("ucspi._title", ["cdbext/pytitle.c"])],
-        cmdclass={"build_ext": BuildCore, "build_scripts": BuildCommands},
+        cmdclass={"build_py": BuildModules, "build_ext": BuildCore, "build_scripts": BuildCommands},
     )

@@ -160,7 +160,7 @@ static void find_bootstrap(void)
 #ifdef LAUNCH_PACKAGE
   long error;
 
-  put(&bootstrap, LAUNCH_PACKAGE "/_start.py");
+  put(&bootstrap, LAUNCH_PACKAGE "/_begin.py");
   error = is_missing(bootstrap.at);
   if (error)
     fail("unable to read ", bootstrap.at, error, "");
@@ -180,7 +180,7 @@ static void find_bootstrap(void)
     cut(&bootstrap, 0);
     put(&bootstrap, directory.at);
     put(&bootstrap, places[i]);
-    put(&bootstrap, "/ucspi/_start.py");
+    put(&bootstrap, "/ucspi/_begin.py");
     check_length(&bootstrap);
     error = is_missing(bootstrap.at);
     if (!error)

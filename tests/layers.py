@@ -23,7 +23,9 @@ MAY_IMPORT = {
     "compat": {"errors", "cdb"},
     "programs": {"exits", "errors", "unix", "cdb", "rules", "tcp", "service", "logs"},
     "__main__": {"exits", "errors", "unix", "programs"},
-    "_start": {"unix", "programs"},
+    "_packed": set[str](),
+    "_begin": set[str](),
+    "_start": {"_packed", "unix", "programs"},
     "__init__": set[str](),
 }
 NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix", "logs", "tcp"}, "_title": {"_start"}}

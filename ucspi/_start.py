@@ -1,4 +1,4 @@
-"""Where every installed command begins: ``cdbext/launch.c`` has the interpreter run this file.
+"""What every installed command does before its own work; `_begin` has it do so.
 
 The interpreter is isolated: no variable, no directory of the user's and no
 ``site`` has a say.  Nothing but the standard library is found, until this has
@@ -8,14 +8,19 @@ Four arguments of the launcher's stand in front of what was typed: what to run,
 what it found out, the name that the kernel showed, the file that was executed.
 """
 
+import gc
+import posix
 import sys
 from _signal import SIG_DFL, SIG_UNBLOCK, SIGINT, default_int_handler, getsignal, pthread_sigmask, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
+    from typing import NoReturn
 
-HIDDEN = 8  # arguments that nobody typed: the interpreter, its two options, this file, and the four
+    from ucspi._packed import Packed
+
+HIDDEN = 8  # arguments that nobody typed: the interpreter, its two options, `_begin.py`, and the four
 HOME = __file__.rpartition("/ucspi/")[0]
 OTHERS = ("_cffi_backend", "dns")
 
@@ -74,18 +79,34 @@ def _bytes(text: str) -> bytes:
     return text.encode(sys.getfilesystemencoding(), "surrogateescape")
 
 
-def _start() -> int:
+def main(packed: "Packed | None") -> "NoReturn":
+    """Run the command; ``packed`` has its modules, unless they are to be looked for."""
     _, module, facts, name, executed = sys.argv[:5]
     del sys.argv[:5]
     _let_interrupts_through(facts)
     sys.meta_path.insert(0, Finder)
+    if packed is not None:
+        sys.meta_path.insert(0, packed)
+        packed.run("ucspi.unix.given")
     _show_what_was_typed(_bytes(name))
     from ucspi.unix import given
 
     given.note(facts, _bytes(executed))
-    code: int = __import__(f"ucspi.{module}", fromlist=["main"]).main()
-    return code
+    module = f"ucspi.{module}"
+    if packed is not None:
+        gc.disable()  # nothing of what is loaded is garbage
+        packed.run(module)
+        packed.close()
+        gc.freeze()
+        gc.enable()
+    _leave(__import__(module, fromlist=["main"]).main())
 
 
-if __name__ == "__main__":
-    raise SystemExit(_start())
+def _leave(code: int) -> "NoReturn":
+    """End at once: to take the interpreter apart is a tenth of what a small command takes."""
+    if "atexit" in sys.modules or "threading" in sys.modules:
+        raise SystemExit(code)  # they have something to do yet
+    for file in (sys.stdout, sys.stderr):
+        if file is not None:
+            file.flush()
+    posix._exit(code)

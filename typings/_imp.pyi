@@ -1,0 +1,6 @@
+"""What typeshed leaves out of the import system's own module."""
+
+from types import CodeType
+
+def _fix_co_filename(code: CodeType, path: str, /) -> None: ...
+def extension_suffixes() -> list[str]: ...
