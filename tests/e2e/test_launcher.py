@@ -253,8 +253,12 @@ class TestNames:
         return [*(str(pid) in answer for answer in answers), shown.strip(), comm]
 
     def wait(self, pid: int, line: bytes) -> None:
+        """Wait until a process shows this, and not because it still is the launcher."""
         deadline = time.monotonic() + 20
-        while Path(f"/proc/{pid}/cmdline").read_bytes() != line:
+        while (
+            Path(f"/proc/{pid}/cmdline").read_bytes() != line
+            or Path(f"/proc/{pid}/exe").resolve().parent == COMMANDS.resolve()
+        ):
             assert time.monotonic() < deadline, Path(f"/proc/{pid}/cmdline").read_bytes()
             time.sleep(0.005)
 
