@@ -210,6 +210,17 @@ static int read_verdict(struct line *line)
   return -1;
 }
 
+/* Whether a name of this length may be meant as a limit and be none: it begins
+ * as the limits do.  The parser knows. */
+static int is_odd_limit(const unsigned char *name, size_t length)
+{
+  if (length < 3 || (name[0] | 32) != 'm' || (name[1] | 32) != 'a' ||
+      (name[2] | 32) != 'x')
+    return 0;
+  return !(length == 9 && !memcmp(name, "MAXCONNIP", 9)) &&
+         !(length == 8 && !memcmp(name, "MAXCONNC", 8));
+}
+
 /* One variable into out; returns where out goes on, NULL when it is for the parser. */
 static unsigned char *read_variable(struct line *line, unsigned char *out)
 {
@@ -221,7 +232,8 @@ static unsigned char *read_variable(struct line *line, unsigned char *out)
   for (line->p = name; line->p < line->end && is_word(*line->p); ++line->p)
     continue;
   length = (size_t)(line->p - name);
-  if (!length || line->end - line->p < 3 || *line->p != '=' ||
+  if (!length || is_odd_limit(name, length) ||
+      line->end - line->p < 3 || *line->p != '=' ||
       (line->p[1] != '"' && line->p[1] != '\'' && line->p[1] != '/'))
     return NULL;
   value = line->p + 2;

@@ -365,8 +365,11 @@ def test_help_and_version_alone_are_answered(place: Path, program: str) -> None:
 
 
 @pytest.mark.oracle
-def test_help_with_another_argument_is_a_file_name(original: list[str], place: Path) -> None:
-    for command in (original, ours("tcprules")):
-        assert run([*command, "--help", "t.tmp"], place) == (0, b"", b"")
-        assert (place / "--help").read_bytes() == NEW
-        (place / "--help").unlink()
+def test_word_with_two_dashes_is_no_file_name(original: list[str], place: Path) -> None:
+    assert run([*original, "--help", "t.tmp"], place) == (0, b"", b"")
+    assert (place / "--help").read_bytes() == NEW
+    code, answer, complaint = run([*ours("tcprules"), "--help", "t.tmp"], place)
+    line = b"tcprules: fatal: unknown option --help; a file of that name is ./--help\n"
+    assert (code, answer, complaint) == (100, b"", line)
+    assert run([*ours("tcprules"), "./--help", "t.tmp"], place) == (0, b"", b"")
+    assert (place / "--help").read_bytes() == NEW

@@ -67,7 +67,39 @@ def test_option_behind_the_file_names_is_not_ignored(place: Path) -> None:
             b"tcprules: fatal: options stand in front of the file names",
         )
     assert (place / "old.cdb").read_bytes() == b"old"
-    assert run(place, "tcprules", "old.cdb", "t.tmp", "--bogus") == (0, b"", SAID)
+    assert run(place, "tcprules", "old.cdb", "t.tmp", "bogus", "-x") == (0, b"", SAID)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--chek", "rules"), ("--strict", "--stat", "old.cdb", "t.tmp"), ("--chek",), ("old.cdb", "--tmp")]
+    + [("old.cdb", "t.tmp", "--strct"), ("--", "rules")],
+)
+def test_misspelt_option_costs_no_file(place: Path, arguments: tuple[str, ...]) -> None:
+    """As the names of files they would make the original write over the rules."""
+    code, made, said = run(place, "tcprules", *arguments)
+    option = next(word for word in arguments if word.startswith("--") and word != "--strict").encode()
+    line = b"tcprules: fatal: unknown option %s; a file of that name is ./%s\n" % (option, option)
+    assert (code, made, said) == (100, b"", line)
+    assert sorted(os.listdir(place)) == ["old.cdb", "rules"]
+    assert (place / "rules").read_bytes() == ODD
+    assert (place / "old.cdb").read_bytes() == b"old"
+
+
+def test_option_without_its_file_is_told_from_a_missing_file(place: Path) -> None:
+    for arguments in (
+        ("--source", "old.cdb"),
+        ("--source",),
+        ("--explain", "--source"),
+        ("--sorce", "rules", "old.cdb"),
+    ):
+        code, made, said = run(place, "tcprulescheck", *arguments)
+        option = arguments[1 if arguments[0] == "--explain" else 0].encode()
+        assert (code, made) == (111, b"")
+        assert said.splitlines() == [
+            b"tcprulescheck: fatal: unable to read %s: file does not exist" % option,
+            b"tcprulescheck: %s is no option, or has no file and no rules.cdb behind it" % option,
+        ]
 
 
 def test_check_says_all_and_writes_nothing(place: Path) -> None:

@@ -35,6 +35,8 @@ def scan(text: bytes, room: int | None = None) -> tuple[int, int, bytes]:
         (b"=.a-b.org:allow", (b"=.a-b.org", b"")),
         (b':allow,A="",B_2=/c"d:,e/', (b"", b'+A=\0+B_2=c"d:,e\0')),
         (b":deny,A='\xff' ", (b"", b"D\0+A=\xff\0")),
+        (b':allow,MAXCONNIP="5",MAXCONNC="9"', (b"", b"+MAXCONNIP=5\0+MAXCONNC=9\0")),
+        (b':allow,MA="5",AMAXCONIP="5"', (b"", b"+MA=5\0+AMAXCONIP=5\0")),
     ],
 )
 def test_plain_line_is_taken(line: bytes, record: tuple[bytes, bytes]) -> None:
@@ -136,6 +138,9 @@ def test_comments_and_empty_lines_are_taken() -> None:
         b':deny,A="',
         b':deny,A="b',
         b':deny,="b"',
+        b':allow,MAXCONIP="5"',
+        b':allow,A="b",maxconnip="5"',
+        b':allow,MAXCONNIPS="5"',
         b':deny, A="b"',
         b":deny,A=xbx",
         b':deny,A="b\0"',

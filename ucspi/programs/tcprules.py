@@ -44,9 +44,14 @@ def _tcprules(argv: list[bytes]) -> int:
     chosen, operands = _options(argv[1:])
     if b"--check" in chosen:
         return _check(operands, strict=b"--strict" in chosen)
+    for operand in operands:
+        if operand[:2] == b"--" and operand not in OPTIONS:
+            # As names of files they would cost the rules: `tcprules --chek rules` writes into these.
+            advice = b"unknown option %s; a file of that name is ./%s" % (operand, operand)
+            raise fatal(PROGRAM, advice, code=EXIT_USAGE)
     if len(operands) < 2:
         raise Stop(USAGE, EXIT_USAGE)
-    if any(extra in OPTIONS for extra in operands[2:]):  # others are ignored, as they were
+    if any(extra in OPTIONS for extra in operands[2:]):  # all others are ignored, as they were
         raise Stop(b"%s: fatal: options stand in front of the file names\n%s" % (PROGRAM, HELP), EXIT_USAGE)
     publication = Publication(target=operands[0], temporary=operands[1])
     try:

@@ -70,7 +70,10 @@ def _load(path: bytes) -> "RuleSet":
     try:
         return load(path)
     except OSError as error:
-        raise fatal(PROGRAM, what, error) from None
+        stop = fatal(PROGRAM, what, error)
+        if path[:2] == b"--":
+            stop.line += b"\n%s: %s is no option, or has no file and no rules.cdb behind it" % (PROGRAM, path)
+        raise stop from None
     except CdbFormatError:
         raise Stop(b"%s: fatal: %s: protocol error" % (PROGRAM, what), EXIT_TEMPORARY) from None
 

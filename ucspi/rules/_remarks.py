@@ -21,6 +21,18 @@ NO_NEWLINE = ("the last line has no newline", "is the file whole?")
 EVERYBODY = "the empty address is everybody"
 DEAD = "no client has this address, so the rule never applies"
 
+# Names that limit something elsewhere, or nearly do here: in capitals, without
+# underscores and without a letter twice in a row; and what to do.
+NO_LIMITS = {
+    b"MAXCONIP": "write MAXCONNIP",  # ucspi-tcp6's own name too
+    b"MAXCONPERIP": "write MAXCONNIP",
+    b"MAXPERIP": "write MAXCONNIP",  # indimail's
+    b"MAXCONC": "write MAXCONNC",
+    b"MAXPERNET": "write MAXCONNC",
+    b"MAXLOAD": "there is no limit by load; leave it out",  # of the patch that the others are from
+}
+LIMITS = (b"MAXCONNIP", b"MAXCONNC")
+
 
 def remarks(line: bytes, rule: Rule | None, number: int) -> "Iterator[Diagnostic]":
     """Yield what is odd about a line, given what `parse` made of it."""
@@ -117,9 +129,11 @@ def _slash(address: bytes) -> "Remark | None":
 def _range(address: bytes) -> "Remark | None":
     keys = expand(address)
     dash = address.find(b"-")
-    end = address.find(b".", dash)
-    high = address[dash + 1 : end if end >= 0 else len(address)].lstrip(b"0")
+    upper = address[dash + 1 :].partition(b".")[0]
+    high = upper.lstrip(b"0")
     too_high = len(high) > 3 or int(high or b"0") > OCTET_MAX
+    if keys and address[:dash].rpartition(b".")[2] == b"":
+        return dash, "a range without its first number begins at 0", f"write 0-{_shown(upper) or 0}"
     if not keys and too_high:
         return dash + 1, "a range stands for no numbers above 255", "write numbers from 0 to 255"
     if not keys:
@@ -175,7 +189,9 @@ def _variables(text: bytes, rule: Rule) -> "Iterator[Remark]":
     for name, value in rule.variables:
         equals = at + 1 + len(name)
         if not name.strip(LETTERS + b"0123456789_") and name:
-            pass
+            advice = NO_LIMITS.get(_plain(name)) if name not in LIMITS else None
+            if advice:
+                yield at + 1, "this variable limits nothing here", advice
         elif not name or name[:1] == b",":
             yield at + 1, "a variable has no name", 'write NAME="value"'
         elif name != name.strip(b" \t"):
@@ -191,6 +207,11 @@ def _variables(text: bytes, rule: Rule) -> "Iterator[Remark]":
         if b"\0" in value:
             yield equals + 2 + value.find(b"\0"), "the value ends at this NUL", "leave it out"
         at = equals + 2 + len(value) + 1
+
+
+def _plain(name: bytes) -> bytes:
+    letters = name.upper().replace(b"_", b"")
+    return bytes(byte for at, byte in enumerate(letters) if letters[at - 1 : at] != letters[at : at + 1])
 
 
 def _quoted(byte: bytes) -> str:
