@@ -110,6 +110,8 @@ static int run_child(void *argument)
   restore_signals(program);
   set_soft_limits(program->limits, program->limit_count);
   error = execute(program->paths, program->argv, slot->environ);
+  if (!has_room(0))
+    close_private(-1);
   complain(program->complaint, program->errors, program->error_count, error, 1);
   usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
   return EXIT_TEMPORARY;

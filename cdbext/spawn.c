@@ -135,3 +135,13 @@ int usys_spawn(struct usys_program *program, int connection,
   close(connection);
   return pid;
 }
+
+int usys_is_preparing(const struct usys_program *program)
+{
+  const struct usys_slot *slot;
+
+  for (slot = program->slots; slot; slot = slot->next)
+    if (__atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE))
+      return 1;
+  return 0;
+}

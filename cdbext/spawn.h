@@ -49,4 +49,7 @@ int usys_spawn(struct usys_program *program, int connection,
                const char *variables, size_t variables_length,
                const char *log, size_t log_length);
 
+/* Whether a child has not executed yet, and so shares our memory. */
+int usys_is_preparing(const struct usys_program *program);
+
 #endif

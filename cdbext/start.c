@@ -124,14 +124,30 @@ static void restore_actions(unsigned long ignored)
     forget_caught(number);
 }
 
+/* A child of CLONE_VFORK has a score of its own; for others it belongs to all who share memory. */
+static void take_score(const char *score)
+{
+  long file = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) "/proc/self/oom_score_adj",
+                        O_WRONLY | O_CLOEXEC, 0);
+
+  if (file >= 0) {
+    usys_bare(SYS_write, file, (long) (intptr_t) score, (long) strlen(score), 0);
+    usys_bare(SYS_close, file, 0, 0, 0);
+  }
+}
+
 static void put_others(const int *others)
 {
   for (; others && *others >= 0; others += 2)
     put_on(others[0], others[1]);
 }
 
-static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
+static int prepare_and_execute(const struct child *child)
 {
+  struct usys_start *start = child->start;
+
+  if (start->score)
+    take_score(start->score);
   if (start->directory >= 0) {
     long error = usys_bare(SYS_fchdir, start->directory, 0, 0, 0);
 
@@ -150,7 +166,7 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
   if (start->open_files)
     set_soft_limit(RLIMIT_NOFILE, start->open_files);
   restore_actions(start->ignored);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) mask, 0, SIGNAL_SET_SIZE);
+  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) &child->mask, 0, SIGNAL_SET_SIZE);
   set_soft_limits(start->limits, start->limit_count);
   return execute(start->paths, start->argv, start->environ);
 }
@@ -158,8 +174,8 @@ static int prepare_and_execute(struct usys_start *start, const sigset_t *mask)
 static int run_child(void *argument)
 {
   const struct child *child = argument;
-  struct usys_start *start = child->start;
-  int error = prepare_and_execute(start, &child->mask);
+  const struct usys_start *start = child->start;
+  int error = prepare_and_execute(child);
 
   /* Our parent stands still until we are gone, and a reader of its log may never come. */
   complain(start->complaint, start->errors, start->error_count, error, 0);

@@ -20,6 +20,7 @@ struct usys_start {
   int output;                /* put on 1 */
   const int *others;         /* more descriptors, each followed by what it is put on, above 2; -1 ends.
                                 None is what another is put on.  NULL: none */
+  const char *score;         /* its oom_score_adj, or NULL: ours */
   unsigned long open_files;  /* the soft limit of open files; 0: inherited */
   unsigned long ignored;     /* those of SIGPIPE and SIGXFSZ that are ignored, a bit 1 << number - 1 for each */
   const struct usys_limit *limits;  /* soft limits that differ from ours */

@@ -10,6 +10,7 @@ import pytest
 from ucspi.tcp import handlers as module
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.handlers import Handlers
+from ucspi.unix.oom import Shield
 
 
 class Children:
@@ -19,6 +20,10 @@ class Children:
 
     def __init__(self) -> None:
         self.pids: list[int] = []
+        self.shield = Shield()
+
+    def is_preparing(self) -> bool:
+        return False
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         pid = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
@@ -101,7 +106,10 @@ class Numbered:
     native = False
 
     def __init__(self) -> None:
-        self.pid = 1000
+        self.pid, self.shield = 1000, Shield()
+
+    def is_preparing(self) -> bool:
+        return False
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         self.pid += 1

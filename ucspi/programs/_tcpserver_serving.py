@@ -8,7 +8,7 @@ from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
 from ucspi.tcp.report import reporter
 from ucspi.tcp.server import Server
-from ucspi.unix import environ, given, privilege, search
+from ucspi.unix import environ, given, oom, privilege, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.spawn import Program, spawner
 from ucspi.unix.stderr import emit, say
@@ -41,6 +41,8 @@ def prepare(
     judge = _judge(choices)
     _load(choices, inherited, listeners)
     _warn_of_groups(choices)
+    oom.shield()
+    oom.keep_open(changes_user=choices.identity().uid is not None)
     _drop_privileges(choices.identity())
     if choices.print_port:
         _print_ports(listeners)

@@ -9,6 +9,7 @@ from ucspi.service.loop import Loop
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix.environ import inherited
 from ucspi.unix.fds import occupy_standard
+from ucspi.unix.oom import shield
 
 USAGE = b"supervise: usage: supervise dir"
 
@@ -22,6 +23,7 @@ def _supervise(argv: list[bytes]) -> int:
     if len(argv) != 2:
         raise Stop(USAGE, EXIT_USAGE)
     occupy_standard()
+    shield()
     try:
         loop = Loop()
     except OSError as error:

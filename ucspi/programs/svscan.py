@@ -7,7 +7,7 @@ from time import sleep
 from ucspi.programs._program import fatal, run
 from ucspi.programs._scan_options import SYNTAX, Options
 from ucspi.service.scanner import INTERVAL, Scanner
-from ucspi.unix import fds
+from ucspi.unix import fds, oom
 from ucspi.unix.limits import raise_open_files
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _svscan(argv: list[bytes]) -> "NoReturn":
     fds.occupy_standard()
+    oom.shield()
     # Where it is ignored the system reaps children itself and tells nobody.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     options = Options(argv[1:], USAGE)

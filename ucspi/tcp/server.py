@@ -63,7 +63,7 @@ class Server:
             spawner: starts the handler.
             wakeup: wakes the loop for caught signals.
         """
-        self._settings, self._wakeup = settings, wakeup
+        self._settings, self._wakeup, self._spawner = settings, wakeup, spawner
         self._report, self._status_file = reporter(settings, listeners)
         self._facts = _facts(settings, self._decide, self._fail)
         others = [wakeup.fileno()]
@@ -102,6 +102,8 @@ class Server:
         if woken or self._handlers.is_due():
             is_full = not self._ending.has_begun and not self._has_room()
             self._count_out(self._handlers.reap(all_of_them=is_full))
+        if self._spawner.shield.due is not None:
+            self._spawner.shield.close(self._spawner.is_preparing)
         if self._facts is not None:
             self._facts.background.turn()
         for door in doors:
@@ -133,6 +135,7 @@ class Server:
         deadlines = (
             None if self._facts is None else self._facts.background.deadline(),
             self._handlers.due,
+            self._spawner.shield.due,
             self._ending.deadline,
             None if self._status_file is None else self._status_file.deadline(),
         )

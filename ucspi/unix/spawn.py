@@ -11,7 +11,7 @@ import os
 from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGPIPE, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, fds, given, search
+from ucspi.unix import _native, fds, given, oom, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import ALL, restore_actions
 from ucspi.unix.stderr import emit, has_room
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
         """Starts one program again and again, each time on another connection."""
 
         native: bool
+        shield: oom.Shield  # to be closed when it is due
+
+        def is_preparing(self) -> bool:
+            """Return whether a new process shares our memory."""
+            ...
 
         def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
             """Start the program with a connection on descriptors 0 and 1.
@@ -86,7 +91,8 @@ def spawner(program: Program) -> "Spawner":
     """Return the best way this installation has to start a program.
 
     The calling thread's signal mask, less SIGCHLD, becomes the program's.  The
-    signals that are caught by now are at their default there.
+    signals that are caught by now are at their default there, and the score that
+    `oom.shield` lowered is the old one.
     """
     return ForkSpawner(program) if _native.lib is None else NativeSpawner(program)
 
@@ -98,7 +104,7 @@ class NativeSpawner:
     child that is still preparing reads it.
     """
 
-    __slots__ = ("_program", "_spawn")
+    __slots__ = ("_program", "_spawn", "shield")
 
     native = True
 
@@ -119,6 +125,7 @@ class NativeSpawner:
         self._program.listeners = listeners
         _FOREVER.append((self._program, listeners))
         _native.lib.usys_capture_signals(self._program)
+        self.shield = oom.Shield()
         self._spawn = _native.lib.usys_spawn
 
     def _string(self, text: bytes) -> "Any":
@@ -133,22 +140,28 @@ class NativeSpawner:
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         """See `Spawner.spawn`."""
+        if oom.given:
+            self.shield.open()
         pid: int = self._spawn(self._program, connection, variables, len(variables), log, len(log))
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         return pid
 
+    def is_preparing(self) -> bool:
+        """See `Spawner.is_preparing`."""
+        return bool(_native.lib.usys_is_preparing(self._program))
+
 
 class ForkSpawner:
     """Forks the interpreter; for installations without the compiled module."""
 
-    __slots__ = ("_mask", "_program")
+    __slots__ = ("_mask", "_program", "shield")
 
     native = False
 
     def __init__(self, program: Program) -> None:
         """Note the signal mask that handlers shall have."""
-        self._program = program
+        self._program, self.shield = program, oom.Shield()
         self._mask = pthread_sigmask(SIG_BLOCK, ()) - {SIGCHLD}
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
@@ -156,6 +169,8 @@ class ForkSpawner:
         # A signal that comes between the fork and the exec must wait until its
         # action is the handler's: what Python noted of it would be lost.
         before = pthread_sigmask(SIG_SETMASK, ALL)
+        if oom.given:
+            self.shield.open()
         try:
             pid = os.fork()
             if pid == 0:
@@ -164,6 +179,10 @@ class ForkSpawner:
         finally:
             pthread_sigmask(SIG_SETMASK, before)
             os.close(connection)
+
+    def is_preparing(self) -> bool:
+        """See `Spawner.is_preparing`."""
+        return False
 
     def _become(self, connection: int, variables: bytes, log: bytes) -> "NoReturn":
         try:

@@ -11,7 +11,7 @@ import os
 from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, birth, fds, given, search
+from ucspi.unix import _native, birth, fds, given, oom, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import ALL, restore_actions
 from ucspi.unix.stderr import emit
@@ -110,7 +110,7 @@ def start(
     It inherits what we inherited: ignored signals, the signal mask less
     SIGCHLD, process group and session.  The actions of SIGCHLD, and of what we
     catch, are the default ones; SIGPIPE and SIGXFSZ are as we were given them,
-    and so are the limits that were raised for us.
+    and so are the limits that were raised and the score that `oom.shield` lowered.
 
     Args:
         paths: the files to try, in order, as `search.files` returns them.
@@ -136,7 +136,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
         _ENVIRON[:] = [environ, _strings(environ)]
     head = birth.head(there.mark) if there.birth >= 0 else b""
-    texts = [there.complaint, head]
+    texts = [there.complaint, head, oom.given]
     if told:
         texts += [told.record, told.temporary, told.target]
     kept = [_strings(some) for some in (paths, argv, texts)]
@@ -146,13 +146,14 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     what.errors, what.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
     what.complaint = cells[0] if there.complaint else ffi.NULL
     what.directory, what.input, what.output = there.directory, there.input, there.output
+    what.score = cells[2] if oom.given else ffi.NULL
     what.open_files = there.open_files
     _native.hand_on(what, given.ignored)
     others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
     what.others = others
     what.birth, what.birth_head = there.birth if head else -1, cells[1]
     if told:
-        what.record, what.record_new, what.record_name = cells[2:]
+        what.record, what.record_new, what.record_name = cells[3:]
         what.record_folder = told.folder
         what.record_length, what.record_pid = len(told.record), told.at
     pid: int = _native.lib.usys_start(what)
@@ -200,6 +201,7 @@ def _become(
 ) -> "NoReturn":
     try:
         set_wakeup_fd(-1)  # the pipe is the parent's
+        oom.take_back()
         _arrange(there)
         restore_actions(given.ignored)
         pthread_sigmask(SIG_SETMASK, mask)
