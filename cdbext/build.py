@@ -52,6 +52,18 @@ if sys.implementation.name == "cpython":
 cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
 syscore = _builder(
     "syscore",
-    ["accept", "crlf", "distribute", "flush", "handler", "help", "label", "local", "spawn", "start"],
+    [
+        "accept",
+        "crlf",
+        "distribute",
+        "flush",
+        "glance",
+        "handler",
+        "help",
+        "label",
+        "local",
+        "spawn",
+        "start",
+    ],
     [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)],
 )

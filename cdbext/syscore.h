@@ -6,6 +6,7 @@
 #include "crlf.h"
 #include "distribute.h"
 #include "flush.h"
+#include "glance.h"
 #include "help.h"
 #include "label.h"
 #include "local.h"

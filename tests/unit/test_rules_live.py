@@ -3,20 +3,29 @@
 import errno
 import os
 import socket
+import stat
+import threading
 import time
 import tracemalloc
 from pathlib import Path
+from struct import pack
 
 import pytest
 
 import ucspi.cdb
 from tests.rules_text import image_of, image_with
 from ucspi.errors import CdbFormatError
-from ucspi.rules import LiveRules, Verdict, _live, load
+from ucspi.rules import LiveRules, Verdict, _imagefile, _live, load
+from ucspi.unix import aside
+from ucspi.unix.glance import Glancer
+from ucspi.unix.regular import state_of
 
 CLIENT = b"1.2.3.4"
 ALLOW = image_of(b'1.:allow,A="b"\n:deny\n')
 DENY = image_of(b"1.:deny\n:deny\n")
+needs_glances = pytest.mark.skipif(
+    Glancer(b"/").glance() is None, reason="this system or build cannot look without waiting"
+)
 
 
 @pytest.fixture
@@ -36,11 +45,22 @@ def publish(path: Path, image: bytes) -> None:
     path.with_suffix(".tmp").rename(path)
 
 
+class Steady:
+    """A clock that goes on when it is told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a second have passed since the file was written, without waiting for it."""
-    now = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: now() + 10**9)
+def steady(monkeypatch: pytest.MonkeyPatch) -> Steady:
+    """Return the steady clock, which stands still."""
+    clock = Steady()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
 
 
 def test_replaced_file_counts_for_the_next_client(path: Path) -> None:
@@ -61,10 +81,10 @@ def test_file_rewritten_in_place_at_the_same_size_counts_too(path: Path) -> None
         assert rules.judge(b"1.2.3.4").allowed is True
 
 
-def test_file_is_read_until_its_time_stamp_is_older_than_a_tick(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+@needs_glances
+def test_file_is_opened_until_it_was_seen_for_longer_than_the_coarsest_times(
+    path: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady
 ) -> None:
-    """Where stamps are coarse, two changes within a tick look alike; do not rely on this system's."""
     opened = []
     open_ = os.open
 
@@ -73,12 +93,83 @@ def test_file_is_read_until_its_time_stamp_is_older_than_a_tick(
         return open_(path, flags)
 
     monkeypatch.setattr(os, "open", noted)
-    stamp = path.stat().st_ctime_ns
     rules = live(path)
-    for after, expected in ((0, 1), (10**6, 2), (10**7, 3), (10**9, 4), (10**9, 4), (2 * 10**9, 4)):
-        monkeypatch.setattr(time, "time_ns", lambda after=after: stamp + after)
+    begin = steady.now
+    for after, expected in ((0, 1), (0.001, 2), (1.0, 3), (2.0, 4), (2.1, 5), (2.1, 5), (3600, 5)):
+        steady.now = begin + after
         assert rules.judge(CLIENT).allowed
         assert len(opened) == expected
+    publish(path, DENY)
+    assert not rules.judge(CLIENT).allowed
+
+
+class Frozen:
+    """An `os.fstat` and glances that show one state whatever happens: times of whole hours."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch, age: float) -> None:
+        status = list(path.stat())
+        then = int(time.time() - age)
+        status[7:10] = [then] * 3
+        frozen = os.stat_result(status)
+        fstat = os.fstat
+        monkeypatch.setattr(os, "fstat", lambda fd: frozen if stat.S_ISREG(fstat(fd).st_mode) else fstat(fd))
+        self.glimpse = pack("=QQqqQQQQ", 1, frozen.st_size, then, then, frozen.st_mode, 1, 1, 0)
+        monkeypatch.setattr(Glancer, "glance", lambda _: self.glimpse)
+        monkeypatch.setattr(_live, "state_in", lambda _: state_of(frozen))
+
+
+@pytest.mark.parametrize("age", [0.0, 3600.0, -3600.0], ids=["right", "behind", "ahead"])
+def test_rules_replaced_without_a_trace_count_however_wrong_the_clocks_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady, age: float
+) -> None:
+    """One size, one inode, one whole second: only the bytes tell, and they are looked at."""
+    allow, deny = image_of(b"1.2.3.4:allow\n:deny\n"), image_of(b"1.2.3.9:allow\n:deny\n")
+    assert len(allow) == len(deny)
+    path.write_bytes(allow)
+    Frozen(path, monkeypatch, age)
+    rules = live(path)
+    for _ in range(20):
+        path.write_bytes(allow)
+        assert rules.judge(CLIENT).allowed
+        path.write_bytes(deny)
+        assert not rules.judge(CLIENT).allowed
+        steady.now += 0.1
+    steady.now += 0.1
+    assert not rules.judge(CLIENT).allowed
+
+
+@pytest.mark.parametrize("age", [3600.0, -3600.0], ids=["behind", "ahead"])
+def test_file_of_a_server_with_a_wrong_clock_is_not_read_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady, age: float
+) -> None:
+    Frozen(path, monkeypatch, age)
+    rules = live(path)
+    for _ in range(2):
+        assert rules.judge(CLIENT).allowed
+        steady.now += 3
+    monkeypatch.setattr(os, "open", None)
+    assert rules.judge(CLIENT).allowed
+
+
+def test_touched_file_is_not_checked_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = live(path)
+    assert rules.judge(CLIENT).allowed
+    monkeypatch.setattr(_imagefile, "Reader", None)
+    os.utime(path, (1, 1))
+    assert rules.judge(CLIENT).allowed
+    publish(path, ALLOW)
+    assert rules.judge(CLIENT).allowed
+
+
+def test_what_stands_behind_the_tables_is_not_read(path: Path) -> None:
+    """3 GB of nothing behind a good file take neither time nor memory."""
+    os.truncate(path, 3 * 2**30)
+    tracemalloc.start()
+    try:
+        assert live(path).judge(CLIENT).allowed
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_missing_file_is_an_error_for_every_client(path: Path) -> None:
@@ -137,7 +228,6 @@ def test_fifo_device_and_socket_are_errors_and_do_not_block(tmp_path: Path) -> N
                 live(place, missing_ok=True).judge(CLIENT)
 
 
-@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -200,14 +290,14 @@ def test_file_beyond_what_positions_can_name_is_refused(path: Path) -> None:
 
 
 def test_file_that_keeps_changing_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = os.read
+    read = os.preadv
 
-    def read_and_grow(fd: int, length: int) -> bytes:
+    def read_and_grow(fd: int, room: list[memoryview], at: int) -> int:
         with path.open("ab") as file:
             file.write(b"more")
-        return read(fd, length)
+        return read(fd, room, at)
 
-    monkeypatch.setattr(os, "read", read_and_grow)
+    monkeypatch.setattr(os, "preadv", read_and_grow)
     with pytest.raises(CdbFormatError, match="changes"):
         live(path).judge(CLIENT)
 
@@ -215,14 +305,14 @@ def test_file_that_keeps_changing_is_refused(path: Path, monkeypatch: pytest.Mon
 def test_file_that_changes_once_while_it_is_read_is_read_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = os.read
+    read = os.preadv
 
-    def read_and_replace(fd: int, length: int) -> bytes:
-        monkeypatch.setattr(os, "read", read)
+    def read_and_replace(fd: int, room: list[memoryview], at: int) -> int:
+        monkeypatch.setattr(os, "preadv", read)
         path.write_bytes(DENY)
-        return read(fd, length)
+        return read(fd, room, at)
 
-    monkeypatch.setattr(os, "read", read_and_replace)
+    monkeypatch.setattr(os, "preadv", read_and_replace)
     assert not live(path).judge(CLIENT).allowed
 
 
@@ -232,7 +322,6 @@ def test_rules_in_memory_survive_the_truncation_of_their_file(path: Path) -> Non
     assert rules.judge(CLIENT).allowed
 
 
-@pytest.mark.usefixtures("settled")
 def test_clients_refused_for_one_damage_do_not_pile_up_tracebacks(path: Path) -> None:
     path.write_bytes(b"short")
     rules = live(path)
@@ -256,7 +345,7 @@ def test_no_descriptor_stays_open(path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-@pytest.mark.parametrize("step", ["_read_image", "Reader"])
+@pytest.mark.parametrize("step", ["_read_whole", "Reader"])
 def test_memory_that_runs_out_is_an_error_of_that_client(
     path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -264,11 +353,27 @@ def test_memory_that_runs_out_is_an_error_of_that_client(
         raise MemoryError
 
     rules = live(path)
-    monkeypatch.setattr(_live, step, run_out)
+    monkeypatch.setattr(_imagefile, step, run_out)
     with pytest.raises(OSError, match=os.strerror(errno.ENOMEM)):
         rules.judge(CLIENT)
     monkeypatch.undo()
     assert rules.judge(CLIENT).allowed
+
+
+def test_new_rules_that_fit_only_alone_count(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever kept the old ones would judge by them for ever."""
+    rules = live(path)
+    assert rules.judge(CLIENT).allowed
+    read = _imagefile._read_whole
+
+    def fit_alone(fd: int, size: int) -> bytearray:
+        if rules._found.image is not None:
+            raise MemoryError
+        return read(fd, size)
+
+    monkeypatch.setattr(_imagefile, "_read_whole", fit_alone)
+    publish(path, DENY)
+    assert not rules.judge(CLIENT).allowed
 
 
 def test_cdb64_is_no_rules_file(path: Path) -> None:
@@ -276,3 +381,119 @@ def test_cdb64_is_no_rules_file(path: Path) -> None:
         writer.add(CLIENT, b"")
     with pytest.raises(CdbFormatError, match="cdb64"):
         live(path).judge(CLIENT)
+
+
+class Slow:
+    """A look that takes as long as is wanted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go_on = threading.Event()
+        self.go_on.set()
+        look_at = _imagefile.look
+
+        def slowly(path: bytes, known: _imagefile.Found) -> _imagefile.Found:
+            assert self.go_on.wait(20)
+            return look_at(path, known)
+
+        monkeypatch.setattr(_live, "look", slowly)
+        monkeypatch.setattr(Glancer, "glance", lambda _: None)  # as of a file server
+
+
+def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bytes] = []
+    rules = LiveRules(os.fsencode(path), tell=told.append)
+    slow = Slow(monkeypatch)
+    assert rules.judge(CLIENT).allowed
+    slow.go_on.clear()
+    publish(path, DENY)
+    begin = time.monotonic()
+    assert [rules.judge(CLIENT).allowed for _ in range(50)] == [True] * 50
+    assert time.monotonic() - begin < 2  # one waited, for a tenth of a second
+    name = os.fsencode(path)
+    assert told == [name + b": takes long to be read; until then clients are judged by what was read before"]
+    slow.go_on.set()
+    assert rules._watch.wait(20)
+    assert not rules.judge(CLIENT).allowed
+    assert told[1:] == [name + b": was read at last"]
+
+
+def test_nobody_is_judged_before_the_first_reading(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bytes] = []
+    woken = threading.Event()
+    rules = LiveRules(os.fsencode(path), missing_ok=True, tell=told.append)
+    slow = Slow(monkeypatch)
+    slow.go_on.clear()
+    rules.begin(woken.set)
+    assert not rules.is_ready()
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            rules.judge(CLIENT)
+    assert told == [os.fsencode(path) + b": takes long to be read; until then nobody is let in"]
+    slow.go_on.set()
+    assert woken.wait(20)
+    assert rules.is_ready()
+    assert rules.judge(CLIENT).allowed
+
+
+def test_error_from_before_stays_while_the_file_is_being_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = live(path)
+    slow = Slow(monkeypatch)
+    assert rules.judge(CLIENT).allowed
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        rules.judge(CLIENT)
+    slow.go_on.clear()
+    publish(path, ALLOW)
+    for _ in range(3):
+        with pytest.raises(FileNotFoundError):
+            rules.judge(CLIENT)
+    slow.go_on.set()
+    assert rules._watch.wait(20)
+    assert rules.judge(CLIENT).allowed
+
+
+def test_without_threads_the_file_is_read_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    Slow(monkeypatch)
+    rules = live(path)
+    monkeypatch.setattr(aside, "start_deaf_thread", refuse)
+    assert rules.judge(CLIENT).allowed
+    publish(path, DENY)
+    assert not rules.judge(CLIENT).allowed
+
+
+def test_each_look_aside_is_of_the_file_as_it_is_now(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Slow(monkeypatch)
+    rules = live(path)
+    for _ in range(5):
+        publish(path, DENY)
+        assert not rules.judge(CLIENT).allowed
+        publish(path, ALLOW)
+        assert rules.judge(CLIENT).allowed
+
+
+@needs_glances
+def test_long_file_is_compared_once_when_its_times_tell_all(
+    path: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady
+) -> None:
+    monkeypatch.setattr(_live, "SMALL", 0)
+    monkeypatch.setattr(_imagefile, "SMALL", 0)
+    looks = []
+    holds = _imagefile._holds
+
+    def noted(fd: int, image: bytearray) -> bool:
+        looks.append(fd)
+        return holds(fd, image)
+
+    monkeypatch.setattr(_imagefile, "_holds", noted)
+    told: list[bytes] = []
+    rules = LiveRules(os.fsencode(path), tell=told.append)
+    for seconds, expected in ((0.0, 0), (1.0, 0), (0.9, 0), (0.3, 1), (10.0, 1)):
+        steady.now += seconds
+        assert rules.judge(CLIENT).allowed
+        assert len(looks) == expected
+    assert told == []

@@ -54,8 +54,8 @@ MODULES = {
         questions rate report resolver server settings status visit watch
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext family fds given guard helper limits locks notify oom
-        privilege publish reserve search signals sockets spawn start stderr streams tai title
+        aside birth domain ends environ errtext family fds given glance guard helper limits locks notify oom
+        privilege publish regular reserve search signals sockets spawn start stderr streams tai title
     """,
 }
 

@@ -15,6 +15,8 @@ from ucspi.unix.stderr import emit, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ucspi.programs._tcpserver_options import Choices
     from ucspi.tcp.admission import Judge
     from ucspi.tcp.listener import Listener
@@ -69,13 +71,16 @@ def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]
 
 
 def _judge(choices: "Choices") -> "Judge | None":
+    def tell(line: bytes) -> None:
+        _warn(choices.settings, line)
+
     if choices.rules_text is not None:
-        return _judge_by_text(choices, choices.rules_text)
+        return _judge_by_text(choices.rules_text, tell, numbered=choices.settings.is_watched)
     if choices.rules is None:
         return None
     from ucspi.rules import LiveRules  # with no rules there is no cdb to load the code for
 
-    return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow)
+    return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow, tell=tell)
 
 
 def _warn_of_groups(choices: "Choices") -> None:
@@ -142,13 +147,10 @@ def _pid_variable(listeners: "list[Listener]") -> bytes:
     return local.PID_VARIABLE
 
 
-def _judge_by_text(choices: "Choices", path: bytes) -> "Judge":
+def _judge_by_text(path: bytes, tell: "Callable[[bytes], object]", *, numbered: bool) -> "Judge":
     from ucspi.rules import LiveText
 
-    def tell(line: bytes) -> None:
-        _warn(choices.settings, line)
-
-    rules = LiveText(path, tell, numbered=choices.settings.is_watched)
+    rules = LiveText(path, tell, numbered=numbered)
     try:
         problems = rules.load()
     except OSError as error:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ucspi.rules._compile import compile_rules as compile_rules
     from ucspi.rules._diagnostic import Diagnostic as Diagnostic
     from ucspi.rules._expand import expand as expand
+    from ucspi.rules._imagefile import load as load
     from ucspi.rules._lengths import Lengths as Lengths
     from ucspi.rules._lint import lint as lint
     from ucspi.rules._live import LiveRules as LiveRules
-    from ucspi.rules._live import load as load
     from ucspi.rules._livetext import LiveText as LiveText
     from ucspi.rules._lookup import RuleSet as RuleSet
     from ucspi.rules._lookup import Verdict as Verdict
@@ -47,7 +47,7 @@ else:
         "expand": "_expand",
         "is_address": "_bytes",
         "lint": "_lint",
-        "load": "_live",
+        "load": "_imagefile",
         "parse": "_parse",
         "readable": "_network",
         "segments": "_record",

@@ -11,6 +11,7 @@ from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from ucspi.rules import Verdict
@@ -30,6 +31,22 @@ if TYPE_CHECKING:
 
         def judge(self, ip: bytes, host: bytes | None, info: bytes | None) -> Verdict:
             """Return the verdict, or raise OSError or CdbFormatError: there are no sound rules."""
+            ...
+
+        def begin(self, wake: "Callable[[], object]") -> None:
+            """Find out what can be found out now; call ``wake``, in a thread, when more is known."""
+            ...
+
+        def is_ready(self) -> bool:
+            """Return whether a client can be judged, if only by an error."""
+            ...
+
+        def deadline(self) -> float | None:
+            """Return when `attend` has something to do, on the steady clock; None when it never has."""
+            ...
+
+        def attend(self) -> None:
+            """Do what is due."""
             ...
 
         def line_of(self, rule: bytes | None) -> int | None:

@@ -64,6 +64,7 @@ class Server:
             wakeup: wakes the loop for caught signals.
         """
         self._settings, self._wakeup, self._spawner = settings, wakeup, spawner
+        self._judge = judge
         self._report, self._status_file = reporter(settings, listeners)
         self._facts = _facts(settings, self._decide, self._fail)
         others = [wakeup.fileno()]
@@ -77,6 +78,8 @@ class Server:
             settings, self._doors, self._admission, self._facts, self._handlers, self._report
         )
         self._buckets = _buckets(settings)
+        if judge is not None:
+            judge.begin(wakeup.wake)
         reserve.keep()
 
     def run(self) -> None:
@@ -106,6 +109,8 @@ class Server:
             self._spawner.shield.close(self._spawner.is_preparing)
         if self._facts is not None:
             self._facts.background.turn()
+        if self._judge is not None:
+            self._judge.attend()
         for door in doors:
             self._accept_batch(door)
 
@@ -137,12 +142,15 @@ class Server:
             self._handlers.due,
             self._spawner.shield.due,
             self._ending.deadline,
+            None if self._judge is None else self._judge.deadline(),
             None if self._status_file is None else self._status_file.deadline(),
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _has_room(self) -> bool:
-        """Return whether another client may come in: none while the server is ending."""
+        """Return whether another client may come in: none that cannot be judged yet, or while we end."""
+        if self._judge is not None and not self._judge.is_ready():
+            return False
         return not self._ending.has_begun and self._census.children < self._settings.limit
 
     def _accept_batch(self, door: Door) -> None:

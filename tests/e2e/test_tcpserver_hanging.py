@@ -1,0 +1,276 @@
+"""Rules on a disk that does not answer: nobody waits for it, and nobody gets in whom nothing allowed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import ucspi.cdb
+from tests import hangingfs
+from tests.conftest import missing
+from tests.e2e.serving import COMMAND, Served, read_all, serving
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
+    pytest.mark.skipif(not os.access("/dev/fuse", os.W_OK), reason="this system has no /dev/fuse"),
+]
+
+LATE = "takes long to be read; until then"
+AGAIN = "was read at last"
+
+
+@pytest.fixture(autouse=True)
+def _can_mount() -> None:
+    probe = subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip(f"unshare: {probe.stderr.decode().strip()}")
+
+
+class Hanging:
+    """A server whose rules are in a file system that answers, or does not."""
+
+    def __init__(self, served: Served, folder: Path) -> None:
+        self.served, self._folder = served, folder
+        self._fuse = int((folder / "fuse.pid").read_text())
+
+    def hang(self) -> None:
+        os.kill(self._fuse, signal.SIGUSR1)
+
+    def answer(self) -> None:
+        os.kill(self._fuse, signal.SIGUSR2)
+
+    def allows(self, source: str = "127.0.0.1") -> bool:
+        """Return whether a client is let in, which is known soon."""
+        begin = time.monotonic()
+        with self.served.connect(source) as client:
+            is_in = read_all(client) != b""
+        assert time.monotonic() - begin < 2
+        return is_in
+
+    def told(self, words: str) -> int:
+        return sum(words in line for line in self.served.lines())
+
+    def stop(self) -> None:
+        begin = time.monotonic()
+        assert self.served.stop() == 0
+        assert time.monotonic() - begin < 2
+
+
+def publish(path: Path, verdict: str, *, text: bool = False) -> None:
+    if text:
+        path.with_suffix(".tmp").write_text(f"127.0.0.1:{verdict}\n:deny\n")
+        path.with_suffix(".tmp").rename(path)
+        return
+    with ucspi.cdb.create(path, fsync=False) as writer:
+        writer.add(b"127.0.0.1", b"" if verdict == "allow" else b"D\0")
+        writer.add(b"", b"D\0")
+
+
+@contextmanager
+def hanging(folder: Path, how: str, options: Sequence[str]) -> Iterator[Hanging]:
+    alone = ["unshare", "-m", "--propagation", "private", sys.executable, hangingfs.__file__]
+    command = [*alone, str(folder), how, *COMMAND]
+    with serving(folder, ["-HRl0", *options], ["echo", "in"], command=command) as served:
+        yield Hanging(served, folder)
+
+
+def wait_until(wanted: bool, server: Hanging) -> None:
+    deadline = time.monotonic() + 20
+    while server.allows() != wanted:
+        assert time.monotonic() < deadline, server.served.lines()
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_rules_that_hang_leave_those_from_before(tmp_path: Path, settled: bool) -> None:
+    publish(tmp_path / "behind", "allow")
+    with hanging(tmp_path, "awake", ["-x", "hanging/rules"]) as server:
+        assert server.allows()
+        if settled:
+            time.sleep(2.2)
+            assert server.allows()
+        server.hang()
+        publish(tmp_path / "behind", "deny")
+        begin = time.monotonic()
+        assert [server.allows() for _ in range(20)] == [True] * 20
+        assert time.monotonic() - begin < 2  # one of them waited a little
+        assert not server.allows("127.0.0.2")
+        assert (server.told(LATE), server.told(AGAIN)) == (1, 0)
+        server.answer()
+        wait_until(False, server)
+        assert (server.told(LATE), server.told(AGAIN)) == (1, 1)
+        server.hang()
+        assert not server.allows()
+        server.stop()
+
+
+def test_change_on_a_file_system_that_may_hang_counts_for_the_next_client(tmp_path: Path) -> None:
+    with_rules = tmp_path / "behind"
+    publish(with_rules, "allow")
+    with hanging(tmp_path, "awake", ["-x", "hanging/rules"]) as server:
+        for verdict in ("allow", "deny") * 4:
+            publish(with_rules, verdict)
+            assert server.allows() == (verdict == "allow")
+        assert server.served.lines() == []
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["compiled", "text"])
+def test_nobody_is_let_in_before_rules_were_read(tmp_path: Path, text: bool) -> None:
+    publish(tmp_path / "behind", "allow", text=text)
+    command = ["--rules-text" if text else "-x", "hanging/rules"]
+    with serving(tmp_path, ["-HRl0"], ["true"]):
+        pass  # only to have the modules compiled
+    (tmp_path / "log").unlink()
+    server = subprocess.Popen(
+        [
+            "unshare",
+            "-m",
+            "--propagation",
+            "private",
+            sys.executable,
+            hangingfs.__file__,
+            str(tmp_path),
+            "stuck",
+        ]
+        + [*COMMAND, "-HRl0", *command, "127.0.0.1", str(free := free_port()), "echo", "in"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(ucspi.__file__).parent.parent)},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert server.stderr is not None
+        clients = [connect_when_it_listens(free) for _ in range(2)]
+        assert b"nobody is let in" in server.stderr.readline()
+        clients[0].settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            clients[0].recv(1)
+        os.kill(int((tmp_path / "fuse.pid").read_text()), signal.SIGUSR2)
+        for client in clients:
+            client.settimeout(20)
+            assert read_all(client) == b"in\n"
+            client.close()
+        server.terminate()
+        assert server.wait(5) == 0
+    finally:
+        server.kill()
+        server.wait(20)
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["compiled", "text"])
+def test_server_that_waits_for_its_first_rules_can_be_ended(tmp_path: Path, text: bool) -> None:
+    publish(tmp_path / "behind", "allow", text=text)
+    server = subprocess.Popen(
+        [
+            "unshare",
+            "-m",
+            "--propagation",
+            "private",
+            sys.executable,
+            hangingfs.__file__,
+            str(tmp_path),
+            "stuck",
+        ]
+        + [*COMMAND, "-HRl0", "--rules-text" if text else "-x", "hanging/rules", "127.0.0.1"]
+        + [str(free := free_port()), "echo", "in"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(ucspi.__file__).parent.parent)},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        connect_when_it_listens(free).close()
+        begin = time.monotonic()
+        server.terminate()
+        assert server.wait(10) == 0
+        assert time.monotonic() - begin < 3
+    finally:
+        server.kill()
+        server.wait(20)
+
+
+def test_link_to_what_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None:
+    """Though so far they were on a disk of this machine, and looked at without a thread."""
+    publish(tmp_path / "here", "allow")
+    publish(tmp_path / "behind", "deny")
+    link(tmp_path, "here")
+    with hanging(tmp_path, "stuck", ["-x", "link"]) as server:
+        assert server.allows()
+        link(tmp_path, "hanging/rules")
+        assert [server.allows() for _ in range(5)] == [True] * 5
+        assert server.told(LATE) == 1
+        publish(tmp_path / "here", "deny")
+        link(tmp_path, "here")
+        assert not server.allows()  # what hangs does not matter any more
+        server.stop()
+
+
+def test_text_that_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None:
+    publish(tmp_path / "behind", "allow", text=True)
+    with hanging(tmp_path, "awake", ["--rules-text", "hanging/rules"]) as server:
+        assert server.allows()
+        server.hang()
+        publish(tmp_path / "behind", "deny", text=True)
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            assert server.allows()
+        server.answer()
+        wait_until(False, server)
+        server.hang()
+        assert not server.allows()
+        server.stop()
+
+
+def test_frozen_disk_does_not_hold_up_anybody(tmp_path: Path) -> None:
+    if shutil.which("mkfs.ext4") is None:
+        missing("mkfs.ext4 is not installed")
+    subprocess.run(["truncate", "-s", "8M", tmp_path / "image"], check=True)
+    subprocess.run(["mkfs.ext4", "-q", tmp_path / "image"], check=True)
+    (tmp_path / "disk").mkdir()
+    done = subprocess.run(["mount", "-o", "loop", tmp_path / "image", tmp_path / "disk"], capture_output=True)
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted: {done.stderr.decode().strip()}")
+    try:
+        publish(tmp_path / "disk" / "rules", "allow")
+        with serving(tmp_path, ["-HRl0", "-x", "disk/rules"], ["echo", "in"]) as served:
+            server = Hanging.__new__(Hanging)
+            server.served = served
+            assert server.allows()
+            subprocess.run(["fsfreeze", "-f", tmp_path / "disk"], check=True)
+            try:
+                assert [server.allows() for _ in range(3)] == [True] * 3
+                server.stop()
+            finally:
+                subprocess.run(["fsfreeze", "-u", tmp_path / "disk"], check=True)
+    finally:
+        subprocess.run(["umount", "-l", tmp_path / "disk"], check=True)
+
+
+def link(folder: Path, target: str) -> None:
+    (folder / "new").symlink_to(target)
+    (folder / "new").rename(folder / "link")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def connect_when_it_listens(port: int) -> socket.socket:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)

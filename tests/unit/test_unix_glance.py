@@ -1,0 +1,155 @@
+"""Looking without waiting, and working aside."""
+
+import errno
+import os
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ucspi.unix import _native, glance
+from ucspi.unix.aside import Aside, NoThreadError
+from ucspi.unix.glance import Glancer, is_local, size_in, state_in
+from ucspi.unix.regular import state_of
+
+needs_glances = pytest.mark.skipif(
+    Glancer(b"/").glance() is None, reason="this system or build cannot look without waiting"
+)
+
+
+@needs_glances
+def test_glimpse_tells_what_stat_tells(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    os.utime(file, ns=(-5, -5))
+    glimpse = Glancer(os.fsencode(file)).glance()
+    assert glimpse is not None
+    assert state_in(glimpse) == state_of(file.stat())
+    assert size_in(glimpse) == 5
+
+
+@needs_glances
+def test_glimpses_differ_when_the_file_does(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    glancer = Glancer(os.fsencode(file))
+    first = glancer.glance()
+    assert glancer.glance() == first
+    os.utime(file, (1, 1))
+    second = glancer.glance()
+    file.rename(tmp_path / "old")
+    file.write_bytes(b"12345")
+    os.utime(file, (1, 1))
+    assert len({first, second, glancer.glance()}) == 3
+
+
+@needs_glances
+def test_what_is_wrong_with_a_path_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for name, number in ((b"missing", errno.ENOENT), (b"loop", errno.ELOOP)):
+        for way in (
+            os.stat,
+            os.readlink,
+        ):  # what is on the way is in memory then, and its time of access noted
+            with suppress(OSError):
+                way(tmp_path / os.fsdecode(name))
+        with pytest.raises(OSError) as caught:  # noqa: PT011 - by its number
+            Glancer(os.fsencode(tmp_path) + b"/" + name).glance()
+        assert caught.value.errno == number
+
+
+@needs_glances
+def test_new_link_is_followed_at_a_glance(tmp_path: Path) -> None:
+    """Its time of access is to be written, which the system does not do at a glance."""
+    (tmp_path / "file").touch()
+    glancer = Glancer(os.fsencode(tmp_path / "link"))
+    for number in range(20):
+        (tmp_path / f"{number}").symlink_to("file")
+        (tmp_path / f"{number}").rename(tmp_path / "link")
+        assert glancer.glance() == Glancer(os.fsencode(tmp_path / "file")).glance()
+
+
+@needs_glances
+def test_without_a_descriptor_stat_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    glancer = Glancer(os.fsencode(tmp_path))
+    first = glancer.glance()
+
+    class Out:
+        ffi = _native.ffi
+
+        def usys_glance(self, *_: object) -> int:
+            return -errno.EMFILE
+
+    monkeypatch.setattr(_native, "lib", Out())
+    assert glancer.glance() == first
+
+
+def test_what_no_disk_of_this_machine_serves_is_not_glanced_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(glance, "LOCAL", frozenset())
+    assert Glancer(os.fsencode(tmp_path)).glance() is None
+
+
+def test_build_without_the_compiled_module_knows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_native, "lib", None)
+    assert Glancer(os.fsencode(tmp_path)).glance() is None
+
+
+def test_mount_that_is_not_known_is_not_local() -> None:
+    assert not is_local(2**40)
+
+
+def test_work_is_done_aside_and_its_result_taken() -> None:
+    aside = Aside()
+    woken = threading.Event()
+    aside.wake = woken.set
+    go_on = threading.Event()
+    aside.start(lambda: go_on.wait(20) and threading.get_ident())
+    assert aside.is_busy
+    assert not aside.wait(0)
+    assert not aside.wait(0.01)
+    go_on.set()
+    assert aside.wait(20)
+    assert aside.take() not in (None, threading.get_ident())
+    assert woken.wait(20)
+    assert not aside.is_busy
+    assert not aside.wait(0)
+
+
+def test_what_work_raises_is_raised_where_it_is_taken() -> None:
+    def run_out() -> None:
+        raise MemoryError
+
+    aside = Aside()
+    aside.start(run_out)
+    assert aside.wait(20)
+    with pytest.raises(MemoryError):
+        aside.take()
+    assert sys.getswitchinterval() == pytest.approx(0.005)
+
+
+def test_abandoned_work_is_nobodys() -> None:
+    aside = Aside()
+    go_on = threading.Event()
+    aside.start(lambda: go_on.wait(20))
+    aside.abandon()
+    aside.start(lambda: b"new")
+    assert aside.wait(20)
+    assert aside.take() == b"new"
+    go_on.set()
+
+
+def test_no_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("ucspi.unix.aside.start_deaf_thread", refuse)
+    aside = Aside()
+    with pytest.raises(NoThreadError):
+        aside.start(lambda: None)
+    assert not aside.is_busy

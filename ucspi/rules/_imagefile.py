@@ -1,0 +1,161 @@
+"""Reading a file of compiled rules, and knowing when that has to be done again.
+
+The whole file is read into private memory and checked.  It is not mapped: ``cp
+new rules.cdb`` truncates it in place, and touching a map would then kill the
+server.
+
+When is a file known by its times?  They may have whole seconds, or two, and
+what is written within that of the last change looks like it.  No clock can tell
+the age of a file, since that of a file server may be wrong, and ours be set.
+But a file that we *saw* in a state longer ago than the coarsest times, on a
+clock that is never set, shows every change from then on.  Until then its bytes
+are compared.
+"""
+
+import errno
+import os
+import time
+from _struct import unpack
+
+from ucspi.cdb import Reader
+from ucspi.errors import CdbFormatError
+from ucspi.rules._bytes import require_bytes
+from ucspi.rules._lookup import RuleSet
+from ucspi.rules._sound import damage_of
+from ucspi.unix.regular import open_regular, state_of
+
+HEADER_SIZE = 2048
+FILE_MAX = 2**32 - 1  # a cdb file's positions cannot name more
+ATTEMPTS = 4  # to read a file that somebody is writing to
+BLOCK = 2**20  # bytes that are compared at once
+COARSEST = 2.05  # seconds between two times of a file that differ for certain: FAT's two, and a tick
+
+# Bytes that are read and checked in a millisecond or two: as long as such a
+# file is not known by its times it is compared for every client, a longer one once.
+SMALL = 2**17
+
+
+class Found:
+    """What was found in a file.
+
+    ``state`` was seen first at ``since``, on the steady clock; once
+    ``is_settled``, the file cannot change without its state.  The rules are an
+    error where the file can judge nobody; then there is no image.
+    """
+
+    __slots__ = ("image", "is_settled", "rules", "since", "state")
+
+    def __init__(
+        self,
+        state: tuple[int, ...],
+        since: float,
+        is_settled: bool,
+        image: bytearray | None,
+        rules: RuleSet | CdbFormatError,
+    ) -> None:
+        """Take them all."""
+        self.state, self.since, self.is_settled = state, since, is_settled
+        self.image, self.rules = image, rules
+
+
+NOTHING = Found((), 0.0, False, None, CdbFormatError("not read yet"))
+
+
+def load(path: bytes) -> RuleSet:
+    """Read a rules file into memory and check it.
+
+    Raises:
+        OSError: it is missing, unreadable or not a regular file.
+        CdbFormatError: it is damaged, or kept changing while it was read.
+    """
+    require_bytes("path", path)
+    try:
+        rules = look(path, NOTHING).rules
+    except MemoryError:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from None
+    if isinstance(rules, CdbFormatError):
+        raise rules
+    return rules
+
+
+def look(path: bytes, known: Found) -> Found:
+    """Look at a file of which something is known already, and read what is new.
+
+    Raises:
+        OSError: it is missing, unreadable or not a regular file.
+        MemoryError: it does not fit beside what is known.
+    """
+    for _ in range(ATTEMPTS):
+        with open_regular(path) as file:
+            found = _look(file.fileno(), known)
+        if found is not None:
+            return found
+    return Found((), 0.0, False, None, CdbFormatError("the file changes while it is read"))
+
+
+def _look(fd: int, known: Found) -> Found | None:
+    """Look at an open file; None when it changed meanwhile."""
+    begin = time.monotonic()
+    state = state_of(os.fstat(fd))
+    size = state[2]
+    is_known = state == known.state
+    is_old = is_known and begin - known.since >= COARSEST
+    if is_known and (known.is_settled or (size > SMALL and not is_old)):
+        return known
+    image, rules = known.image, known.rules
+    if image is None or len(image) > size or not _holds(fd, image):
+        image = None
+        try:
+            image = _read(fd, size)
+        except CdbFormatError as damage:
+            rules = damage.with_traceback(None)
+    if state_of(os.fstat(fd)) != state:
+        return None
+    since = known.since if is_known else time.monotonic()
+    if image is not None and image is not known.image:
+        rules = _rules_of(image)
+    return Found(state, since, is_old, None if isinstance(rules, CdbFormatError) else image, rules)
+
+
+def _rules_of(image: bytearray) -> RuleSet | CdbFormatError:
+    try:
+        reader = Reader(image)
+        return damage_of(reader) or RuleSet(reader)
+    except CdbFormatError as damage:
+        return damage.with_traceback(None)
+
+
+def _holds(fd: int, image: bytearray) -> bool:
+    """Say whether a file still begins with these bytes, and so with these rules."""
+    return all(
+        os.pread(fd, min(BLOCK, len(image) - at), at) == image[at : at + BLOCK]
+        for at in range(0, len(image), BLOCK)
+    )
+
+
+def _read(fd: int, size: int) -> bytearray:
+    """Read a file of this size, up to the end of its tables; refuse it by its header where that can be."""
+    if size < HEADER_SIZE:
+        raise CdbFormatError("shorter than a header", offset=size)
+    if size > FILE_MAX:
+        raise CdbFormatError("longer than a cdb file can be", offset=FILE_MAX)
+    header = os.pread(fd, HEADER_SIZE, 0)
+    if len(header) < HEADER_SIZE:
+        raise CdbFormatError("shorter than a header", offset=len(header))
+    numbers = unpack("<512I", header)
+    # A file that was never finished is all zeros here, whatever its size.
+    if not HEADER_SIZE <= numbers[0] <= size:
+        raise CdbFormatError("the records end outside the file", offset=0)
+    end = max(at + 8 * slots for at, slots in zip(numbers[::2], numbers[1::2], strict=True))
+    return _read_whole(fd, min(end, size))
+
+
+def _read_whole(fd: int, size: int) -> bytearray:
+    """Read so many bytes from the start, fewer if the file has shrunk."""
+    image = bytearray(size)
+    done = 0
+    with memoryview(image) as room:
+        while done < size and (got := os.preadv(fd, [room[done:]], done)):
+            done += got
+    del image[done:]
+    return image
