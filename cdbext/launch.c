@@ -49,7 +49,7 @@ static const uint64_t MORE = MEGABYTES(64);        /* what an interpreter may ta
 static const uint64_t USUAL_STACK = MEGABYTES(8);
 /* With less than this Python does not start; with ENOUGH every command does its work. */
 static const uint64_t LEAST_SPACE = 16000000, LEAST_DATA = 8000000, LEAST_STACK = 262144;
-#define ENOUGH "64000000"
+#define ENOUGH "32000000"
 
 static struct text self, directory, interpreter, bootstrap, facts, name, module;
 

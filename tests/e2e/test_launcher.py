@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import ucspi
 from tests.commands import COMMANDS, ENVIRONMENT
 from tests.conftest import Oracle
 from tests.launching import INSTALLED, is_launched, needs_launcher
@@ -336,3 +337,34 @@ class TestInterrupt:
         bit = 1 << signal.SIGINT - 1
         assert bool(int(masks["SigBlk"], 16) & bit) == (how == "blocked")
         assert bool(int(masks["SigIgn"], 16) & bit) == (how != "blocked")
+
+
+@needs_launcher
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize("way", [[], ["-static"]], ids=["dynamic", "static"])
+def test_processor_without_bare_system_calls_gets_the_same(way: list[str], tmp_path: Path) -> None:
+    """As it is built there: with libc, and so with a memory of its own for the command line."""
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    macros = [f'-DLAUNCH_PYTHON="{name}"', f'-DLAUNCH_LIBRARY="{name}"']
+    macros.append(f'-DLAUNCH_PACKAGE="{Path(ucspi.__file__).parent}"')
+    source = CHECKOUT / "cdbext" / "launch.c"
+    compiler = ["cc", "-std=c11", "-D_GNU_SOURCE", "-DUSYS_NO_BARE", *macros, *way, str(source)]
+    subprocess.run([*compiler, "-o", tmp_path / "plain"], check=True, timeout=60)
+    image = (tmp_path / "plain").read_bytes()
+    baked = b"argv0\0programs.argv0\0"
+    at = image.index(b"@ucspi: name and module")
+    (tmp_path / "argv0").write_bytes(image[:at] + baked + image[at + len(baked) :])
+    (tmp_path / "argv0").chmod(0o755)
+    (tmp_path / name).symlink_to(Path(sys.executable).resolve())
+    given = {"PYTHONHOME": "/nowhere", "A.B": "c"}
+    words = ["sh", "as told", "-c", 'echo "$0" "$@"', "one", "", "two  words"]
+    for command in (str(tmp_path / "argv0"), str(COMMANDS / "argv0")):
+        code, shown, said = run([command, *words], tmp_path, given)
+        assert (code, said) == (0, b"")
+        assert shown.startswith(b"one  two  words\n")
+        code, shown, said = run([command, "env", "env"], tmp_path, given)
+        assert (code, sorted(shown.splitlines())) == (0, [b"A.B=c", b"PYTHONHOME=/nowhere"])
+    ignoring = ["sh", "-c", "trap '' PIPE; exec \"$@\"", "sh", str(tmp_path / "argv0")]
+    probe = ["grep", "grep", "^SigIgn", "/proc/self/status"]
+    code, shown, said = run([*ignoring, *probe], tmp_path, {"PATH": "/usr/bin:/bin"})
+    assert (code, int(shown.split()[1], 16) >> signal.SIGPIPE - 1 & 1) == (0, 1), said

@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +41,9 @@ int main(void)
   return 0;
 }
 """
+ROOT = Path(__file__).resolve().parent.parent.parent
 MORE = 64 << 20
-ENOUGH = 64_000_000
+ENOUGH = 32_000_000
 # What stands in front of a program behind each command that executes one.
 CHAIN = {
     "argv0": ["./probe"],
@@ -247,3 +249,26 @@ class TestHardLimits:
         )
         said %= command.encode(), words, hard, ENOUGH
         assert run(ours(command), place, before) == (111, b"", said)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a network namespace")
+    @pytest.mark.parametrize(
+        ("kind", "limit", "size"),
+        [
+            ("hard", "RLIMIT_AS", ENOUGH),
+            ("hard", "RLIMIT_DATA", ENOUGH),
+            ("soft", "RLIMIT_AS", 4_000_000),
+            ("soft", "RLIMIT_DATA", 400_000),
+        ],
+    )
+    def test_number_that_is_said_to_be_enough_is_enough(
+        self, kind: str, limit: str, size: int, tmp_path: Path
+    ) -> None:
+        unshare = ["unshare", "-n", "-m"]
+        if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
+            pytest.skip("cannot make a network namespace here")
+        module = [sys.executable, "-m", "tests.e2e.limited_names", str(tmp_path), kind, limit, str(size)]
+        done = subprocess.run([*unshare, *module], capture_output=True, timeout=60, cwd=ROOT, text=True)
+        assert done.returncode == 0, done.stderr
+        counted, *log = done.stdout.splitlines()
+        assert counted == "40 True True", log
+        assert not [line for line in log if "warning" in line or "memory" in line]

@@ -37,7 +37,7 @@ _RESOURCES = {
 }
 _LETTERS = b"".join(letter + b":" for letter in _RESOURCES)
 # What every program of ours does its work with, in bytes, where no launcher makes room for the interpreter.
-_ENOUGH = 64_000_000
+_ENOUGH = 32_000_000
 
 
 def main(argv: list[bytes] | None = None) -> int:

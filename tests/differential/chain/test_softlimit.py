@@ -141,10 +141,10 @@ def test_limit_that_python_cannot_start_with_is_warned_of(first: str, tmp_path: 
     script.write_text(f"#!{first if first[0] == '/' else sys.executable}\nraise SystemExit(3)\n")
     script.chmod(0o755)
     warning = (
-        b"softlimit: warning: ./tool is run by Python, which may not do its work below -m 64000000: "
+        b"softlimit: warning: ./tool is run by Python, which may not do its work below -m 32000000: "
         b"raise the limit, or put softlimit behind it\n"
     )
-    for limit in (["-m", "1000000"], ["-a63999999"], ["-d", "0"], ["-m=", "-d8000000"]):
+    for limit in (["-m", "1000000"], ["-a31999999"], ["-d", "0"], ["-m=", "-d8000000"]):
         code, _, error = run([*ours("softlimit"), *limit, "./tool"], tmp_path)
         assert error.startswith(warning), limit
         assert code != 100
