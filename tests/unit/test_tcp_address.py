@@ -1,7 +1,7 @@
 import pytest
 
 from ucspi.errors import BadPortError, NoAddressError
-from ucspi.tcp.address import parse_literal, parse_port, resolve
+from ucspi.tcp.address import parse_literal, parse_port, resolve, resolve_all
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,17 @@ def test_impossible_ip6_address_is_no_address(operand: bytes) -> None:
 def test_digits_may_be_more_than_the_interpreter_converts() -> None:
     assert parse_port(b"0" * 9000 + b"80") == 80
     assert parse_literal(b"0" * 9000 + b"1.0.0.1") == b"1.0.0.1"
+
+
+@pytest.mark.parametrize("operand", [b"127.0.0.1\0.evil", b"localhost\0", b"\0", b"::1\0", b"fe80::1%lo\0x"])
+def test_nul_ends_no_name(operand: bytes) -> None:
+    """It would for the resolver, which would find another one."""
+    for find in (resolve, resolve_all):
+        with pytest.raises(NoAddressError):
+            find(operand)
+
+
+@pytest.mark.parametrize("operand", [b"telnet\0", b"23\0", b"\0"])
+def test_nul_ends_no_service(operand: bytes) -> None:
+    with pytest.raises(OSError, match="not found"):
+        parse_port(operand)

@@ -237,3 +237,25 @@ def test_question_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPatc
 def test_longest_time_is_one_that_poll_takes(listener: socket.socket) -> None:
     connect(b"127.0.0.1", listener.getsockname()[1], first=2**31 - 1, rest=2**31 - 1).close()
     assert client.LONGEST * 1000 < 2**31
+
+
+@pytest.mark.parametrize("path", [b"/tmp\0/evil", b"x\0"])
+def test_nul_ends_no_path(path: bytes) -> None:
+    with pytest.raises(ConnectError) as raised:
+        connect(b"unix:" + path, 0)
+    assert raised.value.errno == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    "zone", [b"0", b"9" * 5000, b"0" * 5000 + b"9" * 9, "\u00b2".encode(), b"\xff", b"nosuch"]
+)
+def test_zone_that_is_no_interface_is_an_error(zone: bytes) -> None:
+    with pytest.raises(ConnectError) as raised:
+        connect(b"fe80::1%" + zone, 1)
+    assert raised.value.errno == errno.ENODEV
+
+
+def test_zone_is_a_number_or_a_name() -> None:
+    number = b"%d" % socket.if_nametoindex("lo")
+    for zone in (b"lo", number, b"0" * 5000 + number):
+        assert client._index(zone.decode()) == int(number)

@@ -23,3 +23,15 @@ def test_descriptor_is_given_away_once() -> None:
         given.send(b"x")
         assert theirs.recv(1) == b"x"
     assert connection.release() == -1
+
+
+def test_second_close_and_one_behind_a_release_do_nothing() -> None:
+    ours, theirs = socket.socketpair()
+    closed = Connection(ours.detach(), b"127.0.0.1", 23, b"127.0.0.1", 1)
+    given = Connection(theirs.detach(), b"127.0.0.1", 23, b"127.0.0.1", 1)
+    closed.close()
+    with socket.socket(fileno=given.release()) as mine:
+        for _ in range(2):
+            closed.close()
+            given.close()
+        assert mine.recv(1) == b""  # still open, and not closed by them

@@ -21,6 +21,7 @@ COUNT_USUAL: "Final" = 10
 
 _SELECTING = {b"-": DESELECT, b"+": SELECT}
 _BEYOND = 1 << 64  # a number of the original's loses what is above
+_DIGITS = 1000  # read at once; int() does not take any number of them
 
 
 class Action:
@@ -94,5 +95,9 @@ class Script:
 
 def _number(text: bytes) -> int:
     """Return the number that the leading digits are, 0 without any."""
-    digits = text[: len(text) - len(text.lstrip(b"0123456789"))] or b"0"
-    return int(digits) % _BEYOND
+    digits = text[: len(text) - len(text.lstrip(b"0123456789"))]
+    number = 0
+    for at in range(0, len(digits), _DIGITS):
+        piece = digits[at : at + _DIGITS]
+        number = (number * 10 ** len(piece) + int(piece)) % _BEYOND
+    return number

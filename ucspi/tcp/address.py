@@ -26,6 +26,8 @@ def parse_port(operand: bytes) -> int:
     """
     if all(byte in DIGITS for byte in operand):
         return require_port(_number(operand))
+    if b"\0" in operand:
+        raise OSError("service/proto not found")  # as of any other
     return _socket.getservbyname(operand.decode("latin-1"), "tcp")
 
 
@@ -114,6 +116,8 @@ def resolve_all(operand: bytes) -> list[bytes]:
 
 def _ask(name: bytes) -> list[bytes]:
     """Return the addresses of a name, each once, as the system resolver orders them."""
+    if b"\0" in name:  # which ends it for the resolver: another name would be found
+        raise NoAddressError(name)
     try:
         found = _socket.getaddrinfo(name, None, 0, _socket.SOCK_STREAM)
     except _socket.gaierror as error:
@@ -134,6 +138,8 @@ def _fits_dns(name: bytes) -> bool:
 
 
 def _parse_ip6(operand: bytes) -> bytes:
+    if b"\0" in operand:
+        raise NoAddressError(operand)
     bare = operand[1:-1] if operand[:1] == b"[" and operand[-1:] == b"]" else operand
     try:
         _socket.inet_pton(_socket.AF_INET6, bare.partition(b"%")[0].decode("ascii"))

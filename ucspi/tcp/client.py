@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 UNIX = b"unix:"  # begins a host operand that is a path
 GRACE = 0.02  # seconds that the original adds to every time-out
+_INDEX_DIGITS = 10  # of the number of an interface
 LONGEST = 2_000_000.0  # seconds; poll takes no more milliseconds
 _FAILED = b"unable to connect"
 
@@ -155,8 +156,11 @@ class Caller:
 
     def call_path(self, path: bytes) -> Connection:
         """Connect to a Unix socket; raise as `connect` does."""
+        from ucspi.unix.domain import require_path  # few clients need it
+
         sock = _make(_socket.AF_UNIX)
         try:
+            require_path(path)
             _connect_path(sock, path, self.first + self.rest)
         except OSError as error:
             sock.close()
@@ -195,7 +199,7 @@ def _ends(sock: _socket.socket) -> tuple[tuple[bytes, int, int], tuple[bytes, in
 
 def _name(ip: bytes, port: int) -> "Name":
     """Return the name of a socket, the zone of a link-local address as a number."""
-    address, _, zone = ip.decode().partition("%")
+    address, _, zone = os.fsdecode(ip).partition("%")
     if ":" not in address:
         return address, port
     return address, port, 0, _index(zone) if zone else 0
@@ -203,11 +207,13 @@ def _name(ip: bytes, port: int) -> "Name":
 
 def _index(zone: str) -> int:
     """Return the number of an interface, by which or by whose name a zone goes."""
-    if zone.isdigit():
-        return int(zone)
     try:
-        return _socket.if_nametoindex(zone)
-    except OSError:  # which has no errno
+        if not (zone.isascii() and zone.isdigit()):
+            return _socket.if_nametoindex(zone)
+        number = int(zone.lstrip("0")[:_INDEX_DIGITS] or "0")
+        _socket.if_indextoname(number)
+        return number
+    except (OSError, OverflowError):  # the first has no errno
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
 
 
@@ -241,8 +247,4 @@ def _connect_path(sock: _socket.socket, path: bytes, timeout: float) -> None:
         sock.connect(path)
     except BlockingIOError:
         raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
-    except OSError as error:
-        if error.errno is None:  # CPython's own word for a path that does not fit
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)) from None
-        raise
     sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, struct.pack("@ll", 0, 0))

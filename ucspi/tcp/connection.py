@@ -90,5 +90,6 @@ class Connection:
         return descriptor
 
     def close(self) -> None:
-        """Cut the client off."""
-        os.close(self.release())
+        """Close the descriptor, if it was not given away; a second time does nothing."""
+        if self.descriptor >= 0:
+            os.close(self.release())

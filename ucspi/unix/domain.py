@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     Credentials = tuple[int, int, int]  # pid, uid, gid
 
 
+def require_path(path: bytes) -> None:
+    """See that a path names a socket, and names this one.
+
+    Raises:
+        OSError: ENAMETOOLONG where it does not fit, EINVAL where a NUL would end it for
+            the kernel.  An abstract name, which begins with one, may hold more.
+    """
+    if len(path) > PATH_MAX + path.startswith(b"\0"):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    if not path.startswith(b"\0") and b"\0" in path:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
 class SocketFile:
     """The file of a socket that we bound; it is ours as long as it is the same file."""
 
@@ -64,6 +77,7 @@ def listen(sock: _socket.socket, path: bytes, mode: int | None, backlog: int) ->
     Raises:
         OSError: EADDRINUSE where a live server's socket is, or another kind of file.
     """
+    require_path(path)
     lock = _lock_directory(path)
     try:
         _bind(sock, path, mode)

@@ -6,6 +6,8 @@ Source: skarnet.org/software/s6/notifywhenup.html; sd_notify(3).
 import _socket
 import os
 
+from ucspi.unix.domain import require_path
+
 
 def ready_descriptor(number: int) -> None:
     """Write a newline to a descriptor and close it.
@@ -27,10 +29,11 @@ def service_manager(address: bytes, state: bytes) -> None:
         state: lines of ``NAME=VALUE``.
 
     Raises:
-        OSError: nobody listens there, or the address is neither.
+        OSError: nobody listens there, or the address is neither, or too long.
     """
     if address[:1] == b"@":
         address = b"\0" + address[1:]
+    require_path(address)
     notice = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
         notice.setblocking(False)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Oracle
 from tests.differential.chain import ENVIRONMENT, POWERLESS, SIGNALS, as_root, compare
+from tests.e2e.world import why_not
 
 pytestmark = pytest.mark.oracle
 
@@ -65,3 +66,22 @@ def test_variables_are_set_where_the_original_sets_them(oracle: Oracle, tmp_path
         output = compare(oracle, "envuidgid", ["games", *ENVIRONMENT], tmp_path, environment=given)[1]
         entry = pwd.getpwnam("games")
         assert {b"UID=%d" % entry.pw_uid, b"GID=%d" % entry.pw_gid} <= set(output.split(b"\0"))
+
+
+# An account whose ids are 2^32 - 1 and 2^31, where nobody else sees it.
+LARGE = """
+{ cat /etc/passwd; echo 'large:x:4294967295:2147483648::/:/bin/false'; } >passwd
+mount --bind passwd /etc/passwd && exec "$@"
+"""
+
+
+@pytest.mark.parametrize("tool", ["envuidgid", "setuidgid"])
+def test_largest_id_is_no_negative_number(oracle: Oracle, tool: str, tmp_path: Path) -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    behind = ["unshare", "--mount", "sh", "-c", LARGE, "sh"]
+    code, output, error = compare(oracle, tool, ["large", *ENVIRONMENT], tmp_path, behind=behind)
+    if tool == "envuidgid":
+        assert {b"UID=4294967295", b"GID=2147483648"} <= set(output.split(b"\0"))
+    else:
+        assert (code, error) == (111, b"setuidgid: fatal: unable to setuid: invalid argument\n")

@@ -52,6 +52,14 @@ def test_file_that_has_its_last_name_already_only_loses_the_other(oracle: Oracle
     same(oracle, [b"./log"], tmp_path, b"")
 
 
+@pytest.mark.parametrize(
+    "size", [b"9" * 5000, b"0" * 5000 + b"5000", b"%d" % ((1 << 64) + 5000), b"1" * 1001 + b"x", b""]
+)
+def test_number_may_have_any_length(oracle: Oracle, size: bytes, tmp_path: Path) -> None:
+    """The original keeps what is below 2^64 of it."""
+    same(oracle, [b"s" + size, b"n" + size, b"./log"], tmp_path, b"x" * 70 + b"\n" * 200)
+
+
 def test_old_files_go_and_junk_counts(oracle: Oracle, tmp_path: Path) -> None:
     names = [f"@{number:024x}.{suffix}" for number in range(4) for suffix in "su"]
     junk = ["@" + "z" * 30, "@short", "@" + "0" * 24, "@" + "0" * 24 + ".much-longer", "other"]
