@@ -39,11 +39,16 @@ def milliseconds(command: list[str], shell: str, surroundings: dict[str, str]) -
     return once
 
 
-def options(description: str, *, megabytes: int = 0) -> argparse.Namespace:
-    """Parse what every script takes, ``--quick`` and ``--rounds N``, and how much, if that has a default."""
+def options(description: str, *, megabytes: int = 0, bars: str = "") -> argparse.Namespace:
+    """Parse what every script takes, ``--quick`` and ``--rounds N``, and how much, if that has a default.
+
+    ``bars`` is what ``--bars`` is for, if there is such an option.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small sizes: does it run at all?")
     parser.add_argument("--rounds", type=int, help="pairs of measurements (default 7, quick 2)")
+    if bars:
+        parser.add_argument("--bars", action="store_true", help=bars)
     if megabytes:
         parser.add_argument(
             "--megabytes", type=int, help=f"size of the stream (default {megabytes}, quick 16)"
@@ -90,17 +95,15 @@ def columns(unit: str, ratio: Ratio) -> None:
     print("| --- | ---: | ---: | ---: | ---: |", flush=True)
 
 
-def compare(subject: str, ours: Measure, peer: Measure, rounds: int, ratio: Ratio) -> None:
-    """Measure both in turn, once more beforehand to warm up, and print a row."""
+def compare(subject: str, ours: Measure, peer: Measure, rounds: int, ratio: Ratio) -> float:
+    """Measure both in turn, once more beforehand to warm up; print a row and return the median ratio."""
     ours(), peer()
     pairs = [_pair(ours, peer, swapped=bool(n % 2)) for n in range(rounds)]
     ratios = [ratio(*pair) for pair in pairs]
     mine, theirs = (number(statistics.median(column)) for column in zip(*pairs, strict=True))
-    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-    print(
-        f"| {subject} | {mine} | {theirs} | {statistics.median(ratios):.2f} ({spread}) | {rounds} |",
-        flush=True,
-    )
+    median, spread = statistics.median(ratios), f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"| {subject} | {mine} | {theirs} | {median:.2f} ({spread}) | {rounds} |", flush=True)
+    return median
 
 
 def number(value: float) -> str:

@@ -1,6 +1,6 @@
 """What tcpserver's command line means."""
 
-import os
+import posix as os
 
 from ucspi.programs import _options
 from ucspi.programs._tcpserver_values import (

@@ -1,6 +1,7 @@
 """What the values of tcpserver's options may be."""
 
-import os
+import posix as os
+import sys
 
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
@@ -60,13 +61,17 @@ def place(value: bytes) -> tuple[bytes, bytes]:
     return host, port
 
 
+def _decode(name: bytes) -> str:
+    return name.decode(sys.getfilesystemencoding(), "surrogateescape")
+
+
 def find_user(value: bytes) -> Identity:
     """Return the identity for ``NAME`` or ``NAME:GROUP``: that user, with the user's own groups."""
     import pwd
 
     name, _, group = value.partition(b":")
     try:
-        entry = pwd.getpwnam(os.fsdecode(name))
+        entry = pwd.getpwnam(_decode(name))
     except KeyError:
         raise fatal(NAME, b"unknown user " + name) from None
     gid = entry.pw_gid
@@ -81,6 +86,6 @@ def find_group(option: bytes, value: bytes) -> int:
     import grp
 
     try:
-        return grp.getgrnam(os.fsdecode(value)).gr_gid
+        return grp.getgrnam(_decode(value)).gr_gid
     except KeyError:
         raise fatal(NAME, b"unknown group " + value) from None

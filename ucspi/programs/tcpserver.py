@@ -1,6 +1,6 @@
 """tcpserver: accept connections, judge each client, run a handler for the good ones."""
 
-import os
+import posix as os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 

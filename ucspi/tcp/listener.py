@@ -3,7 +3,8 @@
 import _socket
 import errno
 import fcntl
-import os
+import posix as os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ class Listener:
         self.path: bytes | None = None
         self.port = 0
         if sock.family == _socket.AF_UNIX:
-            self.path = os.fsencode(sock.getsockname()).replace(b"\0", b"@")  # as unix(7) and ss(8) show it
+            name = sock.getsockname()
+            if not isinstance(name, bytes):  # that of a file
+                name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
+            self.path = name.replace(b"\0", b"@")  # as unix(7) and ss(8) show it
         else:
             self.port = sock.getsockname()[1]
 
