@@ -4,6 +4,8 @@ import random
 import re
 from pathlib import Path
 
+from ucspi.logs.script import Script
+
 LABEL = re.compile(rb"@[0-9a-f]{24}")
 
 # What stays of one at the end of a file, and what follows at the beginning of the next.
@@ -32,6 +34,12 @@ def logged(log: Path) -> bytes:
     """Return all that a log's finished files and ``current`` hold, in order."""
     finished = sorted(path for path in log.iterdir() if path.name.startswith("@"))
     return b"".join(path.read_bytes() for path in [*finished, log / "current"] if path.exists())
+
+
+def slips(actions: list[bytes]) -> bytes:
+    """Return what our multilog says at the start, and the original does not, of a script."""
+    said = b"".join(b"multilog: warning: %s\n" % slip for slip in Script(actions).slips)
+    return LABEL.sub(b"@", said)
 
 
 def pattern(chance: random.Random) -> bytes:

@@ -29,6 +29,8 @@ def _multilog(argv: list[bytes]) -> int:
     signal(SIGCHLD, SIG_DFL)  # or nothing would be left to wait for
     signals = Signals(0)
     script = Script(argv[1:])
+    for slip in script.slips:
+        _warn(slip, None)
     try:
         outlets = Outlets(script, Patience(_warn), _complain, emit)
     except LogError as error:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.commands import ENVIRONMENT, Outcome, ours
 from tests.conftest import Oracle
-from tests.logtrees import LABEL, Tree, script, stream, tree
+from tests.logtrees import LABEL, Tree, script, slips, stream, tree
 
 pytestmark = pytest.mark.oracle
 
@@ -34,7 +34,10 @@ def results(oracle: Oracle, actions: list[bytes], where: Path, data: bytes) -> l
     source.write_bytes(data)
     found = []
     for name, command in (("ours", ours("multilog")), ("original", [oracle("multilog")])):
-        found.append((run(command, actions, where / name, source), tree(where / name)))
+        code, output, said = run(command, actions, where / name, source)
+        if name == "original":
+            said = slips(actions) + said
+        found.append(((code, output, said), tree(where / name)))
     return found
 
 
