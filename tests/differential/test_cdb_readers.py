@@ -13,6 +13,7 @@ import pytest
 
 from tests.cdbfiles import build
 from tests.conftest import Oracle, missing
+from ucspi.cdb import make
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type
 
@@ -120,6 +121,29 @@ def test_we_find_what_perl_put(
     assert list(reader.records()) == pairs
     for key, _ in pairs[:100]:
         assert list(reader.get_all(key)) == [data for other, data in pairs if other == key]
+
+
+def test_cdb64_is_an_empty_database_to_who_knows_the_plain_format_only(
+    perl: Callable[[str, list[str], str], str],
+    postmap: Callable[[list[str], bytes], tuple[int, bytes]],
+    oracle: Oracle,
+    tmp_path: Path,
+) -> None:
+    """As docs/cdb.md says: no error, and no key."""
+    for name in ("cdb", "cdb64"):
+        make(tmp_path / f"{name}.cdb", [(b"one", b"Hello"), (b"two", b"World")], format=name)
+    look = 'use CDB_File; tie my %db, "CDB_File", "{}.cdb" or die; print $db{{one}} // "none"'
+    found = {name: perl(look.format(name), [], "") for name in ("cdb", "cdb64")}
+    assert found == {"cdb": "Hello", "cdb64": "none"}
+    assert postmap(["-q", "one", "cdb:cdb"], b"") == (0, b"Hello\n")
+    assert postmap(["-q", "one", "cdb:cdb64"], b"") == (1, b"")
+    for program, arguments in (("cdbget", ["one"]), ("cdb", ["-q", "/dev/stdin", "one"])):
+        for name, answer in (("cdb", (0, b"Hello")), ("cdb64", (100, b""))):
+            with open(tmp_path / f"{name}.cdb", "rb") as file:
+                done = subprocess.run(
+                    [oracle(program), *arguments], stdin=file, capture_output=True, timeout=20
+                )
+            assert (done.returncode, done.stdout, done.stderr) == (*answer, b""), (program, name)
 
 
 @pytest.fixture

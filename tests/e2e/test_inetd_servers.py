@@ -1,6 +1,10 @@
-"""Servers that were written for inetd, under tcpserver with rules: git and rsync, with their own clients."""
+"""Servers that were written for inetd, under tcpserver with rules: git and rsync, with their own clients.
+
+And whether they end with what docs/daemons.md says.
+"""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +103,31 @@ def test_git_daemon_serves_the_allowed_address_alone(
         served.wait_for(lambda lines: sum("tcpserver: end " in line for line in lines) == 2)
         judged = [line.split()[1] for line in served.lines() if f":{served.port} " in line]
         assert judged == ["ok", "deny"]
+        assert statuses(served.lines()) == [told("git")[0][0], 25600]
+        served.connect(ALLOWED).close()
+        served.wait_for(lambda lines: len(statuses(lines)) == 3)
+        assert statuses(served.lines())[2] in told("git")[1]
+
+
+def statuses(lines: list[str]) -> list[int]:
+    """Return the statuses of those who ended, in order."""
+    return [int(line.split()[-1]) for line in lines if "tcpserver: end " in line]
+
+
+def told(program: str) -> tuple[list[int], list[int]]:
+    """Return the statuses that docs/daemons.md has: after a goodbye, and when a client just closes."""
+    page = (Path(__file__).parents[2] / "docs/daemons.md").read_text()
+    (row,) = re.findall(rf"^\| [^|]*\b{program}\b[^|]*\|[^|]*\|[^|]*\|([^|]*)\|([^|]*)\|", page, re.MULTILINE)
+    goodbye, close = ([int(number) for number in re.findall(r"(?<![\d.])\d+(?![\d.])", text)] for text in row)
+    return goodbye, close
+
+
+def test_telnet_daemon_ends_as_the_page_says(command: list[str], oracle: Oracle, tmp_path: Path) -> None:
+    with serving(tmp_path, ["-vHRl0"], [oracle("telnetd")], command=command) as served:
+        with served.connect() as client:
+            assert client.recv(1)
+        served.wait_for(lambda lines: len(statuses(lines)) == 1)
+        assert statuses(served.lines()) == told("telnetd")[1]
 
 
 def _grow(tree: Path) -> dict[str, bytes]:
@@ -138,3 +167,8 @@ def test_rsync_daemon_copies_a_tree_to_the_allowed_address_alone(
         assert {str(path.relative_to(tmp_path / "copy")): path.read_bytes() for path in copied} == made
         assert copy(DENIED, "none").returncode != 0
         assert not (tmp_path / "none").exists()
+        served.wait_for(lambda lines: len(statuses(lines)) == 2)
+        assert statuses(served.lines())[0] == told("rsync")[0][0]
+        served.connect(ALLOWED).close()
+        served.wait_for(lambda lines: len(statuses(lines)) == 3)
+        assert statuses(served.lines())[2] in told("rsync")[1]
