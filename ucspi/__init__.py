@@ -3,7 +3,7 @@
 ``ucspi.cdb``    constant databases
 ``ucspi.rules``  the tcprules language: compile, look up, judge
 ``ucspi.tcp``    the TCP side of UCSPI
-``python -m ucspi PROGRAM ARGS`` runs any of the commands.
+The command ``ucspi PROGRAM ARGS`` runs any of the programs.
 
 This package imports nothing, so that programs start fast.
 """

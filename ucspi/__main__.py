@@ -1,4 +1,8 @@
-"""``python -m ucspi PROGRAM ARGS``, also installed as the command ``ucspi``."""
+"""The command ``ucspi PROGRAM ARGS``.
+
+As ``python -I -m ucspi`` too: without ``-I`` Python looks for modules in the
+working directory, which may be anybody's.
+"""
 
 import os
 import sys

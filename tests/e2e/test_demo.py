@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ours
+from tests.commands import COMMANDS, ours
 from tests.e2e.world import read_until
+from tests.launching import is_launched
 
 pytestmark = pytest.mark.e2e
 
@@ -103,6 +104,18 @@ def test_the_first_line_to_type_reaches_the_service(start: Start) -> None:
     assert answer.stdout.endswith(b"Ctrl-D ends it.\r\nhello\n")
     for fact in (b"PROTO=TCP", b"TCPREMOTEIP=127.0.0.1", b"DEMO=set by the rule for 127.0.0.1"):
         assert b"\r\n  " + fact + b"\r\n" in answer.stdout
+
+
+def test_its_scripts_run_our_commands_by_their_whole_path(start: Start) -> None:
+    """Had Python to look for the package, the folder or a variable could have another one."""
+    demo = start()
+    for script in ("run", "make_cdb"):
+        text = (demo.folder / script).read_text()
+        if is_launched():
+            assert f"\n{COMMANDS}/ucspi tcp" in text
+            assert "python" not in text
+        else:
+            assert " -I -m ucspi tcp" in text
 
 
 def test_the_second_line_to_type_is_cut_off(start: Start) -> None:

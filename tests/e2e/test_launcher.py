@@ -294,6 +294,17 @@ class TestNames:
         self.wait(pid, path.encode() + b"\0")
         assert os.readlink(f"/proc/{pid}/exe") == str(Path(sys.executable).resolve())
 
+    def test_kernel_that_cannot_be_told_has_the_text_moved(self, tmp_path: Path) -> None:
+        """Where it was built without `PR_SET_MM_MAP`; the rest is empty arguments."""
+        code = (
+            "from ucspi.unix import title; title.hide(3, b'a name')\n"
+            "line = open('/proc/self/cmdline', 'rb').read()\n"
+            "print(line.startswith(b'one\\0\\0two\\0'), line[9:].strip(b'\\0'),"
+            "open('/proc/self/comm').read())"
+        )
+        shown = run([sys.executable, "-c", code, "one", "", "two"], tmp_path, ENVIRONMENT)
+        assert shown == (0, b"True b'' a name\n\n", b"")
+
     def test_link_has_the_name_of_the_link(
         self, start: Callable[[list[str]], int], oracle: Oracle, tmp_path: Path
     ) -> None:
