@@ -50,6 +50,8 @@ def prepare(
         _print_ports(listeners)
     handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)), listeners)
     server = Server(settings, listeners, judge, handler, wakeup)
+    if settings.verbosity > 1:
+        _warn_of_what_is_missing(choices, inherited, program, judge)
     _say_ready(choices, inherited)
     return server
 
@@ -81,6 +83,27 @@ def _judge(choices: "Choices") -> "Judge | None":
     from ucspi.rules import LiveRules  # with no rules there is no cdb to load the code for
 
     return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow, tell=tell)
+
+
+def _warn_of_what_is_missing(
+    choices: "Choices", inherited: list[bytes], program: list[bytes], judge: "Judge | None"
+) -> None:
+    """Say at the start what every client would be dropped for."""
+    number = search.obstacle(search.files(program[0], environ.value_of(inherited, b"PATH")))
+    if number:
+        text = b"unable to run %s: %s; every client is dropped until that changes" % (
+            program[0],
+            describe(number),
+        )
+        _warn(choices.settings, text)
+    if choices.rules is None:
+        return
+    from ucspi.rules import LiveRules
+
+    trouble = judge.trouble() if isinstance(judge, LiveRules) else b""
+    if trouble:
+        text = b"unable to read %s: %s; every client is dropped until that changes" % (choices.rules, trouble)
+        _warn(choices.settings, text)
 
 
 def _warn_of_groups(choices: "Choices") -> None:

@@ -19,6 +19,7 @@ from ucspi.rules._bytes import require_address, require_bytes, require_client
 from ucspi.rules._filewatch import GOING_ON, NOBODY, FileWatch
 from ucspi.rules._imagefile import COARSEST, NOTHING, SMALL, look
 from ucspi.rules._lookup import NO_RULE, Verdict
+from ucspi.unix.errtext import describe
 from ucspi.unix.glance import size_in, state_in
 
 TYPE_CHECKING = False
@@ -59,6 +60,17 @@ class LiveRules:
             self._refresh()
         except OSError:
             pass  # the first client is told
+
+    def trouble(self) -> bytes:
+        """Return why no client could be judged when the file was last looked at; empty if they can be."""
+        if self._error is not None:
+            is_allowed = self._missing_ok and self._error.errno == errno.ENOENT
+            return b"" if is_allowed else describe(self._error.errno)
+        return (
+            b"protocol error"
+            if isinstance(self._found.rules, CdbFormatError) and self._found is not NOTHING
+            else b""
+        )
 
     def is_ready(self) -> bool:
         """Return whether clients can be judged, if only by an error: not while the first look is going on."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Limit = tuple[int, tuple[int, int]]
 
 DEFAULT_PATH = b"/bin:/usr/bin"
+_KIND, _FILE = 0o170000, 0o100000  # of a mode
 _TRY_NEXT = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR)
 
 
@@ -90,6 +91,23 @@ def execute(
             narrowed.undo()
     except MemoryError:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
+
+
+def obstacle(paths: list[bytes]) -> int:
+    """Return the errno with which none of these files could be executed now, 0 when one could."""
+    worst = errno.ENOENT
+    for path in paths:
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            if error.errno not in _TRY_NEXT:
+                return error.errno or errno.EIO
+            worst = worst if error.errno == errno.ENOENT else error.errno
+        else:
+            if mode & _KIND == _FILE and os.access(path, os.X_OK):
+                return 0
+            worst = errno.EACCES
+    return worst
 
 
 def _try(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoReturn":

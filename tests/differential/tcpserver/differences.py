@@ -80,6 +80,11 @@ GROUPS = Difference(
     "the same, with a warning at the start when root's groups are kept",
     "fail loudly, where scripts forbid to fail closed",
 )
+FOREWARNED = Difference(
+    "that a program cannot be run, or rules cannot be read, shows when the first client comes",
+    "`-v` says it at the start, in a line of warning",
+    "a server that drops everybody should not look well",
+)
 STRANGERS = Difference(
     "children that the server was started with (`exec` in a shell) are counted and logged when they end",
     "they are reaped, not counted, not logged",
@@ -109,6 +114,7 @@ ALL = (
     IP_OPTIONS,
     ORDER,
     GROUPS,
+    FOREWARNED,
     STRANGERS,
     NAMES,
     PURE,
@@ -139,6 +145,19 @@ def by_the_server_itself(original: Observation) -> Observation:
     lines = tuple(re.sub(rb"CHILD-\d+", reword, line) for line in original.lines)
     answers = [_as_forked(_with_pid(answer, words)) for answer in original.answers]
     return replace(original, lines=lines, answers=answers)
+
+
+def without_forewarning(ours: Observation) -> Observation:
+    """Take away the warnings of the start, which must be what each client is dropped for."""
+    warning = re.compile(
+        rb"tcpserver: warning: (unable to (?:run|read) .*); every client is dropped until that changes\n"
+    )
+    lines = list(ours.lines)
+    while lines and (match := warning.fullmatch(lines[0])):
+        del lines[0]
+        told = b"tcpserver: warning: dropping connection, %s\n" % match[1]
+        assert not ours.answers or any(line == told for line in lines), (match[1], lines)
+    return replace(ours, lines=tuple(lines))
 
 
 def _with_pid(answer: Answer, words: dict[bytes, bytes]) -> Answer:

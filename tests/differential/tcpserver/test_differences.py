@@ -118,8 +118,37 @@ def test_a_user_may_be_given_by_name(ours: bytes, probe: Path, tmp_path: Path) -
 def test_a_denial_is_one_write(ours: bytes, probe: Path, tmp_path: Path) -> None:
     launch = Launch((*PLAIN, b"-x", b"none.cdb"))
     seen = show(ours, probe, tmp_path, launch, starts=True)
-    assert len(seen.lines) == 6  # the first status line, then the five
-    assert seen.writes == 2
+    assert len(seen.lines) == 7  # the warning, the first status line, then the five
+    assert seen.writes == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "handler", "warnings"),
+    [
+        ((b"-x", b"none.cdb"), b"./probe", [b"unable to read none.cdb: file does not exist"]),
+        ((b"-Xx", b"none.cdb"), b"./probe", []),
+        ((b"-Xx", b"/dev/null"), b"./probe", [b"unable to read /dev/null: invalid argument"]),
+        ((), b"./none", [b"unable to run ./none: file does not exist"]),
+        ((b"-x", b"."), b"/", [b"unable to run /: access denied", b"unable to read .: is a directory"]),
+        ((b"-Q",), b"./none", []),
+    ],
+)
+def test_what_everybody_would_be_dropped_for_is_told_at_the_start(
+    ours: bytes,
+    probe: Path,
+    tmp_path: Path,
+    options: tuple[bytes, ...],
+    handler: bytes,
+    warnings: list[bytes],
+) -> None:
+    case = Case("ours alone", Launch((*PLAIN, *options), handler=(handler,)), clients=())
+    furnish(case, tmp_path, probe, lambda target, rules: None)
+    seen = observe(ours, case.launch, case, tmp_path)
+    told = [
+        b"tcpserver: warning: %s; every client is dropped until that changes\n" % warning
+        for warning in warnings
+    ]
+    assert [line for line in seen.lines if b"status" not in line] == told
 
 
 def test_the_page_lists_every_difference() -> None:
