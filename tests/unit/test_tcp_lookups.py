@@ -210,16 +210,18 @@ def test_without_a_process_every_question_that_waits_fails(
 
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
-def test_without_a_thread_the_question_fails(
+def test_without_a_thread_one_question_is_asked_after_the_other(
     asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     def start(*_: object) -> int:
         raise error
 
     monkeypatch.setattr("_thread.start_new_thread", start)
+    monkeypatch.setattr(names, "reverse", lambda ip: b"name." + ip)
     one = asking(4)
-    one.ask(IPS[0])
-    assert one.until(1) == [os.strerror(12)]
+    for ip in IPS[:3]:
+        one.ask(ip)
+    assert one.until(3) == [b"name." + ip for ip in IPS[:3]]
 
 
 def test_question_that_raises_is_unanswered_and_for_want_of_memory_fails(

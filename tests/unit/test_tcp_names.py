@@ -1,10 +1,13 @@
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.commands import ENVIRONMENT
 from ucspi.tcp import names
 
 
@@ -66,3 +69,13 @@ def failing(error: OSError) -> Callable[..., None]:
         raise error
 
     return fail
+
+
+def test_look_up_imports_nothing() -> None:
+    """By then there may be no right to read what would be imported, and no memory."""
+    script = (
+        "import sys; from ucspi.tcp import names; before = set(sys.modules); "
+        "print(names.reverse_checked(b'127.0.0.1'), names.find(b'::1'), *set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=ENVIRONMENT, timeout=60)
+    assert len(done.stdout.split()) == 2, done

@@ -24,7 +24,7 @@ def find(ip: bytes) -> bytes | None:
     This is what ``getnameinfo`` does, which held every thread up until CPython 3.11.4.
     """
     try:
-        host = _socket.gethostbyaddr(ip.decode())[0]
+        host = _socket.gethostbyaddr(ip)[0]  # type: ignore[arg-type]  # a text would go through a codec
     except _socket.herror as error:
         if error.errno == INTERNAL:
             return _find_with_room(ip)

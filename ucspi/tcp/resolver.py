@@ -45,8 +45,7 @@ class Resolver:
             if self._threads:
                 self._questions.put(question)
             else:
-                self._busy = 0
-                self._send(question, LACK, b"")
+                self._answer(question)  # no thread is to be had: then here, one after the other
 
     def _start_thread(self) -> None:
         try:
@@ -57,11 +56,16 @@ class Resolver:
 
     def _answer_questions(self) -> None:
         while True:
-            question = self._questions.get()
-            outcome, name = self._look_up(question)
-            with self._lock:
-                self._busy -= 1  # before the answer lets another question in
-            self._send(question, outcome, name)
+            self._answer(self._questions.get())
+
+    def _answer(self, question: bytes) -> None:
+        outcome, name = self._look_up(question)
+        with self._lock:
+            self._busy -= 1  # before the answer lets another question in
+        try:
+            self._channel.send(ANSWER.pack(QUESTION.unpack_from(question)[0], outcome) + name)
+        except OSError:
+            os._exit(0)  # nobody listens
 
     @staticmethod
     def _look_up(question: bytes) -> tuple[int, bytes]:
@@ -75,12 +79,6 @@ class Resolver:
         except Exception:
             return UNKNOWN, b""  # whatever a name server made of a resolver that is not ours
         return (UNKNOWN, b"") if name is None else (KNOWN, name)
-
-    def _send(self, question: bytes, outcome: int, name: bytes) -> None:
-        try:
-            self._channel.send(ANSWER.pack(QUESTION.unpack_from(question)[0], outcome) + name)
-        except OSError:
-            os._exit(0)  # nobody listens
 
 
 def _ask(kind: int, ip: bytes) -> bytes | None:
