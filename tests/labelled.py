@@ -8,8 +8,8 @@ from ucspi.logs.label import label
 BILLION = 10**9
 CALENDAR = range(-62_000_000_000, 250_000_000_000)  # seconds: the years 5 to 9892
 
-# Everything that begins like a label and is none.  The originals show no time for these
-# either: they crash.
+# Everything that begins like a label and is none.  For ours alone: not every program reads
+# on after such a line.
 NO_LABELS = [
     b"@",
     b"@ ",

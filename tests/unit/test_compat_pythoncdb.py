@@ -1,4 +1,4 @@
-"""ucspi.compat.cdb where its original crashed, or where Python 3 asks for more."""
+"""ucspi.compat.cdb where its original ended badly, or where Python 3 asks for more."""
 
 import errno
 import gc

@@ -17,7 +17,7 @@ Different on purpose:
 
 - Only `get` moves what `getnext` continues.  In the original any look-up did.
 - `cdbmake.finish` forces the file to disk before it renames it, and ends in an
-  error when called again, as every use after it does; the original crashed.
+  error when called again, as every use after it does.
 - A database can be iterated over and asked with ``in``.
 - Damage is always ``error(EPROTO, "Protocol error")``, for a file shorter than
   its header already in `init`; the original's chain of causes ends there, ours

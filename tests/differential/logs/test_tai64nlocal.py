@@ -1,6 +1,5 @@
 """tai64nlocal against the original, in zones of every kind."""
 
-import signal
 import subprocess
 from random import Random
 from zoneinfo import TZPATH
@@ -59,9 +58,8 @@ def test_streams_in_odd_pieces_come_out_as_from_the_original(oracle: Oracle) -> 
         assert mine == original
 
 
-def test_line_that_kills_the_original_stays_as_it_is(oracle: Oracle) -> None:
-    for line in NO_LABELS:
-        assert run([oracle("tai64nlocal")], b"before\n" + line + b" x\n")[:2] == (-signal.SIGSEGV, b"")
+def test_line_without_a_label_stays_as_it_is() -> None:
+    """Of ours alone; the original ends badly on some."""
     stream = b" x\n".join(NO_LABELS)
     assert run(ours("tai64nlocal"), stream) == (0, stream, b"")
 

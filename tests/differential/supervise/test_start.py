@@ -151,7 +151,7 @@ def test_program_that_cannot_be_executed(make: Make, original: list[str], mode: 
 
 
 def test_plain_file_for_a_fifo_is_refused(make: Make) -> None:
-    """The original never rests then."""
+    """Of ours alone; the original goes on, which ends badly."""
     for name in ("control", "ok"):
         service = make(name)
         (service.directory / "supervise").mkdir()

@@ -40,7 +40,7 @@ UNREADABLE = Difference(
 )
 DAMAGED = Difference(
     "a damaged rules file is noticed only where a look-up touches the damage, else clients are allowed; "
-    "a directory crashes the child",
+    "on some its child ends badly",
     "`protocol error` (a directory: `is a directory`) for every client until the file changes",
     "fail closed",
 )
@@ -60,8 +60,7 @@ IDENTITY_FROM_NOTHING = Difference(
     "fail closed, loudly",
 )
 CLOSED_AT_START = Difference(
-    "started with descriptor 0, 1 or 2 closed, the listener takes its number: "
-    "endless loop, or log lines written into it",
+    "started with descriptor 0, 1 or 2 closed, the listener takes its number, which ends badly",
     "`/dev/null` is put there first",
     "robustness",
 )

@@ -12,8 +12,7 @@ bytes, as in the original.  Different on purpose:
 
 - A `Writer` whose ``with`` block raises does not finish the file; until
   `Writer.finalize` every reader refuses it.  The original made it look whole.
-- Records whose hash is 0 are found, and a table without an empty slot is not
-  searched for ever.
+- Records whose hash is 0 are found, and every search ends.
 - Damage is an OSError (a `CdbFormatError` too), never a `struct.error`.
 - ``hashfn`` may be any function that computes djb's hash, and none that does not:
   no other cdb program could read such a file.
