@@ -29,6 +29,7 @@ int usys_glance(const char *path, int follow, struct usys_glimpse *glimpse)
 {
   const struct how how = {O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), 0,
                           RESOLVE_CACHED_BIT};
+  struct usys_glimpse now;
   struct statx status;
   int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
   int failure = 0;
@@ -43,14 +44,17 @@ int usys_glance(const char *path, int follow, struct usys_glimpse *glimpse)
     return failure;
   if (!(status.stx_mask & STATX_MNT_ID))
     return -ENOSYS;
-  glimpse->inode = status.stx_ino;
-  glimpse->size = status.stx_size;
-  glimpse->modified = nanoseconds(&status.stx_mtime);
-  glimpse->changed = nanoseconds(&status.stx_ctime);
-  glimpse->mode = status.stx_mode;
-  glimpse->device = makedev(status.stx_dev_major, status.stx_dev_minor);
-  glimpse->mount = status.stx_mnt_id;
-  glimpse->is_root = !!(status.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+  now.inode = status.stx_ino;
+  now.size = status.stx_size;
+  now.modified = nanoseconds(&status.stx_mtime);
+  now.changed = nanoseconds(&status.stx_ctime);
+  now.mode = status.stx_mode;
+  now.device = makedev(status.stx_dev_major, status.stx_dev_minor);
+  now.mount = status.stx_mnt_id;
+  now.is_root = !!(status.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+  if (!memcmp(&now, glimpse, sizeof now))
+    return 1;
+  *glimpse = now;
   return 0;
 }
 

@@ -17,7 +17,8 @@ struct usys_glimpse {
   uint64_t is_root; /* of that mount */
 };
 
-/* Fill *glimpse from what the kernel holds in memory.  Returns 0 or -errno:
+/* Fill *glimpse from what the kernel holds in memory.  Returns 1 when it was the
+ * same before (all zeros is none), 0 when it is another, or -errno:
  * -EAGAIN when it would have to ask a disk or a server for a name on the way,
  * -ENOSYS where it cannot look so (before Linux 5.12, or a sandbox).  Of a
  * file on a server the rest may be old.  A link is followed, or looked at. */

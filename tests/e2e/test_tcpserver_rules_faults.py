@@ -1,6 +1,7 @@
 """Rules files that disappear, are cut or are no files: nobody gets in, the server lives, good ones count."""
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,69 @@ def test_rules_that_fail_let_nobody_in_until_they_are_good_again(
         publish(rules)
         assert ask(served) == b"hi\n"
         assert peak_memory(served.process.pid) < GIGABYTE / 4
+
+
+def limit_memory(pid: int, more: int) -> None:
+    """Let a process have only so many bytes more than it has."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    size = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmSize:"))
+    resource.prlimit(pid, resource.RLIMIT_AS, (size + more, size + more))
+
+
+def publish_many(path: Path, verdict: bytes) -> None:
+    with ucspi.cdb.create(path, fsync=False) as writer:
+        writer.add(b"127.0.0.1", verdict)
+        for number in range(300_000):
+            writer.add(b"10.%d.%d.%d" % (number >> 16, number >> 8 & 255, number & 255), b"D\0")
+
+
+def test_rules_that_fit_only_alone_count(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.cdb"
+    publish_many(rules, b"")
+    with serving(tmp_path, ["-HRl0", "-x", "rules.cdb"], ["echo", "hi"]) as served:
+        assert ask(served) == b"hi\n"
+        limit_memory(served.process.pid, rules.stat().st_size // 2)
+        for verdict, answer in ((b"D\0", b""), (b"", b"hi\n")):
+            publish_many(rules, verdict)
+            deadline = time.monotonic() + 20
+            while not (ask(served) == answer and told_nothing_of(served, answer)):
+                assert time.monotonic() < deadline, served.lines()
+        assert served.stop() == 0
+
+
+def told_nothing_of(served: Served, answer: bytes) -> bool:
+    """Return whether the next client gets this answer by a rule, not by an error."""
+    before = served.lines()
+    return ask(served) == answer and served.lines() == before
+
+
+def test_text_that_does_not_fit_into_memory_leaves_the_last_good_rules(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("127.0.0.1:allow\n:deny\n")
+    with serving(tmp_path, ["-HRl0", "--rules-text", "rules"], ["echo", "hi"]) as served:
+        assert ask(served) == b"hi\n"
+        limit_memory(served.process.pid, 12 * 2**20)
+        lines = [b"10.%d.%d.%d:deny\n" % (n >> 16, n >> 8 & 255, n & 255) for n in range(300_000)]
+        rules.write_bytes(b"".join(lines) + b":deny\n")
+        line = "tcpserver: warning: rules: out of memory; the last good rules stay"
+        served.wait_for(lambda lines: lines == [line])
+        assert ask(served) == b"hi\n"
+        rules.write_text(":deny\n")
+        deadline = time.monotonic() + 20
+        while ask(served) == b"hi\n":
+            assert time.monotonic() < deadline
+        assert served.stop() == 0
+
+
+def test_text_of_two_lines_asks_for_little_memory(tmp_path: Path) -> None:
+    """256 MB were asked for."""
+    (tmp_path / "rules").write_text("127.0.0.1:allow\n:deny\n")
+    with serving(tmp_path, ["-HRl0", "--rules-text", "rules"], ["echo", "hi"], before=limit_all) as served:
+        assert ask(served) == b"hi\n"
+
+
+def limit_all() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (200 * 2**20,) * 2)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)

@@ -428,7 +428,13 @@ def test_nobody_is_judged_before_the_first_reading(path: Path, monkeypatch: pyte
     for _ in range(2):
         with pytest.raises(TimeoutError):
             rules.judge(CLIENT)
+    assert told == []
+    assert rules.deadline() is not None
+    rules._watch.since -= 1
+    for _ in range(2):
+        rules.attend()
     assert told == [os.fsencode(path) + b": takes long to be read; until then nobody is let in"]
+    assert rules.deadline() is None
     slow.go_on.set()
     assert woken.wait(20)
     assert rules.is_ready()

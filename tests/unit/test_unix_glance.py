@@ -1,11 +1,13 @@
 """Looking without waiting, and working aside."""
 
 import errno
+import gc
 import os
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -135,6 +137,31 @@ def test_what_work_raises_is_raised_where_it_is_taken() -> None:
     with pytest.raises(MemoryError):
         aside.take()
     assert sys.getswitchinterval() == pytest.approx(0.005)
+
+
+def test_what_failed_work_held_is_free_at_once() -> None:
+    """It may be the very memory that was missing."""
+
+    class Large:
+        pass
+
+    held = []
+
+    def run_out() -> None:
+        large = Large()
+        held.append(ref(large))
+        raise MemoryError
+
+    gc.disable()
+    try:
+        aside = Aside()
+        aside.start(run_out)
+        assert aside.wait(20)
+        with suppress(MemoryError):
+            aside.take()
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_abandoned_work_is_nobodys() -> None:

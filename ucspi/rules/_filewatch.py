@@ -26,7 +26,7 @@ READ = b": was read at last"
 class FileWatch:
     """One file, and what is going on about it."""
 
-    __slots__ = ("_aside", "_glancer", "_is_late", "_path", "_since", "_small", "_tell")
+    __slots__ = ("_aside", "_glancer", "_path", "_small", "_tell", "is_late", "since")
 
     def __init__(self, path: bytes, small: int, tell: "Callable[[bytes], object] | None") -> None:
         """Look at nothing yet.
@@ -39,8 +39,8 @@ class FileWatch:
         self._path, self._small, self._tell = path, small, tell
         self._glancer = Glancer(path)
         self._aside = Aside()
-        self._is_late = False
-        self._since = 0.0  # when the look that is going on began, on the steady clock
+        self.is_late = False
+        self.since = 0.0  # when the look that is going on began, on the steady clock
 
     def begin(self, wake: "Callable[[], object]") -> None:
         """Have ``wake`` called, in a thread, when a look has ended there."""
@@ -73,7 +73,7 @@ class FileWatch:
                 self._aside.start(work)
             except NoThreadError:
                 return work()  # better late than never
-            self._since = time.monotonic()
+            self.since = time.monotonic()
             self._aside.wait(patience)
         return self.take() if self._aside.wait(0) else None
 
@@ -84,8 +84,8 @@ class FileWatch:
 
     def complain(self, after: float, line: bytes) -> None:
         """Tell, once, of a look that has been going on for so many seconds."""
-        if not self._is_late and time.monotonic() - self._since >= after:
-            self._is_late = True
+        if not self.is_late and time.monotonic() - self.since >= after:
+            self.is_late = True
             self._say(line)
 
     def wait(self, seconds: float) -> bool:
@@ -93,8 +93,8 @@ class FileWatch:
         return self._aside.wait(seconds)
 
     def _end(self) -> None:
-        if self._is_late:
-            self._is_late = False
+        if self.is_late:
+            self.is_late = False
             self._say(READ)
 
     def _say(self, line: bytes) -> None:

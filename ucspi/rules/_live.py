@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOR_EVER = float("inf")
+START = 1.0  # seconds that a first look may take before it is told of
 PATIENCE = 0.1  # seconds that a client waits for rules that are read aside
 
 
@@ -76,11 +77,14 @@ class LiveRules:
         """Return whether clients can be judged, if only by an error: not while the first look is going on."""
         return self._found is not NOTHING or not self._watch.is_looking()
 
-    def deadline(self) -> None:
-        """Return None: nothing is done but for a client."""
+    def deadline(self) -> float | None:
+        """Return when `attend` has something to do, on the steady clock: None after the first look."""
+        return None if self.is_ready() or self._watch.is_late else self._watch.since + START
 
     def attend(self) -> None:
-        """Do nothing: see `deadline`."""
+        """Tell if the first look goes on for long; all else is done for a client."""
+        if not self.is_ready():
+            self._watch.complain(START, NOBODY)
 
     def judge(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
         """Decide about one client by the file as it is now; see `RuleSet.judge`.
@@ -122,10 +126,13 @@ class LiveRules:
         except MemoryError:
             # It does not fit beside what it replaces, which is out of date: alone it may.
             self._found, self._glimpse = NOTHING, None
-            try:
-                self._look_once(glimpse)
-            except MemoryError:
-                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path) from None
+        else:
+            return
+        # Not in the handler: the error would hold what it was raised beside.
+        try:
+            self._look_once(glimpse)
+        except MemoryError:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path) from None
 
     def _look_once(self, glimpse: bytes | None) -> None:
         if self._watch.is_looked_at():
@@ -158,7 +165,7 @@ class LiveRules:
         """Judge by what was found before, while the file is being read, or compared, which is no news."""
         if self._error is not None:
             raise self._error.with_traceback(None)
-        if is_news:
-            self._watch.complain(0.0, NOBODY if self._found is NOTHING else GOING_ON)
         if self._found is NOTHING:
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), self.path)
+        if is_news:
+            self._watch.complain(0.0, GOING_ON)

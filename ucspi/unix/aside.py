@@ -85,9 +85,13 @@ class Aside:
         """Return the result of work that is done, or raise what it raised."""
         job, self._job = self._job, None
         assert job is not None, "something was begun"
-        if job.error is not None:
-            raise job.error
-        return job.result
+        error, job.error = job.error, None
+        try:
+            if error is not None:
+                raise error
+            return job.result
+        finally:
+            del error  # it would hold this frame, which holds it, and all that the work held
 
     def abandon(self) -> None:
         """Want nothing of what is going on any more; its thread ends when it can."""

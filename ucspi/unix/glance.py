@@ -16,6 +16,7 @@ UNAVAILABLE = frozenset((errno.EAGAIN, errno.ENOSYS, errno.EPERM, errno.EINVAL, 
 NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 FORM = "=QQqqQQQQ"  # struct usys_glimpse
 MOUNT, IS_ROOT = 6, 7  # in it
+SAME = 1  # as the last one
 PLACE = 40  # where device and mount begin in a glimpse
 
 # File systems that wait for this machine's own memory and disks alone.
@@ -28,12 +29,13 @@ LOCAL = frozenset(
 class Glancer:
     """Glances at one path, as often as wanted."""
 
-    __slots__ = ("_is_blind", "_is_local", "_path", "_place", "_room")
+    __slots__ = ("_is_blind", "_is_local", "_last", "_path", "_place", "_room")
 
     def __init__(self, path: bytes) -> None:
         """Name the path, which is resolved anew each time."""
         self._path = path
-        self._place, self._is_local = b"", False  # of the last glimpse
+        self._last: bytes | None = None  # what was glanced last, which is in the room
+        self._place, self._is_local = b"", False  # of that
         self._room = None if _native.lib is None else _native.ffi.new("struct usys_glimpse *")
         self._is_blind = self._room is None
 
@@ -47,15 +49,18 @@ class Glancer:
         """
         if self._is_blind:
             return None
-        failure = _native.lib.usys_glance(self._path, 1, self._room)
-        if failure == -errno.EAGAIN and self._follow():
-            failure = _native.lib.usys_glance(self._path, 1, self._room)
-        if failure:
-            return self._fail(-failure)
+        result = _native.lib.usys_glance(self._path, 1, self._room)
+        if result == SAME:
+            return self._last
+        if result == -errno.EAGAIN and self._follow():
+            result = _native.lib.usys_glance(self._path, 1, self._room)
+        if result < 0:
+            return self._fail(-result)
         glimpse = bytes(_native.ffi.buffer(self._room))
         if glimpse[PLACE:] != self._place:
             self._note_place(glimpse)
-        return glimpse if self._is_local else None
+        self._last = glimpse if self._is_local else None
+        return self._last
 
     def _note_place(self, glimpse: bytes) -> None:
         self._place = glimpse[PLACE:]
@@ -65,7 +70,7 @@ class Glancer:
 
     def _follow(self) -> bool:
         """Follow a new link of this machine: a glance does not, as its time of access is to be written."""
-        if _native.lib.usys_glance(self._path, 0, self._room):
+        if _native.lib.usys_glance(self._path, 0, self._room) < 0:
             return False
         *_, mode, _, mount, _ = unpack_from(FORM, _native.ffi.buffer(self._room))
         if not S_ISLNK(mode) or not is_local(mount):
@@ -92,7 +97,8 @@ class Glancer:
         )
         room.modified, room.changed = status.st_mtime_ns, status.st_ctime_ns  # type: ignore[union-attr]
         _, room.mount, room.is_root = unpack_from("=QQQ", self._place)  # type: ignore[union-attr]
-        return bytes(_native.ffi.buffer(room))
+        self._last = bytes(_native.ffi.buffer(room))
+        return self._last
 
 
 def state_in(glimpse: bytes) -> tuple[int, ...]:
