@@ -55,7 +55,7 @@ MODULES = {
     """,
     "ucspi.unix": """
         aside birth domain ends environ errtext family fds given glance guard helper limits locks notify oom
-        privilege publish regular reserve search signals sockets spawn start stderr streams tai title
+        privilege publish regular reserve search signals sockets spawn start stderr streams tai title ways
     """,
 }
 

@@ -1,6 +1,6 @@
 """``fixcrio PROGRAM [ARG ...]``: put a carriage return before each newline that has none, both ways."""
 
-from ucspi.programs._copier import Way, run_behind
+from ucspi.programs._copier import Filter, run_behind
 from ucspi.programs._program import run
 from ucspi.tcp.crlf import Fixer
 from ucspi.unix.streams import BLOCK
@@ -14,8 +14,8 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _fixcrio(argv: list[bytes]) -> int:
-    run_behind(b"fixcrio", argv, lambda program: (_way(), _way()))
+    run_behind(b"fixcrio", argv, lambda program: (_filter(), _filter()))
 
 
-def _way() -> Way:
-    return Way(BLOCK, Fixer().feed, lambda: None)
+def _filter() -> Filter:
+    return Filter(BLOCK, Fixer().feed, lambda: None)

@@ -1,16 +1,9 @@
 """``mconnect-io``: a person at descriptors 0 and 1, a server at 6 and 7."""
 
-import os
-
-from ucspi.programs._program import fatal, run
+from ucspi.programs._program import run
 from ucspi.tcp.crlf import Adder
-from ucspi.unix.errtext import describe
-from ucspi.unix.signals import start_deaf_thread
-from ucspi.unix.streams import read_some, write_all
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ucspi.unix.streams import BLOCK
+from ucspi.unix.ways import Way, relay
 
 USAGE = b"mconnect-io: usage: mconnect-io"
 
@@ -21,25 +14,12 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _mconnect_io(argv: list[bytes]) -> int:
-    try:
-        start_deaf_thread(lambda: _copy(0, 7, Adder().feed))
-    except RuntimeError:  # all that CPython tells of EAGAIN
-        raise fatal(b"mconnect-io", b"unable to fork: " + describe(11)) from None
-    _copy(6, 1, bytes)
-    os._exit(0)  # the thread may be reading still
+    # The end of the input is not passed on, and what nobody reads is dropped.
+    there = Way(0, 7, BLOCK, Adder().feed, _ignore, is_lossy=True)
+    back = Way(6, 1, BLOCK, bytes, _ignore, is_lossy=True)
+    relay(there, back)
+    return 0
 
 
-def _copy(source: int, target: int, convert: "Callable[[bytes], bytes | memoryview]") -> None:
-    """Copy until the source ends or fails; what cannot be written is dropped."""
-    try:
-        while data := read_some(source):
-            _write(target, convert(data))
-    except OSError:
-        pass
-
-
-def _write(target: int, data: "bytes | memoryview") -> None:
-    try:
-        write_all(target, data)
-    except OSError:
-        pass
+def _ignore() -> None:
+    """Do nothing at an end."""

@@ -1,6 +1,6 @@
 """``recordio PROGRAM [ARG ...]``: log what a program reads and writes."""
 
-from ucspi.programs._copier import Way, run_behind
+from ucspi.programs._copier import Filter, run_behind
 from ucspi.programs._program import run
 from ucspi.unix.streams import write_all
 
@@ -18,10 +18,10 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _recordio(argv: list[bytes]) -> int:
-    run_behind(b"recordio", argv, lambda program: (_way(program, b"<"), _way(program, b">")))
+    run_behind(b"recordio", argv, lambda program: (_filter(program, b"<"), _filter(program, b">")))
 
 
-def _way(program: int, mark: bytes) -> Way:
+def _filter(program: int, mark: bytes) -> Filter:
     head = b"%d %s " % (program, mark)
 
     def record(data: bytes) -> bytes:
@@ -29,7 +29,7 @@ def _way(program: int, mark: bytes) -> Way:
             _log(lines(head, data[at : at + _PIECE]))
         return data
 
-    return Way(_BLOCK, record, lambda: _log(head + b"[EOF]\n"))
+    return Filter(_BLOCK, record, lambda: _log(head + b"[EOF]\n"))
 
 
 def lines(head: bytes, piece: bytes) -> bytes:

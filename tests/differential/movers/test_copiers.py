@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from resource import RLIMIT_AS, RLIMIT_STACK, setrlimit
 
 import pytest
 
@@ -226,6 +227,66 @@ def test_input_that_does_not_block_is_waited_for(program: str) -> None:
         os.close(writer)
         assert process.wait(20) == 0
     os.close(reader)
+
+
+@each
+def test_client_that_sends_all_before_it_reads_is_served(oracle: Oracle, program: str) -> None:
+    """Whoever waits for room in one way must not hold up the other."""
+    size = 1_000_000
+    script = f"yes | head -c {size} & cat >&2; wait"
+    for command in both(oracle, program):
+        mine, its = socket.socketpair()
+        with (
+            mine,
+            its,
+            subprocess.Popen(
+                [*command, "sh", "-c", script],
+                stdin=its.fileno(),
+                stdout=its.fileno(),
+                stderr=subprocess.DEVNULL,
+                env=ENVIRONMENT,
+            ) as process,
+        ):
+            its.close()
+            mine.settimeout(20)
+            mine.sendall(bytes(size))
+            mine.shutdown(socket.SHUT_WR)
+            got = b""
+            while block := mine.recv(65536):
+                got += block
+            assert len(got.replace(b"\r", b"")) == size
+            assert process.wait(20) == 0
+
+
+@each
+@pytest.mark.parametrize("limit", [20_000_000, 100_000_000])
+def test_limits_of_memory_and_stack_change_nothing(oracle: Oracle, program: str, limit: int) -> None:
+    """The usual ``softlimit -m`` makes a stack of a thread as large as all memory may be."""
+
+    def before() -> None:
+        setrlimit(RLIMIT_STACK, (limit, limit))
+        setrlimit(RLIMIT_AS, (limit, limit))
+
+    mine, original = (
+        comparable(run([*command, "sh", "-c", "read a; echo $a; exit 4"], b"hi\n", before=before))
+        for command in both(oracle, program)
+    )
+    assert mine[:2] == original[:2] != (4, b"")
+    if program == "recordio":
+        assert {b"< hi ", b"> hi "} <= set(mine[2]) & set(original[2])
+
+
+@each
+def test_copier_that_fails_says_why(program: str, tmp_path: Path) -> None:
+    script = tmp_path / "failing.py"
+    name = f"ucspi.programs.{program}"
+    script.write_text(
+        f"import sys; from ucspi.programs import _copier; from {name} import main\n"
+        "def fail(*_): raise MemoryError\n"
+        f"_copier.relay = fail; sys.argv = ['{program}', 'sh', '-c', 'cat; sleep 0.1']; sys.exit(main())\n"
+    )
+    code, out, err = run([sys.executable, str(script)], b"hi\n")
+    assert (code, out, err) == (0, b"", b"%s: fatal: unable to copy: out of memory\n" % program.encode())
 
 
 @each

@@ -84,6 +84,19 @@ def test_line_is_passed_on_at_once_and_the_answer_too(oracle: Oracle) -> None:
                 assert process.stdout.read(100) == b"214 no\r\n"
 
 
+def test_limits_of_memory_and_stack_change_nothing(oracle: Oracle) -> None:
+    limit = 20_000_000
+    for command in both(oracle, "mconnect-io"):
+        limited = ["prlimit", f"--as={limit}", f"--stack={limit}", *command]
+        with conversation(limited) as (process, server):
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(b"HELP\n")
+            assert until(server, 6) == b"HELP\r\n"
+            server.sendall(b"214 no\r\n")
+            assert process.stdout.read(100) == b"214 no\r\n"
+
+
 def test_end_of_the_input_is_not_passed_on(oracle: Oracle) -> None:
     for command in both(oracle, "mconnect-io"):
         with conversation(command, stdin=subprocess.DEVNULL) as (process, server):
