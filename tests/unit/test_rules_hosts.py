@@ -1,5 +1,7 @@
 """From hosts.allow and hosts.deny to rules."""
 
+import time
+
 import pytest
 
 from ucspi.errors import EXIT_PERMANENT, HostsAccessError
@@ -126,6 +128,11 @@ def test_what_rules_have_no_word_for_is_refused(allow: str, line: int, column: i
 def test_client_with_address_and_name_that_would_be_judged_otherwise_is_refused() -> None:
     with pytest.raises(HostsAccessError, match=r"a client of 10.0.0.0/8 named .org, but the rule 10"):
         rules("d: .org\n", "d: 10.\n")
+    with pytest.raises(
+        HostsAccessError, match=r"no line is about a client of 10.0.0.0/8 named .org, but"
+    ) as caught:
+        rules("", "x: ALL\nd: 10. EXCEPT .org\n")
+    assert (caught.value.name, caught.value.line) == (b"hosts.deny", 2)
     assert rules("d: a.org\n", "d: 10.\n") == ["=a.org:allow", "10.:deny", ":allow"]
 
 
@@ -134,3 +141,17 @@ def test_daemon_that_tcpd_cannot_mean_is_refused(daemon: bytes) -> None:
     with pytest.raises(HostsAccessError, match="last part of its path") as caught:
         rules("", daemon=daemon)
     assert caught.value.line == 0
+
+
+def test_rules_stand_in_the_order_of_the_files() -> None:
+    """Whatever the order of a set of Python's is in this process."""
+    addresses = [f"10.0.{number}.{number}" for number in (9, 3, 7, 1, 5, 8)]
+    made = rules("", "".join(f"d: {address}\n" for address in addresses))
+    assert made == [*(f"{address}:deny" for address in addresses), ":allow"]
+
+
+def test_thousands_of_lines_take_no_time_that_grows_with_their_square() -> None:
+    deny = "".join(f"d: 10.{number // 256}.{number % 256}.7\n" for number in range(5000))
+    begin = time.process_time()
+    assert len(rules("", deny)) == 5001
+    assert time.process_time() - begin < 20  # half a second; with the square it takes a minute

@@ -14,7 +14,7 @@ import pytest
 
 import ucspi.cdb
 from tests.rules_text import image_of, image_with
-from ucspi.errors import CdbFormatError
+from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _imagefile, _live, load
 from ucspi.unix import aside
 from ucspi.unix.glance import Glancer
@@ -503,3 +503,14 @@ def test_long_file_is_compared_once_when_its_times_tell_all(
         assert rules.judge(CLIENT).allowed
         assert len(looks) == expected
     assert told == []
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_is_no_address_is_judged_by_nobody(path: Path, missing: bool) -> None:
+    rules = live(path, missing_ok=True)
+    path.unlink()
+    if not missing:
+        path.write_bytes(image_of(b"127.:allow\n:allow\n"))
+    with pytest.raises(BadAddressError):
+        rules.judge(b"127.evil")
+    assert rules.judge(b"127.0.0.1")

@@ -31,19 +31,24 @@ def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]
     if not daemon or daemon.strip(PLAIN):
         reason = "tcpd knows a daemon by the last part of its path"
         raise HostsAccessError(reason, name=daemon, line=0, column=0)
-    entries = [*read_entries(allow, daemon, names[0], True), *read_entries(deny, daemon, names[1], False)]
-    tokens = [token for entry in entries for words in entry.lists for token in words]
-    addresses = sorted({one for token in tokens for one in token.addresses if one}, key=len, reverse=True)
-    hosts = sorted({token.name for token in tokens if token.name}, key=len, reverse=True)
-    _require_agreement(entries, addresses, hosts)
+    files = _Files(
+        [*read_entries(allow, daemon, names[0], True), *read_entries(deny, daemon, names[1], False)]
+    )
+    tokens = [token for entry in files.entries for words in entry.lists for token in words]
+    # In the order of the files, where nothing else counts.
+    addresses = sorted(
+        dict.fromkeys(one for token in tokens for one in token.addresses if one), key=len, reverse=True
+    )
+    hosts = sorted(dict.fromkeys(token.name for token in tokens if token.name), key=len, reverse=True)
+    _require_agreement(files, addresses, hosts)
     dotted = all(one[0] == "4" and len(one) % 8 == 1 for one in addresses)
     single = [one for one in addresses if _is_single(one)]
-    lines = [_line(_address(one, dotted), _verdict(entries, one, b"")) for one in single]
-    lines += [_line(b"=" + host, _verdict(entries, "", host)) for host in hosts if host[:1] != b"."]
+    lines = [_line(_address(one, dotted), files.verdict(one, b"")) for one in single]
+    lines += [_line(b"=" + host, files.verdict("", host)) for host in hosts if host[:1] != b"."]
     wide = (one for one in addresses if not _is_single(one))
-    lines += [_line(_address(one, dotted), _verdict(entries, one, b"")) for one in wide]
-    lines += [_line(b"=" + host, _verdict(entries, "", host)) for host in hosts if host[:1] == b"."]
-    lines.append(_line(b"", _verdict(entries, "", b"")))
+    lines += [_line(_address(one, dotted), files.verdict(one, b"")) for one in wide]
+    lines += [_line(b"=" + host, files.verdict("", host)) for host in hosts if host[:1] == b"."]
+    lines.append(_line(b"", files.verdict("", b"")))
     return b"".join(lines)
 
 
@@ -51,28 +56,63 @@ def _line(address: bytes, allowed: bool) -> bytes:
     return address + (b":allow\n" if allowed else b":deny\n")
 
 
-def _decisive(entries: list[Entry], address: str, name: bytes) -> Entry | None:
-    return next((entry for entry in entries if entry.matches(address, name)), None)
+class _Files:
+    """The entries of both files in order, and which of them may be about a client.
+
+    A program that writes ``hosts.deny`` may write thousands of lines.
+    """
+
+    __slots__ = ("_about", "_hosts", "entries")
+
+    def __init__(self, entries: list[Entry]) -> None:
+        """Index each entry by the sets of its first list: without one of these it is not met."""
+        self.entries = entries
+        self._about: dict[str, list[int]] = {}
+        self._hosts: dict[bytes, list[int]] = {}
+        for number, entry in enumerate(entries):
+            for token in entry.lists[0]:
+                for address in token.addresses:
+                    self._about.setdefault(address, []).append(number)
+                if token.name:
+                    self._hosts.setdefault(token.name, []).append(number)
+
+    def decisive(self, address: str, name: bytes) -> Entry | None:
+        """Return the first entry about a set of addresses and a set of names, if there is one."""
+        numbers = {
+            number for size in range(len(address) + 1) for number in self._about.get(address[:size], ())
+        }
+        suffixes = (name[at:] for at in range(len(name)) if at == 0 or name[at] == 46)
+        numbers.update(number for suffix in suffixes for number in self._hosts.get(suffix, ()))
+        for number in sorted(numbers):
+            if self.entries[number].matches(address, name):
+                return self.entries[number]
+        return None
+
+    def verdict(self, address: str, name: bytes) -> bool:
+        """Say whether these clients get in."""
+        return _lets_in(self.decisive(address, name))
 
 
-def _verdict(entries: list[Entry], address: str, name: bytes) -> bool:
-    entry = _decisive(entries, address, name)
-    return entry is None or entry.allowed
-
-
-def _require_agreement(entries: list[Entry], addresses: list[str], hosts: list[bytes]) -> None:
+def _require_agreement(files: _Files, addresses: list[str], hosts: list[bytes]) -> None:
     """Refuse if some client with an address of one rule and a name of another is judged otherwise."""
+    by_host = {host: files.decisive("", host) for host in hosts}
     for address in addresses:
+        by_address = files.decisive(address, b"")
         for host in hosts:
             by_name = not _is_single(address) and host[:1] != b"."
-            ours = _verdict(entries, "", host) if by_name else _verdict(entries, address, b"")
-            entry = _decisive(entries, address, host)
-            if (entry is None or entry.allowed) != ours:
-                decides = b"=" + host if by_name else _address(address, False)
+            ours, entry = by_host[host] if by_name else by_address, files.decisive(address, host)
+            if _lets_in(entry) != _lets_in(ours):
                 who = f"a client of {_address(address, False).decode()} named {host.decode('latin-1')}"
-                reason = f"this line decides about {who}, but the rule {decides.decode('latin-1')} would"
-                where = (b"(no line)", 0) if entry is None else (entry.name, entry.line)
-                raise HostsAccessError(reason, name=where[0], line=where[1], column=1)
+                rule = (b"=" + host if by_name else _address(address, False)).decode("latin-1")
+                found = f"this line decides about {who}" if entry else f"no line is about {who}"
+                at = entry or ours
+                assert at is not None  # or both would let everybody in
+                reason = f"{found}, but the rule {rule} would decide"
+                raise HostsAccessError(reason, name=at.name, line=at.line, column=1)
+
+
+def _lets_in(entry: Entry | None) -> bool:
+    return entry is None or entry.allowed
 
 
 def _is_single(address: str) -> bool:
