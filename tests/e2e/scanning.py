@@ -190,6 +190,11 @@ def pipe_of(pid: int, descriptor: int) -> str:
     return os.readlink(f"/proc/{pid}/fd/{descriptor}")
 
 
+def have_only_three(*pids: int) -> None:
+    """Wait until processes have descriptors 0, 1 and 2 alone; a shell has one more for its script."""
+    wait_for(lambda: all(descriptors(pid) == {"0", "1", "2"} for pid in pids), "three descriptors")
+
+
 def descriptors(pid: int) -> set[str]:
     """Return the numbers of the descriptors that a process has open."""
     return set(os.listdir(f"/proc/{pid}/fd"))

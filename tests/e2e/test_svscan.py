@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add, descriptors, pipe_of
+from tests.e2e.scanning import (
+    COUNTER,
+    IN_PROCESS,
+    LOGGER,
+    OURS,
+    SLEEPER,
+    Scanning,
+    add,
+    have_only_three,
+    pipe_of,
+)
 from tests.e2e.service import END
 from tests.e2e.world import SYSTEM_PATH, wait_for
 
@@ -81,7 +91,7 @@ def test_ours_and_the_originals_work_together(scanning: Scanning, command: list[
     scanning.start(command)
     a, logger, b = scanning.wait_up("a", "a/log", "b")
     assert pipe_of(a, 1) == pipe_of(logger, 0) != pipe_of(b, 1)
-    assert descriptors(a) == descriptors(b) == {"0", "1", "2"}
+    have_only_three(a, b)
     assert [line.split(")")[0] for line in scanning.stat("a", "b")] == [f"a: up (pid {a}", f"b: up (pid {b}"]
     scanning.control("-dx", "b")
     wait_for(lambda: scanning.pid("b") == 0, "the end of b")

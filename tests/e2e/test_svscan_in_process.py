@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.conftest import Oracle
-from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, Scanning, add, descriptors, pipe_of
+from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, Scanning, add, have_only_three, pipe_of
 from tests.e2e.world import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
@@ -36,8 +36,7 @@ def test_services_and_loggers_share_pipes_and_nothing_else(scanning: Scanning) -
     assert pipe_of(b, 1) == pipe_of(b_log, 0)
     assert len({pipe_of(pid, 1) for pid in (a, b, c)}) == 3
     assert {pipe_of(pid, 0) for pid in (a, b, c)} == {"/dev/null"}
-    for pid in (a, b, c):
-        assert descriptors(pid) == {"0", "1", "2"}
+    have_only_three(a, b, c)
     assert Path(os.readlink(f"/proc/{a}/cwd")) == scanning.scanned / "a"
     own = str(scanning.scanned / "a/log/main")
     wait_for(lambda: os.readlink(f"/proc/{a_log}/cwd") == own, "multilog to enter its directory")
