@@ -83,6 +83,7 @@ def _gone_at_once(server: Server) -> dict[str, object]:
     gone = server.connect()
     gone.socket.close()
     gone.end = "gone"
+    server.wait_for("the client that is gone", lambda log: b" from " in log)  # or both are met at once
     server.settle()
     server.connect().finish()
     return {}
