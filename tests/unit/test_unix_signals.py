@@ -2,11 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
-from ucspi.unix.signals import Wakeup, note
+from ucspi.unix import signals
+from ucspi.unix.signals import ALL, Wakeup, hold, note, release
 
 
 @pytest.fixture
@@ -53,3 +54,36 @@ def test_signals_that_came_together_are_told_together(wakeup: Wakeup) -> None:
         signal.raise_signal(number)
     assert set(wakeup.clear()) == {signal.SIGTERM, signal.SIGUSR1}
     assert wakeup.clear() == b""
+
+
+def mask() -> set[int]:
+    return {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())}
+
+
+def test_signals_are_held_and_let_through_again() -> None:
+    before = hold((signal.SIGUSR1,))
+    assert mask() == before | {signal.SIGUSR1}
+    inner = hold()
+    assert mask() == {int(number) for number in ALL} - {signal.SIGKILL, signal.SIGSTOP}
+    release(inner)
+    release(before)
+    assert mask() == before
+
+
+def test_want_of_memory_leaves_no_signal_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system call is made before what it returns, which may fail."""
+    before, calls = mask(), list[int]()
+
+    def short(how: int, numbers: Iterable[int]) -> set[signal.Signals | int]:
+        told = signal.pthread_sigmask(how, numbers)
+        calls.append(how)
+        if len(calls) > 1:
+            raise MemoryError
+        return told
+
+    monkeypatch.setattr(signals, "pthread_sigmask", short)
+    with pytest.raises(MemoryError):
+        hold()
+    assert mask() == before
+    release(before)
+    assert mask() == before

@@ -10,6 +10,7 @@ import time
 from ucspi.tcp import _native, ident, resolver
 from ucspi.tcp.background import Background
 from ucspi.tcp.lookups import Lookups
+from ucspi.unix import oom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def finder(settings: "Settings", ready: "Ready", fail: "Fail") -> "Facts":
     background, server = Background(), os.getpid()
 
     def prepare() -> None:
+        oom.take_back()  # it is no loss, and a new one is soon made
         if _native.lib is not None:
             _native.lib.usys_help(HELPER, server)
 

@@ -13,7 +13,7 @@ from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGPIPE, pthread_sigmask, s
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import _native, fds, given, oom, search
 from ucspi.unix.errtext import describe
-from ucspi.unix.signals import ALL, restore_actions
+from ucspi.unix.signals import hold, release, restore_actions
 from ucspi.unix.stderr import emit, has_room
 
 TYPE_CHECKING = False
@@ -168,16 +168,16 @@ class ForkSpawner:
         """See `Spawner.spawn`."""
         # A signal that comes between the fork and the exec must wait until its
         # action is the handler's: what Python noted of it would be lost.
-        before = pthread_sigmask(SIG_SETMASK, ALL)
-        if oom.given:
-            self.shield.open()
+        before = hold()
         try:
+            if oom.given:
+                self.shield.open()
             pid = os.fork()
             if pid == 0:
                 self._become(connection, variables, log)
             return pid
         finally:
-            pthread_sigmask(SIG_SETMASK, before)
+            release(before)
             os.close(connection)
 
     def is_preparing(self) -> bool:

@@ -13,7 +13,7 @@ from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import _native, birth, fds, given, oom, search
 from ucspi.unix.errtext import describe
-from ucspi.unix.signals import ALL, restore_actions
+from ucspi.unix.signals import hold, release, restore_actions
 from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
@@ -173,22 +173,23 @@ def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
 
 def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
     """Start a program by forking the interpreter; see `start`."""
-    waiting, executed = os.pipe()  # close-on-exec: at its end the child has executed, or is gone
-    before = pthread_sigmask(SIG_SETMASK, ALL)
+    waiting = executed = -1
+    before = hold()
     try:
+        waiting, executed = os.pipe()  # close-on-exec: at its end the child has executed, or is gone
         pid = os.fork()
         if pid == 0:
-            mask = {int(number) for number in before} - {SIGCHLD}
+            mask = before - {SIGCHLD}
             _become(paths, argv, environ, there, mask, executed)
         os.close(executed)
         executed = -1
         os.read(waiting, 1)
         return pid
     finally:
-        os.close(waiting)
-        if executed >= 0:
-            os.close(executed)
-        pthread_sigmask(SIG_SETMASK, before)
+        for descriptor in (waiting, executed):
+            if descriptor >= 0:
+                os.close(descriptor)
+        release(before)
 
 
 def _become(

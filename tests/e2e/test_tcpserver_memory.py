@@ -1,0 +1,131 @@
+"""Being out of memory, at whatever step, costs the client in hand and never the server."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ucspi.cdb
+from tests.e2e.serving import DEADLINE, Served, descriptors, read_all, serving
+
+pytestmark = pytest.mark.e2e
+
+# Each fails once for want of memory when its name stands in the file "fails".
+STEPS = {
+    "ucspi.tcp.door.Connection": "dropping connection, out of memory",
+    "ucspi.tcp.census._add": "dropping connection, out of memory",
+    "ucspi.tcp.facts.Facts.find": "dropping connection, out of memory",
+    "ucspi.tcp.facts.Facts._failing": "dropping connection, out of memory",
+    "ucspi.tcp.lookups.Lookups._hand_over": "dropping connection, out of memory",
+    "ucspi.tcp.admission.over_assigned": "dropping connection, out of memory",
+    "ucspi.tcp.admission.variables": "dropping connection, out of memory",
+    "ucspi.tcp.report.ClassicReport.started": "dropping connection, out of memory",
+    "ucspi.tcp.names.reverse": "dropping connection, unable to look up names: out of memory",
+}
+# These fail in the loop itself, while a client is served.
+TURNS = ["ucspi.tcp.handlers.Handlers.reap", "ucspi.tcp.server.Server._turn"]
+
+SCRIPT = """
+import os, sys
+from importlib import import_module
+
+def wrap(path):
+    owner, name = path.rsplit(".", 1)
+    try:
+        owner = import_module(owner)
+    except ModuleNotFoundError:
+        module, cls = owner.rsplit(".", 1)
+        owner = getattr(import_module(module), cls)
+    real = getattr(owner, name)
+
+    def wrapper(*arguments, **named):
+        if os.path.exists("fails") and open("fails").read() == path:
+            os.unlink("fails")
+            raise MemoryError
+        return real(*arguments, **named)
+
+    setattr(owner, name, wrapper)
+
+import ucspi.tcp.door, ucspi.tcp.facts, ucspi.tcp.report
+for path in sys.argv.pop(1).split():
+    wrap(path)
+ucspi.tcp.door.PAUSE = 0.05
+from ucspi.programs.tcpserver import main
+sys.exit(main())
+"""
+
+
+def failing(folder: Path, steps: list[str]) -> tuple[str, ...]:
+    """Return a server command whose steps fail when told."""
+    script = folder / "failing.py"
+    script.write_text(SCRIPT)
+    return (sys.executable, str(script), " ".join(steps))
+
+
+def fail(folder: Path, step: str) -> None:
+    new = folder / "new"
+    new.write_text(step)
+    new.rename(folder / "fails")
+
+
+def greeted(served: Served) -> bytes:
+    with served.connect() as client:
+        return read_all(client)
+
+
+def test_step_without_memory_drops_its_client_with_a_line(tmp_path: Path) -> None:
+    with ucspi.cdb.create(tmp_path / "rules") as writer:
+        writer.add(b"", b"")
+    options = ["-v", "-Rl0", "-x", "rules", "--timeout-names=10"]
+    command = failing(tmp_path, [step for step in STEPS if step != "ucspi.tcp.names.reverse"])
+    with serving(tmp_path, options, ["echo", "hi"], command=command) as served:
+        assert greeted(served) == b"hi\n"
+        before = descriptors(served.process.pid)
+        for number, (step, said) in enumerate(STEPS.items()):
+            if step == "ucspi.tcp.names.reverse":
+                continue
+            fail(tmp_path, step)
+            assert greeted(served) == b"", step
+            lines = served.wait_for(
+                lambda lines: sum("dropping" in line for line in lines) == number + 1  # noqa: B023
+            )
+            assert f"tcpserver: warning: {said}" in lines, step
+            assert greeted(served) == b"hi\n", step
+        served.wait_for(lambda lines: lines[-1] == "tcpserver: status: 0/40")
+        assert descriptors(served.process.pid) == before
+        assert served.stop() == 0
+
+
+def test_look_up_without_memory_drops_its_client_with_a_line(tmp_path: Path) -> None:
+    """It fails in the helper, which lives on."""
+    step = "ucspi.tcp.names.reverse"
+    with serving(tmp_path, ["-v", "-Rl0"], ["echo", "hi"], command=failing(tmp_path, [step])) as served:
+        fail(tmp_path, step)
+        assert greeted(served) == b""
+        served.wait_for(lambda lines: f"tcpserver: warning: {STEPS[step]}" in lines)
+        assert greeted(served) == b"hi\n"
+
+
+@pytest.mark.parametrize("step", TURNS)
+def test_turn_without_memory_leaves_nothing_undone(tmp_path: Path, step: str) -> None:
+    with serving(tmp_path, ["-v", "-HRl0"], ["cat"], command=failing(tmp_path, [step])) as served:
+        with served.connect() as client:
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+            fail(tmp_path, step)
+        lines = served.wait_for(lambda lines: "tcpserver: status: 0/40" in lines[3:])
+        deadline = time.monotonic() + DEADLINE
+        while not any("out of memory, pausing" in line for line in lines):
+            assert time.monotonic() < deadline, lines
+            with served.connect() as client:  # a turn of the loop
+                client.sendall(b"x")
+                assert client.recv(1) == b"x"
+            lines = served.lines()
+        with served.connect() as client:
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        ends = sum(" ok " in line for line in served.lines())
+        served.wait_for(lambda lines: sum(" end " in line for line in lines) == ends)
+        assert served.lines()[-1] == "tcpserver: status: 0/40"
+        assert served.stop() == 0
