@@ -99,7 +99,7 @@ def test_term_ends_it_at_once_while_look_ups_hang(tmp_path: Path) -> None:
         time.sleep(0.2)
         started = time.monotonic()
         assert served.stop() == 0
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
 
 
 def test_term_leaves_handlers_running(tmp_path: Path) -> None:

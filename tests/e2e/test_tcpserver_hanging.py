@@ -53,7 +53,7 @@ class Hanging:
         begin = time.monotonic()
         with self.served.connect(source) as client:
             is_in = read_all(client) != b""
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 10
         return is_in
 
     def told(self, words: str) -> int:
@@ -62,7 +62,7 @@ class Hanging:
     def stop(self) -> None:
         begin = time.monotonic()
         assert self.served.stop() == 0
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 10
 
 
 def publish(path: Path, verdict: str, *, text: bool = False) -> None:
@@ -101,8 +101,8 @@ def test_rules_that_hang_leave_those_from_before(tmp_path: Path, settled: bool) 
         server.hang()
         publish(tmp_path / "behind", "deny")
         begin = time.monotonic()
-        assert [server.allows() for _ in range(20)] == [True] * 20
-        assert time.monotonic() - begin < 2  # one of them waited a little
+        assert [server.allows() for _ in range(60)] == [True] * 60
+        assert time.monotonic() - begin < 5.5  # one of them waited a little
         assert not server.allows("127.0.0.2")
         assert (server.told(LATE), server.told(AGAIN)) == (1, 0)
         server.answer()
@@ -192,7 +192,7 @@ def test_server_that_waits_for_its_first_rules_can_be_ended(tmp_path: Path, text
         begin = time.monotonic()
         server.terminate()
         assert server.wait(10) == 0
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 9
     finally:
         server.kill()
         server.wait(20)

@@ -75,7 +75,7 @@ def test_rules_by_the_thousand_leave_the_server_awake(tmp_path: Path) -> None:
             if not is_in:
                 break
             assert begin < deadline
-        assert longest < 1  # it was one step of two seconds
+        assert longest < 1.8  # it was one step of two seconds
 
 
 def test_odd_text_at_the_start_is_refused_with_every_fault(tmp_path: Path) -> None:

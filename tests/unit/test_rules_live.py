@@ -407,8 +407,8 @@ def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pyt
     slow.go_on.clear()
     publish(path, DENY)
     begin = time.monotonic()
-    assert [rules.judge(CLIENT).allowed for _ in range(50)] == [True] * 50
-    assert time.monotonic() - begin < 2  # one waited, for a tenth of a second
+    assert [rules.judge(CLIENT).allowed for _ in range(100)] == [True] * 100
+    assert time.monotonic() - begin < 5  # one waited, for a tenth of a second
     name = os.fsencode(path)
     assert told == [name + b": takes long to be read; until then clients are judged by what was read before"]
     slow.go_on.set()

@@ -55,7 +55,7 @@ def ask_of(
         return asker.wait(asker.ask(NAME, kind))
     finally:
         asker.close()
-        assert time.monotonic() - started < seconds + 2
+        assert time.monotonic() - started < seconds + 8
 
 
 @pytest.fixture
@@ -173,11 +173,14 @@ def test_server_that_fails_or_sends_nonsense_is_not_waited_for(manner: Manner) -
     assert ask(manner) is None
 
 
-def test_next_server_is_asked_at_once_when_one_has_failed(two: list[NameServer]) -> None:
+def test_next_server_is_asked_at_once_when_one_has_failed(
+    two: list[NameServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "ROUNDS", (8.0,))
     two[0].manners[b"1.list.test"] = failing
     started = time.monotonic()
     assert ask_of(two) == [b"second"]
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 7
     assert len(two[0].asked) == 1
 
 
@@ -189,11 +192,14 @@ def test_next_server_is_asked_when_one_is_silent(
     assert ask_of(two) == [b"second"]
 
 
-def test_next_server_is_asked_when_nobody_is_at_the_first(two: list[NameServer]) -> None:
+def test_next_server_is_asked_when_nobody_is_at_the_first(
+    two: list[NameServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "ROUNDS", (8.0,))
     two[0].address = (b"127.0.0.9", two[0].address[1])
     started = time.monotonic()
     assert ask_of(two) == [b"second"]
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 7
 
 
 def test_lost_packet_is_sent_again_with_another_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,12 +228,12 @@ def test_silence_over_tcp_ends_at_the_deadline() -> None:
         udp.sendto(packet[:2] + b"\x83\x80" + packet[4:], client)
         started = time.monotonic()
         assert asker.wait(question) is None
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8  # an answer over TCP is waited for longer
 
 
 def test_lists_are_asked_at_the_same_time() -> None:
     with NameServer({b"1.list.test": silent, b"2.list.test": silent, b"3.list.test": text(b"3")}) as server:
-        asker = Asker([b"127.0.0.1"], 0.4, server.address[1])
+        asker = Asker([b"127.0.0.1"], 0.7, server.address[1])
         asked = [asker.ask([number, b"list", b"test"], questions.TXT) for number in (b"1", b"2", b"3")]
         started = time.monotonic()
         assert [asker.wait(question) for question in asked] == [None, None, [b"3"]]

@@ -131,7 +131,7 @@ class Server(threading.Thread):
 
 def _taken(requests: "SimpleQueue[bytes]") -> bytes:
     try:
-        return requests.get(timeout=0.3)
+        return requests.get(timeout=1.0)
     except Empty:
         return b"(no request)"
 
