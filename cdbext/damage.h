@@ -15,8 +15,7 @@ enum ucdb_damage {
   UCDB_BAD_HASH,
   UCDB_BAD_PLACE,
   UCDB_LOST_RECORD,
-  UCDB_BAD_DATA,
-  UCDB_BAD_FORMAT
+  UCDB_BAD_DATA
 };
 
 struct ucdb_fault {

@@ -107,7 +107,7 @@ def identd() -> Iterator[dict[str, bytes]]:
     listener.close()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(reply=replies)
 @example(b"x" * 200_000)
 @example(b":" * 200_000 + b"\n")

@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import ucspi.logs
 from ucspi.logs.distributor import Switching
+from ucspi.logs.label import Stamper
 from ucspi.logs.patience import Patience
 from ucspi.logs.rotation import Rotation
 from ucspi.logs.script import Destination, Script
@@ -47,3 +49,42 @@ def test_processor_is_imported_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp
     described = Destination(bytes(tmp_path), processor=b"cat")
     Rotation(described, Patience(lambda what, error: None), lambda what, error: None)
     assert "ucspi.logs.processor" in sys.modules
+
+
+@pytest.fixture
+def replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Have another package stand where ours stood when it was loaded."""
+    monkeypatch.setattr(ucspi.logs, "__file__", str(tmp_path / "__init__.py"))
+    (tmp_path / "__init__.py").touch()
+    for module in ("_distributor", "_kernel"):  # which nobody may ask for
+        monkeypatch.setitem(sys.modules, f"ucspi.logs.{module}", None)
+
+
+@pytest.mark.usefixtures("replaced")
+def test_nothing_is_loaded_of_a_package_that_was_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade puts another one there while we run: its parts need not fit ours."""
+    loaded: list[str] = []
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=lambda name, *_: loaded.append(name))])
+    shown, lines = Memory(), b"a line\n" * 10000
+    Switching(Script([b"./log"]), shown).feed(lines)
+    assert shown.written == lines
+    lines *= 4
+    stamper = Stamper()
+    stamped = b"".join(bytes(piece) for piece in (*stamper.feed(lines), *stamper.feed(lines)))
+    assert stamped.count(b" a line\n") == 80000
+    assert loaded == []
+
+
+@pytest.mark.parametrize("error", [ImportError, OSError, MemoryError])
+def test_filter_goes_on_where_the_compiled_way_cannot_be_loaded(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str, *_: object) -> None:
+        raise error(name)
+
+    monkeypatch.delitem(sys.modules, "ucspi.logs._kernel", raising=False)
+    monkeypatch.delattr(ucspi.logs, "_kernel", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=fail)])
+    lines = b"a line\n" * 40000
+    stamped = b"".join(bytes(piece) for piece in Stamper().feed(lines))
+    assert stamped.count(b" a line\n") == 40000

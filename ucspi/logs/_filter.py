@@ -1,5 +1,7 @@
 """What the filters of lines share: Python at first, and C once loading it pays."""
 
+from ucspi.logs import _may_load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,20 +20,20 @@ class Filter:
     cannot be decided before that comes.
     """
 
-    __slots__ = ("_held", "_inside", "_kernel", "_seen")
+    __slots__ = ("_held", "_inside", "_is_final", "_kernel", "_seen")
 
     _KERNEL = ("", "")  # the state's C type, and the function
 
     def __init__(self) -> None:
         """Begin a stream."""
         self._held = b""
-        self._inside = False
+        self._inside = self._is_final = False
         self._kernel: Kernel | None = None
         self._seen = 0
 
     def feed(self, data: bytes) -> "Iterator[bytes | memoryview]":
         """Yield what can be said of the block; a piece is good until the next is asked for."""
-        if self._kernel is None and self._seen + len(data) >= _LARGE:
+        if self._kernel is None and not self._is_final and self._seen + len(data) >= _LARGE:
             self._load()
         self._seen += len(data)
         data, self._held = self._held + data, b""
@@ -50,6 +52,11 @@ class Filter:
         raise NotImplementedError
 
     def _load(self) -> None:
-        from ucspi.logs._kernel import load
-
+        self._is_final = True
+        if not _may_load():
+            return
+        try:
+            from ucspi.logs._kernel import load
+        except (ImportError, OSError, MemoryError):
+            return  # lines come first; it is slower without
         self._kernel = load(*self._KERNEL, inside=self._inside)

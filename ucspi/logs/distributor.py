@@ -6,6 +6,7 @@ is beyond goes where they went.
 
 from time import time_ns
 
+from ucspi.logs import _may_load
 from ucspi.logs.ending import STEP, Ending
 from ucspi.logs.label import label
 from ucspi.logs.pattern import matches
@@ -87,10 +88,12 @@ class Switching:
 
     def _switch(self) -> None:
         self._is_final = True
+        if not _may_load():
+            return
         try:
             from ucspi.logs import _native
             from ucspi.logs._distributor import NativeDistributor
-        except (ImportError, OSError):
+        except (ImportError, OSError, MemoryError):
             return  # no descriptor is left, or the package is being replaced: logs come first
         if _native.lib is not None and isinstance(self._now, PureDistributor):
             self._now = NativeDistributor(self._script, self._outlets, self._now.standing())

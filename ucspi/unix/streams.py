@@ -5,6 +5,7 @@ waited for; the flag is shared with others and stays as it is.
 """
 
 import posix as os
+import select
 
 # What a pipe holds, and what stays in the second-level cache of any processor.
 BLOCK = 65536
@@ -53,8 +54,6 @@ def is_readable(source: int, seconds: float | None = None) -> bool:
 
 
 def _wait(number: int, *, readable: bool, seconds: float | None = None) -> bool:
-    import select
-
     poll = select.poll()
     poll.register(number, select.POLLIN if readable else select.POLLOUT)
     return bool(poll.poll(None if seconds is None else 1000 * seconds))
