@@ -79,6 +79,31 @@ static __attribute__((noreturn)) void fail(const char *what, const char *path, l
     usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
 }
 
+/* Python refuses to start on a directory, which nobody else cares about until it
+ * is read: it lies above until the interpreter runs, as facts tell. */
+static void put_directories_aside(void)
+{
+  long fd;
+
+  for (fd = 0; fd < 3; ++fd) {
+    static const char here[] = ".", null[] = "/dev/null";
+    long error = usys_bare(SYS_faccessat, fd, (long) (intptr_t) here, 0, 0), aside, nothing;
+
+    if (error == -ENOTDIR || error == -EBADF)
+      continue;
+    aside = usys_bare(SYS_fcntl, fd, F_DUPFD, 3, 0);
+    nothing = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) null, O_RDWR, 0);
+    if (aside < 0 || nothing < 0)
+      return;
+    usys_bare(SYS_dup3, nothing, fd, 0, 0);
+    usys_bare(SYS_close, nothing, 0, 0, 0);
+    put(&facts, ",d");
+    put_number(&facts, (uint64_t) fd);
+    put_character(&facts, ':');
+    put_number(&facts, (uint64_t) aside);
+  }
+}
+
 /* What is hard was meant so, and only root can change it. */
 static __attribute__((noreturn)) void refuse(const char *what, uint64_t hard)
 {
@@ -289,6 +314,7 @@ static __attribute__((noreturn)) void launch(char **argv, char *const *environ, 
   look_at_signals();
   find_self(executed);
   find_bootstrap();
+  put_directories_aside();
   raise_limits();
   usys_bare(SYS_prctl, PR_GET_NAME, (long) (intptr_t) comm, 0, 0);
   argv -= ARGUMENTS;

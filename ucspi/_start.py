@@ -75,6 +75,15 @@ def _let_interrupts_through(facts: str) -> None:
         pthread_sigmask(SIG_UNBLOCK, (SIGINT,))
 
 
+def _put_directories_back(facts: str) -> None:
+    """Have a directory for a standard descriptor, with which Python would not have started."""
+    for pair in facts.split(",")[1:]:
+        if pair[0] == "d":
+            place, aside = map(int, pair[1:].split(":"))
+            posix.dup2(aside, place)
+            posix.close(aside)
+
+
 def _bytes(text: str) -> bytes:
     return text.encode(sys.getfilesystemencoding(), "surrogateescape")
 
@@ -84,6 +93,7 @@ def main(packed: "Packed | None") -> "NoReturn":
     _, module, facts, name, executed = sys.argv[:5]
     del sys.argv[:5]
     _let_interrupts_through(facts)
+    _put_directories_back(facts)
     sys.meta_path.insert(0, Finder)
     if packed is not None:
         sys.meta_path.insert(0, packed)

@@ -23,7 +23,8 @@ def note(facts: str, executed: bytes) -> None:
     """Take what the launcher tells.
 
     Args:
-        facts: a letter for each signal that was ignored; then ``,NUMBER:SOFT`` for each limit.
+        facts: a letter for each signal that was ignored; then ``,NUMBER:SOFT`` for each limit;
+            what else there is was for the bootstrap.
         executed: the file.
     """
     global is_launched, ignored, command
@@ -32,4 +33,5 @@ def note(facts: str, executed: bytes) -> None:
     ignored = tuple(number for letter, number in (("p", SIGPIPE), ("x", SIGXFSZ)) if letter in letters)
     for pair in numbers:
         number, _, soft = pair.partition(":")
-        limits.append((int(number), int(soft)))
+        if number.isdigit():
+            limits.append((int(number), int(soft)))

@@ -124,13 +124,20 @@ def test_ignored_signals_stay_so_in_the_program(oracle: Oracle, where: Path, too
     assert ignored[0] == (ignored[1] if is_launched() else ignored[1] & at_default)
 
 
-def test_directory_as_input_stops_the_interpreter_itself(oracle: Oracle, where: Path) -> None:
-    directory = os.open(where, os.O_RDONLY)
-    codes = [
-        run([*command, "true"], where, directory)[0] for command in (ours("pgrphack"), [oracle("pgrphack")])
-    ]
-    os.close(directory)
-    assert codes == [1, 0]
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_directory_as_standard_descriptor_is_handed_on(
+    oracle: Oracle, where: Path, tool: str, number: int
+) -> None:
+    """Python itself does not start with one."""
+    show = f"(readlink /proc/$$/fd/{number}; ls /proc/$$/fd) > seen"
+    start = f'exec "$@" {number}</'
+    seen = []
+    for command in (ours(tool), [oracle(tool)]):
+        code, _, _ = run(["sh", "-c", start, "sh", *command, *TOOLS[tool], "sh", "-c", show], where)
+        seen.append((code, b"" if code else (where / "seen").read_bytes()))
+    assert (seen[1][0], seen[1][1][:2]) == (0, b"/\n")
+    assert seen[0] == seen[1] if is_launched() else seen[0][0] == 1
 
 
 @pytest.mark.parametrize("tool", ["setlock", "fghack"])
