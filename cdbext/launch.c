@@ -215,7 +215,8 @@ static void find_bootstrap(void)
   }
   put(&directory, places[0]);
   put(&directory, "/ucspi");
-  fail("unable to find my package, as in ", directory.at, worst, "; install ucspi again");
+  fail("unable to find my package, as in ", directory.at, worst,
+       worst == -EACCES ? "; whoever runs ucspi must be able to read it" : "; install ucspi again");
 #endif
 }
 
@@ -301,7 +302,8 @@ static __attribute__((noreturn)) void execute(char *const *argv, char *const *en
   }
   put(&directory, "/" LAUNCH_PYTHON);
   fail("unable to run ", worst == -ENOENT ? directory.at : interpreter.at, worst,
-       worst == -ENOENT ? "; ucspi was installed for that Python: install it again" : "");
+       worst == -ENOENT ? "; ucspi was installed for that Python: install it again"
+       : worst == -EACCES ? "; whoever runs ucspi must be able to run it" : "");
 }
 
 /* argv has room for ARGUMENTS in front of it. */

@@ -208,6 +208,25 @@ class TestItsOwnPlace:
         finally:
             other.unlink()
 
+    def test_missing_interpreter_is_named(self, tmp_path: Path) -> None:
+        """As after the system's Python became another: whatever else there is, its packages are not ours."""
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "pyvenv.cfg").touch()
+        shutil.copy(COMMANDS / "svok", tmp_path / "bin")
+        package = Path(ucspi.__file__).parent
+        library = tmp_path / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+        library.mkdir(parents=True)
+        (library / "ucspi").symlink_to(package)
+        interpreter = tmp_path / "bin" / library.parent.name
+        for error, advice in (
+            ("file does not exist", "ucspi was installed for that Python: install it again"),
+            ("access denied", "whoever runs ucspi must be able to run it"),
+        ):
+            said = f"svok: fatal: unable to run {interpreter}: {error}; {advice}\n"
+            command = [str(tmp_path / "bin" / "svok"), "/"]
+            assert run(command, tmp_path, ENVIRONMENT) == (111, b"", said.encode())
+            interpreter.touch()
+
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take /proc away")
     def test_no_proc_is_needed(self, links: Path) -> None:
         script = f"umount -l /proc && cd {links} && elsewhere/far; ./again; {COMMANDS}/tcprules"
