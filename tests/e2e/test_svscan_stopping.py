@@ -83,11 +83,29 @@ def last_words(scanning: Scanning, name: str) -> list[int]:
     return [int(line.split()[0]) for line in text.splitlines() if b"last words" in line]
 
 
-@pytest.mark.parametrize(
+EACH_SUPERVISE = pytest.mark.parametrize(
     ("command", "whose"),
     [(OURS, "ours"), (OURS, "original"), (IN_PROCESS, "ours")],
     ids=["processes", "original's supervise", "in process"],
 )
+
+
+@EACH_SUPERVISE
+def test_services_whose_supervise_is_a_link_end_too(
+    scanning: Scanning, tmp_path: Path, command: list[str]
+) -> None:
+    """As Debian's runit has it: in ``/run``, under another name."""
+    service = add(scanning.scanned, "a", log=LOGGER)
+    (service / "supervise").symlink_to(tmp_path / "state-of-a")
+    (service / "log/supervise").symlink_to(tmp_path / "state-of-a-log")
+    process = scanning.start([*command, LONG])
+    scanning.wait_up("a", "a/log")
+    end(process)
+    assert nothing_runs(scanning)
+    assert scanning.lines() == []
+
+
+@EACH_SUPERVISE
 def test_services_end_and_their_loggers_have_every_line(scanning: Scanning, command: list[str]) -> None:
     for name in ("a", "b"):
         add(scanning.scanned, name, TALKER, LOGGER)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 AGAIN = 0.02  # seconds until a supervisor that did not hear yet is looked at again
 
-_CONTROL = b"/supervise/control"
+_CONTROL = b"/control"  # what is before it is another name where ``supervise`` is a link
 
 
 def place(post: "Post") -> bytes:
@@ -162,11 +162,9 @@ def open_control_of(pid: int, where: bytes) -> int:
 
 def _open_fifo(path: bytes) -> int:
     """Open a fifo both ways; -1 when it is none."""
-    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    if S_ISFIFO(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    return -1
+    if not S_ISFIFO(os.stat(path).st_mode):
+        return -1
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _open_in(where: bytes) -> int:
