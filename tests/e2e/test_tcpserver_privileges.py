@@ -50,14 +50,29 @@ def test_server_and_handler_cannot_become_root_again(tmp_path: Path) -> None:
             assert "Regained" not in status
 
 
-def test_every_thread_of_the_server_is_the_other_user(tmp_path: Path) -> None:
-    with serving(tmp_path, ["-l0", "-R", *WHO], ["true"]) as served:
-        with served.connect() as client:
-            assert read_all(client) == b""
-        tasks = list(Path(f"/proc/{served.process.pid}/task").iterdir())
-        assert len(tasks) > 1, "the look-up needed a thread"
-        for task in tasks:
-            assert status_of(int(task.name))["Uid"] == ["61234"] * 4
+def children_of(pid: int) -> list[int]:
+    """Return the processes whose parent this is, as far as they stay to be looked at."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            parent = read_status(path.read_text())["PPid"]
+        except (OSError, KeyError):
+            continue
+        if parent == [str(pid)]:
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_every_thread_of_the_server_and_of_its_helper_is_the_other_user(tmp_path: Path) -> None:
+    with serving(tmp_path, ["-l0", "-R", *WHO], ["cat"]) as served, served.connect() as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"  # its name has been looked up
+        family = [served.process.pid, *children_of(served.process.pid)]
+        assert len(family) == 3, "the server, its helper for names, and the handler"
+        for pid in family:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                status = read_status((task / "status").read_text())
+                assert (status["Uid"], status["Groups"]) == (["61234"] * 4, ["61235"])
 
 
 def refused(options: list[str], before: Callable[[], None]) -> bytes:
