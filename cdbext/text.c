@@ -11,10 +11,13 @@ enum { DIGITS = 8 };
 static uint64_t read_length(const struct ucdb_image *in, uint64_t at,
                             unsigned char mark, uint64_t *length)
 {
-  uint64_t end = at + DIGITS;
   uint64_t start = at;
+  uint64_t end;
 
   *length = 0;
+  while (at < in->size && in->base[at] == '0')
+    ++at;
+  end = at + DIGITS;
   for (; at < in->size && at <= end; ++at) {
     unsigned int digit = in->base[at] - (unsigned int)'0';
 

@@ -17,7 +17,7 @@ from ucspi.cdb import (
     load,
     scan,
 )
-from ucspi.cdb._core import CORE
+from ucspi.cdb._core import CORE, Core
 
 Pairs = list[tuple[bytes, bytes]]
 PAIRS = [(b"one", b"Hello"), (b"", b""), (b"a\nb->", b"\0+1,1:"), (b"one", b"again")]
@@ -232,3 +232,14 @@ def test_failing_sink_ends_the_dump() -> None:
 
     with pytest.raises(OSError, match="full"):
         dump(IMAGE, full)
+
+
+@pytest.mark.parametrize("zeros", [1, 7, 8, 9, 40, 1500])
+def test_zeros_in_front_of_lengths_change_nothing(zeros: int, core: Core) -> None:
+    pairs = [(b"key %d" % number, b"x" * (number % 41)) for number in range(200)]
+    pad = b"0" * zeros
+    padded = b"".join(b"+%b%d,%b%d:%b->%b\n" % (pad, len(k), pad, len(d), k, d) for k, d in pairs) + b"\n"
+    blocks: list[bytes] = []
+    builder = core.builder(blocks.append)
+    assert load(padded, builder) == len(pairs)
+    assert builder.finish() + b"".join(blocks) == build(pairs, core)

@@ -18,6 +18,7 @@ from tests.cdbfiles import build, leftovers
 from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.errors import CdbTooLargeError, ClosedError
+from ucspi.unix.publish import Publication
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,6 @@ def test_dropped_writer_leaves_no_temporary_and_warns(tmp_path: Path, core: Core
     before = path.read_bytes()
     writer = cdb.create(path, core=core)
     writer.add(b"key", b"other")
-    assert leftovers(tmp_path)
     with pytest.warns(ResourceWarning, match=r"unpublished cdb writer of '.*a\.cdb'"):
         del writer
     assert (leftovers(tmp_path), path.read_bytes()) == ([], before)
@@ -270,6 +270,75 @@ def test_dropping_the_copy_of_a_fork_changes_nothing(tmp_path: Path, core: Core)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
     assert path.exists()
+
+
+@pytest.fixture(params=["unnamed", "named"])
+def temporary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run with a file system that has temporaries without a name, and with one that has not."""
+    name: str = request.param
+    if name == "named":
+        monkeypatch.setattr(Publication, "create_unnamed", lambda self, mode: False)
+    return name
+
+
+@pytest.mark.parametrize("way", ["return", "raise", "publish", "flush"])
+def test_child_that_leaves_the_block_changes_nothing(
+    tmp_path: Path, core: Core, temporary: str, way: str
+) -> None:
+    """What a forked child does with its copy is refused, and the parent goes on."""
+    path = tmp_path / "a.cdb"
+    with cdb.create(path, core=core) as writer:
+        writer.add(b"one", b"1")
+        child = os.fork()
+        if child == 0:
+            refused = 1
+            try:
+                with writer:
+                    writer.add(b"two", b"2" * (200_000 if way == "flush" else 1))
+                    if way == "raise":
+                        raise RuntimeError
+                    if way == "publish":
+                        writer.publish()
+            except ClosedError as error:
+                refused = int("forked" not in str(error))
+            except RuntimeError:
+                refused = 0
+            finally:
+                os._exit(refused)
+        assert os.waitpid(child, 0)[1] == 0
+        writer.add(b"three", b"3")
+    with cdb.open(path) as reader:
+        assert list(reader.records()) == [(b"one", b"1"), (b"three", b"3")]
+        assert reader.check() is None
+    assert leftovers(tmp_path) == []
+
+
+def test_whoever_is_killed_leaves_no_temporary(tmp_path: Path) -> None:
+    script = "import os, sys; from ucspi import cdb; w = cdb.create(sys.argv[1]); os.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a.cdb"], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    try:
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))
+    except OSError:
+        pytest.skip("this file system knows no temporaries without a name")
+    assert leftovers(tmp_path) == []
+
+
+def test_name_that_is_taken_meanwhile_is_left_alone(tmp_path: Path, core: Core, temporary: str) -> None:
+    with cdb.create(tmp_path / "a.cdb", core=core):
+        taken = tmp_path / f"a.cdb.{os.getpid()}.{int(temporary == 'named')}.tmp"
+        taken.write_text("somebody's")
+    assert taken.read_text() == "somebody's"
+    assert (tmp_path / "a.cdb").read_bytes() == build([], core)
+
+
+@pytest.mark.parametrize("form", [None, 7, "zip"])
+def test_format_that_there_is_not_leaves_nothing(
+    tmp_path: Path, core: Core, temporary: str, form: Any
+) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        cdb.create(tmp_path / "a.cdb", format=form, core=core)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_builder_closed_by_its_own_sink_stays_closed(core: Core) -> None:

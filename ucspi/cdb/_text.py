@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 # A length is refused when it would grow by a digit beyond this, as in cdbmake:
 # 4294967209 is the largest one taken.
 LENGTH_LIMIT = 429496720
+PADDED = 1024  # zeros in front of a length are looked through at once up to here
 SHORT = 9  # a mark among so many bytes has a length before it that needs no such care
 
 NO_PLUS = "a record must begin with +"
@@ -310,10 +311,13 @@ class _Text(_Input):
     def _length(self, mark: bytes, reason: str) -> int:
         """Read digits up to a mark."""
         stop = self.window.find(mark, self.at, self.at + SHORT)
-        number = self.window[self.at : stop]
-        if stop > 0 and number.isdigit():
-            self.at = stop + 1
-            return int(number)
+        if stop < 0:  # zeros may stand in front
+            stop = self.window.find(mark, self.at, self.at + PADDED)
+        if stop > 0:
+            number = self.window[self.at : stop]
+            if number.isdigit() and len(number := number.lstrip(b"0")) < SHORT:
+                self.at = stop + 1
+                return int(number or b"0")
         return self._long_length(mark, reason)
 
     def _long_length(self, mark: bytes, reason: str) -> int:

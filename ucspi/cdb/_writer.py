@@ -10,7 +10,7 @@ from ucspi.unix.publish import Publication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import NoReturn, Self
 
@@ -37,9 +37,16 @@ class Writer:
         """Begin with an opened publication; use `create` for the usual case."""
         self._owner = os.getpid()
         self._publication: Publication | None = None  # if there is no such format
-        self._builder = core.builder(publication.write, format=format)
+        self._builder = core.builder(_sink(publication), format=format)
         publication.seek(self._builder.header_size)
         self._publication = publication
+
+    def _own(self) -> Publication:
+        """Return the publication, which belongs to one process alone."""
+        if self._publication is None:
+            raise ClosedError("the cdb writer is closed")
+        _demand_owner(self._owner)
+        return self._publication
 
     def add(self, key: "Buffer", data: "Buffer") -> None:
         """Append a record; the order added is the order found.
@@ -73,11 +80,9 @@ class Writer:
         """Return the descriptor of the temporary, for fchmod, fchown or flock; never write to it.
 
         Raises:
-            ClosedError: the writer was published or discarded.
+            ClosedError: the writer was published or discarded, or made before a fork.
         """
-        if self._publication is None:
-            raise ClosedError("the cdb writer is closed")
-        return self._publication.fileno()
+        return self._own().fileno()
 
     def publish(self) -> None:
         """Write the tables and the header, fsync, and rename over the target.
@@ -87,21 +92,20 @@ class Writer:
         Raises:
             ClosedError: the writer was published or discarded.
         """
-        if self._publication is None:
-            raise ClosedError("the cdb writer is closed")
+        publication = self._own()
         try:
-            self._publication.write_at(0, self._builder.finish())
-            self._publication.seal()
-            self._publication.rename()
-        except Exception:
+            publication.write_at(0, self._builder.finish())
+            _seal(publication)
+            publication.rename()
+        except BaseException:
             self.discard()
             raise
         self._publication = None
 
     def discard(self) -> None:
-        """Remove the temporary and leave the target alone; nothing happens after `publish`."""
+        """Remove the temporary and leave the target alone; nothing happens after `publish`, or in a fork."""
         publication, self._publication = self._publication, None
-        if publication is not None:
+        if publication is not None and self._owner == os.getpid():  # a fork's copy has no say
             self._builder.close()
             publication.discard()
 
@@ -129,6 +133,27 @@ class Writer:
             self.discard()
         elif self._publication is not None:
             self.publish()
+
+
+def _demand_owner(owner: int) -> None:
+    """Refuse a forked child: what it wrote would be in its parent's file, and what it removed missing there.
+
+    Raises:
+        ClosedError: this is another process.
+    """
+    if owner != os.getpid():
+        raise ClosedError("the cdb writer belongs to the process that forked this one")
+
+
+def _sink(publication: Publication) -> "Callable[[bytes], object]":
+    """Return what writes blocks; it does not hold the writer, which is to end when it is dropped."""
+    owner = os.getpid()
+
+    def write(block: bytes) -> None:
+        _demand_owner(owner)
+        publication.write(block)
+
+    return write
 
 
 def create(
@@ -166,7 +191,7 @@ def create(
         publication = _beside(target, mode, fsync=fsync)
     try:
         return Writer(publication, format=format, core=core)
-    except ValueError:
+    except BaseException:
         publication.discard()
         raise
 
@@ -191,13 +216,33 @@ def make(
 
 
 def _beside(target: bytes, mode: int, *, fsync: bool) -> Publication:
-    """Create a temporary whose name nothing has yet, next to the target."""
-    number = 0
+    """Create a temporary next to the target: one without a name, or else with one that nothing has yet."""
+    publication = Publication(target, _temporary(target), fsync=fsync)
+    if publication.create_unnamed(mode):
+        return publication
     while True:
-        publication = Publication(target, b"%s.%d.%d.tmp" % (target, os.getpid(), number), fsync=fsync)
         try:
             publication.create(mode, exclusive=True)
-        except FileExistsError:  # left by a killed process, or another writer of ours
-            number += 1
+        except FileExistsError:
+            publication.temporary = _temporary(target)
         else:
             return publication
+
+
+def _temporary(target: bytes) -> bytes:
+    """Return a name beside the target that nothing has now: killed processes and other writers leave some."""
+    number = 0
+    while os.path.lexists(name := b"%s.%d.%d.tmp" % (target, os.getpid(), number)):
+        number += 1
+    return name
+
+
+def _seal(publication: Publication) -> None:
+    """Seal, under another name if somebody has taken the one that was free when we began."""
+    while True:
+        try:
+            publication.seal()
+        except FileExistsError:
+            publication.temporary = _temporary(publication.target)
+        else:
+            return

@@ -14,6 +14,7 @@ Nothing is removed unless `discard` is called: the originals leave a failed
 temporary behind, and scripts may look at it.
 """
 
+import errno
 import posix as os
 from stat import S_ISREG
 
@@ -33,7 +34,7 @@ PAGE = 4096  # a page not full yet would be written twice
 class Publication:
     """One temporary file on its way to become ``target``."""
 
-    __slots__ = ("_fd", "_flushed", "_fsync", "_position", "target", "temporary")
+    __slots__ = ("_fd", "_flushed", "_fsync", "_position", "_unnamed", "target", "temporary")
 
     def __init__(self, target: bytes, temporary: bytes, *, fsync: bool = True) -> None:
         """Touch nothing yet.
@@ -47,6 +48,37 @@ class Publication:
         self._fd = -1
         self._fsync = fsync
         self._position = self._flushed = 0
+        self._unnamed = False
+
+    def create_unnamed(self, mode: int = 0o644) -> bool:
+        """Open a temporary without a name, so that nothing is left of it whenever we are killed.
+
+        It gets the name ``temporary`` when it is sealed; nothing may have that.
+
+        Returns:
+            Whether the file system can do that; nothing is open if not.
+
+        Raises:
+            OSError: the directory is not there, or nothing can be made in it.
+        """
+        folder = self.temporary[: self.temporary.rfind(b"/") + 1] or b"."
+        try:
+            self._fd = os.open(folder, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, mode)
+        except OSError as error:
+            if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                return False
+            raise
+        try:
+            os.stat(self._magic_link())
+        except OSError:  # no /proc, so it could never get a name
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+            return False
+        self._unnamed = True
+        return True
+
+    def _magic_link(self) -> bytes:
+        return b"/proc/self/fd/%d" % self._fd
 
     def create(self, mode: int = 0o644, *, exclusive: bool = False) -> None:
         """Open the temporary for writing, emptied; ``mode`` (less the umask) is for a new one.
@@ -111,9 +143,20 @@ class Publication:
         self.write(data)
 
     def seal(self) -> None:
-        """Force what was written to the disk, unless ``fsync`` was false, and close the temporary."""
+        """Force what was written to the disk, unless ``fsync`` was false, and close the temporary.
+
+        Raises:
+            FileExistsError: something has the name of an unnamed temporary,
+                which stays open; it may be sealed once more with another.
+            OSError: it cannot be forced to the disk, or get its name.
+        """
         if self._fsync:
             os.fsync(self._fd)
+        if self._unnamed:
+            # The descriptor is of no use to an absolute path, but without one CPython
+            # calls link(), which does not follow (3.11 to 3.13).
+            os.link(self._magic_link(), self.temporary, src_dir_fd=self._fd, follow_symlinks=True)
+            self._unnamed = False
         fd, self._fd = self._fd, -1
         os.close(fd)
 
@@ -126,6 +169,8 @@ class Publication:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
+        if self._unnamed:
+            return
         try:
             os.unlink(self.temporary)
         except FileNotFoundError:
