@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "__main__": {"exits", "errors", "unix", "programs"},
     "_packed": set[str](),
     "_begin": set[str](),
-    "_start": {"_packed", "unix", "programs"},
+    "_start": {"_packed", "exits", "unix", "programs"},
     "__init__": set[str](),
 }
 NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix", "logs", "tcp"}, "_title": {"_start"}}

@@ -103,13 +103,26 @@ def main(packed: "Packed | None") -> "NoReturn":
 
     given.note(facts, _bytes(executed))
     module = f"ucspi.{module}"
-    if packed is not None:
-        gc.disable()  # nothing of what is loaded is garbage
-        packed.run(module)
-        packed.close()
-        gc.freeze()
-        gc.enable()
-    _leave(__import__(module, fromlist=["main"]).main())
+    try:
+        if packed is not None:
+            gc.disable()  # nothing of what is loaded is garbage
+            packed.run(module)
+            packed.close()
+            gc.freeze()
+            gc.enable()
+        program = __import__(module, fromlist=["main"])
+    except ImportError as error:
+        _refuse(name, error)
+    _leave(program.main())
+
+
+def _refuse(name: str, error: ImportError) -> "NoReturn":
+    """Say in one line what cannot be loaded: there is no memory, or ``UCSPI_CDB`` asks for too much."""
+    from ucspi.exits import EXIT_TEMPORARY
+    from ucspi.unix.stderr import say
+
+    say(_bytes(f"{name}: fatal: {error}"))
+    posix._exit(EXIT_TEMPORARY)
 
 
 def _leave(code: int) -> "NoReturn":

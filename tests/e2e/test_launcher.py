@@ -397,3 +397,24 @@ def test_processor_without_bare_system_calls_gets_the_same(way: list[str], tmp_p
     probe = ["grep", "grep", "^SigIgn", "/proc/self/status"]
     code, shown, said = run([*ignoring, *probe], tmp_path, {"PATH": "/usr/bin:/bin"})
     assert (code, int(shown.split()[1], 16) >> signal.SIGPIPE - 1 & 1) == (0, 1), said
+
+
+@needs_launcher
+@pytest.mark.parametrize(
+    "line", ["tcprules a b", "cdb -d x", "cdb -q x y", "cdbdump", "cdbmake a b", "tcpserver -x a 0 0 true"]
+)
+def test_core_that_there_is_not_is_one_line(line: str, tmp_path: Path) -> None:
+    """Whether it is loaded at the start or later."""
+    command, *arguments = line.split()
+    done = subprocess.run(
+        [COMMANDS / command, *arguments],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"UCSPI_CDB": "bogus"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 111
+    assert done.stderr == f"{command}: fatal: UCSPI_CDB is 'bogus'; use one of auto, native, cffi, pure\n"

@@ -49,6 +49,9 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: b
         if stop.line:
             say(stop.line)
         return stop.code
+    except ImportError as error:  # what is loaded only when it is needed
+        say(b"%s: fatal: %s" % (argv[0].rpartition(b"/")[2], str(error).encode("utf-8", "surrogateescape")))
+        return EXIT_TEMPORARY
     except MemoryError:
         say(argv[0].rpartition(b"/")[2] + b": fatal: out of memory")
         return EXIT_TEMPORARY
