@@ -162,6 +162,23 @@ static inline void put_on(int connection, int target)
     usys_bare(SYS_dup3, connection, target, 0, 0);
 }
 
+static inline void put_score(int file, const char *score)
+{
+  usys_bare(SYS_write, file, (long) (intptr_t) score, (long) strlen(score), 0);
+}
+
+/* A child of CLONE_VFORK has a score of its own; for others it belongs to all who share memory. */
+static inline void take_score(const char *score)
+{
+  long file = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) "/proc/self/oom_score_adj",
+                        O_WRONLY | O_CLOEXEC, 0);
+
+  if (file >= 0) {
+    put_score((int) file, score);
+    usys_bare(SYS_close, file, 0, 0, 0);
+  }
+}
+
 static inline int may_try_next(long error)
 {
   return error == -ENOENT || error == -EACCES || error == -EPERM || error == -EISDIR;

@@ -10,13 +10,18 @@
 
 enum {
   STACK_SIZE = 16384,  /* the child's deepest frame is a few hundred bytes */
+  WAITER_STACK_SIZE = 4096,
   PID_NAME_MAX = 40    /* bytes of a variable's name and its equals sign */
 };
 
 struct usys_slot {
   _Alignas(16) char stack[STACK_SIZE];
+  _Alignas(16) char waiter_stack[WAITER_STACK_SIZE];
   struct usys_slot *next;
-  pid_t busy;  /* cleared by the kernel when the child has left our memory */
+  pid_t busy;  /* cleared by the kernel when the child, or its waiter, has left our memory */
+  int pid;     /* of a waiter's child, or -errno; 0: not known yet */
+  int takes_score;
+  int may_go_on; /* the server has lowered its score again */
   int connection;
   const struct usys_program *program;
   size_t capacity;  /* bytes at texts */
@@ -28,7 +33,7 @@ struct usys_slot {
   char pid_text[PID_NAME_MAX + PID_DIGITS + 1];
 };
 
-/* Start the child of a slot that is filled and not busy.  Returns the pid, or -errno. */
-int usys_begin(struct usys_slot *slot);
+/* Start the child of a slot that is filled and not busy; see usys_spawn.  Returns the pid, or -errno. */
+int usys_begin(struct usys_slot *slot, int keeps_score);
 
 #endif

@@ -123,14 +123,14 @@ void usys_capture_signals(struct usys_program *program)
 
 int usys_spawn(struct usys_program *program, int connection,
                const char *variables, size_t variables_length,
-               const char *log, size_t log_length)
+               const char *log, size_t log_length, int keeps_score)
 {
   struct usys_slot *slot = take_slot(program);
   int pid = -ENOMEM;
 
   if (slot && !fill(slot, variables, variables_length, log, log_length)) {
     slot->connection = connection;
-    pid = usys_begin(slot);
+    pid = usys_begin(slot, keeps_score);
   }
   close(connection);
   return pid;

@@ -124,18 +124,6 @@ static void restore_actions(unsigned long ignored)
     forget_caught(number);
 }
 
-/* A child of CLONE_VFORK has a score of its own; for others it belongs to all who share memory. */
-static void take_score(const char *score)
-{
-  long file = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) "/proc/self/oom_score_adj",
-                        O_WRONLY | O_CLOEXEC, 0);
-
-  if (file >= 0) {
-    usys_bare(SYS_write, file, (long) (intptr_t) score, (long) strlen(score), 0);
-    usys_bare(SYS_close, file, 0, 0, 0);
-  }
-}
-
 static void put_others(const int *others)
 {
   for (; others && *others >= 0; others += 2)

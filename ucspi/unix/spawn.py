@@ -126,6 +126,9 @@ class NativeSpawner:
         _FOREVER.append((self._program, listeners))
         _native.lib.usys_capture_signals(self._program)
         self.shield = oom.Shield()
+        score = self._program.score
+        score.given, score.own = self._string(oom.given), self._string(oom.own)
+        score.file, score.is_taken = oom.file, oom.is_taken
         self._spawn = _native.lib.usys_spawn
 
     def _string(self, text: bytes) -> "Any":
@@ -140,9 +143,14 @@ class NativeSpawner:
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         """See `Spawner.spawn`."""
+        keeps_score = False
         if oom.given:
-            self.shield.open()
-        pid: int = self._spawn(self._program, connection, variables, len(variables), log, len(log))
+            keeps_score = self.shield.holds()
+            if not keeps_score:
+                self.shield.open()
+        pid: int = self._spawn(
+            self._program, connection, variables, len(variables), log, len(log), keeps_score
+        )
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         return pid
