@@ -429,6 +429,7 @@ def test_nobody_is_judged_before_the_first_reading(path: Path, monkeypatch: pyte
         with pytest.raises(TimeoutError):
             rules.judge(CLIENT)
     assert told == []
+    assert rules.trouble() == b""  # as far as is known
     assert rules.deadline() is not None
     rules._watch.since -= 1
     for _ in range(2):

@@ -116,6 +116,8 @@ class LiveRules:
             glimpse = self._watch.glance()
             if glimpse is None or glimpse != self._glimpse or time.monotonic() >= self._until:
                 self._look(glimpse)
+        except TimeoutError:
+            raise  # nothing is known yet, so nothing is wrong
         except OSError as error:
             self._error, self._glimpse = error, None
             raise
