@@ -17,6 +17,7 @@ import ucspi.cdb
 from tests import hangingfs
 from tests.conftest import missing
 from tests.e2e.serving import COMMAND, Served, read_all, serving
+from ucspi.unix.glance import Glancer
 
 pytestmark = [
     pytest.mark.e2e,
@@ -198,6 +199,10 @@ def test_server_that_waits_for_its_first_rules_can_be_ended(tmp_path: Path, text
         server.wait(20)
 
 
+@pytest.mark.skipif(
+    Glancer(b"/").glance() is None,
+    reason="only a glance sees that the link leads elsewhere while a look hangs",
+)
 def test_link_to_what_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None:
     """Though so far they were on a disk of this machine, and looked at without a thread."""
     publish(tmp_path / "here", "allow")

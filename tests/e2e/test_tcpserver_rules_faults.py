@@ -140,7 +140,7 @@ def test_text_that_does_not_fit_into_memory_leaves_the_last_good_rules(tmp_path:
         lines = [b"10.%d.%d.%d:deny\n" % (n >> 16, n >> 8 & 255, n & 255) for n in range(300_000)]
         rules.write_bytes(b"".join(lines) + b":deny\n")
         line = "tcpserver: warning: rules: out of memory; the last good rules stay"
-        served.wait_for(lambda lines: lines == [line])
+        served.wait_for(lambda lines: line in lines)
         assert ask(served) == b"hi\n"
         rules.write_text(":deny\n")
         deadline = time.monotonic() + 20
