@@ -20,9 +20,15 @@ from ucspi.rules._expand import expand
 from ucspi.rules._imagefile import COARSEST
 from ucspi.rules._lint import lint
 from ucspi.rules._lookup import RuleSet
+from ucspi.rules._native import lib
 from ucspi.rules._parse import parse
 from ucspi.unix.errtext import describe
 from ucspi.unix.regular import open_regular, state_of
+
+# For a text that becomes long while a server runs, which may have no right to our files by then.
+if lib is not None:
+    import ucspi.rules._bulk
+    import ucspi.rules._relate  # noqa: F401
 
 NO_RULE_AT_ALL = "a text without a rule allows everybody"
 TEXT_MAX = 2**28  # bytes; millions of rules fit
