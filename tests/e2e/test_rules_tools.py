@@ -236,8 +236,16 @@ def test_hosts2rules_prints_rules_that_tcprules_takes(place: Path) -> None:
     assert run(place, "tcprules", "--strict", "old.cdb", "t.tmp", text=made) == (0, b"", b"")
 
 
+@pytest.mark.parametrize("option", ["--allow", "--deny"])
+def test_file_named_to_hosts2rules_must_be_there(place: Path, option: str) -> None:
+    """A slip in the name of hosts.deny would allow everybody."""
+    said = b"hosts2rules: fatal: unable to read gone: file does not exist\n"
+    assert run(place, "hosts2rules", option, "gone", "in.telnetd") == (111, b"", said)
+
+
 def test_hosts2rules_refuses_loudly(place: Path) -> None:
     (place / "allow").write_bytes(b"in.telnetd: LOCAL\n")
+    (place / "none").touch()
     code, made, said = run(place, "hosts2rules", "--allow", "allow", "--deny", "none", "in.telnetd")
     assert (code, made) == (100, b"")
     assert said == (

@@ -7,6 +7,7 @@ from ucspi.rules import convert_hosts
 
 PROGRAM = b"hosts2rules"
 USAGE = b"hosts2rules: usage: hosts2rules [ --allow file ] [ --deny file ] [ --inetd file ] service"
+USUAL = (b"/etc/hosts.allow", b"/etc/hosts.deny")
 HEAD = b"""\
 # Made by hosts2rules from %s and %s, for %s.
 # The most specific address decides, whatever the order of lines.
@@ -20,7 +21,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _hosts2rules(argv: list[bytes]) -> int:
-    paths = {b"--allow": b"/etc/hosts.allow", b"--deny": b"/etc/hosts.deny", b"--inetd": b""}
+    paths = {b"--allow": USUAL[0], b"--deny": USUAL[1], b"--inetd": b""}
     rest = argv[1:]
     while len(rest) > 1 and rest[0] in paths:
         paths[rest[0]] = rest[1]
@@ -44,13 +45,14 @@ def _hosts2rules(argv: list[bytes]) -> int:
 
 
 def _read(path: bytes) -> bytes:
-    """Return a file's text; one that is missing is empty, as for tcpd."""
+    """Return a file's text; tcpd's own are empty where they are missing, as for tcpd."""
     try:
         with open(path, "rb") as file:
             return file.read()
-    except FileNotFoundError:
-        return b""
     except OSError as error:
+        # One that was named is meant: without its lines everybody would be allowed.
+        if path in USUAL and isinstance(error, FileNotFoundError):
+            return b""
         raise fatal(PROGRAM, b"unable to read " + path, error) from None
 
 
