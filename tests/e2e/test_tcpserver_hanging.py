@@ -167,8 +167,11 @@ def test_nobody_is_let_in_before_rules_were_read(tmp_path: Path, text: bool) -> 
         server.wait(20)
 
 
+@pytest.mark.parametrize("options", [[], ["--drain", "30"]], ids=["", "drain"])
 @pytest.mark.parametrize("text", [False, True], ids=["compiled", "text"])
-def test_server_that_waits_for_its_first_rules_can_be_ended(tmp_path: Path, text: bool) -> None:
+def test_server_that_waits_for_its_first_rules_can_be_ended(
+    tmp_path: Path, text: bool, options: list[str]
+) -> None:
     publish(tmp_path / "behind", "allow", text=text)
     server = subprocess.Popen(
         [
@@ -181,7 +184,7 @@ def test_server_that_waits_for_its_first_rules_can_be_ended(tmp_path: Path, text
             str(tmp_path),
             "stuck",
         ]
-        + [*COMMAND, "-HRl0", "--rules-text" if text else "-x", "hanging/rules", "127.0.0.1"]
+        + [*COMMAND, "-HRl0", *options, "--rules-text" if text else "-x", "hanging/rules", "127.0.0.1"]
         + [str(free := free_port()), "echo", "in"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(ucspi.__file__).parent.parent)},

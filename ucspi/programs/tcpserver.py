@@ -66,6 +66,8 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     # Never an ordinary exit from here on: it would wait for look-up threads, and
     # free memory that handlers which are still preparing read.
     code = 0
+    if settings.drain_time is not None:
+        signals.note(SIGTERM)  # before, it ends a server that waits for its first rules
     try:
         server.run()
         signals.block(SIGTERM)  # it would raise once more, in the steps that follow
@@ -156,10 +158,7 @@ def _catch_signals(settings: "Settings") -> signals.Wakeup:
 
     signals.undo_interpreter()
     wakeup = signals.Wakeup()
-    if settings.drain_time is None:
-        signals.catch(SIGTERM, terminate)
-    else:
-        signals.note(SIGTERM)
+    signals.catch(SIGTERM, terminate)
     if settings.is_s6:
         for number in (SIGHUP, SIGQUIT, SIGABRT):
             signals.note(number)
