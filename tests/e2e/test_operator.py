@@ -66,6 +66,12 @@ def status(service: Service) -> bytes:
     return (service.directory / "supervise" / "status").read_bytes()
 
 
+def kernel_state(service: Service, pid: str) -> bytes:
+    """Return the letter by which the kernel tells what a process does."""
+    fields = service.world.run(["cat", f"/proc/{pid}/stat"]).stdout.rpartition(b")")[2].split()
+    return fields[0] if fields else b""
+
+
 def files(service: Service) -> Iterator[tuple[str, str]]:
     """Yield every file of the service that has no label in its name, and its mode."""
     for path in (service.directory, *service.directory.rglob("*")):
@@ -96,8 +102,8 @@ class TestOperator:
         svc(service, "-p")
         pid = wait_for_state(service, UP + ", paused")[1]
         assert status(service)[16:] == b"\1u"
-        state = service.world.run(["cat", f"/proc/{pid}/stat"]).stdout
-        assert state.rpartition(b")")[2].split()[0] == b"T"
+        # The signal was sent before that was said; the process has still to take it.
+        wait_for(lambda: kernel_state(service, pid) == b"T", "a process that stands still")
         svc(service, "-c")
         assert wait_for_state(service, UP)[1] == pid
         assert status(service)[16:] == b"\0u"
