@@ -121,9 +121,30 @@ class TestCdbmake:
         outcome = run([*ours("cdbmake"), "old.cdb", "t.tmp"], place, b"+1,1:a->b\n+1,x")
         assert outcome[:2] == (111, b"")
         assert outcome[2].splitlines() == [
-            b"cdbmake: fatal: unable to read input: bad format",
+            b"cdbmake: fatal: unable to read input: entry 2: bad datalen format",
             b"stdin: entry 2, byte 13: the data's length must be digits and end with a colon",
         ]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(b"+3,5:one->Hello\n"[:cut] for cut in range(16)),
+            b"x",
+            b"+x,1:",
+            b"+1,x:",
+            b"+1,1:a=>b\n",
+            b"+1,1:a->bb\n",
+            b"+1,1:a->b\nx",
+            b"+1,1:a->b\n",
+        ],
+    )
+    def test_first_line_about_malformed_input_is_the_original_s(
+        self, oracle: Oracle, place: Path, text: bytes
+    ) -> None:
+        theirs = run([oracle("cdbmake"), "old.cdb", "t.tmp"], place, text)
+        outcome = run([*ours("cdbmake"), "old.cdb", "t.tmp"], place, text)
+        assert outcome[:2] == theirs[:2]
+        assert outcome[2].splitlines()[:1] == theirs[2].splitlines()
 
     @pytest.mark.parametrize("arguments", [[], ["old.cdb"], ["-x"], [""]])
     def test_usage_is_that_of_cdb_0_75(self, place: Path, arguments: list[str]) -> None:

@@ -28,7 +28,7 @@ def outcome(call: Callable[[], object]) -> object:
         result = call()
         return list(result) if isinstance(result, Iterator) else result
     except Exception as error:
-        kinds = (KeyError, UnicodeEncodeError, TypeError, OSError)
+        kinds = (KeyError, UnicodeEncodeError, TypeError, OverflowError, OSError)
         return next((kind for kind in kinds if isinstance(error, kind)), type(error))
 
 
@@ -177,3 +177,32 @@ def test_same_public_names() -> None:
 
     assert names(ours) == names(theirs)
     assert sorted(ours.__all__) == sorted(theirs.__all__)
+
+
+class Untrue:
+    """What is neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("arguments", [{"close": Untrue()}, {"mmap": Untrue()}, {"nothing": 1}])
+@pytest.mark.filterwarnings("error")  # also of a `__del__`
+def test_file_is_not_touched_before_the_arguments_are_looked_at(tmp_path: Path, arguments: Any) -> None:
+    errors = []
+    for module in (ours, theirs):
+        for begin in (module.CDB, module.CDB.make):
+            (tmp_path / "a.cdb").write_bytes(b"precious")
+            with open(tmp_path / "a.cdb", "r+b") as file, pytest.raises((RuntimeError, TypeError)) as caught:
+                begin(file.fileno(), **arguments)
+            errors.append(caught.type)
+            assert (tmp_path / "a.cdb").read_bytes() == b"precious"
+    assert errors[:2] == errors[2:]
+
+
+@pytest.mark.parametrize("number", [-1, -7, 2**70])
+def test_same_error_for_what_is_no_descriptor(number: int) -> None:
+    for module in (ours, theirs):
+        for begin in (module.CDB, module.CDB.make):
+            with pytest.raises(OverflowError):
+                begin(number)

@@ -111,9 +111,10 @@ class Writer:
 
     def __del__(self) -> None:
         """Discard what nobody can publish any more, with a ResourceWarning, as `tempfile` does."""
-        if self._publication is None or self._owner != os.getpid():  # a fork's copy has no say
-            return
-        target = self._publication.target
+        publication = getattr(self, "_publication", None)
+        if publication is None or self._owner != os.getpid():
+            return  # nothing began, or this is a fork's copy, which has no say
+        target = publication.target
         self.discard()
         warn(f"unpublished cdb writer of {os.fsdecode(target)!r}", ResourceWarning, 2, self)
 

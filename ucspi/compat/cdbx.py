@@ -65,6 +65,7 @@ class CDB:
             OSError: it cannot be opened, or is shorter than a header.
         """
         self._release: Callable[[], object] | None = None
+        mmap = _truth(mmap)
         self._fd, self._release = _descriptor(file, close, os.O_RDONLY)
         try:
             self._reader = _read(self._fd, mmap)
@@ -155,9 +156,10 @@ class CDB:
             release()
 
     def __del__(self) -> None:
-        """Close what is ours to close."""
-        release, self._release = self._release, None
+        """Close what is ours to close; of one that never began nothing is there."""
+        release = getattr(self, "_release", None)
         if release is not None:
+            self._release = None
             release()
 
     def _steps(self, items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
@@ -175,6 +177,7 @@ class CDBMaker:
         """Begin a file; what `commit` returns will be ``kind(file, close, mmap)``."""
         self._writer: cdb.Writer | InPlace | None = None
         self._release: Callable[[], object] | None = None
+        close, mmap = _truth(close), _truth(mmap)  # before anything is emptied
         if _is_path(file):
             self._writer = cdb.create(file, mode=0o666)  # type: ignore[arg-type]  # a path
         else:
@@ -231,13 +234,18 @@ class CDBMaker:
 
     def __del__(self) -> None:
         """Remove the temporary; a file that was given may be closed by now, so it is not touched."""
-        if isinstance(self._writer, cdb.Writer):
-            self._writer.discard()
+        writer = getattr(self, "_writer", None)  # there is none if nothing began
+        if isinstance(writer, cdb.Writer):
+            writer.discard()
 
     def _open(self) -> "cdb.Writer | InPlace":
         if self._writer is None:
             raise ClosedFileError
         return self._writer
+
+
+def _truth(choice: "Any") -> bool | None:
+    return None if choice is None else bool(choice)
 
 
 def _encoded(text: "Text") -> "Buffer":
@@ -262,6 +270,8 @@ def _descriptor(file: "Any", close: bool | None, flags: int) -> "tuple[int, Call
         fd = os.open(file, flags | os.O_CLOEXEC)
         return fd, lambda: os.close(fd)
     if isinstance(file, int):
+        if file < 0:  # the original's kind of error
+            raise OverflowError(f"a descriptor is no negative number like {file}")
         return file, (lambda: os.close(file)) if close else None
     return file.fileno(), file.close if close else None
 

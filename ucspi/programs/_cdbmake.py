@@ -72,6 +72,15 @@ def _no_room(what: bytes, error: Exception) -> Stop:
 
 
 def bad_format(error: CdbTextError) -> Stop:
-    """Return the original's line, and a second one that says where and why."""
-    line = b"%s: fatal: unable to read input: bad format\nstdin: %s" % (PROGRAM, str(error).encode())
-    return Stop(line, EXIT_TEMPORARY)
+    """Return the line of Debian's cdbmake, and a second one that says where, and why in more words."""
+    from ucspi.cdb import _text  # loaded already, as it raised the error
+
+    words = {
+        _text.NO_PLUS: b"entry must start with +",
+        _text.BAD_KEY_LENGTH: b"bad keylen format",
+        _text.BAD_LENGTH: b"bad datalen format",
+        _text.NO_ARROW: b"key must be followed by ->",
+        _text.NO_NEWLINE: b"newline expected",
+    }.get(error.reason, b"unexpected end if input")
+    line = b"%s: fatal: unable to read input: entry %d: %s" % (PROGRAM, error.entry, words)
+    return Stop(line + b"\nstdin: " + str(error).encode(), EXIT_TEMPORARY)
