@@ -55,11 +55,21 @@ def test_cdb_forces_the_file_to_the_disk_before_the_rename(
     assert steps == ["fsync", "rename"]
 
 
+class FullAtTheEnd(Full):
+    """A builder whose tables no longer fit."""
+
+    def add(self, key: bytes, data: bytes) -> None: ...
+
+    def finish(self) -> bytes:
+        raise CdbTooLargeError
+
+
+@pytest.mark.parametrize("kind", [Full, FullAtTheEnd])
 def test_cdb_that_would_pass_four_gigabytes_says_so_in_the_original_words(
-    records: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    records: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], kind: type
 ) -> None:
     """A row of docs/differences.md: the original notices too late to keep the file sound."""
-    monkeypatch.setattr(_cdb_make, "Builder", Full)
+    monkeypatch.setattr(_cdb_make, "Builder", kind)
     assert cdb.main([b"cdb", b"-c", b"new.cdb", b"records"]) == 111
     first, second = capfdbinary.readouterr().err.splitlines()
     assert first == b"cdb: cdb_make_put: Cannot allocate memory"

@@ -53,8 +53,8 @@ def _step(what: bytes, work: "Callable[[], None]") -> None:
         work()
     except OSError as error:
         raise system_error(what, error) from None
-    except CdbTooLargeError:
-        stop = system_error(what, OSError(errno.ENOMEM, ""))
+    except CdbTooLargeError:  # tinycdb says so of a record, whenever it is found out
+        stop = system_error(b"cdb_make_put", OSError(errno.ENOMEM, ""))
         raise Stop(b"%b\n%b" % (stop.line, OFFER), stop.code) from None
 
 
