@@ -1,14 +1,20 @@
 /* Theory of operation.
  *
- * clone(CLONE_VM | CLONE_VFORK): nothing of the parent is copied, the calling
- * thread stands still until the child has executed or exited, and so the
- * stack, which is in its frame, and all that it was given are there as long as
- * they are wanted.  spawn.c does without the waiting, for handlers that come
+ * clone(CLONE_VM): nothing of the parent is copied, and the calling thread
+ * waits until the child has executed or exited, for then all that the child was
+ * given may be freed.  spawn.c does without the waiting, for handlers that come
  * by the thousand; a supervisor starts one program now and then.
+ *
+ * The child opens, writes and executes files, on a disk that may hang.  A parent
+ * with more to do waits for a moment only, at the word that the kernel clears
+ * when the child leaves our memory (CLONE_CHILD_CLEARTID); all that a late child
+ * was given, its stack too, must stay until then.  Without bare system calls
+ * (bare.h), and without such a limit, the parent stands still (CLONE_VFORK).
  *
  * The child's descriptors are a copy until the exec closes those that are
  * close-on-exec: a lock that the parent holds stays held, should the parent be
- * killed, until the child has written down its birth. */
+ * killed, until the child has written down its birth.  What is none of its
+ * business, other services' locks, it closes first. */
 #include "start.h"
 
 #include <errno.h>
@@ -18,21 +24,19 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#endif
 
 #include "bare.h"
 #include "child.h"
 
 enum {
-  STACK_SIZE = 16384,
   STAT_MAX = 1024,    /* bytes of /proc/self/stat: 52 numbers and a short name */
   START_FIELD = 20,   /* spaces between the name's ")" and the start time */
   START_COLUMN = 21   /* where the start time stands behind birth_head */
-};
-
-struct child {
-  _Alignas(16) char stack[STACK_SIZE];
-  struct usys_start *start;
-  sigset_t mask;
 };
 
 /* The start time's digits in the text of /proc/self/stat; NULL when it has none. */
@@ -124,18 +128,42 @@ static void restore_actions(unsigned long ignored)
     forget_caught(number);
 }
 
+/* Whether the parent does, until the exec. */
+static int stands_still(const struct usys_start *start)
+{
+  return !USYS_BARE || start->patience < 0;
+}
+
+/* Close what is not to be kept: from kept, in order, to the next. */
+static void close_others(const int *kept)
+{
+#ifdef SYS_close_range
+  unsigned from = 3;
+
+  for (; *kept >= 0; ++kept) {
+    if ((unsigned) *kept > from)
+      usys_bare(SYS_close_range, from, *kept - 1, 0, 0);
+    if ((unsigned) *kept >= from)
+      from = (unsigned) *kept + 1;
+  }
+  usys_bare(SYS_close_range, from, UINT32_MAX, 0, 0);
+#else
+  (void) kept;
+#endif
+}
+
 static void put_others(const int *others)
 {
   for (; others && *others >= 0; others += 2)
     put_on(others[0], others[1]);
 }
 
-static int prepare_and_execute(const struct child *child)
+static int prepare_and_execute(struct usys_start *start)
 {
-  struct usys_start *start = child->start;
-
   if (start->score)
-    take_score(start->score);
+    take_score(start->score);  /* ours too, if we do not stand still */
+  if (start->kept)
+    close_others(start->kept);
   if (start->directory >= 0) {
     long error = usys_bare(SYS_fchdir, start->directory, 0, 0, 0);
 
@@ -154,16 +182,15 @@ static int prepare_and_execute(const struct child *child)
   if (start->open_files)
     set_soft_limit(RLIMIT_NOFILE, start->open_files);
   restore_actions(start->ignored);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) &child->mask, 0, SIGNAL_SET_SIZE);
+  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) &start->mask, 0, SIGNAL_SET_SIZE);
   set_soft_limits(start->limits, start->limit_count);
   return execute(start->paths, start->argv, start->environ);
 }
 
 static int run_child(void *argument)
 {
-  const struct child *child = argument;
-  const struct usys_start *start = child->start;
-  int error = prepare_and_execute(child);
+  struct usys_start *start = argument;
+  int error = prepare_and_execute(start);
 
   /* Our parent stands still until we are gone, and a reader of its log may never come. */
   complain(start->complaint, start->errors, start->error_count, error, 0);
@@ -171,22 +198,41 @@ static int run_child(void *argument)
   return EXIT_TEMPORARY;
 }
 
+/* Wait for a moment until the child has left our memory. */
+static void await(const int *busy, int milliseconds)
+{
+#if USYS_BARE
+  struct timespec patience = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
+
+  while (__atomic_load_n(busy, __ATOMIC_ACQUIRE))
+    if (usys_bare(SYS_futex, (long) (intptr_t) busy, FUTEX_WAIT, 1, (long) (intptr_t) &patience) == -ETIMEDOUT)
+      return;
+#else
+  (void) busy;
+  (void) milliseconds;
+#endif
+}
+
 /* Every signal is blocked meanwhile, and so in the child. */
 int usys_start(struct usys_start *start)
 {
-  struct child child;
+  int flags = CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD | (stands_still(start) ? CLONE_VFORK : 0);
   sigset_t all, before;
   int pid;
 
-  child.start = start;
   start->is_published = 0;
+  start->busy = 1;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  child.mask = before;
-  sigdelset(&child.mask, SIGCHLD);
-  pid = clone(run_child, child.stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
-  if (pid < 0)
+  start->mask = before;
+  sigdelset(&start->mask, SIGCHLD);
+  pid = clone(run_child, start->stack + USYS_START_STACK, flags, start, NULL, NULL, &start->busy);
+  if (pid < 0) {
     pid = -errno;
+    start->busy = 0;
+  } else if (!stands_still(start)) {
+    await(&start->busy, start->patience);
+  }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return pid;
 }

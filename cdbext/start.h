@@ -1,12 +1,16 @@
-/* Starting a program of which nothing is known beforehand, and waiting for its exec. */
+/* Starting a program of which nothing is known beforehand, and waiting for its exec, or for a moment. */
 #ifndef USYS_START_H
 #define USYS_START_H
 
+#include <signal.h>
 #include <stddef.h>
 
 #include "limit.h"
 
-/* All of it may be freed when the call has returned.  Descriptors are -1 for
+enum { USYS_START_STACK = 16384 };
+
+/* It, and all that it points at, may be freed when the call has returned and
+ * busy is 0.  Descriptors are -1 for
  * none; one below 3 is put only onto itself. */
 struct usys_start {
   char *const *paths;        /* files to try, in order; NULL ends */
@@ -20,7 +24,7 @@ struct usys_start {
   int output;                /* put on 1 */
   const int *others;         /* more descriptors, each followed by what it is put on, above 2; -1 ends.
                                 None is what another is put on.  NULL: none */
-  const char *score;         /* its oom_score_adj, or NULL: ours */
+  const char *score;         /* its oom_score_adj, or NULL: ours.  If we do not stand still it is ours too, from then on */
   unsigned long open_files;  /* the soft limit of open files; 0: inherited */
   unsigned long ignored;     /* those of SIGPIPE and SIGXFSZ that are ignored, a bit 1 << number - 1 for each */
   const struct usys_limit *limits;  /* soft limits that differ from ours */
@@ -33,7 +37,13 @@ struct usys_start {
   int record_folder;         /* the directory of the next two; -1: the child's */
   const char *record_new;    /* the file it is written into, which must be new.  NULL: nothing is published */
   const char *record_name;   /* and what that is renamed to */
-  int is_published;          /* set by the call */
+  const int *kept;           /* the only descriptors above 2 that the child does not close at once, in order:
+                                all that are named here, and those it inherits; -1 ends.  NULL: all */
+  int patience;              /* milliseconds to wait for the exec; negative: as long as it takes */
+  int is_published;          /* set by the call, or by the child before it ends to be busy */
+  int busy;                  /* not 0: the child is late, and still uses all this */
+  sigset_t mask;             /* the rest is the call's own */
+  _Alignas(16) char stack[USYS_START_STACK];
 };
 
 enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42, USYS_RECORD = 64 };
@@ -47,7 +57,8 @@ enum { USYS_BIRTH_HEAD = 96, USYS_BIRTH_TAIL = 42, USYS_RECORD = 64 };
  * Before it executes the child publishes the record, which others see before we
  * have waited for the exec, and then writes one line to birth: birth_head, its
  * pid, and its start time in the kernel's ticks, the two padded with spaces to
- * USYS_BIRTH_TAIL bytes with the newline.  It executes also when that fails.  No other thread is held up. */
+ * USYS_BIRTH_TAIL bytes with the newline.  It executes also when that fails.  No other thread
+ * is held up. */
 int usys_start(struct usys_start *start);
 
 #endif

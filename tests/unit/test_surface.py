@@ -45,8 +45,8 @@ MODULES = {
         rotation script
     """,
     "ucspi.service": """
-        aside asking crew directory elsewhere ending hosted keeping loop machine pipe processes recovery
-        registry scanner scans spawned status supervisor
+        aside asking crew directory elsewhere ending hosted keeping loop machine pipe processes publishing
+        recovery registry scanner scans spawned status supervisor
     """,
     "ucspi.tcp": """
         address admission background blocklist census client connection crlf door drain ending environment

@@ -2,12 +2,14 @@
 
 import errno
 import fcntl
+import gc
 import os
 import resource
 import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -438,3 +440,90 @@ def umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+class TestLate:
+    """A child that waits before it executes, as for a disk that hangs: here it cannot write its birth."""
+
+    @pytest.fixture
+    def full(self) -> Iterator[tuple[int, int]]:
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        while select.select([], [writer], [], 0)[1]:
+            os.write(writer, bytes(4096))
+        os.set_blocking(writer, True)
+        for end in (reader, writer):
+            os.set_inheritable(end, False)
+        yield reader, writer
+        os.close(reader)
+        os.close(writer)
+
+    def begin(self, script: str, birth: int, **there: Any) -> tuple[int, Circumstances]:
+        argv = [b"name", b"-c", script.encode()]
+        with_it = Circumstances(birth=birth, mark=b"m", patience=0.02, **there)
+        pid = self.by([b"/nonexistent/sh", b"/bin/sh"], argv, [b"A=value"], with_it)
+        return pid, with_it
+
+    @pytest.fixture(autouse=True, params=["native", "fork"])
+    def by_each_way(self, request: pytest.FixtureRequest) -> None:
+        if request.param == "native" and (_native.lib is None or not is_bare()):
+            pytest.skip("the compiled module is not built, or stands still on this processor")
+        self.by = start_by_fork if request.param == "fork" else start_by_clone
+
+    def test_quick_child_is_not_late(self, tmp_path: Path) -> None:
+        fd = os.open(tmp_path / "birth", os.O_WRONLY | os.O_CREAT)
+        with_it = Circumstances(birth=fd, mark=b"m", patience=20.0)
+        pid = self.by([b"/bin/sh"], [b"sh", b"-c", b"exit 3"], [], with_it)
+        os.close(fd)
+        assert with_it.late is None
+        assert os.waitpid(pid, 0)[1] == 3 << 8
+
+    def test_it_runs_as_it_should_when_it_can(self, full: tuple[int, int], pipe: tuple[int, int]) -> None:
+        """Nothing that it needs is freed, whatever we do meanwhile."""
+        pid, with_it = self.begin('echo "$0,$A"', full[1], output=pipe[1])
+        late = with_it.late
+        assert late is not None
+        assert not late.is_over()
+        del with_it
+        gc.collect()
+        churn = [bytes(number) for number in range(20000)]
+        other = self.by([b"/bin/sh"], [b"sh", b"-c", b"exit 0"], [b"B=1"], Circumstances())
+        assert os.waitpid(other, 0)[1] == 0
+        assert not late.is_over()
+        del churn
+        os.set_blocking(full[0], False)
+        deadline = time.monotonic() + 20
+        while not late.is_over():
+            assert time.monotonic() < deadline
+            if select.select([full[0]], [], [], 0.01)[0]:
+                os.read(full[0], 65536)
+        os.close(pipe[1])
+        assert os.waitpid(pid, 0)[1] == 0
+        assert os.read(pipe[0], 100) == b"name,value\n"
+
+    def test_one_that_was_killed_is_over(self, full: tuple[int, int]) -> None:
+        pid, with_it = self.begin("exit 0", full[1])
+        assert with_it.late is not None
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert with_it.late.is_over()
+
+    def test_it_has_only_what_is_kept(self, full: tuple[int, int], pipe: tuple[int, int]) -> None:
+        """Other services' locks above all."""
+        lock, other = (os.open("/dev/null", os.O_RDONLY) for _ in range(2))
+        pid, with_it = self.begin("exit 0", full[1], output=pipe[1], kept=[lock])
+        assert with_it.late is not None
+        wanted = {lock, full[1], pipe[1], 0, 1, 2}
+        there = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        for fd in (lock, other):
+            os.close(fd)
+        assert other not in there
+        assert {number for number in there if number in wanted} == wanted
+        assert len(there - wanted) <= 1, "by which a forked one tells us of its exec"
+
+
+def is_bare() -> bool:
+    """Say whether we have system calls of our own for this processor."""
+    return os.uname().machine in ("x86_64", "aarch64")

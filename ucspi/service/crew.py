@@ -22,6 +22,10 @@ if TYPE_CHECKING:
             """Have it obey control bytes that start nothing; ``heard`` is called when it has read them."""
             ...
 
+        def has_left(self) -> bool:
+            """Say whether only its directory keeps it: its process has ended, and it hears nothing more."""
+            ...
+
         def kill(self) -> bool:
             """Kill its process, and then it; say whether it is known whom to kill."""
             ...

@@ -39,9 +39,12 @@ NEW: "Final" = b"status.new"
 
 
 class Directory:
-    """One service directory, held open; five descriptors when all is, ``state`` being ``supervise``."""
+    """One service directory, held open; six descriptors when all is, ``state`` being ``supervise``.
 
-    __slots__ = ("control", "fd", "lock", "name", "ok", "state", "warn")
+    ``disk`` tells which one ``supervise`` is on, once it was entered.
+    """
+
+    __slots__ = ("birth", "control", "disk", "fd", "lock", "name", "ok", "state", "warn")
 
     def __init__(self, name: bytes, warn: "Callable[[bytes], object]", parent: int | None = None) -> None:
         """Open the directory.
@@ -55,7 +58,8 @@ class Directory:
             ServiceError: it cannot be entered.
         """
         self.name, self.warn = name, warn
-        self.fd = self.state = self.lock = self.control = self.ok = -1
+        self.disk = 0
+        self.fd = self.state = self.lock = self.control = self.ok = self.birth = -1
         try:
             self.fd = asking.enter(name, parent)
         except OSError as error:
@@ -63,10 +67,10 @@ class Directory:
 
     def close(self) -> None:
         """Close all that is open; the files stay."""
-        for fd in (self.ok, self.control, self.lock, self.state, self.fd):
+        for fd in (self.ok, self.birth, self.control, self.lock, self.state, self.fd):
             if fd >= 0:
                 os.close(fd)
-        self.fd = self.state = self.lock = self.control = self.ok = -1
+        self.fd = self.state = self.lock = self.control = self.ok = self.birth = -1
 
     def is_normally_up(self) -> bool:
         """Return whether there is no file ``down``; a dangling link is none."""
@@ -97,6 +101,7 @@ class Directory:
         """
         if self.state < 0:
             self.state = guard.enter(b"supervise", self.fd)
+            self.disk = os.fstat(self.state).st_dev
 
     def _make(self) -> None:
         """Make the directory ``supervise``, or what a link of that name points at."""
@@ -208,9 +213,12 @@ class Directory:
         )
         return b"%x:%x" % (lock.st_dev, lock.st_ino)
 
-    def open_birth(self) -> int:
-        """Return a descriptor to write a birth to, or -1: the service runs without one, too."""
+    def open_birth(self) -> None:
+        """Open the file for births, in which each is written over the last; the service runs without it, too.
+
+        It stays open, for later the disk may hang.
+        """
         try:
-            return guard.open_file(BIRTH, os.O_WRONLY | os.O_CREAT, guard.PLAIN, self.state)
+            self.birth = guard.open_file(BIRTH, os.O_WRONLY | os.O_CREAT, guard.PLAIN, self.state)
         except OSError:
-            return -1
+            pass

@@ -50,6 +50,10 @@ class _Speaker:
         os.close(control)
         heard()
 
+    def has_left(self) -> bool:
+        """See `crew.Handle.has_left`; this is not seen from outside."""
+        return False
+
     def _is_alive(self) -> bool:
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ closed.  The logger reads what there is and ends.
 
 What runs after its time is killed: services at first, and loggers, which may
 have to write down what those have said, `FINISH` seconds later.  What cannot be
-found out or killed, on a disk that hangs, is waited for no longer.
+found out, published or killed, on a disk that hangs, is waited for no longer.
 """
 
 from time import monotonic
@@ -82,6 +82,14 @@ class Ending:
             else:
                 self._forget_later(post)
         self._hurry(self._seconds)
+        self._loop.after(UNKNOWN, self._pass_over)
+
+    def _pass_over(self) -> None:
+        """Wait no longer for those that have left, but for a disk."""
+        for posts in self._waiting:
+            for post in [post for post in posts if post.handle and post.handle.has_left()]:
+                self._over(post)
+        self._loop.after(UNKNOWN, self._pass_over)
 
     def _run(self, post: "Post") -> None:
         """It can be told."""

@@ -12,12 +12,12 @@ from ucspi.service import asking
 from ucspi.service.aside import Aside
 from ucspi.service.crew import Crew
 from ucspi.service.loop import Loop
+from ucspi.service.publishing import Apart
 from ucspi.service.registry import LOG
 from ucspi.service.scanner import label, warn
 from ucspi.service.supervisor import Supervisor, Surroundings
-from ucspi.unix import environ
+from ucspi.unix import environ, fds
 from ucspi.unix.errtext import explain
-from ucspi.unix.fds import demand_spare
 from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
@@ -50,16 +50,20 @@ class Here:
             self._loop.tell(self._supervisor, letters.decode())
         heard()
 
+    def has_left(self) -> bool:
+        """See `crew.Handle.has_left`."""
+        return self._supervisor.has_left
+
     def kill(self) -> bool:
         """See `crew.Handle.kill`; it leaves when its process has ended."""
         self._supervisor.kill()
-        return True
+        return self._supervisor.pid > 0
 
 
 class Hosted:
     """Starts supervisors in a `Loop`; see `crew.Crew` for the tokens."""
 
-    __slots__ = ("_aside", "_environ", "_loop", "_open_files", "crew")
+    __slots__ = ("_aside", "_environ", "_inherited", "_loop", "_open_files", "crew")
 
     def __init__(self, loop: Loop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -72,6 +76,7 @@ class Hosted:
         """
         self._loop, self._open_files = loop, open_files
         self._environ = environ.inherited()
+        self._inherited = fds.inherited()
         self._aside = Aside(loop)
         self.crew = Crew(ended)
 
@@ -84,6 +89,7 @@ class Hosted:
             input=pipe.reader if pipe and role == LOG else -1,
             output=pipe.writer if pipe and role != LOG else -1,
             open_files=self._open_files,
+            inherited=self._inherited,
         )
         token = self.crew.add(name, role, pipe)
         self._aside.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
@@ -94,17 +100,16 @@ class Hosted:
         if supervisor is None:
             self.crew.end(token)
             return
+        supervisor.publisher = Apart(supervisor.directory, self._loop, self._aside)
         if self.crew.is_closed and not supervisor.pid:
-            supervisor.close()  # it would start what is to end
-            self.crew.end(token)
+            supervisor.retire(lambda: self.crew.end(token))  # it would start what is to end
             return
         try:
-            demand_spare(SPARE)
+            fds.demand_spare(SPARE)
             self._loop.add(supervisor, lambda: self.crew.end(token))
         except OSError as error:
-            supervisor.close()
             _complain(ServiceError(b"unable to supervise " + supervisor.name, error))
-            self.crew.end(token)
+            supervisor.retire(lambda: self.crew.end(token))
             return
         if token in self.crew.posts:  # else it has left already
             self.crew.runs(token, Here(self._loop, supervisor, self.crew.posts[token].role))

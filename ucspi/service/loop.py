@@ -65,7 +65,7 @@ class Loop:
         """Host a supervisor from now on.
 
         Args:
-            supervisor: closed by the loop when it leaves.
+            supervisor: closed by the loop when it has left, and all that it says is published.
             left: called then.
 
         Raises:
@@ -78,10 +78,13 @@ class Loop:
 
     def remove(self, supervisor: "Supervisor") -> None:
         """Stop hosting a supervisor, and close it; its process goes on."""
+        self._unhost(supervisor)
+        supervisor.close()
+
+    def _unhost(self, supervisor: "Supervisor") -> None:
         hosted = self._hosted.pop(supervisor)
         self._unwatch_process(hosted)
         self.unwatch(supervisor.directory.control)
-        supervisor.close()
 
     def is_hosting(self, supervisor: "Supervisor") -> bool:
         """Say whether it has been added, and neither left nor been removed."""
@@ -213,8 +216,8 @@ class Loop:
             hosted.is_resting = True
             self.after(rest, lambda: self._wake(hosted))
         elif hosted.supervisor.has_left:
-            self.remove(hosted.supervisor)
-            hosted.left()
+            self._unhost(hosted.supervisor)
+            hosted.supervisor.retire(hosted.left)
 
     def _watch_process(self, hosted: _Hosted) -> None:
         """Wait for the end of a process that is new."""

@@ -20,6 +20,7 @@ import os
 from ucspi.service import machine, status
 from ucspi.service.directory import NEW, STATUS, Directory
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
+from ucspi.service.publishing import AtOnce
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
 from ucspi.unix.start import Announcement, Circumstances, start
@@ -27,8 +28,10 @@ from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Final
+
+    from ucspi.service.publishing import Publisher
 
 # Seconds of deafness; the original's poll waits 20 ms longer than it is told.
 REST: "Final" = 1.02
@@ -41,7 +44,7 @@ _SIGNALS = {action: int(getattr(_signal, name)) for action, name in machine.SIGN
 class Surroundings:
     """What the services of one host find when they start; see `ucspi.unix.start.start`."""
 
-    __slots__ = ("environ", "input", "open_files", "output")
+    __slots__ = ("environ", "inherited", "input", "open_files", "output")
 
     def __init__(
         self,
@@ -50,9 +53,20 @@ class Surroundings:
         input: int = -1,  # noqa: A002 - what it is
         output: int = -1,
         open_files: int = 0,
+        inherited: "list[int] | None" = None,
     ) -> None:
-        """Note them."""
+        """Note them.
+
+        Args:
+            environ: see `ucspi.unix.start.start`.
+            input: see `ucspi.unix.start.Circumstances`, as for the next two.
+            output: see there.
+            open_files: see there.
+            inherited: descriptors above 2 that were inherited, and will be; None: not known,
+                and until it executes a service keeps all that its supervisor's host has.
+        """
         self.environ, self.input, self.output, self.open_files = environ, input, output, open_files
+        self.inherited = inherited
 
 
 class Supervisor:
@@ -65,11 +79,13 @@ class Supervisor:
         has_ended: to be set by the host when the process has ended.
         has_left: there is nothing more to do; `close` is due.
         directory: its files.
+        publisher: writes its status; a host may give it another, before the first `resume`.
     """
 
     __slots__ = (
         "_life",
         "_mark",
+        "_shown",
         "_stamp",
         "_state",
         "_where",
@@ -78,6 +94,7 @@ class Supervisor:
         "has_left",
         "pid",
         "process",
+        "publisher",
     )
 
     def __init__(self, name: bytes, where: Surroundings, parent: int | None = None) -> None:
@@ -96,12 +113,15 @@ class Supervisor:
         self._where = where
         self._stamp = tai.now()
         self.directory = Directory(name, self._warn, parent)
+        self.publisher: Publisher = AtOnce(self.directory)
+        self._shown = b""
         try:
             self._state = WANT_UP if self.directory.is_normally_up() else WANT_DOWN
             self.directory.acquire()
             self._mark = self.directory.mark()
             self.directory.open_control()
             self._take_over()
+            self.directory.open_birth()
             self._publish()
             self.directory.open_ok()
         except BaseException:
@@ -117,6 +137,14 @@ class Supervisor:
     def close(self) -> None:
         """Give up the directory; a running process goes on."""
         self.directory.close()
+        self._close_process()
+
+    def retire(self, then: "Callable[[], object]") -> None:
+        """Give up the directory when all is published, and call ``then``; a running process goes on."""
+        self._close_process()
+        self.publisher.close(then)
+
+    def _close_process(self) -> None:
         if self.process >= 0:
             os.close(self.process)
             self.process = -1
@@ -183,41 +211,46 @@ class Supervisor:
 
     def _start(self) -> str:
         """Try to start ``./run``; return the event that this was."""
-        where, name, stamp = self._where, self.name, tai.now()
+        stamp = tai.now()
         # It will not be paused then, and its pid is put in by itself.
         record = status.Status(stamp, 0, 0, self._want()).pack()
         announcement = Announcement(record, status.PID, NEW, STATUS, self.directory.state)
-        birth = self.directory.open_birth()
-        there = Circumstances(
-            directory=self.directory.fd,
-            input=where.input,
-            output=where.output,
-            complaint=b"supervise: fatal: unable to start %s/run: " % name,
-            open_files=where.open_files,
-            birth=birth,
-            mark=self._mark,
-            announcement=announcement,
-        )
+        there = self._circumstances(None if self.publisher.is_behind() else announcement)
         try:
-            self.pid = start([b"./run"], [b"./run"], where.environ, there)
+            self.pid = start([b"./run"], [b"./run"], self._where.environ, there)
         except OSError as error:
             text = b"unable to fork for %s, sleeping 60 seconds: %s"
-            self._warn(text % (name, describe(error.errno)))
+            self._warn(text % (self.name, describe(error.errno)))
             return machine.UNSTARTED
-        finally:
-            if birth >= 0:
-                os.close(birth)
+        if there.late:
+            self.publisher.wait_for(there.late, publishes=there.announcement is not None)
         if not announcement.is_done:
             return machine.STARTED
         self._stamp = stamp
+        self._shown = status.Status(stamp, self.pid, 0, self._want()).pack()
         return machine.ANNOUNCED
+
+    def _circumstances(self, announcement: Announcement | None) -> Circumstances:
+        where, directory = self._where, self.directory
+        if directory.birth >= 0:
+            os.lseek(directory.birth, 0, os.SEEK_SET)
+        return Circumstances(
+            directory=directory.fd,
+            input=where.input,
+            output=where.output,
+            complaint=b"supervise: fatal: unable to start %s/run: " % self.name,
+            open_files=where.open_files,
+            birth=directory.birth,
+            mark=self._mark,
+            announcement=announcement,
+            kept=None if where.inherited is None else [*where.inherited, directory.lock],
+            patience=self.publisher.patience,
+        )
 
     def _forget(self) -> None:
         """The process has ended: its pid may be a stranger's from now on."""
         self.pid, self.has_ended = 0, False
-        if self.process >= 0:
-            os.close(self.process)
-            self.process = -1
+        self._close_process()
 
     def _send(self, number: int) -> None:
         """Signal the process, which must not have ended: others may have its pid then."""
@@ -233,7 +266,10 @@ class Supervisor:
 
     def _publish(self) -> None:
         paused = 1 if self._state & PAUSED else 0
-        self.directory.publish(status.Status(self._stamp, self.pid, paused, self._want()).pack())
+        record = status.Status(self._stamp, self.pid, paused, self._want()).pack()
+        shown, self._shown = self._shown, b""
+        if record != shown:  # what a new process has just published itself is there
+            self.publisher.publish(record)
 
     def _want(self) -> int:
         """Return what is wanted, as it stands in the status."""

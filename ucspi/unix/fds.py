@@ -3,6 +3,10 @@
 import errno
 import posix as os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 GAP_MAX = 256  # closed descriptors in a row behind which we look for none
 
 
@@ -56,13 +60,44 @@ def discard(number: int) -> None:
     os.close(null)
 
 
-def is_readable(number: int) -> bool:
-    """Say whether something can be read from a descriptor now; of a process, whether it has ended."""
+def close_others(kept: "Iterable[int]") -> None:
+    """Close all but 0, 1, 2 and some more; where there is no ``/proc`` nothing is closed."""
+    try:
+        numbers = {int(name) for name in os.listdir(b"/proc/self/fd")}
+    except OSError:
+        return
+    for number in numbers.difference(kept, (0, 1, 2)):
+        close(number)  # the one that listed them is closed already
+
+
+def inherited() -> list[int] | None:
+    """Return the descriptors above 2 that an exec leaves open; None where there is no ``/proc``."""
+    try:
+        numbers = sorted(int(name) for name in os.listdir(b"/proc/self/fd"))
+    except OSError:
+        return None
+    return [number for number in numbers if number > 2 and _is_inheritable(number)]
+
+
+def _is_inheritable(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False  # the one that listed them
+
+
+def is_readable(number: int, seconds: float | None = 0.0) -> bool:
+    """Say whether something can be read from a descriptor, or a process has ended; wait for that so long.
+
+    Args:
+        number: the descriptor.
+        seconds: 0: look at once; None: without end.
+    """
     from select import POLLIN, poll
 
     poller = poll()
     poller.register(number, POLLIN)
-    return bool(poller.poll(0))
+    return bool(poller.poll(None if seconds is None else 1000 * seconds))
 
 
 def demand_spare(count: int) -> None:

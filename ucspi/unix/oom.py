@@ -77,6 +77,12 @@ def take_back() -> None:
         _write(_SCORE, given)
 
 
+def lower_again() -> None:
+    """Lower our score, after children that shared our memory, and so our score, took the old one."""
+    if given:
+        _lower(int(given))
+
+
 class Shield:
     """Our lowered score, and when we go without it, so that children inherit the old one.
 

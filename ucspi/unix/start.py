@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Descriptors = Sequence[tuple[int, int]]
 
 _ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
+_LATE: "list[Late]" = []  # until they are over: a child uses memory that they keep
 _ENVIRON: "list[Any]" = []  # the last environment, and itself in C memory
 
 
@@ -68,6 +69,10 @@ class Circumstances:
         mark: by which only its starter finds it there, at most `birth.MARK` bytes.
         announcement: what others shall see before we have waited for the exec; its
             ``is_done`` says whether they do.
+        kept: descriptors above 2 that it has until it executes, besides those named
+            here; others, which may be locks, are closed first.  None: all that we have.
+        patience: seconds to wait for the exec; None: as long as it takes.
+        late: set by the start, if we have not waited for the exec: whether it is over.
     """
 
     __slots__ = (
@@ -76,10 +81,13 @@ class Circumstances:
         "complaint",
         "directory",
         "input",
+        "kept",
+        "late",
         "mark",
         "open_files",
         "others",
         "output",
+        "patience",
     )
 
     def __init__(
@@ -94,12 +102,46 @@ class Circumstances:
         birth: int = -1,
         mark: bytes = b"",
         announcement: Announcement | None = None,
+        kept: "Sequence[int] | None" = None,
+        patience: float | None = None,
     ) -> None:
         """Note them; what is left out is as it is here, or not done."""
         self.directory, self.input, self.output = directory, input, output
         self.complaint, self.open_files = complaint, open_files
         self.birth, self.mark, self.announcement = birth, mark, announcement
         self.others = others
+        self.kept, self.patience = kept, patience
+        self.late: Late | None = None
+
+    def all_kept(self) -> list[int]:
+        """Return all descriptors above 2 that the child needs, in order."""
+        named = (self.directory, self.input, self.output, self.birth, *(source for source, _ in self.others))
+        folder = self.announcement.folder if self.announcement else -1
+        return sorted({number for number in (*named, folder, *(self.kept or ())) if number > 2})
+
+
+class Late:
+    """A child that had not yet executed when we had waited long enough; it may wait for a disk."""
+
+    __slots__ = ("_used", "_waiting")
+
+    def __init__(self, used: "Any" = None, waiting: int = -1) -> None:
+        """Keep what a child of a clone uses, or have the descriptor that a forked one closes at its exec."""
+        self._used, self._waiting = used, waiting
+        _LATE.append(self)
+
+    def is_over(self) -> bool:
+        """Say whether it has executed, or is gone."""
+        if self._used is not None and not self._used[0].busy:
+            self._used = None
+        if self._waiting >= 0 and fds.is_readable(self._waiting):
+            os.close(self._waiting)
+            self._waiting = -1
+        is_over = self._used is None and self._waiting < 0
+        if is_over and self in _LATE:
+            _LATE.remove(self)
+            _lower_again()
+        return is_over
 
 
 def start(
@@ -151,6 +193,9 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     _native.hand_on(what, given.ignored)
     others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
     what.others = others
+    kept_open = ffi.new("int[]", [*there.all_kept(), -1]) if there.kept is not None else ffi.NULL
+    what.kept = kept_open
+    what.patience = -1 if there.patience is None else round(there.patience * 1000)
     what.birth, what.birth_head = there.birth if head else -1, cells[1]
     if told:
         what.record, what.record_new, what.record_name = cells[3:]
@@ -159,9 +204,21 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     pid: int = _native.lib.usys_start(what)
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid))
-    if told:
+    for late in _LATE[:]:
+        late.is_over()  # it leaves the list then
+    if what.busy:
+        there.late = Late((what, kept, others, kept_open, _ENVIRON[:]))
+    elif told:
         told.is_done = bool(what.is_published)
+    if there.patience is not None:
+        _lower_again()
     return pid
+
+
+def _lower_again() -> None:
+    """Lower our score, if no child has it from us: those that share our memory have taken the old one."""
+    if not _LATE:
+        oom.lower_again()
 
 
 def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
@@ -183,7 +240,9 @@ def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], t
             _become(paths, argv, environ, there, mask, executed)
         os.close(executed)
         executed = -1
-        os.read(waiting, 1)
+        if fds.is_readable(waiting, there.patience):
+            return pid
+        there.late, waiting = Late(waiting=waiting), -1
         return pid
     finally:
         for descriptor in (waiting, executed):
@@ -203,7 +262,7 @@ def _become(
     try:
         set_wakeup_fd(-1)  # the pipe is the parent's
         oom.take_back()
-        _arrange(there)
+        _arrange(there, executed)
         restore_actions(given.ignored)
         pthread_sigmask(SIG_SETMASK, mask)
         search.execute(paths, argv, environ)
@@ -216,7 +275,9 @@ def _become(
         os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
 
 
-def _arrange(there: Circumstances) -> None:
+def _arrange(there: Circumstances, executed: int) -> None:
+    if there.kept is not None:
+        fds.close_others([*there.all_kept(), executed])
     if there.directory >= 0:
         os.fchdir(there.directory)
     if there.birth >= 0:
