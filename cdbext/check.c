@@ -37,9 +37,8 @@ static int strike(struct starts *starts, uint64_t pos)
 
 uint64_t ucdb_check_scratch(const struct ucdb_image *im)
 {
-  const unsigned char *pointer = ucdb_at(im, 0, ucdb_pair_size(im->format));
   uint64_t begin = ucdb_header_size(im->format);
-  uint64_t end = pointer ? ucdb_first(pointer, im->format) : 0;
+  uint64_t end = im->size < begin ? 0 : ucdb_records_end(im);
 
   if (end <= begin || end > im->size)
     return 1; /* nothing will be marked, but nobody likes an empty buffer */
@@ -66,7 +65,7 @@ static enum ucdb_status check_pointers(const struct ucdb_image *im,
   starts->begin = ucdb_header_size(im->format);
   if (im->size < starts->begin)
     return ucdb_malformed(fault, UCDB_SHORT_HEADER, im->size);
-  starts->end = ucdb_first(im->base, im->format);
+  starts->end = ucdb_records_end(im);
   if (starts->end < starts->begin || starts->end > im->size)
     return ucdb_malformed(fault, UCDB_BAD_TABLE, 0);
   for (i = 0; i < UCDB_TABLES; ++i) {

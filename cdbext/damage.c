@@ -11,6 +11,7 @@ const char *ucdb_damage_text(int damage)
     case UCDB_BAD_PLACE: return "slot cannot be reached from its first slot";
     case UCDB_LOST_RECORD: return "record that no slot names";
     case UCDB_BAD_DATA: return "data that no rule has";
+    case UCDB_BAD_FORMAT: return "fits no format of cdb: its tables are not in a row";
     default: return "sound";
   }
 }

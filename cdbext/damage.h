@@ -15,7 +15,8 @@ enum ucdb_damage {
   UCDB_BAD_HASH,
   UCDB_BAD_PLACE,
   UCDB_LOST_RECORD,
-  UCDB_BAD_DATA
+  UCDB_BAD_DATA,
+  UCDB_BAD_FORMAT
 };
 
 struct ucdb_fault {

@@ -7,7 +7,7 @@
 
 /* Files past 4 GB have every number in 64 bits instead of 32: the format of
  * cdb-20251021.  pure-cdb's differs from it by a hash cut to 32 bits. */
-enum ucdb_format { UCDB_CDB, UCDB_CDB64, UCDB_CDBLIB64 };
+enum ucdb_format { UCDB_CDB, UCDB_CDB64, UCDB_CDBLIB64, UCDB_NO_FORMAT };
 
 enum { UCDB_TABLES = 256 };
 
@@ -93,6 +93,26 @@ static inline void ucdb_put_pair(unsigned char *pair, uint64_t first,
 static inline uint64_t ucdb_header_size(int format)
 {
   return UCDB_TABLES * ucdb_pair_size(format);
+}
+
+/* Where the records end and the tables begin, by the header, which is there.
+ * Every writer of a cdb says so in the first pointer, whatever is in table 0; a
+ * cdb64 may have zeros for a table without slots.  All zeros are no header: 0. */
+static inline uint64_t ucdb_records_end(const struct ucdb_image *im)
+{
+  uint64_t first = ucdb_first(im->base, im->format), end = UINT64_MAX;
+  uint64_t size = ucdb_pair_size(im->format);
+  uint64_t i;
+
+  if (im->format == UCDB_CDB || first || ucdb_second(im->base, im->format))
+    return first;
+  for (i = 0; i < UCDB_TABLES; ++i) {
+    const unsigned char *pointer = im->base + i * size;
+
+    if (ucdb_second(pointer, im->format) && ucdb_first(pointer, im->format) < end)
+      end = ucdb_first(pointer, im->format);
+  }
+  return end == UINT64_MAX ? 0 : end;
 }
 
 /* A whole table; NULL when it lies outside. */

@@ -10,12 +10,16 @@ typedef struct ucdb_py_image Image;
 
 static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-  static char *names[] = {"buffer", NULL};
+  static char *names[] = {"buffer", "format", NULL};
   PyObject *buffer, *view, *memory;
+  const char *name = NULL;
+  int format = UCDB_NO_FORMAT;
   Image *self;
 
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O", names, &buffer))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$z", names, &buffer, &name))
     return NULL;
+  if (name && (format = ucdb_format_of(name)) < 0)
+    return PyErr_Format(PyExc_ValueError, "the format of a cdb file is cdb or cdb64, not %.100s", name);
   view = PyMemoryView_FromObject(buffer);
   if (!view)
     return NULL;
@@ -37,7 +41,13 @@ static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   self->memory = view;
   self->image.base = self->buffer.buf;
   self->image.size = (uint64_t)self->buffer.len;
-  self->image.format = ucdb_recognise(self->image.base, self->image.size);
+  self->image.format = name ? format : ucdb_recognise(self->image.base, self->image.size);
+  if (self->image.format == UCDB_NO_FORMAT) {
+    struct ucdb_fault fault = {UCDB_BAD_FORMAT, 0};
+
+    Py_DECREF(self);
+    return ucdb_raise_fault(&fault);
+  }
   /* As many as cost what making it costs: then it is at worst twice the price. */
   self->sieve_misses = ucdb_sieve_slots(&self->image) / 32;
   if (self->image.size < ucdb_header_size(self->image.format)) {

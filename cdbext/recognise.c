@@ -3,26 +3,41 @@
 #include "probe.h"
 #include "walk.h"
 
-/* How many pointers name the place where the table before them ends. */
-static int tables_in_a_row(const struct ucdb_image *im)
+/* How well the pointers fit a format: how many name the place where the table
+ * before them ends, and how many tables there are, in their place or not.  Some
+ * writers leave zeros for a table without slots: these say nothing. */
+struct fit {
+  int row, tables, wrong;
+};
+
+static struct fit fit_of(const struct ucdb_image *im)
 {
+  struct fit fit = { 0, 0, 0 };
   uint64_t size = ucdb_pair_size(im->format);
   uint64_t pointers = im->size / size;
   const unsigned char *pointer = im->base;
-  int count = 0;
+  uint64_t first = 0, end = 0;
   uint64_t i;
 
   if (pointers > UCDB_TABLES)
     pointers = UCDB_TABLES;
-  if (!pointers || ucdb_first(pointer, im->format) < UCDB_TABLES * size)
-    return 0; /* the records end inside the header */
-  for (i = 1; i < pointers; ++i, pointer += size) {
-    uint64_t end = ucdb_first(pointer, im->format) +
-                   ucdb_second(pointer, im->format) * size;
+  for (i = 0; i < pointers; ++i, pointer += size) {
+    uint64_t pos = ucdb_first(pointer, im->format);
+    uint64_t slots = ucdb_second(pointer, im->format);
 
-    count += ucdb_first(pointer + size, im->format) == end;
+    first = first ? first : pos;
+    fit.row += end && pos == end;
+    end = pos + slots * size;
+    if (slots) {
+      if (pos < UCDB_TABLES * size)
+        ++fit.wrong;
+      else
+        ++fit.tables;
+    }
   }
-  return count;
+  if (first < UCDB_TABLES * size)
+    fit.row = 0; /* the records end inside the header */
+  return fit;
 }
 
 /* Whether a search for this hash passes a slot with it that names the record. */
@@ -71,9 +86,14 @@ int ucdb_recognise(const unsigned char *base, uint64_t size)
 {
   struct ucdb_image narrow = {base, size, UCDB_CDB};
   struct ucdb_image wide = {base, size, UCDB_CDB64};
-  int row = tables_in_a_row(&narrow);
+  struct fit cdb = fit_of(&narrow), cdb64 = fit_of(&wide);
+  int tables = cdb.tables + cdb.wrong;
 
-  if (row == UCDB_TABLES - 1 || tables_in_a_row(&wide) <= row)
+  if (!cdb.row && !cdb64.row && tables > 1)
+    return UCDB_NO_FORMAT;
+  if (cdb.row > cdb64.row || cdb.row == UCDB_TABLES - 1)
+    return UCDB_CDB;
+  if (cdb.row == cdb64.row && (tables || !cdb64.tables || cdb64.wrong))
     return UCDB_CDB;
   return hash_is_cut(&wide) ? UCDB_CDBLIB64 : UCDB_CDB64;
 }

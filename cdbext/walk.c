@@ -1,18 +1,16 @@
 #include "walk.h"
 
-/* The records end where table 0 begins. */
 static enum ucdb_status begin(const struct ucdb_image *im,
                               struct ucdb_walker *walker,
                               struct ucdb_fault *fault)
 {
-  const unsigned char *pointer = ucdb_at(im, 0, ucdb_pair_size(im->format));
   uint64_t start = ucdb_header_size(im->format);
   uint64_t end;
 
   walker->pos = walker->end = start;
-  if (!pointer)
+  if (im->size < start)
     return ucdb_malformed(fault, UCDB_SHORT_HEADER, im->size);
-  end = ucdb_first(pointer, im->format);
+  end = ucdb_records_end(im);
   if (end < start || end > im->size)
     return ucdb_malformed(fault, UCDB_BAD_TABLE, 0);
   walker->end = end;

@@ -16,7 +16,7 @@ from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.cdb._open import contents
 from ucspi.cdb._reader import reader_type
-from ucspi.errors import CdbTooLargeError
+from ucspi.errors import CdbFormatError, CdbTooLargeError
 
 Pairs = list[tuple[bytes, bytes]]
 FORMATS = ["cdb", "cdb64", "cdblib64"]
@@ -65,6 +65,46 @@ def test_every_format_is_recognised_and_read(core: Core, pairs: Pairs, absent: b
     assert list(reader.records()) == pairs
     assert list(reader) == list(dict(pairs))
     assert reader.check() is None
+
+
+def with_zeros(image: bytes) -> bytes:
+    """Return a cdb64 as some writers lay it out: a table without slots is at 0."""
+    pointers = struct.iter_unpack("<QQ", image[:4096])
+    return b"".join(struct.pack("<QQ", at if slots else 0, slots) for at, slots in pointers) + image[4096:]
+
+
+@modest
+@given(pairs=records.filter(bool), absent=keys)
+def test_tables_without_slots_may_be_at_zero(core: Core, pairs: Pairs, absent: bytes) -> None:
+    image = with_zeros(build(pairs, core, "cdb64"))
+    reader = reader_type(core)(image)
+    assert reader.format == "cdb64"
+    for key in {key for key, _ in pairs} | {absent}:
+        assert reader.get(key) == dict(reversed(pairs)).get(key)
+    assert list(reader.records()) == pairs
+    assert list(reader) == list(dict(pairs))
+    assert reader.check() is None
+    assert list(cdb.scan(image)) == pairs
+
+
+def test_format_can_be_told(core: Core) -> None:
+    image = build([(b"one", b"1")], core, "cdb64")
+    assert reader_type(core)(image, format="cdb64").get(b"one") == b"1"
+    assert reader_type(core)(image, format="cdb").get(b"one") is None
+    with pytest.raises(ValueError, match="the format of a cdb file is cdb or cdb64, not zip"):
+        reader_type(core)(image, format="zip")
+
+
+def test_file_can_be_opened_as_a_format(tmp_path: Path) -> None:
+    cdb.make(tmp_path / "a.cdb", [(b"one", b"1")], format="cdb64")
+    with cdb.open(tmp_path / "a.cdb", format="cdb") as reader:
+        assert (reader.format, reader.get(b"one")) == ("cdb", None)
+
+
+def test_what_fits_no_format_is_refused(core: Core) -> None:
+    for image in (b"\xff" * 4096, bytes(range(1, 251)) * 20):
+        with pytest.raises(CdbFormatError, match="fits no format of cdb"):
+            reader_type(core)(image)
 
 
 @pytest.mark.parametrize("form", FORMATS)

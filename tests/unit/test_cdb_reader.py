@@ -239,7 +239,7 @@ def test_reader_in_a_reference_loop_is_collected(core: Core) -> None:
     """An error that is kept holds its frame, which holds the reader and the error."""
 
     def make_a_loop(image: bytearray) -> None:
-        reader = reader_type(core)(image)
+        reader = reader_type(core)(image, format="cdb")
         with pytest.raises(CdbFormatError) as caught:
             reader.get(b"one")
         loop: list[Any] = [reader, caught]

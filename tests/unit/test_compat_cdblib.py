@@ -3,7 +3,6 @@
 import io
 import mmap
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,8 @@ def test_block_that_raises_leaves_a_file_that_every_reader_refuses(kind: type[cd
         for number in range(5000):
             writer.put(number, b"x" * 20)
         raise RuntimeError
-    reader = cdblib.Reader(file.getvalue())
-    for use in (partial(reader.get, 1), reader.items, partial(reader.gets(4999).__next__)):
-        with pytest.raises(OSError, match="table outside"):
-            use()
+    with pytest.raises(OSError, match="fits no format"):
+        cdblib.Reader(file.getvalue())
     with pytest.raises(ClosedError):
         writer.put(b"more")
     with pytest.raises(ClosedError):

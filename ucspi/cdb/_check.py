@@ -42,7 +42,7 @@ def check(view: memoryview, layout: Layout, allow_removed: bool) -> CdbFormatErr
 
 def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int, int]]":
     """Yield number, position and slots of each table that has slots."""
-    records_end, _ = layout.pair.unpack_from(view, 0)
+    records_end = layout.records_end(view)
     if not layout.header_size <= records_end <= len(view):
         raise CdbFormatError(BAD_TABLE, offset=0)
     for number in range(TABLES):
@@ -55,7 +55,7 @@ def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int, int]]
 
 def _records(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
     """Yield the position of each record and the hash of its key."""
-    records_end, _ = layout.pair.unpack_from(view, 0)
+    records_end = layout.records_end(view)
     record = layout.header_size
     while record < records_end:
         start = record + layout.pair_size

@@ -19,9 +19,30 @@ BLOCK_SIZE = 65536  # records are handed to the sink in blocks of about this siz
 
 # What is wrong with a damaged image; the C core has the same texts in damage.c.
 SHORT_HEADER = "shorter than its header"
+BAD_FORMAT = "fits no format of cdb: its tables are not in a row"
 BAD_TABLE = "table outside the file"
 BAD_SLOT = "slot names no record"
 BAD_RECORD = "record crosses the end"
 BAD_HASH = "slot has the hash of another key"
 BAD_PLACE = "slot cannot be reached from its first slot"
 LOST_RECORD = "record that no slot names"
+
+
+def records_end(header: "bytes | memoryview", width: int) -> int:
+    """Return where the records end and the tables begin, by a header with numbers of so many bytes.
+
+    Every writer of a cdb says so in the first pointer, whatever is in table 0;
+    a cdb64 may have zeros for a table without slots.  All zeros are no header:
+    then it is 0.
+    """
+    step = 2 * width
+    first = int.from_bytes(header[:width], "little")
+    if first or width == 4 or any(header[width:step]):
+        return first
+    starts = range(0, TABLES * step, step)
+    ends = [
+        int.from_bytes(header[at : at + width], "little")
+        for at in starts
+        if any(header[at + width : at + step])
+    ]
+    return min(ends, default=0)

@@ -6,7 +6,7 @@ files over 4 GB differ from it in the hash, which they cut to 32 bits.
 
 from struct import Struct, pack
 
-from ucspi.cdb._format import FILE_MAX, TABLES
+from ucspi.cdb._format import FILE_MAX, TABLES, records_end
 from ucspi.cdb._key import to_bytes
 
 FEW = 32  # no more keys than this are hashed sooner one by one
@@ -64,6 +64,10 @@ class Layout:
         self.unpack = self.pair.unpack_from
         self.pair_size = self.pair.size
         self.header_size = TABLES * self.pair.size
+
+    def records_end(self, header: memoryview) -> int:
+        """Return where the records end and the tables begin, by a header that is all there."""
+        return records_end(header, self.pair_size // 2)
 
     def pack_all(self, numbers: list[int]) -> bytes:
         """Return any count of numbers as they stand in a file."""

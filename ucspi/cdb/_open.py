@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BLOCK_SIZE = 65536
 
 
-def open(source: "Source", *, mmap: bool = True) -> Reader:
+def open(source: "Source", *, mmap: bool = True, format: "str | None" = None) -> Reader:  # noqa: A002
     """Open a cdb file: all of it, from its start.
 
     What is no regular file, a pipe for example, is read to its end.
@@ -30,21 +30,25 @@ def open(source: "Source", *, mmap: bool = True) -> Reader:
             unless they are no regular file; they may be closed at once.
         mmap: map a regular file, so that nothing is read before it is needed
             and processes share the memory.  Such a file must not be written in
-            place while it is open: replace it, as `create` and all cdb tools
-            do.  Truncating a mapped file kills its readers with SIGBUS.
+            place while it is open: replace it, as `create` and the cdb tools of
+            this package do (PHP's dba and cdbx's `make` write in place).
+            Truncating a mapped file kills its readers with SIGBUS.
             When false, or where the file system cannot map, the file is read
             into private memory and may change afterwards.
+        format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's, where the
+            caller knows better than what the structure of the file says.
 
     Raises:
         OSError: it cannot be opened or read.
-        CdbFormatError: it is shorter than a header.
+        CdbFormatError: it is shorter than a header, or fits no format.
+        ValueError: there is no such format.
     """
     fd = _descriptor(source)
     if fd is not None:
-        return Reader(contents(fd, mmap=mmap))
+        return Reader(contents(fd, mmap=mmap), format=format)
     fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)  # type: ignore[arg-type]  # a path then
     try:
-        return Reader(contents(fd, mmap=mmap))
+        return Reader(contents(fd, mmap=mmap), format=format)
     except OSError as error:  # a directory, for example
         error.filename = source
         raise

@@ -9,6 +9,7 @@ from itertools import accumulate
 from struct import Struct
 
 from ucspi.cdb import _builder, _pure
+from ucspi.cdb._format import BAD_FORMAT
 from ucspi.cdb._key import to_bytes
 from ucspi.cdb._layout import CDB, CDB64, CDBLIB64, Layout
 from ucspi.cdb._native import ffi, lib
@@ -40,7 +41,10 @@ def hash64(key: "Buffer") -> int:
 
 def _recognise(view: memoryview) -> Layout:
     with ffi.from_buffer(view) as held:
-        return FORMATS[lib.ucdb_recognise(held, len(view))]
+        number = lib.ucdb_recognise(held, len(view))
+    if number == len(FORMATS):
+        raise CdbFormatError(BAD_FORMAT, offset=0)
+    return FORMATS[number]
 
 
 def _damage(fault: "Any") -> CdbFormatError:
@@ -55,9 +59,9 @@ class Image(_pure.Image):
 
     _recognise = staticmethod(_recognise)
 
-    def __new__(cls, buffer: "Buffer") -> "Self":
+    def __new__(cls, buffer: "Buffer", *, format: "str | None" = None) -> "Self":  # noqa: A002
         """Look at ``buffer`` without copying it; as in the pure core."""
-        self = super().__new__(cls, buffer)
+        self = super().__new__(cls, buffer, format=format)
         view = self._open()
         # Held no longer than this: the garbage collector crashes on a memoryview
         # in a reference loop that has a buffer taken (python/cpython#77894).

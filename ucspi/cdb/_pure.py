@@ -7,7 +7,7 @@ probed at most once around, so damage ends in `CdbFormatError`.
 
 from ucspi.cdb._format import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
 from ucspi.cdb._key import bytes_under, to_bytes
-from ucspi.cdb._layout import Layout
+from ucspi.cdb._layout import Layout, named
 from ucspi.cdb._recognise import recognise
 from ucspi.errors import CdbFormatError, ClosedError
 
@@ -32,20 +32,22 @@ class Image:
     _view: "memoryview | None"
     _bytes: "bytes | memoryview | None"  # the same, in the form that is sliced sooner
 
-    def __new__(cls, buffer: "Buffer") -> "Self":
+    def __new__(cls, buffer: "Buffer", *, format: "str | None" = None) -> "Self":  # noqa: A002
         """Look at ``buffer`` without copying it.
 
         Args:
             buffer: any bytes-like object: bytes, a map of a file, a memoryview.
                 It must not change while it is read.
+            format: ``cdb``, ``cdb64`` or ``cdblib64``; None recognises it.
 
         Raises:
-            CdbFormatError: it is shorter than a header.
+            CdbFormatError: it is shorter than a header, or fits no format.
+            ValueError: there is no such format.
         """
         view = memoryview(buffer).toreadonly()
         if view.format != "B" or view.ndim != 1:
             view = view.cast("B")
-        layout = cls._recognise(view)
+        layout = cls._recognise(view) if format is None else named(format)
         if len(view) < layout.header_size:
             raise CdbFormatError(SHORT_HEADER, offset=len(view))
         self = super().__new__(cls)
@@ -282,7 +284,7 @@ class Image:
         """Yield where the key begins, where the data begins and where it ends, for each record."""
         view, layout = self._open(), self._layout
         unpack, size = layout.unpack, layout.pair_size
-        records_end, _ = unpack(view, 0)
+        records_end = layout.records_end(view)
         if not layout.header_size <= records_end <= len(view):
             raise CdbFormatError(BAD_TABLE, offset=0)
         record = layout.header_size

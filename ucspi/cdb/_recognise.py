@@ -5,31 +5,57 @@ so the numbers read in the right width add up, and in the wrong one they do not.
 Damage to a part of the header does not deceive that.
 """
 
-from ucspi.cdb._format import TABLES
+from ucspi.cdb._format import BAD_FORMAT, TABLES
 from ucspi.cdb._layout import CDB, CDB64, CDBLIB64, Layout, hash, hash64
+from ucspi.errors import CdbFormatError
 
 
 def recognise(view: memoryview) -> Layout:
-    """Return the layout that an image has, by its structure."""
-    row = _tables_in_a_row(view, CDB)
-    if row == TABLES - 1 or _tables_in_a_row(view, CDB64) <= row:
+    """Return the layout that an image has, by its structure.
+
+    Raises:
+        CdbFormatError: there are tables, and no two of them in a row.
+    """
+    cdb, cdb64 = _Fit(view, CDB), _Fit(view, CDB64)
+    tables = cdb.tables + cdb.wrong
+    if not cdb.row and not cdb64.row and tables > 1:
+        raise CdbFormatError(BAD_FORMAT, offset=0)
+    if cdb.row > cdb64.row or cdb.row == TABLES - 1:
+        return CDB
+    if cdb.row == cdb64.row and (tables or not cdb64.tables or cdb64.wrong):
         return CDB
     return CDBLIB64 if _hash_is_cut(view) else CDB64
 
 
-def _tables_in_a_row(view: memoryview, layout: Layout) -> int:
-    """Count the pointers that name the place where the table before them ends."""
-    size = layout.pair_size
-    pointers = list(layout.pair.iter_unpack(view[: min(len(view) // size, TABLES) * size]))
-    if not pointers or pointers[0][0] < layout.header_size:
-        return 0  # the records end inside the header
-    ends = [position + slots * size for position, slots in pointers]
-    return sum(end == pointer[0] for end, pointer in zip(ends, pointers[1:], strict=False))
+class _Fit:
+    """How well the pointers fit a format.
+
+    ``row`` pointers name the place where the table before them ends; ``tables``
+    are in a place that a table can have, ``wrong`` ones are not.  Some writers
+    leave zeros for a table without slots: these say nothing.
+    """
+
+    __slots__ = ("row", "tables", "wrong")
+
+    def __init__(self, view: memoryview, layout: Layout) -> None:
+        self.row = self.tables = self.wrong = 0
+        size = layout.pair_size
+        first = end = 0
+        for position, slots in layout.pair.iter_unpack(view[: min(len(view) // size, TABLES) * size]):
+            first = first or position
+            self.row += end > 0 and position == end
+            end = position + slots * size & 2**64 - 1  # as the C core counts
+            if slots and position < layout.header_size:
+                self.wrong += 1
+            elif slots:
+                self.tables += 1
+        if first < layout.header_size:
+            self.row = 0  # the records end inside the header
 
 
 def _hash_is_cut(view: memoryview) -> bool:
     """Look under which hash the first record was filed whose hash does not fit 32 bits."""
-    records_end = CDB64.pair.unpack_from(view)[0]
+    records_end = CDB64.records_end(view)
     record = CDB64.header_size
     while record < records_end <= len(view) and record + CDB64.pair_size <= records_end:
         start = record + CDB64.pair_size

@@ -11,7 +11,15 @@ Source: cr.yp.to/cdb/cdbmake.html; limits as observed from cdbmake.
 """
 
 from ucspi.cdb._core import CORE
-from ucspi.cdb._format import BAD_RECORD, BAD_TABLE, BLOCK_SIZE, HEADER_SIZE, SHORT_HEADER, TABLES
+from ucspi.cdb._format import (
+    BAD_RECORD,
+    BAD_TABLE,
+    BLOCK_SIZE,
+    HEADER_SIZE,
+    SHORT_HEADER,
+    TABLES,
+    records_end,
+)
 from ucspi.cdb._writer import Writer
 from ucspi.errors import CdbFormatError, CdbLengthError, CdbTextError, CdbTruncatedError
 
@@ -157,10 +165,12 @@ def scan(source: "Reader | Source") -> "Iterator[tuple[bytes, bytes]]":
 
 def _is_wide(beginning: bytes) -> bool:
     """Say whether an image that begins with these 2048 bytes is a cdb64: its header is longer."""
+    if not any(beginning):  # no header of a cdb, but half of one with its tables at the end
+        return True
     try:
         CORE.image(beginning)
-    except CdbFormatError:
-        return True
+    except CdbFormatError as error:
+        return error.reason == SHORT_HEADER
     return False
 
 
@@ -232,7 +242,7 @@ class _Image(_Input):
         header_size = TABLES * self._pair.size
         if not self.fill(header_size):
             raise CdbTruncatedError(SHORT_HEADER, offset=self.end)
-        self._records_end, _ = self._pair.unpack_from(self.window, 0)
+        self._records_end = records_end(self.window, self._pair.size // 2)
         if self._records_end < header_size:
             raise CdbFormatError(BAD_TABLE, offset=0)
         self.at = header_size
