@@ -336,3 +336,25 @@ def test_long_option_that_is_unknown_is_refused(tmp_path: Path) -> None:
     )
     assert code == 100
     assert complaint.startswith(b"rblsmtpd: illegal option -- timeout\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "unasked", "decision"),
+    [
+        ("-r one.test -r two.test", ["one.test", "two.test"], b"run\n"),
+        ("-a good.test -r one.test", ["good.test"], b"run\n"),
+        ("-c -r one.test -r two.test", ["one.test"], b"220 rblsmtpd.local\r\n"),
+        ("-c -a good.test -r one.test", ["good.test", "one.test"], b"220 rblsmtpd.local\r\n"),
+    ],
+)
+def test_list_that_cannot_be_asked_is_told(
+    tmp_path: Path, options: str, unasked: list[str], decision: bytes
+) -> None:
+    nobody = {"DNSCACHEIP": "127.9.8.7"}  # where no name server listens
+    command = [*options.split(), "echo", "run"]
+    code, output, said = outcome(ours("rblsmtpd"), command, tmp_path, b"quit\n", nobody)
+    assert (code, output.startswith(decision)) == (0, True)
+    lines = [f"rblsmtpd: warning: unable to ask {base} about 192.0.2.1: no usable answer" for base in unasked]
+    if decision != b"run\n":
+        lines.append("rblsmtpd: 192.0.2.1 pid N: 451 temporary RBL lookup error")
+    assert said.decode().splitlines() == lines

@@ -63,7 +63,11 @@ def _judge(
         return None
     from ucspi.tcp.nameservers import nameservers
 
+    def tell(base: bytes) -> None:
+        say(b"rblsmtpd: warning: unable to ask %s about %s: no usable answer" % (base, ip))
+
+    servers = nameservers(value_of(entries, b"DNSCACHEIP"))
     try:
-        return blocklist.of_lists(options, ip, nameservers(value_of(entries, b"DNSCACHEIP")), seconds)
+        return blocklist.of_lists(options, ip, servers, seconds, tell)
     except ModuleNotFoundError as error:
         raise fatal(NAME, b"block lists need the Python package dnspython: %a" % str(error)) from None

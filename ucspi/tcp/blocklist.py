@@ -10,7 +10,7 @@ import _socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 UNKNOWN = b"temporary RBL lookup error"
 PERMANENT, TEMPORARY = 553, 451  # of SMTP
@@ -36,7 +36,11 @@ def of_variable(value: bytes) -> Refusal | None:
 
 
 def of_lists(
-    options: "Iterable[tuple[bytes, bytes]]", ip: bytes, servers: "Sequence[bytes]", seconds: float
+    options: "Iterable[tuple[bytes, bytes]]",
+    ip: bytes,
+    servers: "Sequence[bytes]",
+    seconds: float,
+    tell: "Callable[[bytes], object]",
 ) -> Refusal | None:
     """Ask all lists at once; return what the first that decides says, None to let the client pass.
 
@@ -46,6 +50,7 @@ def of_lists(
         ip: the client's address; may be empty, or nothing that is one.
         servers: the DNS servers to ask.
         seconds: for all questions together.
+        tell: called with each list that could not be asked, up to the one that decides.
     """
     # Imported here: whoever gets by without a question need not pay for it.
     from ucspi.tcp.questions import TXT, A, Asker
@@ -56,15 +61,17 @@ def of_lists(
     for letter, value in options:
         list_is_asked = letter in (b"a", b"r")
         kind = A if letter == b"a" else TXT
-        asked.append((letter, asker.ask(name_in(value, ip), kind) if list_is_asked else None))
+        asked.append((letter, value, asker.ask(name_in(value, ip), kind) if list_is_asked else None))
     try:
-        for letter, question in asked:
+        for letter, base, question in asked:
             if question is None:
                 bounce = letter == b"b" if letter in b"bB" else bounce
                 closed = letter == b"c" if letter in b"cC" else closed
                 continue
             found = asker.wait(question)
-            failed = failed or found is None
+            if found is None:
+                failed = True
+                tell(base)
             if letter == b"a" and (found or (found is None and not closed)):
                 return None
             if letter == b"r" and found is None and closed:
