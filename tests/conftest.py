@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ucspi.cdb._core import NAMES, Core, load
 from ucspi.errors import BackendUnavailableError
@@ -16,6 +17,14 @@ from ucspi.errors import BackendUnavailableError
 ORACLE_DIRECTORIES = (Path("/usr/bin"), Path("/usr/sbin"), Path("/bin"), Path("/sbin"))
 
 Oracle = Callable[[str], str]
+
+# No test fails because the machine is busy.  A fixture of a test that draws is the same for all draws.
+settings.register_profile(
+    "ucspi",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("ucspi")
 
 # A shell ignores these for what it starts in the background, and so would all
 # that the tests start, some of which these signals must end.

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.cdbfiles import build, text
 from tests.conftest import Oracle
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.oracle
 
 Pairs = list[tuple[bytes, bytes]]
 
-modest = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+modest = settings(max_examples=25)
 
 
 def made_by(command: list[str], pairs: Pairs) -> bytes:

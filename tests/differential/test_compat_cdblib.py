@@ -22,7 +22,7 @@ theirs: Any = pytest.importorskip(
 )
 their_compat: Any = pytest.importorskip("cdblib.compat")
 
-modest = settings(max_examples=40, deadline=None)
+modest = settings(max_examples=40)
 bits = pytest.mark.parametrize("bits", ["", "64"])
 any_key = st.one_of(keys, st.text(max_size=3), st.integers(-1000, 10**12))
 # pure-cdb loses a key whose hash is 0 when another shares its slots.

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import keys, records
@@ -17,7 +17,7 @@ from ucspi.compat import cdbx as ours
 
 theirs: Any = pytest.importorskip("cdbx", reason="cdbx, the original, is not installed: pip install .[peers]")
 
-modest = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+modest = settings(max_examples=40)
 latin = st.text(st.characters(max_codepoint=255), max_size=4)
 text_or_bytes = st.one_of(keys, latin)
 

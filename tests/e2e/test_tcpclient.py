@@ -81,7 +81,7 @@ def test_unix_socket_has_variables_of_its_own(tmp_path: Path) -> None:
     ("host", "complaint"),
     [
         ("unix:/nonexistent", b"unable to connect to unix:/nonexistent: file does not exist\n"),
-        ("unix:/etc/passwd", b"unable to connect to unix:/etc/passwd: connection refused\n"),
+        ("unix:DIR/plain", b"unable to connect to unix:DIR/plain: connection refused\n"),
         ("unix:", b"unable to connect to unix:: invalid argument\n"),
         ("::1::2", b"fatal: no IP address for ::1::2\n"),
         (
@@ -91,7 +91,9 @@ def test_unix_socket_has_variables_of_its_own(tmp_path: Path) -> None:
         ("[::1", b"fatal: no IP address for [::1\n"),
     ],
 )
-def test_host_that_cannot_be_reached_is_one_clear_line(host: str, complaint: bytes) -> None:
+def test_host_that_cannot_be_reached_is_one_clear_line(host: str, complaint: bytes, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    host, complaint = host.replace("DIR", str(tmp_path)), complaint.replace(b"DIR", bytes(tmp_path))
     done = run("-RHl0", host, "1", "true")
     assert (done.returncode, done.stdout, done.stderr) == (111, b"", b"tcpclient: " + complaint)
 

@@ -82,7 +82,7 @@ places = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pairs=records, changes=places, form=formats)
 def test_cores_agree_on_changed_bytes(pairs: Pairs, changes: list[tuple[int, bytes]], form: str) -> None:
     image = bytearray(build(pairs, pure, form))
@@ -92,7 +92,7 @@ def test_cores_agree_on_changed_bytes(pairs: Pairs, changes: list[tuple[int, byt
     agree(bytes(image), PROBES + [key for key, _ in pairs[:5]])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     pairs=records.filter(bool),
     where=st.integers(0, 2**32),
@@ -106,7 +106,7 @@ def test_cores_agree_on_any_integer_changed(pairs: Pairs, where: int, number: in
     agree(bytes(image), PROBES + [key for key, _ in pairs[:5]])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     pairs=records.filter(bool),
     where=st.integers(0, 2**32),

@@ -1,7 +1,7 @@
 """A cdb is a list of pairs: what is put in is found, on every core, and nothing else."""
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.cdbfiles import build
@@ -13,7 +13,7 @@ from ucspi.cdb._reader import reader_type
 Pairs = list[tuple[bytes, bytes]]
 
 # The core fixture does not change between examples.
-modest = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+modest = settings(max_examples=60)
 
 
 @modest

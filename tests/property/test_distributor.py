@@ -74,7 +74,7 @@ def blocks(chance: random.Random) -> list[bytes]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=seeds)
 def test_both_distributors_put_the_same_into_the_same_files(seed: int) -> None:
     chance = random.Random(seed)

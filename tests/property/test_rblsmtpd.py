@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nameserver import TXT, NameServer, Query, reply, strings
@@ -49,7 +49,6 @@ def server() -> Iterator[NameServer]:
         yield made
 
 
-@settings(deadline=None)
 @given(
     damage=st.lists(st.tuples(st.integers(2, 80), st.integers(0, 255)), max_size=6), cut=st.integers(0, 90)
 )
@@ -71,7 +70,6 @@ def test_damaged_answer_is_an_answer_or_none_in_time(
     assert time.monotonic() - started < 5
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=600))
 def test_bytes_of_any_kind_are_no_trouble(server: NameServer, packet: bytes) -> None:
     server.manners[b"2.list.test"] = lambda query: [query.packet[:2] + b"\x81\x80" + packet]

@@ -65,7 +65,7 @@ def test_scan_stops_at_the_start_of_a_line_and_within_its_room(text: bytes) -> N
 
 @needs_core
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=20_000)
 @given(text=st.one_of(texts, st.binary(max_size=200)))
 def test_scan_at_length(text: bytes) -> None:
     check(text)

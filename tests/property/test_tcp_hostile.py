@@ -107,7 +107,7 @@ def identd() -> Iterator[dict[str, bytes]]:
     listener.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reply=replies)
 @example(b"x" * 200_000)
 @example(b":" * 200_000 + b"\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cdbfiles import build
@@ -21,7 +21,7 @@ from ucspi.errors import CdbFormatError, CdbTooLargeError
 Pairs = list[tuple[bytes, bytes]]
 FORMATS = ["cdb", "cdb64", "cdblib64"]
 
-modest = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+modest = settings(max_examples=40)
 
 
 def many(count: int) -> Pairs:

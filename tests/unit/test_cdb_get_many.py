@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cdbfiles import build
@@ -15,7 +15,7 @@ from ucspi.errors import CdbFormatError, ClosedError
 
 PAIRS = [(b"one", b"here"), (b"a", b"b"), (b"b", b"abc"), (b"one", b"also"), (b"", b"")]
 
-modest = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+modest = settings(max_examples=60)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What a program loads before it works: start-up is a part of speed."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -192,7 +193,8 @@ def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str])
     done = subprocess.run(
         command(program.replace("-", "_"), *arguments), input="", capture_output=True, text=True, timeout=20
     )
-    assert done.returncode == 0, done.stderr
+    refused = program == "setuidgid" and os.geteuid() != 0  # in its last step
+    assert done.returncode == (111 if refused else 0), done.stderr
     loaded = imported(done.stderr)
     assert not (loaded - bare) & {*HEAVY, "_cffi_backend"}
     names = ours(loaded)

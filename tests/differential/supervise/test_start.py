@@ -15,11 +15,14 @@ from tests.differential.supervise.service import Service, wait_for
 
 
 def tree(directory: Path) -> dict[str, tuple[str, int]]:
-    """Return type, mode and size of every file, but of ours."""
+    """Return type, mode and size of every file, but of ours; a directory's size is the file system's own."""
     found = {}
     for path in sorted(directory.rglob("*")):
         status = path.lstat()
-        found[str(path.relative_to(directory))] = (oct(status.st_mode), status.st_size)
+        found[str(path.relative_to(directory))] = (
+            oct(status.st_mode),
+            0 if path.is_dir() else status.st_size,
+        )
     found.pop("supervise/birth", None)
     return found
 

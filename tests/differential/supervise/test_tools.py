@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.commands import ENVIRONMENT, Outcome, ours, run
@@ -136,7 +136,7 @@ def test_full_fifo_is_waited_for(tmp_path: Path, oracle: Oracle, program: str) -
         os.close(fifo)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(
     record=st.binary(min_size=16, max_size=20)
     | st.builds(

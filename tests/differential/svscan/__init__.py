@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -82,8 +83,20 @@ class Scan:
         """Say whether a scan is over, and everything that it started has told."""
         if self.process.poll() is not None:
             return True
-        syscall = Path(f"/proc/{self.process.pid}/syscall").read_text()
-        return syscall.startswith(NANOSLEEP) and self.children() <= self.pids()
+        return self._sleeps() and self.children() <= self.pids()
+
+    def _sleeps(self) -> bool:
+        """Say whether it waits for the next scan."""
+        try:
+            return Path(f"/proc/{self.process.pid}/syscall").read_text().startswith(NANOSLEEP)
+        except PermissionError:  # some systems show it to root alone: nothing happens in it for a while
+            before = self._switches()
+            time.sleep(0.3)
+            return before == self._switches()
+
+    def _switches(self) -> list[str]:
+        status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return [line for line in status if "ctxt_switches" in line]
 
     def children(self) -> set[int]:
         """Return the pids of the children that have not ended."""
