@@ -131,12 +131,22 @@ def test_option_counts_as_the_first_argument_only(place: Path, program: str) -> 
     usage = (100, b"", b"cdbmake: usage: cdbmake f ftmp\n")
     assert run([*ours(program), "--64", "new"], place, b"\n") == usage
     assert run([*ours(program), "--64"], place, b"\n") == usage
-    for name in ("./--64", "--640"):
-        assert run([*ours(program), name, "t.tmp"], place, b"\n") == (0, b"", b"")
-        assert (place / name).read_bytes() == build([], CORE)
+    assert run([*ours(program), "./--64", "t.tmp"], place, b"\n") == (0, b"", b"")
+    assert (place / "--64").read_bytes() == build([], CORE)
     assert run([*ours(program), "new", "--64"], place, b"\n") == (0, b"", b"")
     assert (place / "new").read_bytes() == build([], CORE)
     assert b"--64" in run([*ours(program), "--help"], place)[1]
+
+
+@pytest.mark.parametrize("program", MAKERS)
+def test_misspelt_option_costs_no_file(place: Path, program: str) -> None:
+    """As the name of a file it would have the temporary, here the database, moved away."""
+    (place / "data.cdb").write_bytes(b"old")
+    line = b"cdbmake: fatal: unknown option --46; a file of that name is ./--46\n"
+    for arguments in (["--46", "data.cdb", "data.tmp"], ["--64", "--46", "data.cdb"], ["--46"]):
+        assert run([*ours(program), *arguments], place, b"\n") == (100, b"", line)
+    assert (place / "data.cdb").read_bytes() == b"old"
+    assert not (place / "--46").exists()
 
 
 @pytest.mark.parametrize("arguments", ["-c --64 z in", "--64 -c z in", "-c z --64 in", "-cw --64 z in"])

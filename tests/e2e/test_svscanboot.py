@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import ours
 from tests.conftest import Oracle
 from tests.e2e.scanning import SLEEPER, add
 from tests.e2e.world import World, wait_for
@@ -133,3 +134,10 @@ def test_leftovers_are_told_to_end(booted: Booted, installed: str) -> None:
         lambda: not any(line.startswith("supervise ") for line in booted.world.processes()),
         "the leftovers' end",
     )
+
+
+def test_misspelt_option_is_refused_where_somebody_looks(tmp_path: Path) -> None:
+    """The complaint of svscan itself would be in the title of readproctitle, if anywhere."""
+    done = subprocess.run([*ours("svscanboot"), "--in-proces"], capture_output=True, timeout=30, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (100, b"")
+    assert done.stderr.startswith(b"svscanboot: usage: svscanboot [ --in-process ]")

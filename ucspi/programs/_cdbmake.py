@@ -31,6 +31,10 @@ def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
     if argv[1:2] == [b"--64"]:
         form = "cdb64"
         argv = argv[1:]
+    if argv[1:2] and argv[1][:2] == b"--":
+        # As the name of a file it would cost one: `--46 data.cdb data.tmp` writes into data.cdb.
+        what = b"unknown option %s; a file of that name is ./%s" % (argv[1], argv[1])
+        raise fatal(PROGRAM, what, code=EXIT_USAGE)
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
     publication = Publication(target=argv[1], temporary=argv[2])

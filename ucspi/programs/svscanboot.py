@@ -9,8 +9,8 @@ import _signal
 import os
 import sys
 
-from ucspi.exits import EXIT_TEMPORARY
-from ucspi.programs._program import run
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.programs._program import Stop, run
 from ucspi.programs._scan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, Options
 from ucspi.unix import fds, given, search
 from ucspi.unix.signals import undo_ignored
@@ -32,6 +32,8 @@ def main(argv: list[bytes] | None = None) -> int:
 def _boot(argv: list[bytes]) -> int:
     options = Options(argv[1:], USAGE)
     directory = options.operands[0] if options.operands else _find_directory()
+    if directory[:2] == b"--":
+        raise Stop(USAGE, EXIT_USAGE)  # svscan would say so where nobody looks
     path = _extend(PATH, os.path.dirname(given.command or os.fsencode(sys.argv[0])))
     # Where it is ignored the system reaps svc itself, and who waits for it fails.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
