@@ -95,14 +95,18 @@ def columns(unit: str, ratio: Ratio) -> None:
     print("| --- | ---: | ---: | ---: | ---: |", flush=True)
 
 
-def compare(subject: str, ours: Measure, peer: Measure, rounds: int, ratio: Ratio) -> float:
-    """Measure both in turn, once more beforehand to warm up; print a row and return the median ratio."""
+def compare(subject: str, ours: Measure, peer: Measure, rounds: int, ratio: Ratio) -> None:
+    """Measure both in turn, once more beforehand to warm up, and print a row."""
     ours(), peer()
-    pairs = [_pair(ours, peer, swapped=bool(n % 2)) for n in range(rounds)]
+    tell(subject, [_pair(ours, peer, swapped=bool(n % 2)) for n in range(rounds)], ratio)
+
+
+def tell(subject: str, pairs: Sequence[tuple[float, float]], ratio: Ratio) -> float:
+    """Print a row for pairs of measurements, ours and the peer's; return the median ratio."""
     ratios = [ratio(*pair) for pair in pairs]
     mine, theirs = (number(statistics.median(column)) for column in zip(*pairs, strict=True))
     median, spread = statistics.median(ratios), f"{min(ratios):.2f} to {max(ratios):.2f}"
-    print(f"| {subject} | {mine} | {theirs} | {median:.2f} ({spread}) | {rounds} |", flush=True)
+    print(f"| {subject} | {mine} | {theirs} | {median:.2f} ({spread}) | {len(pairs)} |", flush=True)
     return median
 
 

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ratios import Measure, columns, compare, elapsed, header, longer, options, program
+from ratios import Measure, columns, elapsed, header, longer, options, program, tell
 
 BARE = [sys.executable, "-c", "pass"]
-AT_ONCE = 20  # runs, of which the faster half counts: others want the processor too
+AT_ONCE = 20  # runs of each, in turn, of which the fastest quarter counts: others want the processor too
 # What must not take longer than so many times the bare interpreter.
 BARS = {
     "svc": 1.0,
@@ -79,16 +79,21 @@ def main() -> None:
     repeat = 2 if arguments.quick else AT_ONCE
     missed = []
 
-    def faster_half(once: Measure) -> float:
-        return statistics.mean(sorted(once() for _ in range(repeat))[: repeat // 2])
+    def pair(once: Measure) -> tuple[float, float]:
+        runs: list[float] = []
+        bare: list[float] = []
+        for _ in range(repeat):
+            runs.append(once())
+            bare.append(elapsed(BARE))
+        return fastest(runs), fastest(bare)
 
-    def bare() -> float:
-        return faster_half(lambda: elapsed(BARE))
+    def fastest(runs: list[float]) -> float:
+        return statistics.mean(sorted(runs)[: max(1, repeat // 4)])
 
     def row(subject: str, once: Measure) -> None:
         bar = BARS.get(subject, 99.0)
         for _ in range(TRIES if arguments.bars else 1):
-            if compare(subject, lambda: faster_half(once), bare, arguments.rounds, longer) <= bar:
+            if tell(subject, [pair(once) for _ in range(arguments.rounds)], longer) <= bar:
                 return
         missed.append(subject)
 
@@ -102,7 +107,7 @@ def main() -> None:
         tcprules = [*program("tcprules"), database, f"{name}/rules.tmp"]
         check = [*program("tcprulescheck"), database]
         account = pwd.getpwuid(os.geteuid()).pw_name
-        # Who is not root can become nobody, which takes as long as to execute.
+        # Without root it ends where it would execute the program.
         setuidgid = [*program("setuidgid"), account, "true"]
         tai64n, local = program("tai64n"), program("tai64nlocal")
         server = program("tcpserver")
