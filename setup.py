@@ -14,7 +14,6 @@ from pathlib import Path
 
 from setuptools import Extension, setup  # first: it provides distutils where Python has none
 from setuptools.command.build_ext import build_ext
-from setuptools.command.build_py import build_py
 
 from distutils.command.build_scripts import build_scripts  # isort: skip
 
@@ -40,19 +39,6 @@ class BuildCore(build_ext):  # type: ignore[misc]  # setuptools has no types
         super().build_extension(ext)
 
 
-class BuildModules(build_py):  # type: ignore[misc]
-    """Puts the code of all modules into one file, which commands begin with; not into a checkout."""
-
-    def run(self) -> None:
-        super().run()
-        if not self.editable_mode:
-            sys.path.insert(0, "cdbext")
-            from pack import pack  # type: ignore[import-not-found]
-
-            packed = pack(Path(self.build_lib))
-            Path(self.build_lib, "ucspi/_packed.bin").write_bytes(packed)
-
-
 class BuildCommands(build_scripts):
     """Puts a copy of the launcher where setuptools would put a script that begins with ``#!``."""
 
@@ -72,6 +58,16 @@ class BuildCommands(build_scripts):
             command = Path(self.build_dir, script.name)
             command.write_bytes(bake(launcher, script.name, found[1]))
             command.chmod(0o755)
+        if not self.editable_mode:  # in a checkout it would go stale
+            self.pack()
+
+    def pack(self) -> None:
+        """Put the code of all modules, built by now, into one file, which launched commands begin with."""
+        sys.path.insert(0, "cdbext")
+        from pack import pack  # type: ignore[import-not-found]
+
+        built = Path(self.get_finalized_command("build").build_lib)
+        (built / "ucspi/_packed.bin").write_bytes(pack(built))
 
     def compile(self) -> bytes | None:
         """Return the launcher, or None when there is nothing to compile it with."""
@@ -117,5 +113,5 @@ else:
     setup(
         cffi_modules=["cdbext/build.py:cdbcore", "cdbext/build.py:syscore"],
         ext_modules=[Extension("ucspi._title", ["cdbext/pytitle.c"])],
-        cmdclass={"build_py": BuildModules, "build_ext": BuildCore, "build_scripts": BuildCommands},
+        cmdclass={"build_ext": BuildCore, "build_scripts": BuildCommands},
     )

@@ -245,6 +245,25 @@ def test_server_meets_the_limits_of_the_system_without_an_import(tmp_path: Path)
     assert imported(tmp_path) == ""
 
 
+def test_server_that_is_out_of_processes_imports_nothing(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become a user with no process")
+
+    def two_processes() -> None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (2, 2))
+
+    options = ["-vHRl0", "--log", "both", "-u61238", "-g61238"]
+    command = hiding(tmp_path, "tcpserver")
+    with serving(tmp_path, options, ["cat"], before=two_processes, command=command) as served:
+        with hold(served), served.connect() as dropped:
+            assert read_all(dropped) == b""
+            count(served, "unable to fork")
+        idle(served)
+        hold(served).close()
+        assert served.stop() == 0
+    assert imported(tmp_path) == ""
+
+
 def test_server_turns_away_whoever_comes_too_often_without_an_import(tmp_path: Path) -> None:
     options = ["-vHRl0", "--rate", "1/3600", "--log", "json"]
     with serving(tmp_path, options, ["echo", "hi"], command=hiding(tmp_path, "tcpserver")) as served:
