@@ -1,5 +1,6 @@
 """Building an image in the pure core: records stream out, the tables follow."""
 
+import ucspi.cdb._lanes  # noqa: F401  # for `_layout`: a server that builds cannot import any more
 from ucspi.cdb._format import BLOCK_SIZE, TABLES
 from ucspi.cdb._key import to_bytes
 from ucspi.cdb._layout import Layout, named

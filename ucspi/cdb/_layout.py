@@ -77,7 +77,7 @@ class Layout:
         """Return the hash of each key, in order."""
         if len(keys) <= FEW:
             return [self.hash(key) for key in keys]
-        from ucspi.cdb._lanes import hash_lanes  # here, as small files do without
+        from ucspi.cdb._lanes import hash_lanes  # here, as who only reads does without
 
         hashes = hash_lanes([key if len(key) <= WIDE else b"" for key in keys], self.bits)
         for number, key in enumerate(keys):

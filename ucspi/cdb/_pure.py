@@ -5,6 +5,7 @@ from the image is checked against its size before it is used, and a table is
 probed at most once around, so damage ends in `CdbFormatError`.
 """
 
+from ucspi.cdb._check import check
 from ucspi.cdb._format import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
 from ucspi.cdb._key import bytes_under, to_bytes
 from ucspi.cdb._layout import Layout, named
@@ -218,8 +219,6 @@ class Image:
             allow_removed: whether a record that ``cdb -c -0`` removed is sound.
                 A hole in a file looks like such records.
         """
-        from ucspi.cdb._check import check  # here, as few programs need it
-
         return check(self._open(), self._layout, allow_removed)
 
     def first_records(self) -> "Iterator[tuple[bytes, bytes]]":
