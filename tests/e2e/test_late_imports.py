@@ -6,6 +6,7 @@ happen to a program then, as far as it makes a difference to its code.
 
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -369,6 +370,8 @@ def test_supervise_imports_nothing(tmp_path: Path) -> None:
         wait_for(up, "the service again")
         (service / "run").unlink()  # cannot be started any more
         subprocess.run(["/usr/bin/svc", "-k", str(service)], check=True, timeout=DEADLINE)
+        assert process.stderr is not None
+        select.select([process.stderr], [], [], DEADLINE)  # until it says so
         subprocess.run(["/usr/bin/svc", "-dx", str(service)], check=True, timeout=DEADLINE)
         _, said = process.communicate(timeout=DEADLINE)
     finally:

@@ -96,7 +96,7 @@ class Duplicates:
             change = _rewrite if self._policy == REPLACE else _zero
             header = change(publication, self._form, self._removed)
             publication.write_at(0, header)
-            os.truncate(publication.temporary, _size(header, pair(self._form)))
+            os.ftruncate(publication.fileno(), _size(header, pair(self._form)))
 
     def _give_up(self) -> None:
         """Leave the records so far in the temporary, behind an empty header, as the original does."""
