@@ -343,6 +343,7 @@ def test_svscan_imports_nothing(options: list[str], tmp_path: Path) -> None:
     assert imported(tmp_path) == ""
 
 
+@pytest.mark.slow
 def test_supervise_imports_nothing(tmp_path: Path) -> None:
     service = tmp_path / "service"
     service.mkdir()
@@ -383,6 +384,7 @@ def test_supervise_imports_nothing(tmp_path: Path) -> None:
     assert imported(tmp_path) == ""
 
 
+@pytest.mark.slow
 def test_multilog_imports_nothing(tmp_path: Path) -> None:
     (tmp_path / "big").mkdir()
     actions = ["t", "s4096", "n3", "!tr a b", "./main", "-*x*", "=./status", "e", "+*", "./big/log"]

@@ -255,9 +255,9 @@ class TestHardLimits:
         ("kind", "limit", "size"),
         [
             ("hard", "RLIMIT_AS", ENOUGH),
-            ("hard", "RLIMIT_DATA", ENOUGH),
-            ("soft", "RLIMIT_AS", 4_000_000),
-            ("soft", "RLIMIT_DATA", 400_000),
+            pytest.param("hard", "RLIMIT_DATA", ENOUGH, marks=pytest.mark.slow),
+            pytest.param("soft", "RLIMIT_AS", 4_000_000, marks=pytest.mark.slow),
+            pytest.param("soft", "RLIMIT_DATA", 400_000, marks=pytest.mark.slow),
         ],
     )
     def test_number_that_is_said_to_be_enough_is_enough(

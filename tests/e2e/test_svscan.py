@@ -268,7 +268,7 @@ class TestTroubles:
 
 
 @pytest.mark.parametrize("command", [OURS, IN_PROCESS, ORIGINAL], ids=["processes", "in process", "original"])
-@pytest.mark.parametrize("page", ["README", "svscan"])
+@pytest.mark.parametrize("page", ["README", pytest.param("svscan", marks=pytest.mark.slow)])
 def test_last_words_of_a_service_that_is_removed_are_logged(
     scanning: Scanning, tmp_path: Path, command: list[str], page: str
 ) -> None:

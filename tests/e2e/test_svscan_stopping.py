@@ -138,6 +138,7 @@ def test_services_that_were_just_started_end_too(scanning: Scanning, command: li
     assert nothing_runs(scanning)
 
 
+@pytest.mark.slow
 @EACH_MODE
 def test_what_does_not_end_is_killed_after_its_time(scanning: Scanning, command: list[str]) -> None:
     add(scanning.scanned, "a", STUBBORN, SLOW_LOGGER)

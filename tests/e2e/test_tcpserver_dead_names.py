@@ -27,6 +27,7 @@ def test_silent_name_server_delays_neither_others_nor_reaping_nor_the_end(tmp_pa
     in_a_world(tmp_path, "waiting")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["16000000", "160000000"])
 def test_server_short_of_memory_tells_of_every_client_and_lives(tmp_path: Path, limit: str) -> None:
     in_a_world(tmp_path, "memory", "1", limit)

@@ -124,7 +124,9 @@ def test_change_on_a_file_system_that_may_hang_counts_for_the_next_client(tmp_pa
         assert server.served.lines() == []
 
 
-@pytest.mark.parametrize("text", [False, True], ids=["compiled", "text"])
+@pytest.mark.parametrize(
+    "text", [pytest.param(False, id="compiled"), pytest.param(True, id="text", marks=pytest.mark.slow)]
+)
 def test_nobody_is_let_in_before_rules_were_read(tmp_path: Path, text: bool) -> None:
     publish(tmp_path / "behind", "allow", text=text)
     command = ["--rules-text" if text else "-x", "hanging/rules"]
@@ -222,6 +224,7 @@ def test_link_to_what_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None
         server.stop()
 
 
+@pytest.mark.slow
 def test_text_that_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None:
     publish(tmp_path / "behind", "allow", text=True)
     with hanging(tmp_path, "awake", ["--rules-text", "hanging/rules"]) as server:

@@ -131,6 +131,7 @@ def told_nothing_of(served: Served, answer: bytes) -> bool:
     return ask(served) == answer and served.lines() == before
 
 
+@pytest.mark.slow
 def test_text_that_does_not_fit_into_memory_leaves_the_last_good_rules(tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     rules.write_text("127.0.0.1:allow\n:deny\n")
