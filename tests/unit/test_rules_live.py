@@ -386,7 +386,7 @@ def test_cdb64_is_no_rules_file(path: Path) -> None:
 class Slow:
     """A look that takes as long as is wanted."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, local: bool = False) -> None:
         self.go_on = threading.Event()
         self.go_on.set()
         look_at = _imagefile.look
@@ -396,7 +396,10 @@ class Slow:
             return look_at(path, known)
 
         monkeypatch.setattr(_live, "look", slowly)
-        monkeypatch.setattr(Glancer, "glance", lambda _: None)  # as of a file server
+        if local:
+            monkeypatch.setattr(_live, "SMALL", 0)
+        else:
+            monkeypatch.setattr(Glancer, "glance", lambda _: None)  # as of a file server
 
 
 def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -459,6 +462,64 @@ def test_error_from_before_stays_while_the_file_is_being_read(
     slow.go_on.set()
     assert rules._watch.wait(20)
     assert rules.judge(CLIENT).allowed
+
+
+def lead(path: Path, name: str) -> None:
+    """Have the rules be another file in one step, as a deployment does, and its roll-back."""
+    (path.parent / "link").symlink_to(name)
+    (path.parent / "link").rename(path)
+
+
+@needs_glances
+@pytest.mark.parametrize("read", [True, False], ids=["the newer was read", "it never was"])
+def test_link_that_leads_back_is_judged_by_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady, read: bool
+) -> None:
+    for name, text in (("old", DENY), ("new", ALLOW), ("other", DENY)):
+        publish(path.parent / name, text)
+    lead(path, "old")
+    slow = Slow(monkeypatch, local=True)
+    rules = live(path)
+    for _ in range(3):
+        assert not rules.judge(CLIENT).allowed
+        steady.now += 3
+    slow.go_on.clear()
+    lead(path, "new")
+    assert not rules.judge(CLIENT).allowed  # it is being read
+    if read:
+        slow.go_on.set()
+        assert rules._watch.wait(20)
+        slow.go_on.clear()
+        lead(path, "other")
+        assert rules.judge(CLIENT).allowed  # while this one is being read
+    lead(path, "old")
+    slow.go_on.set()
+    for _ in range(3):
+        rules._watch.wait(20)
+        verdict = rules.judge(CLIENT)
+    assert not verdict.allowed
+    slow.go_on.clear()
+    steady.now += 60
+    lead(path, "other")
+    assert not rules.judge(CLIENT).allowed  # both deny, whatever was once on its way
+    slow.go_on.set()
+
+
+def test_missing_file_allows_no_longer_when_another_is_being_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = live(path, missing_ok=True)
+    publish(path, DENY)
+    slow = Slow(monkeypatch)
+    assert not rules.judge(CLIENT).allowed
+    path.unlink()
+    assert rules.judge(CLIENT).allowed
+    slow.go_on.clear()
+    publish(path, DENY)
+    assert not rules.judge(CLIENT).allowed
+    slow.go_on.set()
+    assert rules._watch.wait(20)
+    assert not rules.judge(CLIENT).allowed
 
 
 def test_without_threads_the_file_is_read_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,12 @@ class FileWatch:
             self._aside.wait(patience)
         return self.take() if self._aside.wait(0) else None
 
+    def abandon(self) -> None:
+        """Want nothing of a look that is going on any more."""
+        if self._aside.is_busy:
+            self._aside.abandon()
+            self._end()
+
     def take(self) -> "Found":  # type: ignore[type-var]  # what the work of `look` is
         """Return what the look that has ended found, or raise what it raised."""
         self._end()

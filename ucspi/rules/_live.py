@@ -116,6 +116,8 @@ class LiveRules:
             glimpse = self._watch.glance()
             if glimpse is None or glimpse != self._glimpse or time.monotonic() >= self._until:
                 self._look(glimpse)
+            else:
+                self._watch.abandon()  # what is being read is of a file that has gone again
         except TimeoutError:
             raise  # nothing is known yet, so nothing is wrong
         except OSError as error:
@@ -158,6 +160,7 @@ class LiveRules:
 
     def _take(self) -> None:
         """Take what was found since the last client, though there may be something newer by now."""
+        self._glimpse = None  # it was of what was found before
         try:
             self._found, self._error = self._watch.take(), None
         except OSError as error:
@@ -165,7 +168,7 @@ class LiveRules:
 
     def _go_on(self, is_news: bool) -> None:
         """Judge by what was found before, while the file is being read, or compared, which is no news."""
-        if self._error is not None:
+        if self._error is not None and not (self._missing_ok and self._error.errno == errno.ENOENT):
             raise self._error.with_traceback(None)
         if self._found is NOTHING:
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), self.path)
