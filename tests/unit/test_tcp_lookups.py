@@ -1,5 +1,6 @@
 """The helper asks the functions of `ucspi.tcp.names`, which a test replaces before it is forked."""
 
+import errno
 import os
 import signal
 import time
@@ -268,3 +269,22 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_helper_that_cannot_be_watched_fails_its_question_and_the_next_gets_another(
+    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a user may watch no more descriptors."""
+    one = asking(4)
+    watch = Background.watch
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(names, "reverse", lambda ip: ip)
+    monkeypatch.setattr(Background, "watch", refuse)
+    one.ask(IPS[0])
+    assert one.answers == [os.strerror(errno.ENOSPC)]
+    monkeypatch.setattr(Background, "watch", watch)
+    one.ask(IPS[1])
+    assert len(one.until(2)) == 2

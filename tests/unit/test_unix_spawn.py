@@ -8,13 +8,13 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from tests.commands import signals
 from tests.stalled import stalled_stderr
-from ucspi.unix import _native
+from ucspi.unix import _native, spawn
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
 
 if TYPE_CHECKING:
@@ -226,3 +226,21 @@ def test_term_that_comes_before_the_exec_ends_the_handler(make: Make) -> None:
 def test_odd_entries_of_the_environment_do_not_keep_a_handler_from_running(make: Make) -> None:
     odd = (b"", b"=nameless", b"NOEQ", b"A=1")
     assert talk(make(program("echo $A", environ=odd)))[1] == b"1\n"
+
+
+def test_connection_is_closed_though_there_is_no_memory_to_begin_with(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawner = make(program("true"))
+
+    def refuse(*_: object) -> NoReturn:
+        raise MemoryError
+
+    monkeypatch.setattr(spawn, "hold", refuse)
+    monkeypatch.setattr(NativeSpawner, "_keeps_score", refuse)
+    ours, theirs = socket.socketpair()
+    number = theirs.detach()
+    with ours, pytest.raises(OSError, match="Cannot allocate memory"):
+        spawner.spawn(number, b"", b"")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)

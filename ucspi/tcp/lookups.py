@@ -133,16 +133,25 @@ class Lookups:
     def _start(self) -> bool:
         """Start a helper; else fail whatever waits for one."""
         try:
-            helper = Helper(self._help)
+            asked = self._employ()
         except OSError as error:
             waiting, self._waiting = self._waiting, deque()
             for lookup in waiting:
                 _close(lookup)
                 lookup.fail(error)
             return False
-        asked = self._current = _Asked(helper)
-        self._background.watch(helper.channel.fileno(), READABLE, lambda: self._collect(asked))
+        self._current = asked
         return True
+
+    def _employ(self) -> _Asked:
+        """Start a helper and watch it."""
+        asked = _Asked(Helper(self._help))
+        try:
+            self._background.watch(asked.helper.channel.fileno(), READABLE, lambda: self._collect(asked))
+        except BaseException:
+            self._close_helper(asked)
+            raise
+        return asked
 
     def _help(self, channel: "socket") -> None:
         self._prepare()
@@ -188,8 +197,8 @@ class Lookups:
                 self._retired.append(asked)
                 self._current = None
             self._let_go()
+        self._hand_over()  # before: what fails for want of memory is done again
         lookup.deliver(None)
-        self._hand_over()
 
     def _let_go(self) -> None:
         """Kill the helpers of which nothing is expected any more but what hangs."""

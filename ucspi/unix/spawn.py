@@ -97,6 +97,10 @@ def spawner(program: Program) -> "Spawner":
     return ForkSpawner(program) if _native.lib is None else NativeSpawner(program)
 
 
+def _no_process(error: MemoryError | OSError) -> OSError:
+    return error if isinstance(error, OSError) else OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+
 class NativeSpawner:
     """Spawns through the compiled module; for one thread.
 
@@ -143,17 +147,24 @@ class NativeSpawner:
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         """See `Spawner.spawn`."""
-        keeps_score = False
-        if oom.given:
-            keeps_score = self.shield.holds()
-            if not keeps_score:
-                self.shield.open()
+        try:
+            keeps_score = self._keeps_score()
+        except (MemoryError, OSError) as error:
+            os.close(connection)  # it was given away, whatever becomes of it
+            raise _no_process(error) from None
         pid: int = self._spawn(
             self._program, connection, variables, len(variables), log, len(log), keeps_score
         )
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         return pid
+
+    def _keeps_score(self) -> bool:
+        """Say whether our score stays lowered for the next child; else take the old one now."""
+        if not oom.given or self.shield.holds():
+            return bool(oom.given)
+        self.shield.open()
+        return False
 
     def is_preparing(self) -> bool:
         """See `Spawner.is_preparing`."""
@@ -176,16 +187,20 @@ class ForkSpawner:
         """See `Spawner.spawn`."""
         # A signal that comes between the fork and the exec must wait until its
         # action is the handler's: what Python noted of it would be lost.
-        before = hold()
+        before = None
         try:
+            before = hold()
             if oom.given:
                 self.shield.open()
             pid = os.fork()
             if pid == 0:
                 self._become(connection, variables, log)
             return pid
+        except MemoryError as error:
+            raise _no_process(error) from None
         finally:
-            release(before)
+            if before is not None:
+                release(before)
             os.close(connection)
 
     def is_preparing(self) -> bool:
