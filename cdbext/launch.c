@@ -40,7 +40,7 @@ enum {
   SIGNAL_SET_SIZE = 8,  /* bytes, as the kernel counts them */
   MOST_LINKS = 40,      /* followed, as the kernel does */
   COMM_SIZE = 16,
-  ARGUMENTS = 8         /* in front of what was typed; `_start.py` counts on it */
+  ARGUMENTS = 9         /* in front of what was typed; `_start.py` counts on it */
 };
 
 #define MEGABYTES(count) ((uint64_t) (count) << 20)
@@ -140,6 +140,18 @@ static long is_missing(const char *path)
   return usys_bare(SYS_faccessat, AT_FDCWD, (long) (intptr_t) path, 0, 0);
 }
 
+static int is_script(const char *path)
+{
+  long fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  char mark[2] = { 0, 0 };
+
+  if (fd < 0)
+    return 0;
+  usys_bare(SYS_read, fd, (long) (intptr_t) mark, sizeof mark, 0);
+  usys_bare(SYS_close, fd, 0, 0, 0);
+  return mark[0] == '#' && mark[1] == '!';
+}
+
 /* Where there is no /proc: the path that the kernel was given, and its links. */
 static void follow(const char *executed)
 {
@@ -148,7 +160,8 @@ static void follow(const char *executed)
   long length;
 
   if (*executed != '/') {
-    usys_bare(SYS_getcwd, (long) (intptr_t) target, sizeof target, 0, 0);
+    if (usys_bare(SYS_getcwd, (long) (intptr_t) target, sizeof target, 0, 0) < 0 || *target != '/')
+      fail("unable to tell which file is executed", "", 0, "");
     put(&self, target);
     put_character(&self, '/');
   }
@@ -160,6 +173,8 @@ static void follow(const char *executed)
     cut(&self, *target == '/' ? 0 : directory_length(&self) + 1);
     put(&self, target);
   }
+  if (is_script(self.at)) /* whose interpreter we are: the kernel names the script */
+    fail("unable to tell which file is executed", "", 0, "");
 }
 
 static void find_self(const char *executed)
@@ -310,7 +325,8 @@ static __attribute__((noreturn)) void execute(char *const *argv, char *const *en
 static __attribute__((noreturn)) void launch(char **argv, char *const *environ, const char *executed)
 {
   static char comm[COMM_SIZE];
-  static char isolated[] = "-I", without_site[] = "-S";
+  /* In any locale, or in one whose charset Python does not have, bytes stay what they are. */
+  static char isolated[] = "-I", without_site[] = "-S", utf8[] = "-Xutf8";
 
   put_baked(&module, put_baked(&name, baked));
   look_at_signals();
@@ -323,11 +339,12 @@ static __attribute__((noreturn)) void launch(char **argv, char *const *environ, 
   argv[0] = interpreter.at;  /* with its whole path: Python looks for its library from there */
   argv[1] = isolated;
   argv[2] = without_site;
-  argv[3] = bootstrap.at;
-  argv[4] = module.at;
-  argv[5] = facts.at;
-  argv[6] = comm;
-  argv[7] = (char *) (uintptr_t) executed;
+  argv[3] = utf8;
+  argv[4] = bootstrap.at;
+  argv[5] = module.at;
+  argv[6] = facts.at;
+  argv[7] = comm;
+  argv[8] = (char *) (uintptr_t) executed;
   execute(argv, environ);
 }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ucspi._packed import Packed
 
-HIDDEN = 8  # arguments that nobody typed: the interpreter, its two options, `_begin.py`, and the four
+HIDDEN = 9  # arguments that nobody typed: the interpreter, its three options, `_begin.py`, and the four
 HOME = __file__.rpartition("/ucspi/")[0]
 OTHERS = ("_cffi_backend", "dns")
 

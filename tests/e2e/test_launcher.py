@@ -418,3 +418,49 @@ def test_core_that_there_is_not_is_one_line(line: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 111
     assert done.stderr == f"{command}: fatal: UCSPI_CDB is 'bogus'; use one of auto, native, cffi, pure\n"
+
+
+CHARMAPS = Path("/usr/share/i18n/charmaps")
+
+
+@needs_launcher
+@pytest.mark.parametrize(
+    "name", ["zh_TW.BIG5", "zh_CN.GB18030", "hy_AM.ARMSCII-8", "ja_JP.EUC-JP", "C", "nowhere"]
+)
+def test_arguments_are_bytes_in_every_locale(tmp_path: Path, name: str) -> None:
+    """Also where Python has another table for the charset than libc, or none."""
+    language, dot, charset = name.partition(".")
+    if dot:
+        if not (CHARMAPS / f"{charset}.gz").exists():
+            pytest.skip("the sources of locales are not installed: package locales")
+        made = ["localedef", "-c", "-i", language, "-f", charset, str(tmp_path / name)]
+        subprocess.run(made, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+        assert (tmp_path / name).is_dir()
+    odd = [b"a\xa1\xfeb", b"a\xa6\xd9b", b"\x80 ", bytes(range(1, 256)), "Grüße".encode(), b""]
+    done = subprocess.run(
+        [COMMANDS / "argv0", "/usr/bin/printf", "printf", "%s\\n", *odd],
+        env={"PATH": "/usr/bin:/bin", "LOCPATH": str(tmp_path), "LC_ALL": name},
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"".join(word + b"\n" for word in odd)
+
+
+def test_limits_are_loaded_before_anybody_drops_privileges() -> None:
+    script = "from ucspi.unix import given; given.limits.append((9, 1)); import sys, ucspi.unix.search"
+    script += "; sys.exit('ucspi.unix.limits' not in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
+
+
+@needs_launcher
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take /proc away")
+def test_script_is_not_taken_for_its_interpreter_without_proc(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f"#!{COMMANDS}/argv0 /bin/echo\n")
+    script.chmod(0o755)
+    without = ["unshare", "--mount", "sh", "-c", f"umount -l /proc && exec {script}"]
+    done = subprocess.run(without, capture_output=True, check=False, timeout=20)
+    assert (done.returncode, done.stdout) == (111, b"")
+    assert done.stderr == b"argv0: fatal: unable to tell which file is executed\n"

@@ -13,6 +13,9 @@ import posix as os
 
 from ucspi.unix import given
 
+if given.limits:  # rarely; and later, as another user, we might not be allowed to read it
+    import ucspi.unix.limits  # noqa: F401
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
