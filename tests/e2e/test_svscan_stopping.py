@@ -204,6 +204,19 @@ def test_supervisors_of_a_killed_scanner_are_ended_too(scanning: Scanning, comma
     assert scanning.lines()[-1] == b"svscan: warning: b has not ended: killed"
 
 
+def test_service_that_its_supervise_took_over_is_killed_too(scanning: Scanning) -> None:
+    """It is no child of the supervise, which was started anew."""
+    add(scanning.scanned, "b", STUBBORN)
+    scanning.start([*IN_PROCESS, LONG])
+    ready(scanning, "b")
+    scanning.kill()
+    process = scanning.start([*OURS, "--stop-on-term=1"])
+    wait_for(lambda: any(b"taking over" in line for line in scanning.lines()), "the supervise to find it")
+    end(process)
+    wait_for(lambda: nothing_runs(scanning), "the service to be gone")
+    assert scanning.lines()[-1] == b"svscan: warning: b has not ended: killed"
+
+
 def test_other_kinds_of_supervisors_are_ended_by_the_one_that_hosts(scanning: Scanning) -> None:
     add(scanning.scanned, "a", TALKER, LOGGER)
     scanning.start(OURS)

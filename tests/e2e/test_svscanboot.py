@@ -141,3 +141,13 @@ def test_misspelt_option_is_refused_where_somebody_looks(tmp_path: Path) -> None
     done = subprocess.run([*ours("svscanboot"), "--in-proces"], capture_output=True, timeout=30, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (100, b"")
     assert done.stderr.startswith(b"svscanboot: usage: svscanboot [ --in-process ]")
+
+
+@pytest.mark.parametrize("program", ["svscan", "svscanboot"])
+@pytest.mark.parametrize("option", ["--in-process", "--stop-on-term", "--stop-on-term=3"])
+def test_option_behind_the_directory_is_refused(program: str, option: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*ours(program), str(tmp_path / "nowhere"), option], capture_output=True, timeout=30, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (100, b"")
+    assert b": usage: " in done.stderr

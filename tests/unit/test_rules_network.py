@@ -188,11 +188,11 @@ def test_search_without_name_agrees_with_the_candidates() -> None:
 
 def test_damage_met_by_the_search_for_a_network_is_a_format_error() -> None:
     image = bytearray(image_of(b"10.0.0.0/8:deny\n"))
-    rules = RuleSet(Reader(image))
-    assert not rules.judge(b"10.1.2.3").allowed
+    assert not RuleSet(Reader(image)).judge(b"10.1.2.3").allowed
     for at in range(4, 2048, 8):
         if image[at : at + 4] != bytes(4):
             image[at : at + 4] = b"\xff\xff\xff\xff"  # a table of four billion slots
+    rules = RuleSet(Reader(bytes(image)))
     with pytest.raises(CdbFormatError):
         rules.judge(b"10.1.2.3")
 

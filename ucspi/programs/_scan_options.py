@@ -31,12 +31,15 @@ class Options:
         """Read them; as the first process of its namespace a scanner always ends its services.
 
         Raises:
-            Stop: a number is none.
+            Stop: a number is none, or one of them stands behind the directory.
         """
         self.in_process, self.seconds = False, SECONDS if os.getpid() == 1 else None
         self.operands = list(arguments)
         while self.operands and self._take(self.operands[0], usage):
             del self.operands[0]
+        for word in self.operands[1:]:  # others are ignored, as they were
+            if word.partition(b"=")[0] in (IN_PROCESS, STOP_ON_TERM):
+                raise Stop(usage, EXIT_USAGE)
 
     def _take(self, word: bytes, usage: bytes) -> bool:
         name, equals, value = word.partition(b"=")

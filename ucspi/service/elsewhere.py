@@ -12,7 +12,7 @@ import os
 from stat import S_ISFIFO
 
 from ucspi.service import asking
-from ucspi.service.recovery import find_supervise
+from ucspi.service.recovery import find_running, find_supervise
 from ucspi.service.registry import LOG
 from ucspi.unix import family
 from ucspi.unix.fds import is_readable
@@ -88,7 +88,7 @@ class Child(_Speaker):
     def kill(self) -> bool:
         """See `crew.Handle.kill`."""
         if not self.has_ended:
-            family.kill(self._pid)
+            _kill(self._pid, self._where)
         return True
 
 
@@ -140,8 +140,25 @@ class Foreigner(_Speaker):
             return False
         if self._ok < 0 or pid is None:
             return False
-        family.kill(pid)
+        _kill(pid, self._where)
         return True
+
+
+def _kill(pid: int, where: bytes) -> None:
+    """Kill a supervisor and what it supervises, which is not its child if it was taken over."""
+    process = -1
+    if not family.children(pid):  # else no disk is asked, which may hang
+        try:
+            process = (find_running(where) or (0, -1))[1]
+        except OSError:
+            pass
+    family.kill(pid)
+    if process >= 0:
+        try:
+            _signal.pidfd_send_signal(process, _signal.SIGKILL)
+        except OSError:
+            pass  # it has ended
+        os.close(process)
 
 
 def open_control_of(pid: int, where: bytes) -> int:

@@ -55,7 +55,7 @@ def recover(name: bytes) -> Pipe | None:
 
 def _from(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
     """Return what the process has that a supervisor left running in a directory, or None."""
-    found = _find_running(name)
+    found = find_running(name)
     if found is None:
         return None
     pid, process = found
@@ -69,7 +69,12 @@ def _from(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
         os.close(process)
 
 
-def _find_running(name: bytes) -> tuple[int, int] | None:
+def find_running(name: bytes) -> tuple[int, int] | None:
+    """Return pid and process descriptor of what runs by the birth in a directory, or None.
+
+    Raises:
+        OSError: we have not the means to find out: descriptors, memory.
+    """
     try:
         directory = Directory(name, lambda text: None)
         try:
