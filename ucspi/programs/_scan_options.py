@@ -37,9 +37,9 @@ class Options:
         self.operands = list(arguments)
         while self.operands and self._take(self.operands[0], usage):
             del self.operands[0]
-        for word in self.operands[1:]:  # others are ignored, as they were
-            if word.partition(b"=")[0] in (IN_PROCESS, STOP_ON_TERM):
-                raise Stop(usage, EXIT_USAGE)
+        # All that is further behind is ignored, as it was.
+        if b"".join(self.operands[1:2]).partition(b"=")[0] in (IN_PROCESS, STOP_ON_TERM):
+            raise Stop(usage, EXIT_USAGE)
 
     def _take(self, word: bytes, usage: bytes) -> bool:
         name, equals, value = word.partition(b"=")
