@@ -1,6 +1,7 @@
 """Who is killed first when memory runs out: what serves lowers its score, what it starts does not have it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.e2e.serving import DEADLINE, ENVIRONMENT, read_all, serving
 
 GIVEN = 500  # by whoever starts them; without a special right nobody gets below 0
 LOWERED = (0, -882)
@@ -78,6 +79,6 @@ def test_supervisor_goes_last_and_its_service_as_before(tmp_path: Path, program:
             time.sleep(0.01)
         assert int((service / "told").read_text()) == GIVEN
     finally:
-        subprocess.run([*COMMAND[:3], "svc", "-dx", str(service)], env=ENVIRONMENT, timeout=DEADLINE)
-        process.kill()
+        # All at once, or svscan starts another supervise: they and the service are in one group.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(DEADLINE)
