@@ -22,15 +22,15 @@ MODE = os.environ.get("UCSPI_BUILD", "auto")
 if MODE not in MODES:
     raise SystemExit(f"setup.py: UCSPI_BUILD is {MODE!r}; use one of {', '.join(MODES)}")
 
-LAUNCHER = "cdbext/launch.c"
-# As cdbext/warnings.sh has them, less the warnings.
-FLAGS = ["-std=c11", "-Os", "-D_GNU_SOURCE", "-s"]
+LAUNCHER = "cdbext/launcher/launch.c"
+# As cdbext/checking/warnings.sh has them, less the warnings.
+FLAGS = ["-std=c11", "-Os", "-D_GNU_SOURCE", "-s", "-Icdbext"]
 # A program that is all of itself: no libc, no dynamic linker, nothing that needs one.
 BARE = ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie"]
 BARE += ["-fno-asynchronous-unwind-tables", "-Wl,-z,noexecstack", "-Wl,--build-id=none"]
 WAYS = (BARE, ["-DUSYS_NO_BARE", "-static"], ["-DUSYS_NO_BARE"])  # the first that the processor can do
 MARK = b"@ucspi: name and module"
-BAKED = 96  # bytes, as in launch.c
+BAKED = 96  # bytes, as in the launcher's source
 
 
 class BuildCore(build_ext):  # type: ignore[misc]  # setuptools has no types
@@ -112,6 +112,6 @@ if MODE == "pure":
 else:
     setup(
         cffi_modules=["cdbext/build.py:cdbcore", "cdbext/build.py:syscore"],
-        ext_modules=[Extension("ucspi._title", ["cdbext/pytitle.c"])],
+        ext_modules=[Extension("ucspi._title", ["cdbext/python/processtitle.c"])],
         cmdclass={"build_ext": BuildCore, "build_scripts": BuildCommands},
     )

@@ -1,12 +1,11 @@
 """The cffi builder of the two compiled modules; only ``setup.py`` imports it.
 
-``ucspi._cdbcore``  cdb images
-``ucspi._syscore``  accepting connections, line ends, lines into logs, labels, local time, starting programs,
-                    early write-out, helper processes
+``ucspi._cdbcore``  cdb images and rules: ``cdb/``, ``rules/``, and ``python/`` where CPython is
+``ucspi._syscore``  the system, and streams of lines: ``system/``, ``lines/``
 
-A module is one ``NAME.cdef`` (what Python may call) and a list of C files, one
-subject each.  No file includes ``Python.h`` but ``py*.c``, which are built
-where the C API is at home: in CPython.
+A module is one ``NAME.cdef`` (what Python may call), the header ``NAME.h`` (where that is declared), and
+every C file of its folders.  No file includes ``Python.h`` but those of ``python/``, which are built where
+the C API is at home: in CPython.
 """
 
 import os
@@ -15,6 +14,7 @@ import sys
 from cffi import FFI
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+TITLE = "python/processtitle.c"  # a module of its own, which setup.py builds
 
 # cffi's own generated code is compiled with these too, so only what it passes.
 FLAGS = ["-std=c11", "-O3", "-fno-strict-aliasing", "-fvisibility=hidden"]
@@ -24,46 +24,35 @@ FLAGS = ["-std=c11", "-O3", "-fno-strict-aliasing", "-fvisibility=hidden"]
 LINK_FLAGS = ["-Wl,-z,now"] if sys.platform == "linux" else []
 
 
-def _builder(name: str, subjects: list[str], macros: list[tuple[str, str | None]]) -> FFI:
+def _files(folder: str, endings: tuple[str, ...]) -> list[str]:
+    """Return the files of a folder below this one, as paths from here."""
+    names = sorted(os.listdir(os.path.join(HERE, folder)))
+    return [os.path.join(folder, name).removeprefix("./") for name in names if name.endswith(endings)]
+
+
+def _builder(name: str, folders: list[str], macros: list[tuple[str, str | None]]) -> FFI:
     ffi = FFI()
     with open(os.path.join(HERE, f"{name}.cdef"), encoding="ascii") as cdef:
         ffi.cdef(cdef.read())
-    if "pytype" in subjects:
+    if "python" in folders:
         ffi.cdef("int ucdb_register(void);")
+    sources = [source for folder in folders for source in _files(folder, (".c",)) if source != TITLE]
+    headers = [header for folder in [".", *folders] for header in _files(folder, (".h", ".cdef"))]
     ffi.set_source(
         f"ucspi._{name}",
         f'#include "{name}.h"\n',
-        sources=[f"cdbext/{subject}.c" for subject in subjects],
-        depends=[f"cdbext/{entry}" for entry in os.listdir(HERE) if entry.endswith((".h", ".cdef"))],
+        sources=[f"cdbext/{source}" for source in sources],
+        depends=[f"cdbext/{header}" for header in headers],
         include_dirs=["cdbext"],
         define_macros=macros,
         extra_compile_args=FLAGS,
         extra_link_args=LINK_FLAGS,
-        py_limited_api=False,  # the native type needs the full C API
+        py_limited_api=False,  # the native types need the full C API
     )
     return ffi
 
 
-CDB = ["damage", "hash", "find", "many", "walk", "distinct", "recognise", "sieve", "build", "check"]
-CDB += ["text", "network", "rules", "ruledata", "lengths", "client", "decide", "relate"]
-if sys.implementation.name == "cpython":
-    CDB += ["pytype", "pyimage", "pyget", "pymany", "pyiterate", "pybuilder", "pyadd", "pysink"]
+_CPYTHON = ["python"] if sys.implementation.name == "cpython" else []
 
-cdbcore = _builder("cdbcore", CDB, [("_CFFI_NO_LIMITED_API", None)])
-syscore = _builder(
-    "syscore",
-    [
-        "accept",
-        "crlf",
-        "distribute",
-        "flush",
-        "glance",
-        "handler",
-        "help",
-        "label",
-        "local",
-        "spawn",
-        "start",
-    ],
-    [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)],
-)
+cdbcore = _builder("cdbcore", ["cdb", "rules", *_CPYTHON], [("_CFFI_NO_LIMITED_API", None)])
+syscore = _builder("syscore", ["system", "lines"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])

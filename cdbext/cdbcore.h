@@ -2,24 +2,24 @@
 #ifndef UCDB_CDBCORE_H
 #define UCDB_CDBCORE_H
 
-#include "build.h"
-#include "check.h"
-#include "damage.h"
-#include "find.h"
-#include "hash.h"
-#include "image.h"
-#include "decide.h"
-#include "lengths.h"
-#include "many.h"
-#include "recognise.h"
-#include "relate.h"
-#include "ruledata.h"
-#include "rules.h"
-#include "sieve.h"
-#include "text.h"
-#include "walk.h"
+#include "cdb/buildtable.h"
+#include "cdb/cdbmaketext.h"
+#include "cdb/check.h"
+#include "cdb/find.h"
+#include "cdb/findmany.h"
+#include "cdb/hash.h"
+#include "cdb/hashsieve.h"
+#include "cdb/image.h"
+#include "cdb/imagefault.h"
+#include "cdb/recogniseformat.h"
+#include "cdb/walk.h"
+#include "rules/checkdata.h"
+#include "rules/compile.h"
+#include "rules/decide.h"
+#include "rules/prefixlengths.h"
+#include "rules/relatelines.h"
 
-/* pytype.c; 0 when the native types were added to this module. */
+/* python/nativetypes.c; 0 when the native types were added to this module. */
 int ucdb_register(void);
 
 #endif

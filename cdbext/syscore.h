@@ -2,15 +2,15 @@
 #ifndef USYS_SYSCORE_H
 #define USYS_SYSCORE_H
 
-#include "accept.h"
-#include "crlf.h"
-#include "distribute.h"
-#include "flush.h"
-#include "glance.h"
-#include "help.h"
-#include "label.h"
-#include "local.h"
-#include "spawn.h"
-#include "start.h"
+#include "lines/crlf.h"
+#include "lines/distribute.h"
+#include "lines/localtime.h"
+#include "lines/timelabel.h"
+#include "system/accept.h"
+#include "system/earlywriteout.h"
+#include "system/fileglance.h"
+#include "system/helperprocess.h"
+#include "system/spawnhandler.h"
+#include "system/startservice.h"
 
 #endif

@@ -1,4 +1,4 @@
-"""Where every installed command begins: ``cdbext/launch.c`` has the interpreter run this file.
+"""Where every installed command begins: ``cdbext/launcher/launch.c`` has the interpreter run this file.
 
 It is short because it is compiled each time.  What there is to do says `_start`,
 whose code is taken from the file that `_packed` describes, where there is one

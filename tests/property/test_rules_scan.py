@@ -1,4 +1,4 @@
-"""The C scanner on any bytes; meant to run under a sanitizer too (cdbext/sanitize.sh)."""
+"""The C scanner on any bytes; meant to run under a sanitizer too (cdbext/checking/sanitize.sh)."""
 
 import pytest
 from hypothesis import given, settings

@@ -17,7 +17,7 @@ PAIR_SIZE = 8  # pointer, slot and record head alike
 FILE_MAX = 2**32 - 1  # a position must fit a u32
 BLOCK_SIZE = 65536  # records are handed to the sink in blocks of about this size
 
-# What is wrong with a damaged image; the C core has the same texts in damage.c.
+# What is wrong with a damaged image; the C core has the same texts in cdb/imagefault.c.
 SHORT_HEADER = "shorter than its header"
 BAD_FORMAT = "fits no format of cdb: its tables are not in a row"
 BAD_TABLE = "table outside the file"

@@ -1,4 +1,4 @@
-"""Distributing a stream in C (``cdbext/distribute.h``): one call for as long as no file ends."""
+"""Distributing a stream in C (``cdbext/lines/distribute.h``): one call for as long as no file ends."""
 
 from ucspi.logs import _native
 from ucspi.logs.script import TO_ECHO

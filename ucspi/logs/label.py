@@ -1,7 +1,7 @@
 """Labels: the TAI64N time before a line, in hexadecimal.
 
 A line's time is that at which its first byte is looked at, so the lines of one
-block have times of their own.  The kernel is in ``cdbext/label.h``.
+block have times of their own.  The kernel is in ``cdbext/lines/timelabel.h``.
 """
 
 from time import time_ns

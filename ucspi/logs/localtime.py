@@ -1,7 +1,7 @@
 """Local time in place of the labels that begin lines.
 
 A label is ``@``, 24 lower-case hexadecimal digits, and a byte that is none.
-The kernel is in ``cdbext/local.h``; it and Python ask the same C library, so
+The kernel is in ``cdbext/lines/localtime.h``; it and Python ask the same C library, so
 time zones, leap seconds of ``right/`` zones too, are what they are everywhere.
 """
 

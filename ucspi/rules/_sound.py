@@ -12,7 +12,7 @@ from ucspi.errors import CdbFormatError
 from ucspi.rules._native import ffi, lib
 from ucspi.rules._record import ASSIGN, DENY
 
-BAD_DATA = "data that no rule has"  # as in damage.c; a test compares them
+BAD_DATA = "data that no rule has"  # as in cdb/imagefault.c; a test compares them
 
 
 def damage_of(reader: Reader) -> CdbFormatError | None:

@@ -6,7 +6,7 @@ our own score (``oom_score_adj``), and whatever we start is given the old one.
 
 The score belongs to all who share memory.  So a child that is waited for, or that
 shares none, writes its own before it executes.  A handler that is spawned shares
-ours and is not waited for, so its exec is waited for by a thread (``handler.c``).
+ours and is not waited for, so its exec is waited for by a thread (``system/handlerchild.c``).
 That takes longer, so for more than `BURST` at once, or `RATE` a second, handlers
 inherit the old score, and for that we take it ourselves until the last of them has
 executed.  That may be long before we have noticed, and each change makes the kernel

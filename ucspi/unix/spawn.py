@@ -3,7 +3,7 @@
 With the compiled module a handler is spawned: a clone that shares our memory
 until the exec, and for which we do not wait.  Without it the interpreter is
 forked, which does the same steps slower.  The contract of both is that of
-``usys_spawn`` in ``cdbext/spawn.h``.
+``usys_spawn`` in ``cdbext/system/spawnhandler.h``.
 """
 
 import errno

@@ -1,0 +1,147 @@
+/* The parent's part of starting a handler; system/handlerchild.c has the theory of operation. */
+#include "system/spawnhandler.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "system/handlerchild.h"
+
+/* A slot whose child is gone, or a new one; NULL without memory. */
+static struct usys_slot *take_slot(struct usys_program *program)
+{
+  struct usys_slot *slot;
+
+  for (slot = program->slots; slot; slot = slot->next)
+    if (!__atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE))
+      return slot;
+  slot = calloc(1, sizeof *slot);
+  if (slot) {
+    slot->program = program;
+    slot->next = program->slots;
+    program->slots = slot;
+  }
+  return slot;
+}
+
+static int reserve(struct usys_slot *slot, size_t size)
+{
+  char *texts;
+
+  if (size <= slot->capacity)
+    return 0;
+  texts = realloc(slot->texts, size);
+  if (!texts)
+    return -1;
+  slot->texts = texts;
+  slot->capacity = size;
+  return 0;
+}
+
+static size_t count_entries(char *const *entries)
+{
+  size_t count = 0;
+
+  while (entries[count])
+    ++count;
+  return count;
+}
+
+static size_t count_texts(const char *texts, const char *end)
+{
+  size_t count = 0;
+
+  for (; texts < end; texts += strlen(texts) + 1)
+    ++count;
+  return count;
+}
+
+/* Whether an entry has the name of one of the variables.  A name ends at its
+ * first "=", which is compared too. */
+static int is_replaced(const char *entry, const char *variables, const char *end)
+{
+  const char *at;
+
+  for (at = variables; at < end; at += strlen(at) + 1)
+    if (*at == *entry && !strncmp(at, entry, strcspn(at, "=") + 1))
+      return 1;
+  return 0;
+}
+
+static int is_pid_variable(const struct usys_program *program, const char *text)
+{
+  const char *name = program->pid_variable;
+
+  return name && strlen(name) <= PID_NAME_MAX && !strcmp(text, name);
+}
+
+/* Fill a slot: the inherited variables that are not replaced, then the new. */
+static int fill(struct usys_slot *slot, const char *variables, size_t variables_length,
+                const char *log, size_t log_length)
+{
+  char *const *inherited = slot->program->environ;
+  size_t entries = count_entries(inherited) + count_texts(variables, variables + variables_length) + 1;
+  char **next, *text, *end;
+
+  if (reserve(slot, entries * sizeof *next + variables_length + log_length))
+    return -1;
+  next = (char **) (void *) slot->texts;
+  text = slot->texts + entries * sizeof *next;
+  end = text + variables_length;
+  memcpy(text, variables, variables_length);
+  memcpy(end, log, log_length);
+  slot->environ = next;
+  slot->log = end;
+  slot->log_length = log_length;
+  slot->pid_entry = NULL;
+  for (; *inherited; ++inherited)
+    if (!is_replaced(*inherited, text, end))
+      *next++ = *inherited;
+  for (; text < end; text += strlen(text) + 1) {
+    if (is_pid_variable(slot->program, text))
+      slot->pid_entry = next;
+    *next++ = text;
+  }
+  *next = NULL;
+  return 0;
+}
+
+void usys_capture_signals(struct usys_program *program)
+{
+  struct sigaction action;
+  int number;
+
+  pthread_sigmask(SIG_SETMASK, NULL, &program->mask);
+  sigdelset(&program->mask, SIGCHLD);
+  program->caught = 0;
+  for (number = 1; number < NSIG && number <= USYS_SIGNALS; ++number)
+    if (!sigaction(number, NULL, &action) && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)
+      program->caught |= (uint64_t) 1 << (number - 1);
+}
+
+int usys_spawn(struct usys_program *program, int connection,
+               const char *variables, size_t variables_length,
+               const char *log, size_t log_length, int keeps_score)
+{
+  struct usys_slot *slot = take_slot(program);
+  int pid = -ENOMEM;
+
+  if (slot && !fill(slot, variables, variables_length, log, log_length)) {
+    slot->connection = connection;
+    pid = usys_begin(slot, keeps_score);
+  }
+  close(connection);
+  return pid;
+}
+
+int usys_is_preparing(const struct usys_program *program)
+{
+  const struct usys_slot *slot;
+
+  for (slot = program->slots; slot; slot = slot->next)
+    if (__atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE))
+      return 1;
+  return 0;
+}

@@ -1,0 +1,40 @@
+"""The folders of C depend on each other in one direction: the table in ``cdbext/README.md``."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+CDBEXT = Path(__file__).parents[2] / "cdbext"
+MAY_INCLUDE = {
+    "cdb": set(),
+    "rules": {"cdb"},
+    "python": {"cdb"},
+    "system": set(),
+    "lines": set(),
+    "launcher": {"system"},
+    "checking": {"cdb", "rules", "lines"},
+}
+SOURCES = sorted(CDBEXT.glob("*/*.[ch]"))
+
+
+def included(source: Path) -> list[str]:
+    return re.findall(r'^#\s*include "(.+)"', source.read_text(), re.MULTILINE)
+
+
+def test_every_folder_of_sources_is_in_the_table() -> None:
+    assert {path.parent.name for path in SOURCES} == set(MAY_INCLUDE)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_includes_name_a_folder_that_may_be_included(source: Path) -> None:
+    folder = source.parent.name
+    for name in included(source):
+        assert (CDBEXT / name).is_file(), name
+        if "/" in name or folder != "checking":
+            assert name.split("/")[0] in MAY_INCLUDE[folder] | {folder}, name
+
+
+def test_python_is_known_in_one_folder() -> None:
+    knowing = {path.parent.name for path in SOURCES if "<Python.h>" in path.read_text()}
+    assert knowing == {"python"}
