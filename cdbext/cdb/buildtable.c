@@ -4,8 +4,7 @@
 
 #include "cdb/image.h"
 
-static inline void fill(const unsigned char *entries, uint64_t count,
-                        unsigned char *table, int format)
+static inline void fill(const unsigned char *entries, uint64_t count, unsigned char *table, int format)
 {
   uint64_t size = ucdb_pair_size(format);
   uint64_t slots = count * 2;
@@ -27,8 +26,7 @@ static inline void fill(const unsigned char *entries, uint64_t count,
   }
 }
 
-void ucdb_table(const unsigned char *entries, uint64_t count,
-                unsigned char *table, int format)
+void ucdb_table(const unsigned char *entries, uint64_t count, unsigned char *table, int format)
 {
   if (format == UCDB_CDB)
     fill(entries, count, table, UCDB_CDB);

@@ -7,7 +7,6 @@
 /* Fill one table: each entry (hash, record position: a slot of the format), in
  * the order added, goes to the first free slot from its own on.
  * table has room for twice as many slots as there are entries. */
-void ucdb_table(const unsigned char *entries, uint64_t count,
-                unsigned char *table, int format);
+void ucdb_table(const unsigned char *entries, uint64_t count, unsigned char *table, int format);
 
 #endif

@@ -8,8 +8,7 @@ enum { DIGITS = 8 };
 
 /* A length up to its mark; the position behind that, 0 when it is for the
  * parser. */
-static uint64_t read_length(const struct ucdb_image *in, uint64_t at,
-                            unsigned char mark, uint64_t *length)
+static uint64_t read_length(const struct ucdb_image *in, uint64_t at, unsigned char mark, uint64_t *length)
 {
   uint64_t start = at;
   uint64_t end;
@@ -32,8 +31,8 @@ static uint64_t read_length(const struct ucdb_image *in, uint64_t at,
 
 /* The entry at text->at: its key and data.  Returns the position behind it, 0
  * when it is for the parser. */
-static uint64_t read_entry(const struct ucdb_image *in, uint64_t at,
-                           struct ucdb_span *key, struct ucdb_span *data)
+static uint64_t read_entry(const struct ucdb_image *in, uint64_t at, struct ucdb_span *key,
+                           struct ucdb_span *data)
 {
   const unsigned char *arrow, *newline;
 
@@ -55,15 +54,13 @@ static uint64_t read_entry(const struct ucdb_image *in, uint64_t at,
   return newline && *newline == '\n' ? data->pos + data->len + 1 : 0;
 }
 
-static unsigned char *put(unsigned char *out, const unsigned char *bytes,
-                          uint64_t len)
+static unsigned char *put(unsigned char *out, const unsigned char *bytes, uint64_t len)
 {
   memcpy(out, bytes, (size_t)len);
   return out + len;
 }
 
-static inline void load(const struct ucdb_image *in, unsigned char *out,
-                        int format, struct ucdb_text *text)
+static inline void load(const struct ucdb_image *in, unsigned char *out, int format, struct ucdb_text *text)
 {
   unsigned char *next = out + text->used;
   struct ucdb_span key, data;
@@ -79,10 +76,10 @@ static inline void load(const struct ucdb_image *in, unsigned char *out,
   text->used = (uint64_t)(next - out);
 }
 
-void ucdb_text_load(const unsigned char *in, uint64_t len, unsigned char *out,
-                    int format, struct ucdb_text *text)
+void ucdb_text_load(const unsigned char *in, uint64_t len, unsigned char *out, int format,
+                    struct ucdb_text *text)
 {
-  struct ucdb_image window = {in, len, format};
+  struct ucdb_image window = { in, len, format };
 
   if (format == UCDB_CDB)
     load(&window, out, UCDB_CDB, text);
@@ -101,8 +98,8 @@ static unsigned char *put_number(unsigned char *out, uint64_t number)
   return put(out, first, (uint64_t)(digits + sizeof digits - first));
 }
 
-static unsigned char *put_entry(unsigned char *out, const unsigned char *key,
-                                uint64_t key_len, uint64_t data_len)
+static unsigned char *put_entry(unsigned char *out, const unsigned char *key, uint64_t key_len,
+                                uint64_t data_len)
 {
   *out++ = '+';
   out = put_number(out, key_len);
@@ -117,8 +114,8 @@ static unsigned char *put_entry(unsigned char *out, const unsigned char *key,
   return out;
 }
 
-static inline void dump(const struct ucdb_image *in, unsigned char *out,
-                        uint64_t room, int format, struct ucdb_text *text)
+static inline void dump(const struct ucdb_image *in, unsigned char *out, uint64_t room, int format,
+                        struct ucdb_text *text)
 {
   uint64_t size = ucdb_pair_size(format);
 
@@ -133,22 +130,19 @@ static inline void dump(const struct ucdb_image *in, unsigned char *out,
     left -= UCDB_TEXT_MORE;
     key_len = ucdb_first(head, format);
     data_len = ucdb_second(head, format);
-    if (!ucdb_at(in, start, key_len) ||
-        !ucdb_at(in, start + key_len, data_len) || key_len > left ||
+    if (!ucdb_at(in, start, key_len) || !ucdb_at(in, start + key_len, data_len) || key_len > left ||
         data_len > left - key_len)
       return;
-    text->used = (uint64_t)(put_entry(out + text->used, in->base + start,
-                                      key_len, data_len) -
-                            out);
+    text->used = (uint64_t)(put_entry(out + text->used, in->base + start, key_len, data_len) - out);
     text->at = start + key_len + data_len;
     ++text->records;
   }
 }
 
-void ucdb_text_dump(const unsigned char *in, uint64_t len, unsigned char *out,
-                    uint64_t room, int format, struct ucdb_text *text)
+void ucdb_text_dump(const unsigned char *in, uint64_t len, unsigned char *out, uint64_t room, int format,
+                    struct ucdb_text *text)
 {
-  struct ucdb_image window = {in, len, format};
+  struct ucdb_image window = { in, len, format };
 
   if (text->used > room)
     return;

@@ -18,12 +18,12 @@ enum { UCDB_TEXT_MORE = 2 * 20 + 6 };
  * have lengths of one to eight digits, and append their records to out as they
  * stand in a file of the format.  The entry at text->at is then for the parser;
  * so is the empty line.  out has room for twice len - at bytes. */
-void ucdb_text_load(const unsigned char *in, uint64_t len, unsigned char *out,
-                    int format, struct ucdb_text *text);
+void ucdb_text_load(const unsigned char *in, uint64_t len, unsigned char *out, int format,
+                    struct ucdb_text *text);
 
 /* Take records from text->at on, as long as they are whole and their text has
  * room in out, and append that. */
-void ucdb_text_dump(const unsigned char *in, uint64_t len, unsigned char *out,
-                    uint64_t room, int format, struct ucdb_text *text);
+void ucdb_text_dump(const unsigned char *in, uint64_t len, unsigned char *out, uint64_t room, int format,
+                    struct ucdb_text *text);
 
 #endif

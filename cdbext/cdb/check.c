@@ -46,8 +46,7 @@ uint64_t ucdb_check_scratch(const struct ucdb_image *im)
 }
 
 /* Where table number i lies; NULL when it has no slots or lies outside. */
-static const unsigned char *table_of(const struct ucdb_image *im, uint64_t i,
-                                     uint64_t *pos, uint64_t *slots)
+static const unsigned char *table_of(const struct ucdb_image *im, uint64_t i, uint64_t *pos, uint64_t *slots)
 {
   const unsigned char *pointer = im->base + i * ucdb_pair_size(im->format);
 
@@ -56,8 +55,7 @@ static const unsigned char *table_of(const struct ucdb_image *im, uint64_t i,
   return *slots ? ucdb_table_at(im, *pos, *slots, im->format) : NULL;
 }
 
-static enum ucdb_status check_pointers(const struct ucdb_image *im,
-                                       struct starts *starts,
+static enum ucdb_status check_pointers(const struct ucdb_image *im, struct starts *starts,
                                        struct ucdb_fault *fault)
 {
   uint64_t i, pos, slots;
@@ -72,21 +70,17 @@ static enum ucdb_status check_pointers(const struct ucdb_image *im,
     const unsigned char *table = table_of(im, i, &pos, &slots);
 
     if (slots && (!table || pos < starts->end))
-      return ucdb_malformed(fault, UCDB_BAD_TABLE,
-                            i * ucdb_pair_size(im->format));
+      return ucdb_malformed(fault, UCDB_BAD_TABLE, i * ucdb_pair_size(im->format));
   }
   return UCDB_FOUND;
 }
 
 /* Count the full slots at the end of a table. */
-static uint64_t full_at_end(const unsigned char *table, uint64_t slots,
-                            int format)
+static uint64_t full_at_end(const unsigned char *table, uint64_t slots, int format)
 {
   uint64_t count = 0;
 
-  while (count < slots &&
-         ucdb_second(table + (slots - count - 1) * ucdb_pair_size(format),
-                     format))
+  while (count < slots && ucdb_second(table + (slots - count - 1) * ucdb_pair_size(format), format))
     ++count;
   return count;
 }
@@ -95,14 +89,12 @@ static uint64_t full_at_end(const unsigned char *table, uint64_t slots,
 static uint64_t hash_at(const struct ucdb_image *im, uint64_t record)
 {
   const unsigned char *head = im->base + record;
-  uint64_t hash = ucdb_hash_of(head + ucdb_pair_size(im->format),
-                               ucdb_first(head, im->format));
+  uint64_t hash = ucdb_hash_of(head + ucdb_pair_size(im->format), ucdb_first(head, im->format));
 
   return ucdb_hash_in(hash, im->format);
 }
 
-static enum ucdb_status check_table(const struct ucdb_image *im, uint64_t i,
-                                    struct starts *starts,
+static enum ucdb_status check_table(const struct ucdb_image *im, uint64_t i, struct starts *starts,
                                     struct ucdb_fault *fault)
 {
   uint64_t index, pos, slots;
@@ -134,8 +126,7 @@ static enum ucdb_status check_table(const struct ucdb_image *im, uint64_t i,
 }
 
 /* tinycdb's -0 empties the key, zeros the data and forgets the slot. */
-static int is_removed(const struct ucdb_image *im,
-                      const struct ucdb_record *record)
+static int is_removed(const struct ucdb_image *im, const struct ucdb_record *record)
 {
   const unsigned char *data = im->base + record->data.pos;
   uint64_t i;
@@ -150,10 +141,8 @@ static int is_removed(const struct ucdb_image *im,
 
 /* Go through the records: first to mark where each begins, then, when every
  * slot has struck the one that it names, to find one that no slot does. */
-static enum ucdb_status walk_records(const struct ucdb_image *im,
-                                     int are_struck, int removed_are_sound,
-                                     struct starts *starts,
-                                     struct ucdb_fault *fault)
+static enum ucdb_status walk_records(const struct ucdb_image *im, int are_struck, int removed_are_sound,
+                                     struct starts *starts, struct ucdb_fault *fault)
 {
   struct ucdb_walker walker = { 0 };
   struct ucdb_record record;
@@ -162,14 +151,13 @@ static enum ucdb_status walk_records(const struct ucdb_image *im,
   while ((status = ucdb_walk(im, &walker, &record, fault)) == UCDB_FOUND)
     if (!are_struck)
       mark(starts, record.pos);
-    else if (strike(starts, record.pos) &&
-             !(removed_are_sound && is_removed(im, &record)))
+    else if (strike(starts, record.pos) && !(removed_are_sound && is_removed(im, &record)))
       return ucdb_malformed(fault, UCDB_LOST_RECORD, record.pos);
   return status;
 }
 
-void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
-                int removed_are_sound, struct ucdb_fault *fault)
+void ucdb_check(const struct ucdb_image *im, unsigned char *scratch, int removed_are_sound,
+                struct ucdb_fault *fault)
 {
   struct starts starts = { scratch, 0, 0 };
   uint64_t i;

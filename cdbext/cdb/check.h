@@ -13,7 +13,7 @@ uint64_t ucdb_check_scratch(const struct ucdb_image *im);
  * fault->damage is UCDB_SOUND when there is none.  scratch must be zeros.
  * Records that tinycdb removed are damage unless removed_are_sound: a hole in
  * a file looks like nothing but such records. */
-void ucdb_check(const struct ucdb_image *im, unsigned char *scratch,
-                int removed_are_sound, struct ucdb_fault *fault);
+void ucdb_check(const struct ucdb_image *im, unsigned char *scratch, int removed_are_sound,
+                struct ucdb_fault *fault);
 
 #endif

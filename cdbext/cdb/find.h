@@ -18,16 +18,13 @@ struct ucdb_cursor {
 /* Find the next record under key, in the order added; its data into *data.
  * UCDB_FOUND, UCDB_ABSENT (no more), or UCDB_MALFORMED with *fault set; after
  * the last two the search is over.  At most all slots of one table are seen. */
-enum ucdb_status ucdb_find(const struct ucdb_image *im,
-                           struct ucdb_cursor *cur, const unsigned char *key,
-                           uint64_t len, struct ucdb_span *data,
-                           struct ucdb_fault *fault);
+enum ucdb_status ucdb_find(const struct ucdb_image *im, struct ucdb_cursor *cur, const unsigned char *key,
+                           uint64_t len, struct ucdb_span *data, struct ucdb_fault *fault);
 
 /* Location of the first record's data: position << 32 | length.  One integer,
  * because reading a filled struct costs the cffi caller as much as the look-up.
  * 0 = absent; a real position is at least 2048.  1 = malformed, or (in a cdb64)
  * a position or length too large for 32 bits: ask ucdb_find. */
-uint64_t ucdb_get(const struct ucdb_image *im, const unsigned char *key,
-                  size_t len);
+uint64_t ucdb_get(const struct ucdb_image *im, const unsigned char *key, size_t len);
 
 #endif

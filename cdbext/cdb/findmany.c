@@ -14,8 +14,7 @@ static inline __attribute__((always_inline)) void ask(const struct ucdb_image *i
 }
 
 /* Ask for the record that the search will look at first. */
-static inline void ask_record(const struct ucdb_image *im,
-                              struct ucdb_cursor cur, int format)
+static inline void ask_record(const struct ucdb_image *im, struct ucdb_cursor cur, int format)
 {
   const unsigned char *table = ucdb_table_at(im, cur.table, cur.slots, format);
 
@@ -34,8 +33,7 @@ static inline void ask_record(const struct ucdb_image *im,
   }
 }
 
-static inline enum ucdb_status find_group(const struct ucdb_image *im,
-                                          struct ucdb_wanted *wanted, int count,
+static inline enum ucdb_status find_group(const struct ucdb_image *im, struct ucdb_wanted *wanted, int count,
                                           struct ucdb_fault *fault, int format)
 {
   struct ucdb_cursor cursors[UCDB_GROUP];
@@ -46,9 +44,7 @@ static inline enum ucdb_status find_group(const struct ucdb_image *im,
   for (i = 0; i < count; ++i) {
     struct ucdb_cursor *cur = &cursors[i];
 
-    status[i] =
-        ucdb_begin(im, cur, ucdb_hash_of(wanted[i].key, wanted[i].len),
-                   &faults[i], format);
+    status[i] = ucdb_begin(im, cur, ucdb_hash_of(wanted[i].key, wanted[i].len), &faults[i], format);
     if (status[i] == UCDB_FOUND)
       ask(im, cur->table + cur->index * ucdb_pair_size(format));
   }
@@ -57,8 +53,8 @@ static inline enum ucdb_status find_group(const struct ucdb_image *im,
       ask_record(im, cursors[i], format);
   for (i = 0; i < count; ++i) {
     if (status[i] == UCDB_FOUND)
-      status[i] = ucdb_probe(im, &cursors[i], wanted[i].key, wanted[i].len,
-                             &wanted[i].data, &faults[i], format);
+      status[i] = ucdb_probe(im, &cursors[i], wanted[i].key, wanted[i].len, &wanted[i].data, &faults[i],
+                             format);
     if (status[i] == UCDB_ABSENT)
       wanted[i].data.pos = wanted[i].data.len = 0;
     if (status[i] == UCDB_MALFORMED) {
@@ -69,8 +65,7 @@ static inline enum ucdb_status find_group(const struct ucdb_image *im,
   return UCDB_FOUND;
 }
 
-enum ucdb_status ucdb_find_group(const struct ucdb_image *im,
-                                 struct ucdb_wanted *wanted, int count,
+enum ucdb_status ucdb_find_group(const struct ucdb_image *im, struct ucdb_wanted *wanted, int count,
                                  struct ucdb_fault *fault)
 {
   if (im->format == UCDB_CDB)
@@ -78,10 +73,8 @@ enum ucdb_status ucdb_find_group(const struct ucdb_image *im,
   return find_group(im, wanted, count, fault, im->format);
 }
 
-enum ucdb_status ucdb_find_many(const struct ucdb_image *im,
-                                const unsigned char *keys,
-                                const uint64_t *ends, uint64_t count,
-                                uint64_t *places, struct ucdb_fault *fault)
+enum ucdb_status ucdb_find_many(const struct ucdb_image *im, const unsigned char *keys, const uint64_t *ends,
+                                uint64_t count, uint64_t *places, struct ucdb_fault *fault)
 {
   struct ucdb_wanted wanted[UCDB_GROUP];
   uint64_t begin = 0;

@@ -18,16 +18,13 @@ struct ucdb_wanted {
 
 /* Fill in the data of count keys, at most UCDB_GROUP.  UCDB_MALFORMED with
  * *fault set when a key, the first that does so, meets damage; else UCDB_FOUND. */
-enum ucdb_status ucdb_find_group(const struct ucdb_image *im,
-                                 struct ucdb_wanted *wanted, int count,
+enum ucdb_status ucdb_find_group(const struct ucdb_image *im, struct ucdb_wanted *wanted, int count,
                                  struct ucdb_fault *fault);
 
 /* The same for any number of keys that stand one after the other: ends has the
  * offset where each ends.  The data of key i goes to places[2 * i] (position, 0
  * when absent) and places[2 * i + 1] (length). */
-enum ucdb_status ucdb_find_many(const struct ucdb_image *im,
-                                const unsigned char *keys,
-                                const uint64_t *ends, uint64_t count,
-                                uint64_t *places, struct ucdb_fault *fault);
+enum ucdb_status ucdb_find_many(const struct ucdb_image *im, const unsigned char *keys, const uint64_t *ends,
+                                uint64_t count, uint64_t *places, struct ucdb_fault *fault);
 
 #endif

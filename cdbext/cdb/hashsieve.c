@@ -1,7 +1,6 @@
 #include "cdb/hashsieve.h"
 
-static const unsigned char *table_of(const struct ucdb_image *im, int number,
-                                     uint64_t *slots)
+static const unsigned char *table_of(const struct ucdb_image *im, int number, uint64_t *slots)
 {
   uint64_t size = ucdb_pair_size(im->format);
   const unsigned char *pointer = ucdb_at(im, (uint64_t)number * size, size);
@@ -33,16 +32,14 @@ unsigned int ucdb_sieve_width(uint64_t slots)
 {
   unsigned int width = UCDB_SIEVE_LEAST + 1;
 
-  if (slots < (uint64_t)1 << UCDB_SIEVE_LEAST ||
-      slots > (uint64_t)1 << UCDB_SIEVE_MOST)
+  if (slots < (uint64_t)1 << UCDB_SIEVE_LEAST || slots > (uint64_t)1 << UCDB_SIEVE_MOST)
     return 0;
   while ((uint64_t)1 << width < 2 * slots)
     ++width;
   return width;
 }
 
-void ucdb_sieve_fill(const struct ucdb_image *im, uint64_t *bits,
-                     unsigned int width)
+void ucdb_sieve_fill(const struct ucdb_image *im, uint64_t *bits, unsigned int width)
 {
   uint64_t size = ucdb_pair_size(im->format);
   int i;

@@ -20,8 +20,7 @@ uint64_t ucdb_sieve_slots(const struct ucdb_image *im);
 unsigned int ucdb_sieve_width(uint64_t slots);
 
 /* Fill in 2^width bits, all zero before, from the hashes in the tables. */
-void ucdb_sieve_fill(const struct ucdb_image *im, uint64_t *bits,
-                     unsigned int width);
+void ucdb_sieve_fill(const struct ucdb_image *im, uint64_t *bits, unsigned int width);
 
 /* The bit of a hash.  Its own bits are no mix of the key's: those below choose
  * the table, those above the slot. */
@@ -31,8 +30,7 @@ static inline uint32_t ucdb_sieve_bit(uint64_t hash, unsigned int width)
 }
 
 /* 0: no record has this hash.  1: ask the tables. */
-static inline int ucdb_sieve_passes(const uint64_t *bits, unsigned int width,
-                                    uint64_t hash)
+static inline int ucdb_sieve_passes(const uint64_t *bits, unsigned int width, uint64_t hash)
 {
   uint32_t bit = ucdb_sieve_bit(hash, width);
 

@@ -25,8 +25,7 @@ struct ucdb_span {
 
 /* The only place where a stored offset becomes a pointer.
  * NULL when [pos, pos+len) is not wholly inside the image. */
-static inline const unsigned char *ucdb_at(const struct ucdb_image *im,
-                                           uint64_t pos, uint64_t len)
+static inline const unsigned char *ucdb_at(const struct ucdb_image *im, uint64_t pos, uint64_t len)
 {
   if (pos > im->size || len > im->size - pos)
     return NULL;
@@ -36,8 +35,7 @@ static inline const unsigned char *ucdb_at(const struct ucdb_image *im,
 /* Integers in the file are little-endian and stand anywhere. */
 static inline uint32_t ucdb_u32(const unsigned char *p)
 {
-  return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-         (uint32_t)p[3] << 24;
+  return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static inline uint64_t ucdb_u64(const unsigned char *p)
@@ -77,8 +75,7 @@ static inline uint64_t ucdb_second(const unsigned char *pair, int format)
 }
 
 /* The numbers must fit the format. */
-static inline void ucdb_put_pair(unsigned char *pair, uint64_t first,
-                                 uint64_t second, int format)
+static inline void ucdb_put_pair(unsigned char *pair, uint64_t first, uint64_t second, int format)
 {
   if (format == UCDB_CDB) {
     ucdb_put32(pair, (uint32_t)first);
@@ -116,8 +113,7 @@ static inline uint64_t ucdb_records_end(const struct ucdb_image *im)
 }
 
 /* A whole table; NULL when it lies outside. */
-static inline const unsigned char *ucdb_table_at(const struct ucdb_image *im,
-                                                 uint64_t pos, uint64_t slots,
+static inline const unsigned char *ucdb_table_at(const struct ucdb_image *im, uint64_t pos, uint64_t slots,
                                                  int format)
 {
   if (slots > im->size / ucdb_pair_size(format))

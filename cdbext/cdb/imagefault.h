@@ -25,8 +25,7 @@ struct ucdb_fault {
 };
 
 /* Note a fault.  Returns UCDB_MALFORMED, so that finders can return it. */
-static inline enum ucdb_status ucdb_malformed(struct ucdb_fault *fault,
-                                              enum ucdb_damage damage,
+static inline enum ucdb_status ucdb_malformed(struct ucdb_fault *fault, enum ucdb_damage damage,
                                               uint64_t offset)
 {
   fault->damage = damage;

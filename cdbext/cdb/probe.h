@@ -9,9 +9,7 @@
 
 /* Choose table and first slot.  The whole table is checked here, once, so that
  * probing needs no bound but its slot count. */
-static inline enum ucdb_status ucdb_begin(const struct ucdb_image *im,
-                                          struct ucdb_cursor *cur,
-                                          uint64_t hash,
+static inline enum ucdb_status ucdb_begin(const struct ucdb_image *im, struct ucdb_cursor *cur, uint64_t hash,
                                           struct ucdb_fault *fault, int format)
 {
   uint64_t pos = hash % UCDB_TABLES * ucdb_pair_size(format);
@@ -25,8 +23,7 @@ static inline enum ucdb_status ucdb_begin(const struct ucdb_image *im,
   cur->slots = ucdb_second(pointer, format);
   if (!cur->slots)
     return UCDB_ABSENT;
-  if (cur->table < ucdb_header_size(format) ||
-      !ucdb_table_at(im, cur->table, cur->slots, format))
+  if (cur->table < ucdb_header_size(format) || !ucdb_table_at(im, cur->table, cur->slots, format))
     return ucdb_malformed(fault, UCDB_BAD_TABLE, pos);
   if (format == UCDB_CDB) /* a shorter division */
     cur->index = (uint32_t)cur->hash / UCDB_TABLES % (uint32_t)cur->slots;
@@ -37,10 +34,8 @@ static inline enum ucdb_status ucdb_begin(const struct ucdb_image *im,
 }
 
 /* Compare the record that a slot names with the key. */
-static inline enum ucdb_status ucdb_match(const struct ucdb_image *im,
-                                          uint64_t slot, uint64_t record,
-                                          const unsigned char *key,
-                                          uint64_t len, struct ucdb_span *data,
+static inline enum ucdb_status ucdb_match(const struct ucdb_image *im, uint64_t slot, uint64_t record,
+                                          const unsigned char *key, uint64_t len, struct ucdb_span *data,
                                           struct ucdb_fault *fault, int format)
 {
   const unsigned char *head = ucdb_at(im, record, ucdb_pair_size(format));
@@ -54,19 +49,15 @@ static inline enum ucdb_status ucdb_match(const struct ucdb_image *im,
   data->len = ucdb_second(head, format);
   if (!ucdb_at(im, start, len) || !ucdb_at(im, data->pos, data->len))
     return ucdb_malformed(fault, UCDB_BAD_RECORD, record);
-  return !len || !memcmp(im->base + start, key, len) ? UCDB_FOUND
-                                                     : UCDB_ABSENT;
+  return !len || !memcmp(im->base + start, key, len) ? UCDB_FOUND : UCDB_ABSENT;
 }
 
 /* Probe upwards from cur->index, around the end, until a record matches. */
-static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im,
-                                          struct ucdb_cursor *cur,
-                                          const unsigned char *key,
-                                          uint64_t len, struct ucdb_span *data,
+static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im, struct ucdb_cursor *cur,
+                                          const unsigned char *key, uint64_t len, struct ucdb_span *data,
                                           struct ucdb_fault *fault, int format)
 {
-  const unsigned char *table =
-      ucdb_table_at(im, cur->table, cur->slots, format);
+  const unsigned char *table = ucdb_table_at(im, cur->table, cur->slots, format);
 
   while (table && cur->left) { /* a damaged table may have no empty slot */
     uint64_t at = cur->index * ucdb_pair_size(format);
@@ -80,8 +71,7 @@ static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im,
       cur->index = 0;
     if (ucdb_first(table + at, format) != cur->hash)
       continue;
-    status =
-        ucdb_match(im, cur->table + at, record, key, len, data, fault, format);
+    status = ucdb_match(im, cur->table + at, record, key, len, data, fault, format);
     if (status != UCDB_ABSENT)
       return status;
   }
@@ -90,13 +80,9 @@ static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im,
 
 /* The first record's data under a key with that hash.  Inline, with image and cursor in
  * registers: for callers whose whole work this is. */
-static inline enum ucdb_status ucdb_first_data(struct ucdb_image image,
-                                               uint64_t hash,
-                                               const unsigned char *key,
-                                               uint64_t len,
-                                               struct ucdb_span *data,
-                                               struct ucdb_fault *fault,
-                                               int format)
+static inline enum ucdb_status ucdb_first_data(struct ucdb_image image, uint64_t hash,
+                                               const unsigned char *key, uint64_t len, struct ucdb_span *data,
+                                               struct ucdb_fault *fault, int format)
 {
   struct ucdb_cursor cursor;
   enum ucdb_status status = ucdb_begin(&image, &cursor, hash, fault, format);

@@ -55,8 +55,7 @@ static int has_slot(const struct ucdb_image *im, uint64_t hash, uint64_t record)
 
     if (!ucdb_second(slot, im->format))
       return 0;
-    if (ucdb_second(slot, im->format) == record &&
-        ucdb_first(slot, im->format) == cur.hash)
+    if (ucdb_second(slot, im->format) == record && ucdb_first(slot, im->format) == cur.hash)
       return 1;
     if (++cur.index == cur.slots)
       cur.index = 0;
@@ -68,7 +67,7 @@ static int has_slot(const struct ucdb_image *im, uint64_t hash, uint64_t record)
  * hash it was filed. */
 static int hash_is_cut(const struct ucdb_image *im)
 {
-  struct ucdb_walker walker = {0};
+  struct ucdb_walker walker = { 0 };
   struct ucdb_record record;
   struct ucdb_fault fault;
 
@@ -76,16 +75,15 @@ static int hash_is_cut(const struct ucdb_image *im)
     uint64_t hash = ucdb_hash_of(im->base + record.key.pos, record.key.len);
 
     if (hash >> 32)
-      return has_slot(im, (uint32_t)hash, record.pos) &&
-             !has_slot(im, hash, record.pos);
+      return has_slot(im, (uint32_t)hash, record.pos) && !has_slot(im, hash, record.pos);
   }
   return 0;
 }
 
 int ucdb_recognise(const unsigned char *base, uint64_t size)
 {
-  struct ucdb_image narrow = {base, size, UCDB_CDB};
-  struct ucdb_image wide = {base, size, UCDB_CDB64};
+  struct ucdb_image narrow = { base, size, UCDB_CDB };
+  struct ucdb_image wide = { base, size, UCDB_CDB64 };
   struct fit cdb = fit_of(&narrow), cdb64 = fit_of(&wide);
   int tables = cdb.tables + cdb.wrong;
 

@@ -1,7 +1,6 @@
 #include "cdb/walk.h"
 
-static enum ucdb_status begin(const struct ucdb_image *im,
-                              struct ucdb_walker *walker,
+static enum ucdb_status begin(const struct ucdb_image *im, struct ucdb_walker *walker,
                               struct ucdb_fault *fault)
 {
   uint64_t start = ucdb_header_size(im->format);
@@ -17,13 +16,11 @@ static enum ucdb_status begin(const struct ucdb_image *im,
   return UCDB_FOUND;
 }
 
-static inline enum ucdb_status walk(const struct ucdb_image *im,
-                                    struct ucdb_walker *walker,
-                                    struct ucdb_record *record,
-                                    struct ucdb_fault *fault, int format)
+static inline enum ucdb_status walk(const struct ucdb_image *im, struct ucdb_walker *walker,
+                                    struct ucdb_record *record, struct ucdb_fault *fault, int format)
 {
   /* bounded by where the tables begin */
-  struct ucdb_image records = {im->base, walker->end, format};
+  struct ucdb_image records = { im->base, walker->end, format };
   const unsigned char *head;
 
   record->pos = walker->pos;
@@ -42,10 +39,8 @@ static inline enum ucdb_status walk(const struct ucdb_image *im,
   return UCDB_FOUND;
 }
 
-enum ucdb_status ucdb_walk(const struct ucdb_image *im,
-                           struct ucdb_walker *walker,
-                           struct ucdb_record *record,
-                           struct ucdb_fault *fault)
+enum ucdb_status ucdb_walk(const struct ucdb_image *im, struct ucdb_walker *walker,
+                           struct ucdb_record *record, struct ucdb_fault *fault)
 {
   if (!walker->pos && begin(im, walker, fault) != UCDB_FOUND)
     return UCDB_MALFORMED;

@@ -19,9 +19,7 @@ struct ucdb_record {
 
 /* Next record into *record: UCDB_FOUND, UCDB_ABSENT at the end, or
  * UCDB_MALFORMED with *fault set; after that it stays at the end. */
-enum ucdb_status ucdb_walk(const struct ucdb_image *im,
-                           struct ucdb_walker *walker,
-                           struct ucdb_record *record,
-                           struct ucdb_fault *fault);
+enum ucdb_status ucdb_walk(const struct ucdb_image *im, struct ucdb_walker *walker,
+                           struct ucdb_record *record, struct ucdb_fault *fault);
 
 #endif

@@ -3,8 +3,7 @@
 #include "cdb/probe.h"
 
 /* Walk ahead and ask for the first slot of each key. */
-static inline void go_ahead(const struct ucdb_image *im,
-                            struct ucdb_distinct *walk, int format)
+static inline void go_ahead(const struct ucdb_image *im, struct ucdb_distinct *walk, int format)
 {
   struct ucdb_fault ignored; /* found again when it is this record's turn */
   int i;
@@ -21,20 +20,17 @@ static inline void go_ahead(const struct ucdb_image *im,
     hash = ucdb_hash_of(im->base + record->key.pos, record->key.len);
     walk->begun[i] = ucdb_begin(im, cur, hash, &ignored, format);
     if (walk->begun[i] == UCDB_FOUND)
-      __builtin_prefetch(im->base + cur->table +
-                         cur->index * ucdb_pair_size(format));
+      __builtin_prefetch(im->base + cur->table + cur->index * ucdb_pair_size(format));
   }
   walk->count = i;
 }
 
 /* UCDB_FOUND when no slot before the record's own leads to the same key. */
-static inline enum ucdb_status is_first(const struct ucdb_image *im,
-                                        struct ucdb_cursor *cur,
-                                        const struct ucdb_record *record,
-                                        struct ucdb_fault *fault, int format)
+static inline enum ucdb_status is_first(const struct ucdb_image *im, struct ucdb_cursor *cur,
+                                        const struct ucdb_record *record, struct ucdb_fault *fault,
+                                        int format)
 {
-  const unsigned char *table =
-      ucdb_table_at(im, cur->table, cur->slots, format);
+  const unsigned char *table = ucdb_table_at(im, cur->table, cur->slots, format);
   const unsigned char *key = im->base + record->key.pos;
 
   for (; table && cur->left; --cur->left) {
@@ -48,8 +44,7 @@ static inline enum ucdb_status is_first(const struct ucdb_image *im,
     if (ucdb_first(table + at, format) == cur->hash) {
       if (named == record->pos)
         return UCDB_FOUND;
-      status = ucdb_match(im, cur->table + at, named, key, record->key.len,
-                          &data, fault, format);
+      status = ucdb_match(im, cur->table + at, named, key, record->key.len, &data, fault, format);
       if (status != UCDB_ABSENT)
         return status == UCDB_FOUND ? UCDB_ABSENT : status;
     }
@@ -59,10 +54,8 @@ static inline enum ucdb_status is_first(const struct ucdb_image *im,
   return UCDB_ABSENT;
 }
 
-static inline enum ucdb_status step(const struct ucdb_image *im,
-                                    struct ucdb_distinct *walk,
-                                    struct ucdb_record *record,
-                                    struct ucdb_fault *fault, int format)
+static inline enum ucdb_status step(const struct ucdb_image *im, struct ucdb_distinct *walk,
+                                    struct ucdb_record *record, struct ucdb_fault *fault, int format)
 {
   for (;;) {
     enum ucdb_status status;
@@ -84,8 +77,7 @@ static inline enum ucdb_status step(const struct ucdb_image *im,
     *record = walk->records[i];
     status = walk->begun[i];
     if (status == UCDB_MALFORMED)
-      return ucdb_begin(im, &walk->cursors[i], walk->cursors[i].hash, fault,
-                        format);
+      return ucdb_begin(im, &walk->cursors[i], walk->cursors[i].hash, fault, format);
     if (status == UCDB_FOUND)
       status = is_first(im, &walk->cursors[i], record, fault, format);
     if (status != UCDB_ABSENT)
@@ -93,10 +85,8 @@ static inline enum ucdb_status step(const struct ucdb_image *im,
   }
 }
 
-enum ucdb_status ucdb_walk_distinct(const struct ucdb_image *im,
-                                    struct ucdb_distinct *walk,
-                                    struct ucdb_record *record,
-                                    struct ucdb_fault *fault)
+enum ucdb_status ucdb_walk_distinct(const struct ucdb_image *im, struct ucdb_distinct *walk,
+                                    struct ucdb_record *record, struct ucdb_fault *fault)
 {
   if (im->format == UCDB_CDB)
     return step(im, walk, record, fault, UCDB_CDB);

@@ -21,9 +21,7 @@ struct ucdb_distinct {
 
 /* Next record that is the first under its key, into *record: UCDB_FOUND,
  * UCDB_ABSENT at the end, or UCDB_MALFORMED with *fault set. */
-enum ucdb_status ucdb_walk_distinct(const struct ucdb_image *im,
-                                    struct ucdb_distinct *walk,
-                                    struct ucdb_record *record,
-                                    struct ucdb_fault *fault);
+enum ucdb_status ucdb_walk_distinct(const struct ucdb_image *im, struct ucdb_distinct *walk,
+                                    struct ucdb_record *record, struct ucdb_fault *fault);
 
 #endif

@@ -21,19 +21,17 @@ static void demand(int truth)
     abort();
 }
 
-static void demand_inside(const struct ucdb_image *im,
-                          const struct ucdb_span *span)
+static void demand_inside(const struct ucdb_image *im, const struct ucdb_span *span)
 {
   demand(ucdb_at(im, span->pos, span->len) != NULL);
 }
 
 /* All ways to find a key say the same. */
-static void search(const struct ucdb_image *im, const unsigned char *key,
-                   uint64_t len)
+static void search(const struct ucdb_image *im, const unsigned char *key, uint64_t len)
 {
-  struct ucdb_cursor cur = {0};
-  struct ucdb_span first = {0, 0}, data;
-  struct ucdb_wanted wanted = {key, len, {0, 0}};
+  struct ucdb_cursor cur = { 0 };
+  struct ucdb_span first = { 0, 0 }, data;
+  struct ucdb_wanted wanted = { .key = key, .len = len };
   struct ucdb_fault fault;
   enum ucdb_status begun = ucdb_find(im, &cur, key, len, &first, &fault);
   enum ucdb_status status = begun;
@@ -58,7 +56,7 @@ static void search(const struct ucdb_image *im, const unsigned char *key,
 /* Every record; the first keys are noted.  Returns how many keys that is. */
 static int walk(const struct ucdb_image *im, struct ucdb_span *keys)
 {
-  struct ucdb_walker walker = {0};
+  struct ucdb_walker walker = { 0 };
   struct ucdb_record record;
   struct ucdb_fault fault;
   uint64_t count = 0;
@@ -89,8 +87,7 @@ static void walk_distinct(const struct ucdb_image *im)
 }
 
 /* A sound image holds what it says. */
-static void check(const struct ucdb_image *im, const struct ucdb_span *keys,
-                  int count)
+static void check(const struct ucdb_image *im, const struct ucdb_span *keys, int count)
 {
   unsigned char *scratch = calloc((size_t)ucdb_check_scratch(im), 1);
   struct ucdb_fault fault;
@@ -99,16 +96,14 @@ static void check(const struct ucdb_image *im, const struct ucdb_span *keys,
   demand(scratch != NULL);
   ucdb_check(im, scratch, 1, &fault);
   free(scratch);
-  demand(strcmp(ucdb_damage_text(fault.damage), "sound") ||
-         fault.damage == UCDB_SOUND);
+  demand(strcmp(ucdb_damage_text(fault.damage), "sound") || fault.damage == UCDB_SOUND);
   for (i = 0; i < count && fault.damage == UCDB_SOUND; ++i) {
-    struct ucdb_cursor cur = {0};
+    struct ucdb_cursor cur = { 0 };
     struct ucdb_span data;
 
     /* tinycdb leaves removed records, with empty keys, that none can find */
     if (keys[i].len)
-      demand(ucdb_find(im, &cur, im->base + keys[i].pos, keys[i].len, &data,
-                       &fault) == UCDB_FOUND);
+      demand(ucdb_find(im, &cur, im->base + keys[i].pos, keys[i].len, &data, &fault) == UCDB_FOUND);
   }
 }
 
@@ -117,7 +112,7 @@ static void text_both_ways(const uint8_t *bytes, size_t size, int format)
 {
   size_t room = 2 * size + 1, more = 8 * size + UCDB_TEXT_MORE;
   unsigned char *records = malloc(room), *text = malloc(more);
-  struct ucdb_text loaded = {0, 0, 0}, dumped = {0, 0, 0}, other = {0, 0, 0};
+  struct ucdb_text loaded = { 0, 0, 0 }, dumped = { 0, 0, 0 }, other = { 0, 0, 0 };
 
   demand(records && text);
   ucdb_text_load(bytes, size, records, format, &loaded);
@@ -137,12 +132,11 @@ static void rules_scan(const uint8_t *bytes, size_t size)
 {
   size_t room = 2 * size + 1024;
   unsigned char *out = malloc(room);
-  struct ucdb_rules scan = {0};
+  struct ucdb_rules scan = { 0 };
   int status;
 
   demand(out != NULL);
-  while ((status = ucdb_rules_scan(bytes, size, out, room, &scan)) !=
-         UCDB_RULES_END) {
+  while ((status = ucdb_rules_scan(bytes, size, out, room, &scan)) != UCDB_RULES_END) {
     const uint8_t *newline = memchr(bytes + scan.at, '\n', size - scan.at);
 
     demand(scan.at < size && scan.used <= room && newline);
@@ -179,7 +173,7 @@ static void decide(const struct ucdb_image *im)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-  struct ucdb_image im = {bytes, size, 0};
+  struct ucdb_image im = { bytes, size, 0 };
   struct ucdb_span keys[KEYS];
   int i, count;
 

@@ -16,14 +16,14 @@ static int look_at_all(void)
 {
   static const struct ucdb_distinct zeros;
   struct ucdb_distinct ahead = zeros;
-  struct ucdb_walker walker = {0};
+  struct ucdb_walker walker = { 0 };
   struct ucdb_record record;
   struct ucdb_fault fault;
   int wrong = 0;
 
   while (ucdb_walk(&image, &walker, &record, &fault) == UCDB_FOUND) {
     const unsigned char *key = image.base + record.key.pos;
-    struct ucdb_wanted wanted = {key, record.key.len, {0, 0}};
+    struct ucdb_wanted wanted = { .key = key, .len = record.key.len };
 
     wrong += !ucdb_get(&image, key, (size_t)record.key.len);
     wrong += ucdb_find_group(&image, &wanted, 1, &fault) != UCDB_FOUND;
@@ -50,8 +50,7 @@ static void *work(void *wrong)
   int i;
 
   for (i = 0; i < ROUNDS; ++i)
-    *(int *)wrong += look_at_all() + check() +
-                     (ucdb_recognise(image.base, image.size) != image.format);
+    *(int *)wrong += look_at_all() + check() + (ucdb_recognise(image.base, image.size) != image.format);
   return NULL;
 }
 
@@ -72,7 +71,7 @@ static size_t take(const char *path, unsigned char **bytes)
 int main(int argc, char **argv)
 {
   pthread_t threads[THREADS];
-  int wrong[THREADS] = {0};
+  int wrong[THREADS] = { 0 };
   unsigned char *bytes = NULL;
   int i, sum = 0;
 

@@ -37,15 +37,15 @@ static const volatile char baked[96] = "@ucspi: name and module";
 
 enum {
   EXIT_TEMPORARY = 111,
-  SIGNAL_SET_SIZE = 8,  /* bytes, as the kernel counts them */
-  MOST_LINKS = 40,      /* followed, as the kernel does */
+  SIGNAL_SET_SIZE = 8, /* bytes, as the kernel counts them */
+  MOST_LINKS = 40,     /* followed, as the kernel does */
   COMM_SIZE = 16,
-  ARGUMENTS = 9         /* in front of what was typed; `_start.py` counts on it */
+  ARGUMENTS = 9 /* in front of what was typed; `_start.py` counts on it */
 };
 
-#define MEGABYTES(count) ((uint64_t) (count) << 20)
-static const uint64_t NO_LIMIT = (uint64_t) -1;
-static const uint64_t MORE = MEGABYTES(64);        /* what an interpreter may take on top of what was asked */
+#define MEGABYTES(count) ((uint64_t)(count) << 20)
+static const uint64_t NO_LIMIT = (uint64_t)-1;
+static const uint64_t MORE = MEGABYTES(64); /* what an interpreter may take on top of what was asked */
 static const uint64_t USUAL_STACK = MEGABYTES(8);
 /* With less than this Python does not start; with ENOUGH every command does its work. */
 static const uint64_t LEAST_SPACE = 16000000, LEAST_DATA = 8000000, LEAST_STACK = 262144;
@@ -55,10 +55,19 @@ static struct text self, directory, interpreter, bootstrap, facts, name, module;
 
 static __attribute__((noreturn)) void fail(const char *what, const char *path, long error, const char *advice)
 {
-  static const struct { int number; const char *text; } texts[] = {
-    { ENOENT, "file does not exist" }, { EACCES, "access denied" }, { ENOTDIR, "not a directory" },
-    { ELOOP, "symbolic link loop" }, { ENAMETOOLONG, "file name too long" }, { E2BIG, "argument list too long" },
-    { ENOMEM, "out of memory" }, { ENOEXEC, "exec format error" }, { EAGAIN, "temporary failure" }
+  static const struct {
+    int number;
+    const char *text;
+  } texts[] = {
+    { ENOENT,       "file does not exist"    },
+    { EACCES,       "access denied"          },
+    { ENOTDIR,      "not a directory"        },
+    { ELOOP,        "symbolic link loop"     },
+    { ENAMETOOLONG, "file name too long"     },
+    { E2BIG,        "argument list too long" },
+    { ENOMEM,       "out of memory"          },
+    { ENOEXEC,      "exec format error"      },
+    { EAGAIN,       "temporary failure"      }
   };
   static struct text line;
   size_t i;
@@ -74,7 +83,7 @@ static __attribute__((noreturn)) void fail(const char *what, const char *path, l
     }
   put(&line, advice);
   put_character(&line, '\n');
-  usys_bare(SYS_write, 2, (long) (intptr_t) line.at, (long) line.length, 0);
+  usys_bare(SYS_write, 2, (long)(intptr_t)line.at, (long)line.length, 0);
   for (;;)
     usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
 }
@@ -87,20 +96,20 @@ static void put_directories_aside(void)
 
   for (fd = 0; fd < 3; ++fd) {
     static const char here[] = ".", null[] = "/dev/null";
-    long error = usys_bare(SYS_faccessat, fd, (long) (intptr_t) here, 0, 0), aside, nothing;
+    long error = usys_bare(SYS_faccessat, fd, (long)(intptr_t)here, 0, 0), aside, nothing;
 
     if (error == -ENOTDIR || error == -EBADF)
       continue;
     aside = usys_bare(SYS_fcntl, fd, F_DUPFD, 3, 0);
-    nothing = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) null, O_RDWR, 0);
+    nothing = usys_bare(SYS_openat, AT_FDCWD, (long)(intptr_t)null, O_RDWR, 0);
     if (aside < 0 || nothing < 0)
       return;
     usys_bare(SYS_dup3, nothing, fd, 0, 0);
     usys_bare(SYS_close, nothing, 0, 0, 0);
     put(&facts, ",d");
-    put_number(&facts, (uint64_t) fd);
+    put_number(&facts, (uint64_t)fd);
     put_character(&facts, ':');
-    put_number(&facts, (uint64_t) aside);
+    put_number(&facts, (uint64_t)aside);
   }
 }
 
@@ -132,22 +141,22 @@ static const volatile char *put_baked(struct text *text, const volatile char *fr
 
 static long read_link(const char *path, char *to, size_t room)
 {
-  return usys_bare(SYS_readlinkat, AT_FDCWD, (long) (intptr_t) path, (long) (intptr_t) to, (long) room);
+  return usys_bare(SYS_readlinkat, AT_FDCWD, (long)(intptr_t)path, (long)(intptr_t)to, (long)room);
 }
 
 static long is_missing(const char *path)
 {
-  return usys_bare(SYS_faccessat, AT_FDCWD, (long) (intptr_t) path, 0, 0);
+  return usys_bare(SYS_faccessat, AT_FDCWD, (long)(intptr_t)path, 0, 0);
 }
 
 static int is_script(const char *path)
 {
-  long fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  long fd = usys_bare(SYS_openat, AT_FDCWD, (long)(intptr_t)path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
   char mark[2] = { 0, 0 };
 
   if (fd < 0)
     return 0;
-  usys_bare(SYS_read, fd, (long) (intptr_t) mark, sizeof mark, 0);
+  usys_bare(SYS_read, fd, (long)(intptr_t)mark, sizeof mark, 0);
   usys_bare(SYS_close, fd, 0, 0, 0);
   return mark[0] == '#' && mark[1] == '!';
 }
@@ -160,7 +169,7 @@ static void follow(const char *executed)
   long length;
 
   if (*executed != '/') {
-    if (usys_bare(SYS_getcwd, (long) (intptr_t) target, sizeof target, 0, 0) < 0 || *target != '/')
+    if (usys_bare(SYS_getcwd, (long)(intptr_t)target, sizeof target, 0, 0) < 0 || *target != '/')
       fail("unable to tell which file is executed", "", 0, "");
     put(&self, target);
     put_character(&self, '/');
@@ -182,9 +191,9 @@ static void find_self(const char *executed)
   long length = read_link("/proc/self/exe", self.at, sizeof self.at - 1);
 
   if (length > 0 && *self.at == '/') {
-    self.length = (size_t) length;
+    self.length = (size_t)length;
   } else {
-    self.length = length > 0 ? (size_t) length : 0;
+    self.length = length > 0 ? (size_t)length : 0;
     cut(&self, 0);
     follow(executed);
   }
@@ -206,11 +215,12 @@ static void find_bootstrap(void)
     fail("unable to read ", bootstrap.at, error, "");
 #else
   /* Where pip puts packages, seen from where it puts commands. */
-  static const char *const places[] = {
-    "/../lib/" LAUNCH_LIBRARY "/site-packages", "/../lib64/" LAUNCH_LIBRARY "/site-packages",
-    "/../lib/" LAUNCH_LIBRARY "/dist-packages", "/../local/lib/" LAUNCH_LIBRARY "/dist-packages",
-    "/../lib/python3/dist-packages", "/.."
-  };
+  static const char *const places[] = { "/../lib/" LAUNCH_LIBRARY "/site-packages",
+                                        "/../lib64/" LAUNCH_LIBRARY "/site-packages",
+                                        "/../lib/" LAUNCH_LIBRARY "/dist-packages",
+                                        "/../local/lib/" LAUNCH_LIBRARY "/dist-packages",
+                                        "/../lib/python3/dist-packages",
+                                        "/.." };
   size_t i;
   long worst = -ENOENT;
 
@@ -237,17 +247,17 @@ static void find_bootstrap(void)
 
 static int is_ignored(int number)
 {
-  uintptr_t action[8] = { 0 };  /* the kernel's own structure begins with the handler */
+  uintptr_t action[8] = { 0 }; /* the kernel's own structure begins with the handler */
 
-  usys_bare(SYS_rt_sigaction, number, 0, (long) (intptr_t) action, SIGNAL_SET_SIZE);
-  return action[0] == (uintptr_t) SIG_IGN;
+  usys_bare(SYS_rt_sigaction, number, 0, (long)(intptr_t)action, SIGNAL_SET_SIZE);
+  return action[0] == (uintptr_t)SIG_IGN;
 }
 
 static void look_at_signals(void)
 {
-  uint64_t wanted = (uint64_t) 1 << (SIGINT - 1), before = 0;
+  uint64_t wanted = (uint64_t)1 << (SIGINT - 1), before = 0;
 
-  usys_bare(SYS_rt_sigprocmask, SIG_BLOCK, (long) (intptr_t) &wanted, (long) (intptr_t) &before, SIGNAL_SET_SIZE);
+  usys_bare(SYS_rt_sigprocmask, SIG_BLOCK, (long)(intptr_t)&wanted, (long)(intptr_t)&before, SIGNAL_SET_SIZE);
   if (before & wanted)
     put_character(&facts, 'i');
   if (is_ignored(SIGPIPE))
@@ -260,10 +270,12 @@ static void look_at_signals(void)
  * above the hard one; note what was asked.  least: with less Python does not start. */
 static void raise_limit(int resource, const char *what, uint64_t enough, uint64_t least)
 {
-  struct { uint64_t soft, hard; } limit;  /* the kernel's; not every libc shows it */
+  struct {
+    uint64_t soft, hard;
+  } limit; /* the kernel's; not every libc shows it */
   uint64_t asked;
 
-  if (usys_bare(SYS_prlimit64, 0, resource, 0, (long) (intptr_t) &limit))
+  if (usys_bare(SYS_prlimit64, 0, resource, 0, (long)(intptr_t)&limit))
     return;
   asked = limit.soft;
   if (asked >= enough)
@@ -273,10 +285,10 @@ static void raise_limit(int resource, const char *what, uint64_t enough, uint64_
     limit.soft = limit.hard;
   if (limit.soft < least)
     refuse(what, limit.hard);
-  if (limit.soft == asked || usys_bare(SYS_prlimit64, 0, resource, (long) (intptr_t) &limit, 0))
+  if (limit.soft == asked || usys_bare(SYS_prlimit64, 0, resource, (long)(intptr_t)&limit, 0))
     return;
   put_character(&facts, ',');
-  put_number(&facts, (uint64_t) resource);
+  put_number(&facts, (uint64_t)resource);
   put_character(&facts, ':');
   put_number(&facts, asked);
 }
@@ -310,15 +322,16 @@ static __attribute__((noreturn)) void execute(char *const *argv, char *const *en
     put(&interpreter, places[i]);
     put(&interpreter, "/" LAUNCH_PYTHON);
     check_length(&interpreter);
-    error = usys_bare(SYS_execve, (long) (intptr_t) interpreter.at, (long) (intptr_t) argv,
-                      (long) (intptr_t) environ, 0);
+    error = usys_bare(SYS_execve, (long)(intptr_t)interpreter.at, (long)(intptr_t)argv,
+                      (long)(intptr_t)environ, 0);
     if (error != -ENOENT)
       worst = error;
   }
   put(&directory, "/" LAUNCH_PYTHON);
   fail("unable to run ", worst == -ENOENT ? directory.at : interpreter.at, worst,
-       worst == -ENOENT ? "; ucspi was installed for that Python: install it again"
-       : worst == -EACCES ? "; whoever runs ucspi must be able to run it" : "");
+       worst == -ENOENT       ? "; ucspi was installed for that Python: install it again"
+           : worst == -EACCES ? "; whoever runs ucspi must be able to run it"
+                              : "");
 }
 
 /* argv has room for ARGUMENTS in front of it. */
@@ -334,9 +347,9 @@ static __attribute__((noreturn)) void launch(char **argv, char *const *environ, 
   find_bootstrap();
   put_directories_aside();
   raise_limits();
-  usys_bare(SYS_prctl, PR_GET_NAME, (long) (intptr_t) comm, 0, 0);
+  usys_bare(SYS_prctl, PR_GET_NAME, (long)(intptr_t)comm, 0, 0);
   argv -= ARGUMENTS;
-  argv[0] = interpreter.at;  /* with its whole path: Python looks for its library from there */
+  argv[0] = interpreter.at; /* with its whole path: Python looks for its library from there */
   argv[1] = isolated;
   argv[2] = without_site;
   argv[3] = utf8;
@@ -344,7 +357,7 @@ static __attribute__((noreturn)) void launch(char **argv, char *const *environ, 
   argv[5] = module.at;
   argv[6] = facts.at;
   argv[7] = comm;
-  argv[8] = (char *) (uintptr_t) executed;
+  argv[8] = (char *)(uintptr_t)executed;
   execute(argv, environ);
 }
 
@@ -355,15 +368,15 @@ enum { AT_NULL = 0, AT_EXECFN = 31 };
 /* What the kernel leaves on the stack: argc, argv, NULL, environ, NULL, pairs. */
 __attribute__((noreturn, used)) void launch_from(uintptr_t *stack)
 {
-  char **argv = (char **) (void *) (stack + 1), **environ = argv + stack[0] + 1, **end = environ;
+  char **argv = (char **)(void *)(stack + 1), **environ = argv + stack[0] + 1, **end = environ;
   const uintptr_t *pair;
   const char *executed = "";
 
   while (*end)
     ++end;
-  for (pair = (const uintptr_t *) (void *) (end + 1); pair[0] != AT_NULL; pair += 2)
+  for (pair = (const uintptr_t *)(void *)(end + 1); pair[0] != AT_NULL; pair += 2)
     if (pair[0] == AT_EXECFN)
-      executed = (const char *) pair[1];
+      executed = (const char *)pair[1];
   launch(argv, environ, executed);
 }
 
@@ -384,13 +397,13 @@ __asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\ts
 
 int main(int argc, char **argv, char **environ)
 {
-  size_t size = ((size_t) argc + 1) * sizeof *argv;
+  size_t size = ((size_t)argc + 1) * sizeof *argv;
   char **copy = malloc(ARGUMENTS * sizeof *argv + size);
 
   if (!copy)
     fail("out of memory", "", 0, "");
   memcpy(copy + ARGUMENTS, argv, size);
-  launch(copy + ARGUMENTS, environ, (const char *) getauxval(AT_EXECFN));
+  launch(copy + ARGUMENTS, environ, (const char *)getauxval(AT_EXECFN));
 }
 
 #endif

@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TEXT_SIZE = 8192 };  /* a path is shorter, and so are two parts of one */
+enum { TEXT_SIZE = 8192 }; /* a path is shorter, and so are two parts of one */
 
 struct text {
-  char at[TEXT_SIZE];  /* zeros follow the text: it lies in memory that was all zeros */
+  char at[TEXT_SIZE]; /* zeros follow the text: it lies in memory that was all zeros */
   size_t length;
-  int is_cut;          /* it did not fit */
+  int is_cut; /* it did not fit */
 };
 
 /* The compiler may call these by itself, also where there is no libc.  The
@@ -24,7 +24,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
   size_t i;
 
   for (i = 0; i < size; ++i) {
-    ((char *) to)[i] = ((const char *) from)[i];
+    ((char *)to)[i] = ((const char *)from)[i];
     __asm__ volatile("" ::: "memory");
   }
   return to;
@@ -35,7 +35,7 @@ void *memset(void *to, int byte, size_t size)
   size_t i;
 
   for (i = 0; i < size; ++i) {
-    ((char *) to)[i] = (char) byte;
+    ((char *)to)[i] = (char)byte;
     __asm__ volatile("" ::: "memory");
   }
   return to;
@@ -62,7 +62,7 @@ static inline void put_number(struct text *text, uint64_t number)
   int count = 0;
 
   do {
-    reversed[count++] = (char) ('0' + number % 10);
+    reversed[count++] = (char)('0' + number % 10);
     number /= 10;
   } while (number);
   while (count)

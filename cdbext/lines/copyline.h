@@ -10,16 +10,16 @@
  * to come.  Returns how many bytes were copied. */
 static inline size_t usys_copy_line(const char *from, size_t length, char *to, size_t room, int *inside)
 {
-    const char *newline;
+  const char *newline;
 
-    if (length > room)
-        length = room;
-    newline = memchr(from, '\n', length);
-    if (newline != NULL)
-        length = (size_t)(newline - from) + 1;
-    memcpy(to, from, length);
-    *inside = newline == NULL;
-    return length;
+  if (length > room)
+    length = room;
+  newline = memchr(from, '\n', length);
+  if (newline != NULL)
+    length = (size_t)(newline - from) + 1;
+  memcpy(to, from, length);
+  *inside = newline == NULL;
+  return length;
 }
 
 #endif

@@ -13,65 +13,65 @@ enum { WORD = 8 };
 /* True when one of the eight bytes is C, sometimes also when one is C ^ 1. */
 static int may_have(uint64_t word, char c)
 {
-    uint64_t zero = word ^ EACH_BYTE * (unsigned char)c;
+  uint64_t zero = word ^ EACH_BYTE * (unsigned char)c;
 
-    return ((zero - EACH_BYTE) & ~zero & EACH_BYTE << 7) != 0;
+  return ((zero - EACH_BYTE) & ~zero & EACH_BYTE << 7) != 0;
 }
 
 static char *add(char *to, const char *from, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        *to = '\r';
-        to += from[i] == '\n';
-        *to++ = from[i];
-    }
-    return to;
+  for (size_t i = 0; i < length; i++) {
+    *to = '\r';
+    to += from[i] == '\n';
+    *to++ = from[i];
+  }
+  return to;
 }
 
 /* The byte behind the LENGTH can be read. */
 static char *drop(char *to, const char *from, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        *to = from[i];
-        to += !((from[i] == '\r') & (from[i + 1] == '\n'));
-    }
-    return to;
+  for (size_t i = 0; i < length; i++) {
+    *to = from[i];
+    to += !((from[i] == '\r') & (from[i + 1] == '\n'));
+  }
+  return to;
 }
 
 size_t usys_add_cr(const char *from, size_t length, char *to)
 {
-    char *start = to;
-    uint64_t word;
+  char *start = to;
+  uint64_t word;
 
-    for (; length >= WORD; from += WORD, length -= WORD) {
-        memcpy(&word, from, WORD);
-        if (may_have(word, '\n')) {
-            to = add(to, from, WORD);
-            continue;
-        }
-        memcpy(to, &word, WORD);
-        to += WORD;
+  for (; length >= WORD; from += WORD, length -= WORD) {
+    memcpy(&word, from, WORD);
+    if (may_have(word, '\n')) {
+      to = add(to, from, WORD);
+      continue;
     }
-    return (size_t)(add(to, from, length) - start);
+    memcpy(to, &word, WORD);
+    to += WORD;
+  }
+  return (size_t)(add(to, from, length) - start);
 }
 
 size_t usys_remove_cr(const char *from, size_t length, char *to)
 {
-    char *start = to;
-    uint64_t word;
+  char *start = to;
+  uint64_t word;
 
-    for (; length > WORD; from += WORD, length -= WORD) {
-        memcpy(&word, from, WORD);
-        if (may_have(word, '\r')) {
-            to = drop(to, from, WORD);
-            continue;
-        }
-        memcpy(to, &word, WORD);
-        to += WORD;
+  for (; length > WORD; from += WORD, length -= WORD) {
+    memcpy(&word, from, WORD);
+    if (may_have(word, '\r')) {
+      to = drop(to, from, WORD);
+      continue;
     }
-    if (length == 0)
-        return 0;
-    to = drop(to, from, length - 1);
-    *to++ = from[length - 1];
-    return (size_t)(to - start);
+    memcpy(to, &word, WORD);
+    to += WORD;
+  }
+  if (length == 0)
+    return 0;
+  to = drop(to, from, length - 1);
+  *to++ = from[length - 1];
+  return (size_t)(to - start);
 }

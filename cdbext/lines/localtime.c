@@ -16,133 +16,133 @@ enum { LABEL = 25, UNDECIDED = 1 };
 
 /* The value of a digit plus one; 0 of any other byte. */
 static const unsigned char digits[256] = {
-    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+  ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+  ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
 static unsigned digit(char byte)
 {
-    return digits[(unsigned char)byte];
+  return digits[(unsigned char)byte];
 }
 
 /* How many of the first LENGTH bytes are digits. */
 static size_t count_digits(const char *from, size_t length)
 {
-    size_t count = 0;
+  size_t count = 0;
 
-    while (count < length && digit(from[count]))
-        count++;
-    return count;
+  while (count < length && digit(from[count]))
+    count++;
+  return count;
 }
 
 static uint64_t number(const char *from, int length)
 {
-    uint64_t value = 0;
+  uint64_t value = 0;
 
-    for (; length > 0; length--)
-        value = value << 4 | (digit(*from++) - 1);
-    return value;
+  for (; length > 0; length--)
+    value = value << 4 | (digit(*from++) - 1);
+  return value;
 }
 
 /* Write VALUE in WIDTH decimal digits; returns where they end. */
 static char *write_decimal(char *to, uint32_t value, size_t width)
 {
-    for (size_t at = width; at > 0; value /= 10)
-        to[--at] = (char)('0' + value % 10);
-    return to + width;
+  for (size_t at = width; at > 0; value /= 10)
+    to[--at] = (char)('0' + value % 10);
+  return to + width;
 }
 
 static size_t decimal_width(uint32_t value)
 {
-    size_t width = 1;
+  size_t width = 1;
 
-    for (; value >= 10; value /= 10)
-        width++;
-    return width;
+  for (; value >= 10; value /= 10)
+    width++;
+  return width;
 }
 
 /* Write a time to the second, and the point that its fraction follows; returns where it ends. */
 static char *write_second(char *to, const struct tm *tm)
 {
-    uint32_t year = (uint32_t)(tm->tm_year + 1900);
-    const int parts[] = { tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec };
+  uint32_t year = (uint32_t)(tm->tm_year + 1900);
+  const int parts[] = { tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec };
 
-    to = write_decimal(to, year, decimal_width(year));
-    for (size_t at = 0; at < sizeof parts / sizeof *parts; at++) {
-        *to++ = "-- ::"[at];
-        to = write_decimal(to, (uint32_t)parts[at], 2);
-    }
-    *to++ = '.';
-    return to;
+  to = write_decimal(to, year, decimal_width(year));
+  for (size_t at = 0; at < sizeof parts / sizeof *parts; at++) {
+    *to++ = "-- ::"[at];
+    to = write_decimal(to, (uint32_t)parts[at], 2);
+  }
+  *to++ = '.';
+  return to;
 }
 
 /* Make the text of a label's second; of length 0 when there is none. */
 static void take_second(struct usys_localizer *localizer, const char *label)
 {
-    time_t second = (time_t)(number(label + 1, 16) - EPOCH);
-    struct tm tm;
+  time_t second = (time_t)(number(label + 1, 16) - EPOCH);
+  struct tm tm;
 
-    memcpy(localizer->second, label, USYS_LOCAL_SECOND);
-    localizer->length = 0;
-    if (localtime_r(&second, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > INT_MAX - 1900)
-        return;
-    localizer->length = (int)(write_second(localizer->text, &tm) - localizer->text);
+  memcpy(localizer->second, label, USYS_LOCAL_SECOND);
+  localizer->length = 0;
+  if (localtime_r(&second, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > INT_MAX - 1900)
+    return;
+  localizer->length = (int)(write_second(localizer->text, &tm) - localizer->text);
 }
 
 /* Nine digits, or ten: nothing says that a label's fraction is below a second. */
 static char *write_fraction(char *to, uint32_t fraction)
 {
-    return write_decimal(to, fraction, fraction < 1000000000 ? 9 : 10);
+  return write_decimal(to, fraction, fraction < 1000000000 ? 9 : 10);
 }
 
 /* Returns how many bytes were written, 0 when there is no such time. */
 static size_t write_time(struct usys_localizer *localizer, const char *label, char *to)
 {
-    size_t length;
-    uint32_t fraction = (uint32_t)number(label + USYS_LOCAL_SECOND, 8);
+  size_t length;
+  uint32_t fraction = (uint32_t)number(label + USYS_LOCAL_SECOND, 8);
 
-    if (memcmp(label, localizer->second, USYS_LOCAL_SECOND) != 0)
-        take_second(localizer, label);
-    length = (size_t)localizer->length;
-    if (length == 0)
-        return 0;
-    memcpy(to, localizer->text, length);
-    return (size_t)(write_fraction(to + length, fraction) - to);
+  if (memcmp(label, localizer->second, USYS_LOCAL_SECOND) != 0)
+    take_second(localizer, label);
+  length = (size_t)localizer->length;
+  if (length == 0)
+    return 0;
+  memcpy(to, localizer->text, length);
+  return (size_t)(write_fraction(to + length, fraction) - to);
 }
 
 /* How much of a line's beginning is a label: LABEL, 0, or UNDECIDED where the
  * block ends before that is known. */
 static size_t find_label(const char *from, size_t length)
 {
-    size_t end;
+  size_t end;
 
-    if (from[0] != '@')
-        return 0;
-    end = 1 + count_digits(from + 1, length <= LABEL ? length - 1 : LABEL);
-    if (end == length && length <= LABEL)
-        return UNDECIDED;
-    return end == LABEL ? LABEL : 0;
+  if (from[0] != '@')
+    return 0;
+  end = 1 + count_digits(from + 1, length <= LABEL ? length - 1 : LABEL);
+  if (end == length && length <= LABEL)
+    return UNDECIDED;
+  return end == LABEL ? LABEL : 0;
 }
 
 size_t usys_local(struct usys_localizer *localizer, const char *from, size_t length, char *to, size_t room)
 {
-    size_t in = 0, out = 0, step;
+  size_t in = 0, out = 0, step;
 
-    tzset(); /* who replaces /etc/localtime is followed */
-    localizer->second[0] = 0;
-    while (in < length && out < room) {
-        if (!localizer->inside) {
-            step = find_label(from + in, length - in);
-            if (step == UNDECIDED || room - out < USYS_LOCAL_ROOM)
-                break;
-            step = step ? write_time(localizer, from + in, to + out) : 0;
-            in += step ? LABEL : 0;
-            out += step;
-        }
-        step = usys_copy_line(from + in, length - in, to + out, room - out, &localizer->inside);
-        in += step;
-        out += step;
+  tzset(); /* who replaces /etc/localtime is followed */
+  localizer->second[0] = 0;
+  while (in < length && out < room) {
+    if (!localizer->inside) {
+      step = find_label(from + in, length - in);
+      if (step == UNDECIDED || room - out < USYS_LOCAL_ROOM)
+        break;
+      step = step ? write_time(localizer, from + in, to + out) : 0;
+      in += step ? LABEL : 0;
+      out += step;
     }
-    localizer->consumed = in;
-    return out;
+    step = usys_copy_line(from + in, length - in, to + out, room - out, &localizer->inside);
+    in += step;
+    out += step;
+  }
+  localizer->consumed = in;
+  return out;
 }

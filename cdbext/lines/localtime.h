@@ -5,18 +5,18 @@
 #include <stddef.h>
 
 enum {
-    USYS_LOCAL_SECOND = 17, /* bytes of a label up to its nanoseconds */
-    USYS_LOCAL_TEXT = 32,   /* a second, its year as long as an int can be */
-    USYS_LOCAL_ROOM = USYS_LOCAL_TEXT + 10 /* and its nanoseconds */
+  USYS_LOCAL_SECOND = 17,                /* bytes of a label up to its nanoseconds */
+  USYS_LOCAL_TEXT = 32,                  /* a second, its year as long as an int can be */
+  USYS_LOCAL_ROOM = USYS_LOCAL_TEXT + 10 /* and its nanoseconds */
 };
 
 /* A stream on its way through usys_local, zeros at first. */
 struct usys_localizer {
-    size_t consumed; /* by the last call */
-    int inside;      /* a line: no label is looked for before its end */
-    int length;      /* of TEXT; 0: there is no such time */
-    char second[USYS_LOCAL_SECOND]; /* the last label's, of which TEXT was made */
-    char text[USYS_LOCAL_TEXT];
+  size_t consumed;                /* by the last call */
+  int inside;                     /* a line: no label is looked for before its end */
+  int length;                     /* of TEXT; 0: there is no such time */
+  char second[USYS_LOCAL_SECOND]; /* the last label's, of which TEXT was made */
+  char text[USYS_LOCAL_TEXT];
 };
 
 /* Copy with the local time in place of a label that begins a line: "@", 24

@@ -10,10 +10,10 @@ enum { USYS_LABEL = 26 };
 
 /* A stream on its way through usys_stamp, zeros at first. */
 struct usys_stamper {
-    size_t consumed;        /* by the last call */
-    int inside;             /* a line: the next byte begins none */
-    int64_t second;         /* that TEXT was made of */
-    char text[USYS_LABEL];  /* the last label; kept, for its second's digits rarely change */
+  size_t consumed;       /* by the last call */
+  int inside;            /* a line: the next byte begins none */
+  int64_t second;        /* that TEXT was made of */
+  char text[USYS_LABEL]; /* the last label; kept, for its second's digits rarely change */
 };
 
 /* Write a Unix time as a label of USYS_LABEL bytes.  The nanoseconds, below

@@ -19,8 +19,7 @@ static uint64_t file_max(int format)
 
 static int put_record(Builder *self, PyObject *key, PyObject *data)
 {
-  unsigned char *head =
-      ucdb_builder_room(self, (Py_ssize_t)ucdb_pair_size(self->format));
+  unsigned char *head = ucdb_builder_room(self, (Py_ssize_t)ucdb_pair_size(self->format));
 
   if (!head)
     return -1;
@@ -33,8 +32,7 @@ static unsigned char *entry_for(struct ucdb_entries *table, uint64_t size)
 {
   if (table->count == table->room) {
     uint64_t room = table->room ? table->room + table->room / 2 : FIRST_ROOM;
-    unsigned char *bytes =
-        PyMem_Realloc(table->bytes, (size_t)(room * size));
+    unsigned char *bytes = PyMem_Realloc(table->bytes, (size_t)(room * size));
 
     if (!bytes)
       return NULL;
@@ -45,8 +43,7 @@ static unsigned char *entry_for(struct ucdb_entries *table, uint64_t size)
 }
 
 /* Give a record its entry and its place in the file: 0, or -1 with an error. */
-static int enter(Builder *self, const unsigned char *key, uint64_t key_len,
-                 uint64_t data_len)
+static int enter(Builder *self, const unsigned char *key, uint64_t key_len, uint64_t data_len)
 {
   uint64_t size = ucdb_pair_size(self->format);
   uint64_t end = self->position + size + key_len + data_len;
@@ -55,8 +52,7 @@ static int enter(Builder *self, const unsigned char *key, uint64_t key_len,
   unsigned char *entry;
 
   if (end + (self->count + 1) * size * 2 > file_max(self->format)) {
-    PyErr_SetString(ucdb_too_large_error,
-                    "a cdb file cannot pass 4 GB; a cdb64 file can");
+    PyErr_SetString(ucdb_too_large_error, "a cdb file cannot pass 4 GB; a cdb64 file can");
     return -1;
   }
   entry = entry_for(table, size);
@@ -64,8 +60,7 @@ static int enter(Builder *self, const unsigned char *key, uint64_t key_len,
     PyErr_NoMemory();
     return -1;
   }
-  ucdb_put_pair(entry, ucdb_hash_in(hash, self->format), self->position,
-                self->format);
+  ucdb_put_pair(entry, ucdb_hash_in(hash, self->format), self->position, self->format);
   ++table->count;
   ++self->count;
   self->position = end;
@@ -99,8 +94,7 @@ static uint64_t enter_block(Builder *self, const struct ucdb_image *block)
     uint64_t data_len = head ? ucdb_second(head, self->format) : 0;
 
     /* One by one: the sum of two 64-bit lengths may wrap. */
-    if (!head || !ucdb_at(block, at + size, key_len)
-        || !ucdb_at(block, at + size + key_len, data_len)) {
+    if (!head || !ucdb_at(block, at + size, key_len) || !ucdb_at(block, at + size + key_len, data_len)) {
       PyErr_SetString(PyExc_ValueError, "a record crosses the end of its block");
       return at;
     }
@@ -173,8 +167,7 @@ static int add_pair(PyObject *self, PyObject *pair)
   if (!both)
     return -1;
   if (PyTuple_GET_SIZE(both) != 2) {
-    PyErr_Format(PyExc_ValueError, "a record is a key and data, not %zd items",
-                 PyTuple_GET_SIZE(both));
+    PyErr_Format(PyExc_ValueError, "a record is a key and data, not %zd items", PyTuple_GET_SIZE(both));
     Py_DECREF(both);
     return -1;
   }
@@ -199,12 +192,10 @@ PyObject *ucdb_builder_update(PyObject *self, PyObject *pairs)
   Py_RETURN_NONE;
 }
 
-PyObject *ucdb_builder_add(PyObject *self, PyObject *const *args,
-                             Py_ssize_t count)
+PyObject *ucdb_builder_add(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
   if (count != 2)
-    return PyErr_Format(PyExc_TypeError, "add expected 2 arguments, got %zd",
-                        count);
+    return PyErr_Format(PyExc_TypeError, "add expected 2 arguments, got %zd", count);
   if (add_any(self, args[0], args[1]))
     return NULL;
   Py_RETURN_NONE;

@@ -19,10 +19,9 @@ static void free_tables(Builder *self)
   }
 }
 
-static PyObject *builder_new(PyTypeObject *type, PyObject *args,
-                             PyObject *kwargs)
+static PyObject *builder_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-  static char *names[] = {"sink", "format", NULL};
+  static char *names[] = { "sink", "format", NULL };
   const char *name = "cdb";
   PyObject *sink;
   Builder *self;
@@ -32,9 +31,7 @@ static PyObject *builder_new(PyTypeObject *type, PyObject *args,
     return NULL;
   format = ucdb_format_of(name);
   if (format < 0)
-    return PyErr_Format(PyExc_ValueError,
-                        "the format of a cdb file is cdb or cdb64, not %.100s",
-                        name);
+    return PyErr_Format(PyExc_ValueError, "the format of a cdb file is cdb or cdb64, not %.100s", name);
   self = (Builder *)type->tp_alloc(type, 0);
   if (!self)
     return NULL;
@@ -77,14 +74,12 @@ static void builder_dealloc(PyObject *object)
 static int put_table(Builder *self, struct ucdb_entries *table)
 {
   uint64_t size = table->count * 2 * ucdb_pair_size(self->format);
-  PyObject *bytes =
-      PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+  PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
   int result;
 
   if (!bytes)
     return -1;
-  ucdb_table(table->bytes, table->count,
-             (unsigned char *)PyBytes_AS_STRING(bytes), self->format);
+  ucdb_table(table->bytes, table->count, (unsigned char *)PyBytes_AS_STRING(bytes), self->format);
   PyMem_Free(table->bytes);
   table->bytes = NULL;
   table->room = 0;
@@ -120,17 +115,14 @@ PyDoc_STRVAR(finish_doc,
 static PyObject *builder_finish(PyObject *object, PyObject *ignored)
 {
   Builder *self = (Builder *)object;
-  PyObject *header = PyBytes_FromStringAndSize(
-      NULL, (Py_ssize_t)ucdb_header_size(self->format));
+  PyObject *header = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)ucdb_header_size(self->format));
   int result;
 
   (void)ignored;
   if (!header)
     return NULL;
   Py_BEGIN_CRITICAL_SECTION(object);
-  result = self->sink
-               ? put_tables(self, (unsigned char *)PyBytes_AS_STRING(header))
-               : ucdb_raise_finished();
+  result = self->sink ? put_tables(self, (unsigned char *)PyBytes_AS_STRING(header)) : ucdb_raise_finished();
   Py_CLEAR(self->sink);
   Py_END_CRITICAL_SECTION();
   if (result)
@@ -177,26 +169,26 @@ PyDoc_STRVAR(add_block_doc,
 "    CdbTooLargeError, ClosedError: as `add`.\n"
 "The records before the refused one are added.");
 
+PyDoc_STRVAR(header_size_doc, "Length of the header in bytes: where the records begin.");
+
 static PyObject *builder_header_size(PyObject *self, void *ignored)
 {
   (void)ignored;
-  return PyLong_FromUnsignedLongLong(
-      ucdb_header_size(((Builder *)self)->format));
+  return PyLong_FromUnsignedLongLong(ucdb_header_size(((Builder *)self)->format));
 }
 
 static PyGetSetDef properties[] = {
-  {"header_size", builder_header_size, NULL,
-   "Length of the header in bytes: where the records begin.", NULL},
-  {NULL, NULL, NULL, NULL, NULL},
+  { "header_size", builder_header_size, NULL, header_size_doc, NULL },
+  { NULL,          NULL,                NULL, NULL,            NULL },
 };
 
 static PyMethodDef methods[] = {
-  {"add", (PyCFunction)(void (*)(void))ucdb_builder_add, METH_FASTCALL, add_doc},
-  {"update", ucdb_builder_update, METH_O, update_doc},
-  {"add_block", ucdb_builder_add_block, METH_O, add_block_doc},
-  {"finish", builder_finish, METH_NOARGS, finish_doc},
-  {"close", builder_close, METH_NOARGS, close_doc},
-  {NULL, NULL, 0, NULL},
+  { "add",       UCDB_METHOD(ucdb_builder_add), METH_FASTCALL, add_doc       },
+  { "update",    ucdb_builder_update,           METH_O,        update_doc    },
+  { "add_block", ucdb_builder_add_block,        METH_O,        add_block_doc },
+  { "finish",    builder_finish,                METH_NOARGS,   finish_doc    },
+  { "close",     builder_close,                 METH_NOARGS,   close_doc     },
+  { NULL,        NULL,                          0,             NULL          },
 };
 
 PyDoc_STRVAR(builder_doc,
@@ -211,14 +203,14 @@ PyDoc_STRVAR(builder_doc,
 "    format: ``cdb``, or ``cdb64`` for a file that may pass 4 GB.");
 
 static PyType_Slot slots[] = {
-  {Py_tp_doc, (void *)builder_doc},
-  {Py_tp_new, builder_new},
-  {Py_tp_dealloc, builder_dealloc},
-  {Py_tp_traverse, builder_traverse},
-  {Py_tp_clear, builder_clear},
-  {Py_tp_methods, methods},
-  {Py_tp_getset, properties},
-  {0, NULL},
+  { Py_tp_doc,      (void *)builder_doc },
+  { Py_tp_new,      builder_new         },
+  { Py_tp_dealloc,  builder_dealloc     },
+  { Py_tp_traverse, builder_traverse    },
+  { Py_tp_clear,    builder_clear       },
+  { Py_tp_methods,  methods             },
+  { Py_tp_getset,   properties          },
+  { 0,              NULL                },
 };
 
 PyType_Spec ucdb_builder_spec = {

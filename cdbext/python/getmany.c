@@ -50,9 +50,8 @@ static PyObject *keys_of(PyObject *iterable)
 
 /* Look up the keys from first on and put what they give into the list.
  * Returns 0, or -1 with *fault set, or with an error when there was no memory. */
-static int get_group(const struct ucdb_image *im, PyObject *keys,
-                     Py_ssize_t first, PyObject *missing, PyObject *list,
-                     struct ucdb_fault *fault)
+static int get_group(const struct ucdb_image *im, PyObject *keys, Py_ssize_t first, PyObject *missing,
+                     PyObject *list, struct ucdb_fault *fault)
 {
   struct ucdb_wanted wanted[UCDB_GROUP];
   Py_ssize_t left = PyTuple_GET_SIZE(keys) - first;
@@ -84,7 +83,7 @@ static int get_group(const struct ucdb_image *im, PyObject *keys,
 static PyObject *get_each(PyObject *object, PyObject *keys, PyObject *missing)
 {
   struct ucdb_py_image *self = (struct ucdb_py_image *)object;
-  struct ucdb_fault fault = {UCDB_SOUND, 0};
+  struct ucdb_fault fault = { UCDB_SOUND, 0 };
   Py_ssize_t count = PyTuple_GET_SIZE(keys);
   PyObject *list = PyList_New(count);
   int result = list ? 0 : -1;
@@ -108,7 +107,7 @@ static PyObject *get_each(PyObject *object, PyObject *keys, PyObject *missing)
 
 PyObject *ucdb_get_many(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-  static char *names[] = {"keys", "default", NULL};
+  static char *names[] = { "keys", "default", NULL };
   PyObject *keys;
   PyObject *missing = Py_None;
   PyObject *list;

@@ -24,9 +24,7 @@ static void make_sieve(Image *self)
     ucdb_sieve_fill(&self->image, self->sieve, width);
 }
 
-static enum ucdb_status search(Image *self, PyObject *key,
-                               struct ucdb_span *span,
-                               struct ucdb_fault *fault)
+static enum ucdb_status search(Image *self, PyObject *key, struct ucdb_span *span, struct ucdb_fault *fault)
 {
   const struct ucdb_image *im = &self->image;
   uint64_t len = ucdb_bytes_len(key);
@@ -36,11 +34,9 @@ static enum ucdb_status search(Image *self, PyObject *key,
   if (self->sieve && !ucdb_sieve_passes(self->sieve, self->width, hash))
     return UCDB_ABSENT;
   if (im->format == UCDB_CDB)
-    status = ucdb_first_data(*im, hash, ucdb_bytes(key), len, span, fault,
-                             UCDB_CDB);
+    status = ucdb_first_data(*im, hash, ucdb_bytes(key), len, span, fault, UCDB_CDB);
   else
-    status = ucdb_first_data(*im, hash, ucdb_bytes(key), len, span, fault,
-                             im->format);
+    status = ucdb_first_data(*im, hash, ucdb_bytes(key), len, span, fault, im->format);
   if (status == UCDB_ABSENT && ++self->misses == self->sieve_misses)
     make_sieve(self);
   return status;
@@ -48,8 +44,7 @@ static enum ucdb_status search(Image *self, PyObject *key,
 
 /* First record's data under key: 1 found, 0 absent, -1 with an error.  With
  * bytes not NULL a copy goes there, else its place into *span. */
-static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
-                  PyObject **bytes)
+static int locate(PyObject *object, PyObject *key, struct ucdb_span *span, PyObject **bytes)
 {
   Image *self = (Image *)object;
   enum ucdb_status status = UCDB_ABSENT;
@@ -79,15 +74,15 @@ static int locate(PyObject *object, PyObject *key, struct ucdb_span *span,
 }
 
 const char ucdb_get_doc[] = PyDoc_STR(
-"get($self, key, /, default=None)\n"
-"--\n\n"
-"Return a copy of the first record's data under ``key``, else ``default``.\n\n"
-"Args:\n"
-"    key: any length, also empty; compared byte for byte.\n"
-"    default: what an absent key gives.\n\n"
-"Raises:\n"
-"    CdbFormatError: something on the way to the record is damaged.\n"
-"    ClosedError: the reader was closed.");
+    "get($self, key, /, default=None)\n"
+    "--\n\n"
+    "Return a copy of the first record's data under ``key``, else ``default``.\n\n"
+    "Args:\n"
+    "    key: any length, also empty; compared byte for byte.\n"
+    "    default: what an absent key gives.\n\n"
+    "Raises:\n"
+    "    CdbFormatError: something on the way to the record is damaged.\n"
+    "    ClosedError: the reader was closed.");
 
 /* The one argument that may be named is called so: 0, or -1 with an error. */
 static int check_names(PyObject *names)
@@ -105,8 +100,7 @@ static int check_names(PyObject *names)
   return 0;
 }
 
-PyObject *ucdb_image_get(PyObject *self, PyObject *const *args,
-                         Py_ssize_t given, PyObject *names)
+PyObject *ucdb_image_get(PyObject *self, PyObject *const *args, Py_ssize_t given, PyObject *names)
 {
   Py_ssize_t count = given + (names ? PyTuple_GET_SIZE(names) : 0);
   struct ucdb_span span;
@@ -115,8 +109,7 @@ PyObject *ucdb_image_get(PyObject *self, PyObject *const *args,
   if (check_names(names))
     return NULL;
   if (given < 1 || count > 2) {
-    PyErr_Format(PyExc_TypeError, "get expected 1 or 2 arguments, got %zd",
-                 count);
+    PyErr_Format(PyExc_TypeError, "get expected 1 or 2 arguments, got %zd", count);
     return NULL;
   }
   if (!locate(self, args[0], &span, &result)) {
@@ -144,11 +137,11 @@ int ucdb_image_contains(PyObject *self, PyObject *key)
 }
 
 const char ucdb_find_doc[] = PyDoc_STR(
-"find($self, key, /)\n"
-"--\n\n"
-"Return the position and length in bytes of the first record's data, None when absent.\n\n"
-"``reader.view[position : position + length]`` is the data, not copied.\n"
-"Raises as `get` does.");
+    "find($self, key, /)\n"
+    "--\n\n"
+    "Return the position and length in bytes of the first record's data, None when absent.\n\n"
+    "``reader.view[position : position + length]`` is the data, not copied.\n"
+    "Raises as `get` does.");
 
 PyObject *ucdb_image_find(PyObject *self, PyObject *key)
 {
@@ -156,8 +149,7 @@ PyObject *ucdb_image_find(PyObject *self, PyObject *key)
 
   switch (locate(self, key, &span, NULL)) {
     case 0: Py_RETURN_NONE;
-    case 1: return Py_BuildValue("(KK)", (unsigned long long)span.pos,
-                                 (unsigned long long)span.len);
+    case 1: return Py_BuildValue("(KK)", (unsigned long long)span.pos, (unsigned long long)span.len);
     default: return NULL;
   }
 }

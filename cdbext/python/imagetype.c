@@ -10,7 +10,7 @@ typedef struct ucdb_py_image Image;
 
 static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-  static char *names[] = {"buffer", "format", NULL};
+  static char *names[] = { "buffer", "format", NULL };
   PyObject *buffer, *view, *memory;
   const char *name = NULL;
   int format = UCDB_NO_FORMAT;
@@ -25,8 +25,8 @@ static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return NULL;
   memory = PyObject_CallMethod(view, "toreadonly", NULL);
   Py_SETREF(view, memory);
-  if (view && (PyMemoryView_GET_BUFFER(view)->ndim != 1 ||
-               strcmp(PyMemoryView_GET_BUFFER(view)->format, "B"))) {
+  if (view &&
+      (PyMemoryView_GET_BUFFER(view)->ndim != 1 || strcmp(PyMemoryView_GET_BUFFER(view)->format, "B"))) {
     memory = PyObject_CallMethod(view, "cast", "s", "B");
     Py_SETREF(view, memory);
   }
@@ -43,7 +43,7 @@ static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   self->image.size = (uint64_t)self->buffer.len;
   self->image.format = name ? format : ucdb_recognise(self->image.base, self->image.size);
   if (self->image.format == UCDB_NO_FORMAT) {
-    struct ucdb_fault fault = {UCDB_BAD_FORMAT, 0};
+    struct ucdb_fault fault = { UCDB_BAD_FORMAT, 0 };
 
     Py_DECREF(self);
     return ucdb_raise_fault(&fault);
@@ -51,7 +51,7 @@ static PyObject *image_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   /* As many as cost what making it costs: then it is at worst twice the price. */
   self->sieve_misses = ucdb_sieve_slots(&self->image) / 32;
   if (self->image.size < ucdb_header_size(self->image.format)) {
-    struct ucdb_fault fault = {UCDB_SHORT_HEADER, self->image.size};
+    struct ucdb_fault fault = { UCDB_SHORT_HEADER, self->image.size };
 
     Py_DECREF(self);
     return ucdb_raise_fault(&fault);
@@ -197,7 +197,7 @@ PyDoc_STRVAR(check_doc,
 
 static PyObject *image_check(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-  static char *names[] = {"allow_removed", NULL};
+  static char *names[] = { "allow_removed", NULL };
   PyObject *memory;
   int allow_removed = 1;
   struct ucdb_image image;
@@ -270,32 +270,26 @@ static PyObject *image_closed(PyObject *self, void *ignored)
 static PyObject *image_format(PyObject *self, void *ignored)
 {
   (void)ignored;
-  return PyUnicode_FromString(
-      ucdb_format_name(((Image *)self)->image.format));
+  return PyUnicode_FromString(ucdb_format_name(((Image *)self)->image.format));
 }
 
 static PyMethodDef methods[] = {
-  {"get", (PyCFunction)(void (*)(void))ucdb_image_get,
-   METH_FASTCALL | METH_KEYWORDS, ucdb_get_doc},
-  {"find", ucdb_image_find, METH_O, ucdb_find_doc},
-  {"get_all", image_get_all, METH_O, get_all_doc},
-  {"get_many", (PyCFunction)(void (*)(void))ucdb_get_many,
-   METH_VARARGS | METH_KEYWORDS, get_many_doc},
-  {"records", image_records, METH_NOARGS, records_doc},
-  {"first_records", image_first_records, METH_NOARGS, first_records_doc},
-  {"check", (PyCFunction)(void (*)(void))image_check,
-   METH_VARARGS | METH_KEYWORDS, check_doc},
-  {"close", image_close, METH_NOARGS, close_doc},
-  {NULL, NULL, 0, NULL},
+  { "get",           UCDB_METHOD(ucdb_image_get), METH_FASTCALL | METH_KEYWORDS, ucdb_get_doc      },
+  { "find",          ucdb_image_find,             METH_O,                        ucdb_find_doc     },
+  { "get_all",       image_get_all,               METH_O,                        get_all_doc       },
+  { "get_many",      UCDB_METHOD(ucdb_get_many),  METH_VARARGS | METH_KEYWORDS,  get_many_doc      },
+  { "records",       image_records,               METH_NOARGS,                   records_doc       },
+  { "first_records", image_first_records,         METH_NOARGS,                   first_records_doc },
+  { "check",         UCDB_METHOD(image_check),    METH_VARARGS | METH_KEYWORDS,  check_doc         },
+  { "close",         image_close,                 METH_NOARGS,                   close_doc         },
+  { NULL,            NULL,                        0,                             NULL              },
 };
 
 static PyGetSetDef properties[] = {
-  {"view", image_view, NULL,
-   "The image as a read-only memoryview; it outlives `close`.", NULL},
-  {"format", image_format, NULL,
-   "The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's.", NULL},
-  {"closed", image_closed, NULL, "Whether `close` was called.", NULL},
-  {NULL, NULL, NULL, NULL, NULL},
+  { "view",   image_view,   NULL, "The image as a read-only memoryview; it outlives `close`.",       NULL },
+  { "format", image_format, NULL, "The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's.", NULL },
+  { "closed", image_closed, NULL, "Whether `close` was called.",                                     NULL },
+  { NULL,     NULL,         NULL, NULL,                                                              NULL },
 };
 
 PyDoc_STRVAR(image_doc,
@@ -304,17 +298,17 @@ PyDoc_STRVAR(image_doc,
 "The bytes of a whole cdb file, and the ways to find records in them.");
 
 static PyType_Slot slots[] = {
-  {Py_tp_doc, (void *)image_doc},
-  {Py_tp_new, image_new},
-  {Py_tp_dealloc, image_dealloc},
-  {Py_tp_traverse, image_traverse},
-  {Py_tp_clear, image_clear},
-  {Py_tp_iter, image_iter},
-  {Py_tp_methods, methods},
-  {Py_tp_getset, properties},
-  {Py_sq_contains, ucdb_image_contains},
-  {Py_mp_subscript, ucdb_image_subscript},
-  {0, NULL},
+  { Py_tp_doc,       (void *)image_doc    },
+  { Py_tp_new,       image_new            },
+  { Py_tp_dealloc,   image_dealloc        },
+  { Py_tp_traverse,  image_traverse       },
+  { Py_tp_clear,     image_clear          },
+  { Py_tp_iter,      image_iter           },
+  { Py_tp_methods,   methods              },
+  { Py_tp_getset,    properties           },
+  { Py_sq_contains,  ucdb_image_contains  },
+  { Py_mp_subscript, ucdb_image_subscript },
+  { 0,               NULL                 },
 };
 
 PyType_Spec ucdb_image_spec = {

@@ -92,8 +92,7 @@ static const struct ucdb_image *image_of(const Iterator *self)
 }
 
 /* After a step that gave nothing: the iterator is over, with or without error. */
-static PyObject *finish(PyObject *object, enum ucdb_status status, int closed,
-                        const struct ucdb_fault *fault)
+static PyObject *finish(PyObject *object, enum ucdb_status status, int closed, const struct ucdb_fault *fault)
 {
   Py_CLEAR(((Iterator *)object)->reader);
   if (closed)
@@ -110,8 +109,7 @@ static PyObject *find_step(PyObject *object)
   struct ucdb_span data;
 
   if (im)
-    status = ucdb_find(im, &self->cursor, ucdb_bytes(self->key),
-                       ucdb_bytes_len(self->key), &data, &fault);
+    status = ucdb_find(im, &self->cursor, ucdb_bytes(self->key), ucdb_bytes_len(self->key), &data, &fault);
   if (status == UCDB_FOUND)
     return ucdb_copy(im, &data);
   return finish(object, status, !im, &fault);
@@ -181,27 +179,24 @@ static PyObject *walker_next(PyObject *object)
 }
 
 static PyType_Slot finder_slots[] = {
-  {Py_tp_dealloc, iterator_dealloc},
-  {Py_tp_traverse, iterator_traverse},
-  {Py_tp_clear, iterator_clear},
-  {Py_tp_iter, PyObject_SelfIter},
-  {Py_tp_iternext, finder_next},
-  {0, NULL},
+  { Py_tp_dealloc,  iterator_dealloc  },
+  { Py_tp_traverse, iterator_traverse },
+  { Py_tp_clear,    iterator_clear    },
+  { Py_tp_iter,     PyObject_SelfIter },
+  { Py_tp_iternext, finder_next       },
+  { 0,              NULL              },
 };
 
 static PyType_Slot walker_slots[] = {
-  {Py_tp_dealloc, iterator_dealloc},
-  {Py_tp_traverse, iterator_traverse},
-  {Py_tp_clear, iterator_clear},
-  {Py_tp_iter, PyObject_SelfIter},
-  {Py_tp_iternext, walker_next},
-  {0, NULL},
+  { Py_tp_dealloc,  iterator_dealloc  },
+  { Py_tp_traverse, iterator_traverse },
+  { Py_tp_clear,    iterator_clear    },
+  { Py_tp_iter,     PyObject_SelfIter },
+  { Py_tp_iternext, walker_next       },
+  { 0,              NULL              },
 };
 
-enum {
-  FLAGS = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-          Py_TPFLAGS_DISALLOW_INSTANTIATION
-};
+enum { FLAGS = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION };
 
 PyType_Spec ucdb_finder_spec = {
   .name = "ucspi._cdbcore.Finder",

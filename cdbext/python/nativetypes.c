@@ -21,15 +21,13 @@ PyObject *ucdb_as_bytes(PyObject *value, const char *what)
   }
   if (PyUnicode_Check(value)) {
     PyErr_Format(PyExc_TypeError,
-                 "cdb %s must be bytes, not str: encode it first, for example with .encode()",
-                 what);
+                 "cdb %s must be bytes, not str: encode it first, for example with .encode()", what);
     return NULL;
   }
   view = PyMemoryView_FromObject(value);
   if (!view) {
     if (PyErr_ExceptionMatches(PyExc_TypeError))
-      PyErr_Format(PyExc_TypeError,
-                   "cdb %s must be a bytes-like object, not %.100s", what,
+      PyErr_Format(PyExc_TypeError, "cdb %s must be a bytes-like object, not %.100s", what,
                    Py_TYPE(value)->tp_name);
     return NULL;
   }
@@ -42,8 +40,7 @@ PyObject *ucdb_fault_object(const struct ucdb_fault *fault)
 {
   PyObject *error = NULL;
   PyObject *arguments = Py_BuildValue("(s)", ucdb_damage_text(fault->damage));
-  PyObject *named = Py_BuildValue("{sK}", "offset",
-                                  (unsigned long long)fault->offset);
+  PyObject *named = Py_BuildValue("{sK}", "offset", (unsigned long long)fault->offset);
 
   if (arguments && named)
     error = PyObject_Call(ucdb_format_error, arguments, named);
@@ -71,11 +68,10 @@ PyObject *ucdb_raise_closed(void)
 
 PyObject *ucdb_copy(const struct ucdb_image *im, const struct ucdb_span *span)
 {
-  return PyBytes_FromStringAndSize((const char *)im->base + span->pos,
-                                   (Py_ssize_t)span->len);
+  return PyBytes_FromStringAndSize((const char *)im->base + span->pos, (Py_ssize_t)span->len);
 }
 
-static const char *const FORMATS[] = {"cdb", "cdb64", "cdblib64"};
+static const char *const FORMATS[] = { "cdb", "cdb64", "cdblib64" };
 
 const char *ucdb_format_name(int format)
 {
@@ -133,13 +129,12 @@ static PyObject *py_hash64(PyObject *module, PyObject *key)
 }
 
 static PyMethodDef functions[] = {
-  {"hash", py_hash, METH_O, hash_doc},
-  {"hash64", py_hash64, METH_O, hash64_doc},
-  {NULL, NULL, 0, NULL},
+  { "hash",   py_hash,   METH_O, hash_doc   },
+  { "hash64", py_hash64, METH_O, hash64_doc },
+  { NULL,     NULL,      0,      NULL       },
 };
 
-static int add_type(PyObject *module, const char *name, PyType_Spec *spec,
-                    PyTypeObject **type)
+static int add_type(PyObject *module, const char *name, PyType_Spec *spec, PyTypeObject **type)
 {
   if (!*type)
     *type = (PyTypeObject *)PyType_FromSpec(spec);

@@ -16,8 +16,12 @@
 #ifndef Py_GIL_DISABLED
 #undef Py_BEGIN_CRITICAL_SECTION
 #undef Py_END_CRITICAL_SECTION
-#define Py_BEGIN_CRITICAL_SECTION(object) { (void)(object)
-#define Py_END_CRITICAL_SECTION() } (void)0
+#define Py_BEGIN_CRITICAL_SECTION(object) \
+  {                                       \
+    (void)(object)
+#define Py_END_CRITICAL_SECTION() \
+  }                               \
+  (void)0
 #endif
 
 /* The image of a reader.  Closed when memory is NULL. */
@@ -46,6 +50,9 @@ extern PyType_Spec ucdb_finder_spec;
 extern PyType_Spec ucdb_walker_spec;
 extern PyType_Spec ucdb_builder_spec;
 
+/* A method that takes its arguments in another way than as one tuple. */
+#define UCDB_METHOD(function) ((PyCFunction)(void (*)(void))(function))
+
 /* New reference to value as bytes, NULL with a TypeError that says what to do.
  * what is "key" or "data". */
 PyObject *ucdb_as_bytes(PyObject *value, const char *what);
@@ -73,8 +80,7 @@ int ucdb_format_of(const char *name);
 
 /* Looking up one key, of ucdb_image_type. */
 extern const char ucdb_get_doc[], ucdb_find_doc[];
-PyObject *ucdb_image_get(PyObject *self, PyObject *const *args,
-                         Py_ssize_t given, PyObject *names);
+PyObject *ucdb_image_get(PyObject *self, PyObject *const *args, Py_ssize_t given, PyObject *names);
 PyObject *ucdb_image_find(PyObject *self, PyObject *key);
 PyObject *ucdb_image_subscript(PyObject *self, PyObject *key);
 int ucdb_image_contains(PyObject *self, PyObject *key);

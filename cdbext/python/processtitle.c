@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-  FIRST = 26,  /* of the numbers of /proc/self/stat, counted from 1, that are addresses: start_code */
-  LAST = 51,   /* and the last of them: env_end */
+  FIRST = 26, /* of the numbers of /proc/self/stat, counted from 1, that are addresses: start_code */
+  LAST = 51,  /* and the last of them: env_end */
   START_DATA = 45
 };
 
@@ -25,7 +25,7 @@ static int parse(const char *text, unsigned long long *numbers)
 
   if (!at || !at[1])
     return -1;
-  at += 2 + 1;  /* behind the state, which is a letter */
+  at += 2 + 1; /* behind the state, which is a letter */
   for (i = 4; i <= LAST; ++i, at = end) {
     numbers[i] = strtoull(at, &end, 10);
     if (end == at)
@@ -51,13 +51,13 @@ static int read_stat(unsigned long long *numbers)
 /* The address behind that many strings, or 0 when there are not as many. */
 static unsigned long long skip(unsigned long long start, unsigned long long end, int count)
 {
-  const char *at = (const char *) (uintptr_t) start, *last = (const char *) (uintptr_t) end;
+  const char *at = (const char *)(uintptr_t)start, *last = (const char *)(uintptr_t)end;
 
   while (count-- && at) {
-    at = at < last ? memchr(at, 0, (size_t) (last - at)) : NULL;
+    at = at < last ? memchr(at, 0, (size_t)(last - at)) : NULL;
     at = at ? at + 1 : NULL;
   }
-  return (unsigned long long) (uintptr_t) at;
+  return (unsigned long long)(uintptr_t)at;
 }
 
 static int hide(int count)
@@ -77,12 +77,12 @@ static int hide(int count)
   map.start_data = n[START_DATA];
   map.end_data = n[START_DATA + 1];
   map.start_brk = n[START_DATA + 2];
-  map.brk = (unsigned long long) (uintptr_t) sbrk(0);
+  map.brk = (unsigned long long)(uintptr_t)sbrk(0);
   map.arg_start = begin;
   map.arg_end = n[START_DATA + 4];
   map.env_start = n[START_DATA + 5];
   map.env_end = n[START_DATA + 6];
-  map.exe_fd = (unsigned) -1;
+  map.exe_fd = (unsigned)-1;
   return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
 }
 
@@ -91,7 +91,7 @@ static PyObject *title_hide(PyObject *module, PyObject *args)
   const char *name;
   int count;
 
-  (void) module;
+  (void)module;
   if (!PyArg_ParseTuple(args, "iy", &count, &name))
     return NULL;
   prctl(PR_SET_NAME, name, 0, 0, 0);
@@ -100,22 +100,22 @@ static PyObject *title_hide(PyObject *module, PyObject *args)
 
 static PyMethodDef methods[] = {
   { "hide", title_hide, METH_VARARGS,
-    "Show a name, and no longer the first count arguments; return whether these are gone." },
-  { NULL, NULL, 0, NULL }
+   "Show a name, and no longer the first count arguments; return whether these are gone." },
+  { NULL,   NULL,       0,            NULL                                                }
 };
 
 static PyModuleDef_Slot slots[] = {
 #ifdef Py_mod_gil
   { Py_mod_gil, Py_MOD_GIL_NOT_USED },
 #endif
-  { 0, NULL }
+  { 0,          NULL                }
 };
 
 static struct PyModuleDef definition = {
   PyModuleDef_HEAD_INIT,
   .m_name = "ucspi._title",
   .m_methods = methods,
-  .m_slots = slots
+  .m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__title(void);

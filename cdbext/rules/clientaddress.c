@@ -36,8 +36,7 @@ static uint32_t put_quad(const unsigned char *packed, unsigned char *out)
   return (uint32_t)(out - begin);
 }
 
-void ucdb_read_client(struct ucdb_client *client, const unsigned char *ip,
-                      uint32_t len)
+void ucdb_read_client(struct ucdb_client *client, const unsigned char *ip, uint32_t len)
 {
   const unsigned char *scope;
 

@@ -18,7 +18,6 @@ struct ucdb_client {
 
 /* Any text; an IPv6 address may have a scope, which does not count, and an IPv4
  * address may wear IPv6 clothes. */
-void ucdb_read_client(struct ucdb_client *client, const unsigned char *ip,
-                      uint32_t len);
+void ucdb_read_client(struct ucdb_client *client, const unsigned char *ip, uint32_t len);
 
 #endif

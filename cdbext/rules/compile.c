@@ -34,8 +34,7 @@ static int is_lower(unsigned char byte)
 
 static int is_word(unsigned char byte)
 {
-  return is_lower(byte) || is_digit(byte) || byte == '_' ||
-         (byte >= 'A' && byte <= 'Z');
+  return is_lower(byte) || is_digit(byte) || byte == '_' || (byte >= 'A' && byte <= 'Z');
 }
 
 /* An octet, or the one range of an address, which goes upwards; -1 if neither. */
@@ -104,8 +103,7 @@ static int read_numbers(struct line *line)
 
 static int is_hex(unsigned char byte)
 {
-  return is_digit(byte) || (byte >= 'a' && byte <= 'f') ||
-         (byte >= 'A' && byte <= 'F');
+  return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
 }
 
 /* Where an address of hexadecimal digits and colons ends, NULL if it has less
@@ -120,8 +118,7 @@ static const unsigned char *end_of_ip6(struct line *line)
   if (p < line->end && *p != '/') {
     if (*p == 'l' && p - line->p > 2 && p[-1] == 'a' && p[-2] == ':')
       p -= 2;
-    else if (*p == 'n' && p - line->p > 3 && p[-1] == 'e' && p[-2] == 'd' &&
-             p[-3] == ':')
+    else if (*p == 'n' && p - line->p > 3 && p[-1] == 'e' && p[-2] == 'd' && p[-3] == ':')
       p -= 3;
     else
       return NULL;
@@ -159,8 +156,8 @@ static int read_name(struct line *line)
   const unsigned char *start = line->p;
   int letters = 0;
 
-  while (line->p < line->end && (is_lower(*line->p) || is_digit(*line->p) ||
-                                 *line->p == '.' || *line->p == '-'))
+  while (line->p < line->end &&
+         (is_lower(*line->p) || is_digit(*line->p) || *line->p == '.' || *line->p == '-'))
     letters |= is_lower(*line->p++);
   if (line->p == line->end || *line->p != ':')
     return 0;
@@ -176,7 +173,7 @@ static int begins_as_ip6(const struct line *line)
   while (p < line->end && is_hex(*p))
     ++p;
   return line->end - p > 1 && *p == ':' && (is_hex(p[1]) || p[1] == ':') &&
-         (line->end - p < 5 || (memcmp(p + 1, "deny", 4) && memcmp(p + 1, "allo", 4)));
+      (line->end - p < 5 || (memcmp(p + 1, "deny", 4) && memcmp(p + 1, "allo", 4)));
 }
 
 /* Up to the colon; then that is where the line is read. */
@@ -214,11 +211,9 @@ static int read_verdict(struct line *line)
  * as the limits do.  The parser knows. */
 static int is_odd_limit(const unsigned char *name, size_t length)
 {
-  if (length < 3 || (name[0] | 32) != 'm' || (name[1] | 32) != 'a' ||
-      (name[2] | 32) != 'x')
+  if (length < 3 || (name[0] | 32) != 'm' || (name[1] | 32) != 'a' || (name[2] | 32) != 'x')
     return 0;
-  return !(length == 9 && !memcmp(name, "MAXCONNIP", 9)) &&
-         !(length == 8 && !memcmp(name, "MAXCONNC", 8));
+  return !(length == 9 && !memcmp(name, "MAXCONNIP", 9)) && !(length == 8 && !memcmp(name, "MAXCONNC", 8));
 }
 
 /* One variable into out; returns where out goes on, NULL when it is for the parser. */
@@ -232,8 +227,7 @@ static unsigned char *read_variable(struct line *line, unsigned char *out)
   for (line->p = name; line->p < line->end && is_word(*line->p); ++line->p)
     continue;
   length = (size_t)(line->p - name);
-  if (!length || is_odd_limit(name, length) ||
-      line->end - line->p < 3 || *line->p != '=' ||
+  if (!length || is_odd_limit(name, length) || line->end - line->p < 3 || *line->p != '=' ||
       (line->p[1] != '"' && line->p[1] != '\'' && line->p[1] != '/'))
     return NULL;
   value = line->p + 2;
@@ -255,8 +249,7 @@ static unsigned char *read_variable(struct line *line, unsigned char *out)
  * when there is no newline. */
 static int find_end(struct line *line)
 {
-  const unsigned char *newline =
-      memchr(line->p, '\n', (size_t)(line->end - line->p));
+  const unsigned char *newline = memchr(line->p, '\n', (size_t)(line->end - line->p));
 
   if (!newline)
     return 0;
@@ -267,8 +260,8 @@ static int find_end(struct line *line)
 }
 
 /* A key, in which the text of a range is replaced by one of its numbers. */
-static unsigned char *put_key(unsigned char *out, const struct line *line,
-                              const unsigned char *key, int number)
+static unsigned char *put_key(unsigned char *out, const struct line *line, const unsigned char *key,
+                              int number)
 {
   size_t before = (size_t)(line->start - key);
   size_t after = (size_t)(line->colon - line->stop);
@@ -282,10 +275,8 @@ static unsigned char *put_key(unsigned char *out, const struct line *line,
 
 /* The records of the other numbers of a range behind that of the lowest, which
  * ends at out; NULL when they do not fit the room. */
-static unsigned char *put_others(const struct line *line,
-                                 const unsigned char *key,
-                                 const unsigned char *record,
-                                 unsigned char *out, uint64_t room)
+static unsigned char *put_others(const struct line *line, const unsigned char *key,
+                                 const unsigned char *record, unsigned char *out, uint64_t room)
 {
   const uint64_t head_size = ucdb_pair_size(UCDB_CDB);
   uint64_t length = ucdb_first(record, UCDB_CDB);
@@ -355,8 +346,7 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
 }
 
 /* Begin to read a line, with room for the records of it and all behind it. */
-static void begin_line(struct line *line, const unsigned char *start,
-                       const unsigned char *end, uint64_t room)
+static void begin_line(struct line *line, const unsigned char *start, const unsigned char *end, uint64_t room)
 {
   line->p = start;
   line->end = end;
@@ -367,8 +357,7 @@ static void begin_line(struct line *line, const unsigned char *start,
   line->full = 0;
 }
 
-int ucdb_rules_scan(const unsigned char *text, uint64_t len,
-                    unsigned char *out, uint64_t room,
+int ucdb_rules_scan(const unsigned char *text, uint64_t len, unsigned char *out, uint64_t room,
                     struct ucdb_rules *scan)
 {
   unsigned char *next = out + scan->used;
@@ -389,9 +378,7 @@ int ucdb_rules_scan(const unsigned char *text, uint64_t len,
       if (line.full && memchr(start, '\n', (size_t)(text + len - start)))
         return UCDB_RULES_FULL;
       newline = line.p;
-      newline = end && newline < text + len
-                    ? memchr(newline, '\n', (size_t)(text + len - newline))
-                    : NULL;
+      newline = end && newline < text + len ? memchr(newline, '\n', (size_t)(text + len - newline)) : NULL;
       records = 1;
       if (newline && line.start) {
         /* What is left of the text keeps its room. */
@@ -410,9 +397,7 @@ int ucdb_rules_scan(const unsigned char *text, uint64_t len,
     }
     scan->used = (uint64_t)(next - out);
     if (!newline)
-      return memchr(start, '\n', (size_t)(text + len - start))
-                 ? UCDB_RULES_ASK
-                 : UCDB_RULES_END;
+      return memchr(start, '\n', (size_t)(text + len - start)) ? UCDB_RULES_ASK : UCDB_RULES_END;
     ++scan->lines;
     scan->rules += records > 0;
     if (scan->numbers)

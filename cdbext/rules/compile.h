@@ -12,12 +12,12 @@ enum ucdb_rules_status {
 
 /* Where a scan stands; all zeros begins one. */
 struct ucdb_rules {
-  uint64_t at;      /* of the next line in the text */
-  uint64_t used;    /* bytes of out */
-  uint64_t lines;   /* taken */
-  uint64_t rules;   /* among them */
-  uint64_t records; /* of these: one each, but of a range one for each number */
-  uint64_t before;  /* lines in front of the text */
+  uint64_t at;       /* of the next line in the text */
+  uint64_t used;     /* bytes of out */
+  uint64_t lines;    /* taken */
+  uint64_t rules;    /* among them */
+  uint64_t records;  /* of these: one each, but of a range one for each number */
+  uint64_t before;   /* lines in front of the text */
   uint32_t *numbers; /* of the line of each record, if they are wanted: as many as fit out */
 };
 
@@ -29,8 +29,7 @@ struct ucdb_rules {
  * nothing, then allow or deny and quoted variables.  A record is never more than
  * two bytes for each of its line, newline included; a range has more than one, a
  * network a longer one, and UCDB_RULES_FULL says that they want more room. */
-int ucdb_rules_scan(const unsigned char *text, uint64_t len,
-                    unsigned char *out, uint64_t room,
+int ucdb_rules_scan(const unsigned char *text, uint64_t len, unsigned char *out, uint64_t room,
                     struct ucdb_rules *scan);
 
 #endif

@@ -16,8 +16,7 @@ struct prefixes {
 
 /* The first prefix that is there; as ucdb_rules_around.  Damage that a prefix
  * after a found one meets does not matter. */
-static int64_t find_first(const struct ucdb_image *im, const struct prefixes *some,
-                          struct ucdb_fault *fault)
+static int64_t find_first(const struct ucdb_image *im, const struct prefixes *some, struct ucdb_fault *fault)
 {
   struct ucdb_cursor cursors[UCDB_GROUP];
   enum ucdb_status begun[UCDB_GROUP];
@@ -27,16 +26,14 @@ static int64_t find_first(const struct ucdb_image *im, const struct prefixes *so
   for (i = 0; i < some->count; ++i) {
     begun[i] = ucdb_begin(im, &cursors[i], some->hash[i], &faults[i], im->format);
     if (begun[i] == UCDB_FOUND)
-      __builtin_prefetch(im->base + cursors[i].table +
-                         cursors[i].index * ucdb_pair_size(im->format));
+      __builtin_prefetch(im->base + cursors[i].table + cursors[i].index * ucdb_pair_size(im->format));
   }
   for (i = 0; i < some->count; ++i) {
     enum ucdb_status status = begun[i];
     struct ucdb_span data;
 
     if (status == UCDB_FOUND)
-      status = ucdb_probe(im, &cursors[i], some->key, some->size[i],
-                          &data, &faults[i], im->format);
+      status = ucdb_probe(im, &cursors[i], some->key, some->size[i], &data, &faults[i], im->format);
     if (status == UCDB_MALFORMED) {
       *fault = faults[i];
       return -1;
@@ -86,8 +83,7 @@ static int64_t find_network(const struct ucdb_image *im, const struct ucdb_lengt
 
 /* An address, and its prefixes that end in a dot, the longest first. */
 static int64_t find_dotted(const struct ucdb_image *im, const struct ucdb_lengths *all,
-                           const unsigned char *text, uint32_t len,
-                           struct ucdb_fault *fault)
+                           const unsigned char *text, uint32_t len, struct ucdb_fault *fault)
 {
   struct prefixes some = { text, 0, { 0 }, { 0 } };
   uint32_t size;
@@ -118,10 +114,8 @@ static int64_t around(const struct ucdb_image *im, const struct ucdb_lengths *le
   return find_network(im, lengths, client, fault);
 }
 
-int64_t ucdb_rules_around(const struct ucdb_image *im,
-                          const struct ucdb_lengths *lengths,
-                          const unsigned char *ip, uint32_t len,
-                          struct ucdb_fault *fault)
+int64_t ucdb_rules_around(const struct ucdb_image *im, const struct ucdb_lengths *lengths,
+                          const unsigned char *ip, uint32_t len, struct ucdb_fault *fault)
 {
   struct ucdb_client client;
 
@@ -129,10 +123,8 @@ int64_t ucdb_rules_around(const struct ucdb_image *im,
   return around(im, lengths, &client, fault);
 }
 
-int64_t ucdb_rules_decide(const struct ucdb_image *im,
-                          const struct ucdb_lengths *lengths,
-                          const unsigned char *ip, uint32_t len,
-                          struct ucdb_fault *fault)
+int64_t ucdb_rules_decide(const struct ucdb_image *im, const struct ucdb_lengths *lengths,
+                          const unsigned char *ip, uint32_t len, struct ucdb_fault *fault)
 {
   struct prefixes everybody = { NULL, 1, { 0 }, { 0 } };
   struct ucdb_client client;

@@ -2,8 +2,7 @@
 
 #include "cdb/walk.h"
 
-int ucdb_rules_lengths(const struct ucdb_image *im,
-                       struct ucdb_lengths *lengths, struct ucdb_fault *fault)
+int ucdb_rules_lengths(const struct ucdb_image *im, struct ucdb_lengths *lengths, struct ucdb_fault *fault)
 {
   struct ucdb_walker walker = { 0 };
   struct ucdb_record record;

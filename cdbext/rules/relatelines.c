@@ -25,8 +25,7 @@ static struct ucdb_span key_of(const struct ucdb_relations *all, const struct uc
   return key;
 }
 
-static int same_data(const struct ucdb_relations *all, const struct ucdb_entry *a,
-                     const struct ucdb_entry *b)
+static int same_data(const struct ucdb_relations *all, const struct ucdb_entry *a, const struct ucdb_entry *b)
 {
   const unsigned char *one = all->records + a->position;
   const unsigned char *two = all->records + b->position;
@@ -34,8 +33,7 @@ static int same_data(const struct ucdb_relations *all, const struct ucdb_entry *
   const uint64_t head = ucdb_pair_size(UCDB_CDB);
 
   return len == ucdb_second(two, UCDB_CDB) &&
-         !memcmp(one + head + ucdb_first(one, UCDB_CDB),
-                 two + head + ucdb_first(two, UCDB_CDB), (size_t)len);
+      !memcmp(one + head + ucdb_first(one, UCDB_CDB), two + head + ucdb_first(two, UCDB_CDB), (size_t)len);
 }
 
 /* Numbers of an IPv4 address and the dots behind them. */
@@ -64,8 +62,7 @@ static void read_network(struct ucdb_entry *entry, const unsigned char *key, uin
 {
   int most = *key == '^' ? 128 : 32;
 
-  if (len < 3 || len > (uint64_t)most + 1 ||
-      !ucdb_read_bits(key, (int)len - 1, entry->packed))
+  if (len < 3 || len > (uint64_t)most + 1 || !ucdb_read_bits(key, (int)len - 1, entry->packed))
     return;
   entry->kind = UCDB_NETWORK;
   entry->six = most == 128;
@@ -112,8 +109,8 @@ static uint64_t first_slot(const struct ucdb_relations *all, uint32_t hash)
 }
 
 /* The slot of a key, or the empty one where it would be. */
-static uint64_t *slot_of(const struct ucdb_relations *all, uint32_t hash,
-                         const unsigned char *key, uint64_t len)
+static uint64_t *slot_of(const struct ucdb_relations *all, uint32_t hash, const unsigned char *key,
+                         uint64_t len)
 {
   uint64_t mask = ((uint64_t)1 << all->width) - 1;
   uint64_t at = first_slot(all, hash);
@@ -130,8 +127,7 @@ static uint64_t *slot_of(const struct ucdb_relations *all, uint32_t hash,
   return &all->slots[at];
 }
 
-uint32_t ucdb_related(const struct ucdb_relations *all, const unsigned char *key,
-                      uint64_t len)
+uint32_t ucdb_related(const struct ucdb_relations *all, const unsigned char *key, uint64_t len)
 {
   return (uint32_t)*slot_of(all, hash_of(key, len), key, len);
 }
@@ -169,8 +165,8 @@ static int is_behind(const struct ucdb_relations *all, const struct ucdb_ranked 
   return comes_behind(entry_of(all, a->number), entry_of(all, b->number));
 }
 
-static void merge(const struct ucdb_relations *all, const struct ucdb_ranked *from,
-                  struct ucdb_ranked *to, uint64_t middle, uint64_t end)
+static void merge(const struct ucdb_relations *all, const struct ucdb_ranked *from, struct ucdb_ranked *to,
+                  uint64_t middle, uint64_t end)
 {
   uint64_t a = 0, b = middle, at;
 
@@ -198,8 +194,7 @@ static const struct ucdb_ranked *sort(const struct ucdb_relations *all, uint32_t
     for (at = 0; at < count; at += 2 * width) {
       uint64_t left = count - at;
 
-      merge(all, from + at, to + at, left < width ? left : width,
-            left < 2 * width ? left : 2 * width);
+      merge(all, from + at, to + at, left < width ? left : width, left < 2 * width ? left : 2 * width);
     }
     from = to;
     to = other;
@@ -211,10 +206,8 @@ static int lies_inside(const struct ucdb_entry *a, const struct ucdb_entry *arou
 {
   int bits = around->bits, whole = bits / 8;
 
-  return a->six == around->six && a->bits >= bits &&
-         !memcmp(a->packed, around->packed, (size_t)whole) &&
-         (bits % 8 == 0 ||
-          !((a->packed[whole] ^ around->packed[whole]) >> (8 - bits % 8)));
+  return a->six == around->six && a->bits >= bits && !memcmp(a->packed, around->packed, (size_t)whole) &&
+      (bits % 8 == 0 || !((a->packed[whole] ^ around->packed[whole]) >> (8 - bits % 8)));
 }
 
 static void find_around(const struct ucdb_relations *all, uint32_t count)
@@ -306,8 +299,7 @@ uint32_t ucdb_next_repeated(const struct ucdb_relations *all, uint32_t number)
   return 0;
 }
 
-uint32_t ucdb_next_hidden(const struct ucdb_relations *all, uint32_t number,
-                          uint32_t *prefix)
+uint32_t ucdb_next_hidden(const struct ucdb_relations *all, uint32_t number, uint32_t *prefix)
 {
   while (number < all->count) {
     const struct ucdb_entry *entry = &all->entries[number++];
@@ -327,12 +319,11 @@ static int surprises(const struct ucdb_relations *all, const struct ucdb_entry *
                      const struct ucdb_entry *wide)
 {
   int wide_decides = narrow->kind == UCDB_NETWORK &&
-                     (wide->kind == UCDB_PREFIX || wide->kind == UCDB_ADDRESS);
+      (wide->kind == UCDB_PREFIX || wide->kind == UCDB_ADDRESS);
   const struct ucdb_entry *decides = wide_decides ? wide : narrow;
   const struct ucdb_entry *other = wide_decides ? narrow : wide;
 
-  return other->line < decides->line && !all->told[other->line] &&
-         !same_data(all, decides, other);
+  return other->line < decides->line && !all->told[other->line] && !same_data(all, decides, other);
 }
 
 static int is_suspect_name(const struct ucdb_relations *all, const struct ucdb_entry *entry)

@@ -48,11 +48,11 @@ struct ucdb_relations {
   uint64_t *slots; /* 2^width, more than twice count: hash and number of each first entry */
   unsigned int width;
   struct ucdb_ranked *order; /* twice count */
-  unsigned char *told;      /* by line: nothing new can be said of it */
-  uint32_t everybody;       /* number of the entry with the empty key */
-  uint32_t names;           /* how many keys begin as a name */
-  uint32_t addresses;       /* how many do not, and have no ident */
-  unsigned char differing; /* whether not all data are the same */
+  unsigned char *told;       /* by line: nothing new can be said of it */
+  uint32_t everybody;        /* number of the entry with the empty key */
+  uint32_t names;            /* how many keys begin as a name */
+  uint32_t addresses;        /* how many do not, and have no ident */
+  unsigned char differing;   /* whether not all data are the same */
 };
 
 /* Find keys that came before, what is around what, and the last four fields. */
@@ -62,16 +62,14 @@ void ucdb_relate(struct ucdb_relations *all);
 void ucdb_related_lengths(const struct ucdb_relations *all, struct ucdb_lengths *lengths);
 
 /* The number of the first entry with a key; 0 if there is none. */
-uint32_t ucdb_related(const struct ucdb_relations *all, const unsigned char *key,
-                      uint64_t len);
+uint32_t ucdb_related(const struct ucdb_relations *all, const unsigned char *key, uint64_t len);
 
 /* The next entry after one (0: the first) whose key came before. */
 uint32_t ucdb_next_repeated(const struct ucdb_relations *all, uint32_t number);
 
 /* The next IPv4 network after one with a dotted prefix around it, which is
  * looked up before it; the prefix too. */
-uint32_t ucdb_next_hidden(const struct ucdb_relations *all, uint32_t number,
-                          uint32_t *prefix);
+uint32_t ucdb_next_hidden(const struct ucdb_relations *all, uint32_t number, uint32_t *prefix);
 
 /* The next entry after one about whose clients it is worth to ask whether the
  * first line for them is the one that decides: a wider rule stands above it and

@@ -38,10 +38,8 @@ static int describe(const union address *address, char *text, unsigned *scope)
     case AF_INET:
       inet_ntop(AF_INET, &address->ip4.sin_addr, text, USYS_IP_SIZE);
       return ntohs(address->ip4.sin_port);
-    case AF_INET6:
-      return describe_ip6(&address->ip6, text, scope);
-    default:
-      return 0;
+    case AF_INET6: return describe_ip6(&address->ip6, text, scope);
+    default: return 0;
   }
 }
 

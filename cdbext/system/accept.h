@@ -5,7 +5,7 @@
 enum {
   USYS_CLEAR_IP_OPTIONS = 1,
   USYS_NO_DELAY = 2,
-  USYS_IP_SIZE = 46  /* the longest address as text, and a NUL */
+  USYS_IP_SIZE = 46 /* the longest address as text, and a NUL */
 };
 
 /* Both ends of an accepted connection, addresses as NUL-terminated text: an
@@ -16,7 +16,7 @@ struct usys_client {
   int local_port;
   int remote_port;
   unsigned scope; /* index of the interface of a link-local address at either end, or 0 */
-  int error; /* errno of finding the local address, or 0; local_ip is then empty */
+  int error;      /* errno of finding the local address, or 0; local_ip is then empty */
 };
 
 /* Accept a connection from a non-blocking listener.  The connection blocks and

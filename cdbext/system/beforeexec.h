@@ -20,8 +20,8 @@
 enum {
   EXIT_TEMPORARY = 111,
   PID_DIGITS = 20,
-  GAP_MAX = 256,       /* closed descriptors in a row behind which we look for none */
-  SIGNAL_SET_SIZE = 8  /* bytes, as the kernel counts them */
+  GAP_MAX = 256,      /* closed descriptors in a row behind which we look for none */
+  SIGNAL_SET_SIZE = 8 /* bytes, as the kernel counts them */
 };
 
 static inline size_t format_number(char *text, uint64_t number)
@@ -30,7 +30,7 @@ static inline size_t format_number(char *text, uint64_t number)
   size_t count = 0, i;
 
   do {
-    reversed[count++] = (char) ('0' + number % 10);
+    reversed[count++] = (char)('0' + number % 10);
     number /= 10;
   } while (number);
   for (i = 0; i < count; ++i)
@@ -48,12 +48,11 @@ static inline int has_room(int patience)
   long ready;
 
   do
-    ready = usys_bare(SYS_ppoll, (long) (intptr_t) &polled, 1,
-                      patience ? 0 : (long) (intptr_t) &at_once, 0);
+    ready = usys_bare(SYS_ppoll, (long)(intptr_t)&polled, 1, patience ? 0 : (long)(intptr_t)&at_once, 0);
   while (ready == -EINTR);
   return ready != 0;
 #else
-  (void) patience;
+  (void)patience;
   return 1;
 #endif
 }
@@ -66,7 +65,7 @@ static inline void write_pieces(struct iovec *piece, int count, int patience)
   if (!patience && !has_room(0))
     return;
   while (count) {
-    long written = usys_bare(SYS_writev, 2, (long) (intptr_t) piece, count, 0);
+    long written = usys_bare(SYS_writev, 2, (long)(intptr_t)piece, count, 0);
 
     if (written == -EINTR)
       continue;
@@ -74,14 +73,14 @@ static inline void write_pieces(struct iovec *piece, int count, int patience)
       continue;
     if (written < 0)
       return;
-    while (count && (size_t) written >= piece->iov_len) {
-      written -= (long) piece->iov_len;
+    while (count && (size_t)written >= piece->iov_len) {
+      written -= (long)piece->iov_len;
       ++piece;
       --count;
     }
     if (count) {
-      piece->iov_base = (char *) piece->iov_base + written;
-      piece->iov_len -= (size_t) written;
+      piece->iov_base = (char *)piece->iov_base + written;
+      piece->iov_len -= (size_t)written;
     }
   }
 }
@@ -104,7 +103,7 @@ static inline void close_private(int kept)
 
 static inline void set_piece(struct iovec *piece, const char *text, size_t length)
 {
-  piece->iov_base = (void *) (uintptr_t) text;
+  piece->iov_base = (void *)(uintptr_t)text;
   piece->iov_len = length;
 }
 
@@ -113,8 +112,8 @@ static inline void set_action(int number, void (*handler)(int))
 {
   uintptr_t action[8] = { 0 };
 
-  action[0] = (uintptr_t) handler;
-  usys_bare(SYS_rt_sigaction, number, (long) (intptr_t) action, 0, SIGNAL_SET_SIZE);
+  action[0] = (uintptr_t)handler;
+  usys_bare(SYS_rt_sigaction, number, (long)(intptr_t)action, 0, SIGNAL_SET_SIZE);
 }
 
 /* What the parent catches would run the parent's handler here, in memory that
@@ -123,8 +122,8 @@ static inline void forget_caught(int number)
 {
   uintptr_t action[8] = { 0 };
 
-  usys_bare(SYS_rt_sigaction, number, 0, (long) (intptr_t) action, SIGNAL_SET_SIZE);
-  if (action[0] != (uintptr_t) SIG_DFL && action[0] != (uintptr_t) SIG_IGN)
+  usys_bare(SYS_rt_sigaction, number, 0, (long)(intptr_t)action, SIGNAL_SET_SIZE);
+  if (action[0] != (uintptr_t)SIG_DFL && action[0] != (uintptr_t)SIG_IGN)
     set_action(number, SIG_DFL);
 }
 
@@ -139,11 +138,13 @@ static inline void restore_ignored(int number, unsigned long ignored)
 
 static inline void set_soft_limit(int resource, uint64_t soft)
 {
-  struct { uint64_t soft, hard; } limit;  /* the kernel's; not every libc shows it */
+  struct {
+    uint64_t soft, hard;
+  } limit; /* the kernel's; not every libc shows it */
 
-  if (!usys_bare(SYS_prlimit64, 0, resource, 0, (long) (intptr_t) &limit)) {
+  if (!usys_bare(SYS_prlimit64, 0, resource, 0, (long)(intptr_t)&limit)) {
     limit.soft = soft < limit.hard ? soft : limit.hard;
-    usys_bare(SYS_prlimit64, 0, resource, (long) (intptr_t) &limit, 0);
+    usys_bare(SYS_prlimit64, 0, resource, (long)(intptr_t)&limit, 0);
   }
 }
 
@@ -164,17 +165,17 @@ static inline void put_on(int connection, int target)
 
 static inline void put_score(int file, const char *score)
 {
-  usys_bare(SYS_write, file, (long) (intptr_t) score, (long) strlen(score), 0);
+  usys_bare(SYS_write, file, (long)(intptr_t)score, (long)strlen(score), 0);
 }
 
 /* A child of CLONE_VFORK has a score of its own; for others it belongs to all who share memory. */
 static inline void take_score(const char *score)
 {
-  long file = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) "/proc/self/oom_score_adj",
+  long file = usys_bare(SYS_openat, AT_FDCWD, (long)(intptr_t)"/proc/self/oom_score_adj",
                         O_WRONLY | O_CLOEXEC, 0);
 
   if (file >= 0) {
-    put_score((int) file, score);
+    put_score((int)file, score);
     usys_bare(SYS_close, file, 0, 0, 0);
   }
 }
@@ -192,13 +193,13 @@ static inline int execute(char *const *paths, char *const *argv, char *const *en
   int worst = ENOENT;
 
   for (path = paths; *path; ++path) {
-    long error = usys_bare(SYS_execve, (long) (intptr_t) *path, (long) (intptr_t) argv,
-                           (long) (intptr_t) environ, 0);
+    long error = usys_bare(SYS_execve, (long)(intptr_t)*path, (long)(intptr_t)argv, (long)(intptr_t)environ,
+                           0);
 
     if (!may_try_next(error))
-      return (int) -error;
+      return (int)-error;
     if (error != -ENOENT)
-      worst = (int) -error;
+      worst = (int)-error;
   }
   return worst;
 }

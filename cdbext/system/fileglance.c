@@ -27,8 +27,7 @@ static int64_t nanoseconds(const struct statx_timestamp *time)
 
 int usys_glance(const char *path, int follow, struct usys_glimpse *glimpse)
 {
-  const struct how how = {O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), 0,
-                          RESOLVE_CACHED_BIT};
+  const struct how how = { O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), 0, RESOLVE_CACHED_BIT };
   struct usys_glimpse now;
   struct statx status;
   int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
@@ -36,8 +35,7 @@ int usys_glance(const char *path, int follow, struct usys_glimpse *glimpse)
 
   if (fd < 0)
     return -errno;
-  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-            STATX_BASIC_STATS | STATX_MNT_ID, &status))
+  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &status))
     failure = -errno;
   close(fd);
   if (failure)

@@ -12,8 +12,8 @@ struct usys_glimpse {
   int64_t modified;
   int64_t changed;
   uint64_t mode;
-  uint64_t device; /* as st_dev */
-  uint64_t mount;  /* as in /proc/self/mountinfo */
+  uint64_t device;  /* as st_dev */
+  uint64_t mount;   /* as in /proc/self/mountinfo */
   uint64_t is_root; /* of that mount */
 };
 

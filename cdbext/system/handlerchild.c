@@ -37,8 +37,8 @@
 #include "system/baresyscall.h"
 
 enum {
-  LOG_PIECES = 16,  /* two per pid in the log text, and the text has two */
-  GO_TRIES = 1000   /* a millisecond each */
+  LOG_PIECES = 16, /* two per pid in the log text, and the text has two */
+  GO_TRIES = 1000  /* a millisecond each */
 };
 
 #define CHILD_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD)
@@ -51,12 +51,12 @@ static void write_log(const struct usys_slot *slot)
   char pid[PID_DIGITS];
   struct iovec pieces[LOG_PIECES];
   const char *text = slot->log, *end = slot->log + slot->log_length, *nul;
-  size_t digits = format_number(pid, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
+  size_t digits = format_number(pid, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
   int count = 0;
 
   while (text < end && count <= LOG_PIECES - 2) {
-    nul = memchr(text, 0, (size_t) (end - text));
-    set_piece(&pieces[count++], text, (size_t) ((nul ? nul : end) - text));
+    nul = memchr(text, 0, (size_t)(end - text));
+    set_piece(&pieces[count++], text, (size_t)((nul ? nul : end) - text));
     if (!nul)
       break;
     set_piece(&pieces[count++], pid, digits);
@@ -72,7 +72,7 @@ static void close_server(const struct usys_slot *slot)
   const int *listener = slot->program->listeners;
 
   for (; listener && *listener >= 0; ++listener)
-    if (*listener != slot->connection)  /* a closed one's number may have been given anew */
+    if (*listener != slot->connection) /* a closed one's number may have been given anew */
       usys_bare(SYS_close, *listener, 0, 0, 0);
   if (!has_room(0))
     close_private(slot->connection);
@@ -89,7 +89,7 @@ static void restore_signals(const struct usys_program *program)
   for (number = 1; number <= USYS_SIGNALS; ++number)
     if (program->caught >> (number - 1) & 1)
       forget_caught(number);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) &program->mask, 0, SIGNAL_SET_SIZE);
+  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&program->mask, 0, SIGNAL_SET_SIZE);
 }
 
 /* Give the variable its value, which only the child knows. */
@@ -101,7 +101,7 @@ static void tell_pid(struct usys_slot *slot)
     return;
   length = strlen(*slot->pid_entry);
   memcpy(slot->pid_text, *slot->pid_entry, length);
-  length += format_number(slot->pid_text + length, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
+  length += format_number(slot->pid_text + length, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
   slot->pid_text[length] = 0;
   *slot->pid_entry = slot->pid_text;
 }
@@ -110,7 +110,7 @@ static void tell_pid(struct usys_slot *slot)
 static void tell_waiting(struct usys_slot *slot, int pid)
 {
   __atomic_store_n(&slot->pid, pid, __ATOMIC_RELEASE);
-  usys_bare(SYS_futex, (long) (intptr_t) &slot->pid, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
+  usys_bare(SYS_futex, (long)(intptr_t)&slot->pid, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
 }
 
 /* What the server does to its score must not fall into our exec, in which for a
@@ -121,8 +121,8 @@ static void wait_to_go_on(struct usys_slot *slot)
   int tries;
 
   for (tries = 0; !__atomic_load_n(&slot->may_go_on, __ATOMIC_ACQUIRE) && tries < GO_TRIES; ++tries)
-    usys_bare(SYS_futex, (long) (intptr_t) &slot->may_go_on, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0,
-              (long) (intptr_t) &patience);
+    usys_bare(SYS_futex, (long)(intptr_t)&slot->may_go_on, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0,
+              (long)(intptr_t)&patience);
 }
 
 static int run_child(void *argument)
@@ -131,7 +131,7 @@ static int run_child(void *argument)
   const struct usys_program *program = slot->program;
   int error;
 
-  tell_waiting(slot, (int) usys_bare(SYS_getpid, 0, 0, 0, 0));
+  tell_waiting(slot, (int)usys_bare(SYS_getpid, 0, 0, 0, 0));
   if (slot->takes_score)
     take_score(program->score.given);
   wait_to_go_on(slot);
@@ -168,17 +168,18 @@ static int run_waiter(void *argument)
 static int begin_by_waiter(struct usys_slot *slot)
 {
   struct timespec patience = { .tv_nsec = 1000 * 1000 };
+  char *stack = slot->waiter_stack + WAITER_STACK_SIZE;
   int pid;
 
   slot->pid = 0;
   slot->takes_score = slot->program->score.is_taken;
-  if (clone(run_waiter, slot->waiter_stack + WAITER_STACK_SIZE, WAITER_FLAGS, slot, NULL, NULL, &slot->busy) < 0)
+  if (clone(run_waiter, stack, WAITER_FLAGS, slot, NULL, NULL, &slot->busy) < 0)
     return -errno;
   while (!(pid = __atomic_load_n(&slot->pid, __ATOMIC_ACQUIRE)))
-    usys_bare(SYS_futex, (long) (intptr_t) &slot->pid, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0,
-              (long) (intptr_t) &patience);
+    usys_bare(SYS_futex, (long)(intptr_t)&slot->pid, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0,
+              (long)(intptr_t)&patience);
   while (pid < 0 && __atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE))
-    usys_bare(SYS_sched_yield, 0, 0, 0, 0);  /* the slot is ours again when the waiter is gone */
+    usys_bare(SYS_sched_yield, 0, 0, 0, 0); /* the slot is ours again when the waiter is gone */
   return pid;
 }
 
@@ -194,7 +195,7 @@ static int begin_as_given(struct usys_slot *slot)
   pid = begin_by_waiter(slot);
   put_score(score->file, score->own);
   __atomic_store_n(&slot->may_go_on, 1, __ATOMIC_RELEASE);
-  usys_bare(SYS_futex, (long) (intptr_t) &slot->may_go_on, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
+  usys_bare(SYS_futex, (long)(intptr_t)&slot->may_go_on, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
   return pid;
 }
 

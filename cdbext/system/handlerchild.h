@@ -9,23 +9,23 @@
 #include "system/spawnhandler.h"
 
 enum {
-  STACK_SIZE = 16384,  /* the child's deepest frame is a few hundred bytes */
+  STACK_SIZE = 16384, /* the child's deepest frame is a few hundred bytes */
   WAITER_STACK_SIZE = 4096,
-  PID_NAME_MAX = 40    /* bytes of a variable's name and its equals sign */
+  PID_NAME_MAX = 40 /* bytes of a variable's name and its equals sign */
 };
 
 struct usys_slot {
   _Alignas(16) char stack[STACK_SIZE];
   _Alignas(16) char waiter_stack[WAITER_STACK_SIZE];
   struct usys_slot *next;
-  pid_t busy;  /* cleared by the kernel when the child, or its waiter, has left our memory */
-  int pid;     /* of a waiter's child, or -errno; 0: not known yet */
+  pid_t busy; /* cleared by the kernel when the child, or its waiter, has left our memory */
+  int pid;    /* of a waiter's child, or -errno; 0: not known yet */
   int takes_score;
   int may_go_on; /* the server has lowered its score again */
   int connection;
   const struct usys_program *program;
-  size_t capacity;  /* bytes at texts */
-  char *texts;      /* the environment's pointers, the variables, the log */
+  size_t capacity; /* bytes at texts */
+  char *texts;     /* the environment's pointers, the variables, the log */
   char *const *environ;
   const char *log;
   size_t log_length;

@@ -78,8 +78,8 @@ static int is_pid_variable(const struct usys_program *program, const char *text)
 }
 
 /* Fill a slot: the inherited variables that are not replaced, then the new. */
-static int fill(struct usys_slot *slot, const char *variables, size_t variables_length,
-                const char *log, size_t log_length)
+static int fill(struct usys_slot *slot, const char *variables, size_t variables_length, const char *log,
+                size_t log_length)
 {
   char *const *inherited = slot->program->environ;
   size_t entries = count_entries(inherited) + count_texts(variables, variables + variables_length) + 1;
@@ -87,7 +87,7 @@ static int fill(struct usys_slot *slot, const char *variables, size_t variables_
 
   if (reserve(slot, entries * sizeof *next + variables_length + log_length))
     return -1;
-  next = (char **) (void *) slot->texts;
+  next = (char **)(void *)slot->texts;
   text = slot->texts + entries * sizeof *next;
   end = text + variables_length;
   memcpy(text, variables, variables_length);
@@ -118,11 +118,10 @@ void usys_capture_signals(struct usys_program *program)
   program->caught = 0;
   for (number = 1; number < NSIG && number <= USYS_SIGNALS; ++number)
     if (!sigaction(number, NULL, &action) && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)
-      program->caught |= (uint64_t) 1 << (number - 1);
+      program->caught |= (uint64_t)1 << (number - 1);
 }
 
-int usys_spawn(struct usys_program *program, int connection,
-               const char *variables, size_t variables_length,
+int usys_spawn(struct usys_program *program, int connection, const char *variables, size_t variables_length,
                const char *log, size_t log_length, int keeps_score)
 {
   struct usys_slot *slot = take_slot(program);

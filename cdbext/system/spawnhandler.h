@@ -26,16 +26,16 @@ struct usys_program {
   char *const *environ;      /* the inherited environment; NULL ends */
   const char *const *errors; /* text of each errno, error_count of them */
   int error_count;
-  const char *complaint;     /* begins the line for a failed exec; NULL: silent */
-  const char *pid_variable;  /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
+  const char *complaint;    /* begins the line for a failed exec; NULL: silent */
+  const char *pid_variable; /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
   struct usys_score score;
-  const int *listeners;      /* what a child closes first of all; -1 ends.  NULL: none */
-  unsigned long ignored;     /* those of SIGPIPE and SIGXFSZ that it ignores, a bit 1 << number - 1 for each */
-  const struct usys_limit *limits;  /* soft limits that differ from ours */
+  const int *listeners;  /* what a child closes first of all; -1 ends.  NULL: none */
+  unsigned long ignored; /* those of SIGPIPE and SIGXFSZ that it ignores, a bit 1 << number - 1 for each */
+  const struct usys_limit *limits; /* soft limits that differ from ours */
   size_t limit_count;
-  sigset_t mask;             /* the handler's signal mask */
-  uint64_t caught;           /* bit n - 1: signal n is caught, and at its default in the handler */
-  struct usys_slot *slots;   /* memory of children that are or were preparing */
+  sigset_t mask;           /* the handler's signal mask */
+  uint64_t caught;         /* bit n - 1: signal n is caught, and at its default in the handler */
+  struct usys_slot *slots; /* memory of children that are or were preparing */
 };
 
 enum { USYS_SIGNALS = 64 };
@@ -58,8 +58,7 @@ void usys_capture_signals(struct usys_program *program);
  * Returns the pid, or -errno when there is no new process.  Does not wait for
  * the exec.  Before it writes the child closes the listeners, and all that is
  * close-on-exec where descriptor 2 has no room.  Call it from one thread at a time. */
-int usys_spawn(struct usys_program *program, int connection,
-               const char *variables, size_t variables_length,
+int usys_spawn(struct usys_program *program, int connection, const char *variables, size_t variables_length,
                const char *log, size_t log_length, int keeps_score);
 
 /* Whether a child has not executed yet, and so shares our memory. */

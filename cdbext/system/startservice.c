@@ -34,9 +34,9 @@
 #include "system/beforeexec.h"
 
 enum {
-  STAT_MAX = 1024,    /* bytes of /proc/self/stat: 52 numbers and a short name */
-  START_FIELD = 20,   /* spaces between the name's ")" and the start time */
-  START_COLUMN = 21   /* where the start time stands behind birth_head */
+  STAT_MAX = 1024,  /* bytes of /proc/self/stat: 52 numbers and a short name */
+  START_FIELD = 20, /* spaces between the name's ")" and the start time */
+  START_COLUMN = 21 /* where the start time stands behind birth_head */
 };
 
 /* The start time's digits in the text of /proc/self/stat; NULL when it has none. */
@@ -57,12 +57,12 @@ static const char *find_start(const char *text, size_t length)
 
 static long read_file(const char *path, char *text, size_t room)
 {
-  long fd = usys_bare(SYS_openat, AT_FDCWD, (long) (intptr_t) path, O_RDONLY | O_CLOEXEC, 0);
+  long fd = usys_bare(SYS_openat, AT_FDCWD, (long)(intptr_t)path, O_RDONLY | O_CLOEXEC, 0);
   long length;
 
   if (fd < 0)
     return fd;
-  length = usys_bare(SYS_read, fd, (long) (intptr_t) text, (long) room, 0);
+  length = usys_bare(SYS_read, fd, (long)(intptr_t)text, (long)room, 0);
   usys_bare(SYS_close, fd, 0, 0, 0);
   return length;
 }
@@ -75,17 +75,17 @@ static void write_birth(const struct usys_start *start)
   char *to = line + head + START_COLUMN;
   long length = read_file("/proc/self/stat", stat, sizeof stat);
 
-  from = length > 0 ? find_start(stat, (size_t) length) : NULL;
+  from = length > 0 ? find_start(stat, (size_t)length) : NULL;
   if (!from || head > USYS_BIRTH_HEAD)
     return;
   end = stat + length;
   memcpy(line, start->birth_head, head);
   memset(line + head, ' ', USYS_BIRTH_TAIL);
-  format_number(line + head, (uint64_t) usys_bare(SYS_getpid, 0, 0, 0, 0));
+  format_number(line + head, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
   while (from < end && *from >= '0' && *from <= '9' && to < line + head + USYS_BIRTH_TAIL - 1)
     *to++ = *from++;
   line[head + USYS_BIRTH_TAIL - 1] = '\n';
-  usys_bare(SYS_write, start->birth, (long) (intptr_t) line, (long) (head + USYS_BIRTH_TAIL), 0);
+  usys_bare(SYS_write, start->birth, (long)(intptr_t)line, (long)(head + USYS_BIRTH_TAIL), 0);
 }
 
 /* Whoever started us sees whether this was done, for our memory is its own;
@@ -102,18 +102,18 @@ static void publish(struct usys_start *start)
     return;
   memcpy(record, start->record, start->record_length);
   for (i = 0; i < 4; ++i)
-    record[start->record_pid + i] = (char) (pid >> 8 * i & 255);
-  fd = usys_bare(SYS_openat, folder, (long) (intptr_t) start->record_new,
+    record[start->record_pid + i] = (char)(pid >> 8 * i & 255);
+  fd = usys_bare(SYS_openat, folder, (long)(intptr_t)start->record_new,
                  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0)
     return;
-  written = usys_bare(SYS_write, fd, (long) (intptr_t) record, (long) start->record_length, 0);
+  written = usys_bare(SYS_write, fd, (long)(intptr_t)record, (long)start->record_length, 0);
   usys_bare(SYS_close, fd, 0, 0, 0);
-  if (written == (long) start->record_length)
-    start->is_published = !usys_bare(SYS_renameat, folder, (long) (intptr_t) start->record_new,
-                                     folder, (long) (intptr_t) start->record_name);
+  if (written == (long)start->record_length)
+    start->is_published = !usys_bare(SYS_renameat, folder, (long)(intptr_t)start->record_new, folder,
+                                     (long)(intptr_t)start->record_name);
 #else
-  (void) start;
+  (void)start;
 #endif
 }
 
@@ -141,14 +141,14 @@ static void close_others(const int *kept)
   unsigned from = 3;
 
   for (; *kept >= 0; ++kept) {
-    if ((unsigned) *kept > from)
+    if ((unsigned)*kept > from)
       usys_bare(SYS_close_range, from, *kept - 1, 0, 0);
-    if ((unsigned) *kept >= from)
-      from = (unsigned) *kept + 1;
+    if ((unsigned)*kept >= from)
+      from = (unsigned)*kept + 1;
   }
   usys_bare(SYS_close_range, from, UINT32_MAX, 0, 0);
 #else
-  (void) kept;
+  (void)kept;
 #endif
 }
 
@@ -161,17 +161,17 @@ static void put_others(const int *others)
 static int prepare_and_execute(struct usys_start *start)
 {
   if (start->score)
-    take_score(start->score);  /* ours too, if we do not stand still */
+    take_score(start->score); /* ours too, if we do not stand still */
   if (start->kept)
     close_others(start->kept);
   if (start->directory >= 0) {
     long error = usys_bare(SYS_fchdir, start->directory, 0, 0, 0);
 
     if (error < 0)
-      return (int) -error;
+      return (int)-error;
   }
   if (start->record_new)
-    publish(start);  /* first: somebody may be waiting for it */
+    publish(start); /* first: somebody may be waiting for it */
   if (start->birth >= 0)
     write_birth(start);
   if (start->input >= 0)
@@ -182,7 +182,7 @@ static int prepare_and_execute(struct usys_start *start)
   if (start->open_files)
     set_soft_limit(RLIMIT_NOFILE, start->open_files);
   restore_actions(start->ignored);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long) (intptr_t) &start->mask, 0, SIGNAL_SET_SIZE);
+  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&start->mask, 0, SIGNAL_SET_SIZE);
   set_soft_limits(start->limits, start->limit_count);
   return execute(start->paths, start->argv, start->environ);
 }
@@ -205,11 +205,11 @@ static void await(const int *busy, int milliseconds)
   struct timespec patience = { milliseconds / 1000, milliseconds % 1000 * 1000000L };
 
   while (__atomic_load_n(busy, __ATOMIC_ACQUIRE))
-    if (usys_bare(SYS_futex, (long) (intptr_t) busy, FUTEX_WAIT, 1, (long) (intptr_t) &patience) == -ETIMEDOUT)
+    if (usys_bare(SYS_futex, (long)(intptr_t)busy, FUTEX_WAIT, 1, (long)(intptr_t)&patience) == -ETIMEDOUT)
       return;
 #else
-  (void) busy;
-  (void) milliseconds;
+  (void)busy;
+  (void)milliseconds;
 #endif
 }
 

@@ -18,31 +18,31 @@ struct usys_start {
   char *const *environ;      /* NULL ends */
   const char *const *errors; /* text of each errno, error_count of them */
   int error_count;
-  const char *complaint;     /* begins the line for a failed exec; NULL: silent.  A full pipe: silent, too */
-  int directory;             /* becomes the current one */
-  int input;                 /* put on 0 */
-  int output;                /* put on 1 */
-  const int *others;         /* more descriptors, each followed by what it is put on, above 2; -1 ends.
+  const char *complaint;    /* begins the line for a failed exec; NULL: silent.  A full pipe: silent, too */
+  int directory;            /* becomes the current one */
+  int input;                /* put on 0 */
+  int output;               /* put on 1 */
+  const int *others;        /* more descriptors, each followed by what it is put on, above 2; -1 ends.
                                 None is what another is put on.  NULL: none */
-  const char *score;         /* its oom_score_adj, or NULL: ours.  If we do not stand still it is ours too, from then on */
-  unsigned long open_files;  /* the soft limit of open files; 0: inherited */
-  unsigned long ignored;     /* those of SIGPIPE and SIGXFSZ that are ignored, a bit 1 << number - 1 for each */
-  const struct usys_limit *limits;  /* soft limits that differ from ours */
+  const char *score;        /* its oom_score_adj, ours too if we do not stand still; NULL: ours */
+  unsigned long open_files; /* the soft limit of open files; 0: inherited */
+  unsigned long ignored; /* those of SIGPIPE and SIGXFSZ that are ignored, a bit 1 << number - 1 for each */
+  const struct usys_limit *limits; /* soft limits that differ from ours */
   size_t limit_count;
-  int birth;                 /* what the child writes its birth to */
-  const char *birth_head;    /* what that begins with, at most USYS_BIRTH_HEAD bytes */
-  const char *record;        /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
+  int birth;              /* what the child writes its birth to */
+  const char *birth_head; /* what that begins with, at most USYS_BIRTH_HEAD bytes */
+  const char *record;     /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
   size_t record_length;
-  size_t record_pid;         /* where its pid goes: 4 bytes, little-endian */
-  int record_folder;         /* the directory of the next two; -1: the child's */
-  const char *record_new;    /* the file it is written into, which must be new.  NULL: nothing is published */
-  const char *record_name;   /* and what that is renamed to */
-  const int *kept;           /* the only descriptors above 2 that the child does not close at once, in order:
+  size_t record_pid;       /* where its pid goes: 4 bytes, little-endian */
+  int record_folder;       /* the directory of the next two; -1: the child's */
+  const char *record_new;  /* the file it is written into, which must be new.  NULL: nothing is published */
+  const char *record_name; /* and what that is renamed to */
+  const int *kept;         /* the only descriptors above 2 that the child does not close at once, in order:
                                 all that are named here, and those it inherits; -1 ends.  NULL: all */
-  int patience;              /* milliseconds to wait for the exec; negative: as long as it takes */
-  int is_published;          /* set by the call, or by the child before it ends to be busy */
-  int busy;                  /* not 0: the child is late, and still uses all this */
-  sigset_t mask;             /* the rest is the call's own */
+  int patience;            /* milliseconds to wait for the exec; negative: as long as it takes */
+  int is_published;        /* set by the call, or by the child before it ends to be busy */
+  int busy;                /* not 0: the child is late, and still uses all this */
+  sigset_t mask;           /* the rest is the call's own */
   _Alignas(16) char stack[USYS_START_STACK];
 };
 
