@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.nameserver import TXT, NameServer, Query, reply, strings
+from ucspi.dnsbl import questions
+from ucspi.dnsbl.questions import Asker
 from ucspi.programs._turn_away import Words, readable
-from ucspi.tcp import questions
-from ucspi.tcp.questions import Asker
 
 lines = st.lists(st.sampled_from([b"helo", b"QUIT", b"x", b" ", b"\r", b"\n", b"\0", b"\xff", b"y" * 9])).map(
     b"".join

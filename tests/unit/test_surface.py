@@ -48,10 +48,11 @@ MODULES = {
         aside asking crew directory elsewhere ending hosted keeping loop machine pipe processes publishing
         recovery registry scanner scans spawned status supervisor
     """,
+    "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """
-        address admission background blocklist census client connection crlf door drain ending environment
-        facts handlers ident inquiry jsonlog jsontext limits listener local log lookups names nameservers
-        questions rate report resolver server settings status visit watch
+        address admission background census client connection crlf door drain ending environment
+        facts handlers ident inquiry jsonlog jsontext limits listener local log lookups names
+        rate report resolver server settings status visit watch
     """,
     "ucspi.unix": """
         aside birth domain ends environ errtext family fds given glance guard helper limits locks notify oom

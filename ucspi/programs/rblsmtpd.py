@@ -2,12 +2,12 @@
 
 import os
 
+from ucspi.dnsbl import blocklist
+from ucspi.dnsbl.blocklist import Refusal
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs import _options
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, fatal, run
-from ucspi.tcp import blocklist
-from ucspi.tcp.blocklist import Refusal
 from ucspi.unix.environ import inherited, value_of
 from ucspi.unix.stderr import say
 
@@ -61,7 +61,7 @@ def _judge(
         return blocklist.of_variable(decided)
     if not any(letter in (b"a", b"r") for letter, _ in options):
         return None
-    from ucspi.tcp.nameservers import nameservers
+    from ucspi.dnsbl.nameservers import nameservers
 
     def tell(base: bytes) -> None:
         say(b"rblsmtpd: warning: unable to ask %s about %s: no usable answer" % (base, ip))

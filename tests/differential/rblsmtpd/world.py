@@ -32,8 +32,8 @@ from tests.nameserver import (
     text,
     truncated,
 )
+from ucspi.dnsbl import blocklist
 from ucspi.programs._turn_away import readable
-from ucspi.tcp import blocklist
 
 Shown = tuple[int, bytes, bytes]
 

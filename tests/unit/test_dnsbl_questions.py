@@ -29,8 +29,8 @@ from tests.nameserver import (
     text,
     truncated,
 )
-from ucspi.tcp import questions
-from ucspi.tcp.questions import A, Asker
+from ucspi.dnsbl import questions
+from ucspi.dnsbl.questions import A, Asker
 
 NAME = [b"1", b"list", b"test"]
 PATIENCE = 10.0

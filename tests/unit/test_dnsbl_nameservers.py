@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ucspi.tcp.nameservers import nameservers
+from ucspi.dnsbl.nameservers import nameservers
 
 
 @pytest.mark.parametrize(

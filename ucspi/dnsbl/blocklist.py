@@ -53,7 +53,7 @@ def of_lists(
         tell: called with each list that could not be asked, up to the one that decides.
     """
     # Imported here: whoever gets by without a question need not pay for it.
-    from ucspi.tcp.questions import TXT, A, Asker
+    from ucspi.dnsbl.questions import TXT, A, Asker
 
     asker = Asker(servers, seconds)
     bounce = closed = failed = False

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.commands import ENVIRONMENT
-from ucspi.tcp.blocklist import name_in, of_variable
+from ucspi.dnsbl.blocklist import name_in, of_variable
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""DNS block lists: which lists name a client, asked of DNS servers all at once."""
