@@ -9,8 +9,8 @@ import ucspi
 ROOT = Path(ucspi.__file__).resolve().parent  # where it is installed, if it is
 
 # A layer and what it may import besides itself.  The compiled modules stand
-# below all layers, each imported by the private ``_native.py`` of its users, or
-# by the bootstrap.
+# below all layers, each imported by the ``_native.py`` or ``native.py`` of its
+# users, or by the bootstrap.
 MAY_IMPORT = {
     "exits": set[str](),
     "errors": {"exits"},
@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "_start": {"_packed", "exits", "unix", "programs"},
     "__init__": set[str](),
 }
-NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix", "logs", "tcp"}, "_title": {"_start"}}
+NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix"}, "_title": {"_start"}}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.differential.tcpserver.alone import settle
 from tests.differential.tcpserver.identd import Manner, says
 from tests.e2e.serving import read_all, serving
-from ucspi.unix import _native, sockets
+from ucspi.unix import native, sockets
 
 CLIENT, SERVER, LINK = "fe80::55", "fd00::1", "link0"
 PREPARE = f"""
@@ -39,7 +39,7 @@ def connect(port: int) -> socket.socket:
 
 def accept() -> None:
     """Print the client's interface, as each way to accept says it."""
-    ways = [sockets._python_acceptor] + ([sockets._native_acceptor] if _native.lib else [])
+    ways = [sockets._python_acceptor] + ([sockets._native_acceptor] if native.lib else [])
     for way in ways:
         with socket.create_server(("::", 0), family=socket.AF_INET6) as listener:
             listener.setblocking(False)

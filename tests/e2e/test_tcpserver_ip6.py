@@ -12,7 +12,7 @@ import pytest
 
 import ucspi.cdb
 from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
-from ucspi.unix import _native
+from ucspi.unix import native
 
 pytestmark = pytest.mark.e2e
 
@@ -146,7 +146,7 @@ def test_link_local_client_of_a_global_address_has_its_interface_and_is_asked_fo
     done = subprocess.run([*unshare, *module], capture_output=True, timeout=60, cwd=ROOT)
     assert done.returncode == 0, done.stderr.decode()
     lines = done.stdout.decode().splitlines()
-    ways = 1 if _native.lib is None else 2
+    ways = 1 if native.lib is None else 2
     assert lines[:ways] == [repr((b"fd00::1", b"fe80::55", "link0"))] * ways
     assert lines[ways:] == [
         "TCP6INTERFACE=link0",

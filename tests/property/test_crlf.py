@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.tcp import _native, crlf
+from ucspi.tcp import crlf
+from ucspi.unix import native
 
 streams = st.lists(st.binary(max_size=40) | st.text("a\r\n", max_size=40).map(str.encode), max_size=8)
 long_streams = st.lists(
@@ -43,11 +44,11 @@ def converted(kind: type[Any], blocks: list[bytes]) -> bytes:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert every block without C, or every block in C."""
     if request.param == "native":
-        if _native.lib is None:
+        if native.lib is None:
             pytest.skip("not compiled")
         monkeypatch.setattr(crlf, "_LARGE", 1)
     else:
-        monkeypatch.setattr(_native, "lib", None)
+        monkeypatch.setattr(native, "lib", None)
 
 
 @pytest.mark.parametrize(("kind", "law"), [(crlf.Adder, add), (crlf.Remover, remove), (crlf.Fixer, fix)])
@@ -67,7 +68,7 @@ def test_nothing_is_kept_back_but_a_carriage_return() -> None:
 
 
 def test_large_blocks_are_converted_in_c_where_it_is() -> None:
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
     assert isinstance(crlf.Adder().feed(b"x" * 20000), memoryview)
     assert isinstance(crlf.Remover().feed(b"x" * 20000), memoryview)

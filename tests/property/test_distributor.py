@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.logtrees import script, stream, timeless
-from ucspi.logs import _native
 from ucspi.logs.distributor import PureDistributor, Standing, Switching
 from ucspi.logs.script import Script
+from ucspi.unix import native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Shown:
         return [[timeless(text) for text in texts] for texts in shown]
 
 
-def native(made: Script, shown: Shown) -> "Distributor":
-    if _native.lib is None:
+def in_c(made: Script, shown: Shown) -> "Distributor":
+    if native.lib is None:
         pytest.skip("not compiled")
     from ucspi.logs._distributor import NativeDistributor
 
@@ -82,7 +82,7 @@ def test_both_distributors_put_the_same_into_the_same_files(seed: int) -> None:
     sizes = chance.choices([0, 0, 2000, 4095, 4096, 97000, 200000], k=len(made.logs))
     cut = blocks(chance)
     found = []
-    for make in (PureDistributor, native, switching):
+    for make in (PureDistributor, in_c, switching):
         shown = Shown(made, sizes)
         distributor = make(made, shown)
         for block in cut:

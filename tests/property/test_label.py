@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ucspi.logs import _filter, _kernel, _native, label
-from ucspi.unix import tai
+from ucspi.logs import _filter, _kernel, label
+from ucspi.unix import native, tai
 
 blocks = st.lists(st.binary(max_size=40) | st.text("a\n", max_size=40).map(str.encode), max_size=8)
 long_blocks = st.lists(
@@ -40,9 +40,9 @@ def taken_apart(stream: bytes, out: bytes) -> list[bytes]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Label every block without C, or every block in C, also in many small pieces."""
     if request.param == "pure":
-        monkeypatch.setattr(_native, "lib", None)
+        monkeypatch.setattr(native, "lib", None)
         return
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
     monkeypatch.setattr(_filter, "_LARGE", 1)
     if request.param != "native":
@@ -71,9 +71,9 @@ def test_what_begins_small_and_goes_on_large_is_one_stream() -> None:
 
 
 def kernel() -> Any:
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
-    return _native.ffi.new("struct usys_stamper *")
+    return native.ffi.new("struct usys_stamper *")
 
 
 @given(st.lists(st.tuples(seconds, st.integers(0, 10**9 - 1)), max_size=6))
@@ -81,14 +81,14 @@ def kernel() -> Any:
 def test_kernel_writes_the_same_label_as_python(times: list[tuple[int, int]]) -> None:
     stamper, to = kernel(), bytearray(label.SIZE + 1)
     for second, nanosecond in times:
-        _native.lib.usys_label(stamper, second, nanosecond, _native.ffi.from_buffer(to))
+        native.lib.usys_label(stamper, second, nanosecond, native.ffi.from_buffer(to))
         assert to == label.label(second * 10**9 + nanosecond) + b" "
 
 
 @given(st.text("a\n", max_size=90).map(str.encode), st.integers(0, 80))
 def test_kernel_keeps_to_its_room_and_says_what_it_consumed(data: bytes, room: int) -> None:
     stamper, to = kernel(), bytearray(b"#" * (room + 1))
-    produced = _native.lib.usys_stamp(stamper, data, len(data), _native.ffi.from_buffer(to), room)
+    produced = native.lib.usys_stamp(stamper, data, len(data), native.ffi.from_buffer(to), room)
     assert produced <= room
     assert to[room:] == b"#"
     lines = taken_apart(data[: stamper.consumed], bytes(to[:produced]))
@@ -100,7 +100,7 @@ def test_kernel_keeps_to_its_room_and_says_what_it_consumed(data: bytes, room: i
 def test_kernel_begins_with_the_time_of_the_first_byte() -> None:
     """An end that begins no line takes no time."""
     stamper, to = kernel(), bytearray(60)
-    assert _native.lib.usys_stamp(stamper, b"a\n", 2, _native.ffi.from_buffer(to), 60) == 28
+    assert native.lib.usys_stamp(stamper, b"a\n", 2, native.ffi.from_buffer(to), 60) == 28
     later = tai.now().hex().encode()
-    assert _native.lib.usys_stamp(stamper, b"b", 1, _native.ffi.from_buffer(to), 60) == 27
+    assert native.lib.usys_stamp(stamper, b"b", 1, native.ffi.from_buffer(to), 60) == 27
     assert to[1:25] >= later

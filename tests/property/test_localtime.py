@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.labelled import NO_LABELS, at, leaps
-from ucspi.logs import _filter, _kernel, _native
+from ucspi.logs import _filter, _kernel
 from ucspi.logs.localtime import Localizer
+from ucspi.unix import native
 
 ZONES = ["UTC", "US/Pacific", "right/US/Pacific", "Europe/Amsterdam", "Africa/Monrovia", "<+0530>-5:30", ""]
 PATIENT = 64  # bytes: the least room that a kernel can go on in, and some
@@ -64,7 +65,7 @@ def test_cuts_change_nothing(stream: bytes, cuts: list[int]) -> None:
 
 
 def test_kernel_gives_what_python_gives(zone: str) -> None:
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
 
     @given(streams, cuts, st.sampled_from([PATIENT, 65536]), st.integers(0, 60))
@@ -77,7 +78,7 @@ def test_kernel_gives_what_python_gives(zone: str) -> None:
 
 
 def test_kernel_knows_the_leap_seconds_that_python_knows(zone: str) -> None:
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
     stream = b"".join(at(second) + b" x\n" for second in leaps())
     assert converted([stream], 0) == pure([stream])
@@ -90,12 +91,12 @@ def test_lines_without_a_label_stay_and_each_line_keeps_its_end(stream: bytes) -
 
 
 def test_kernel_keeps_to_its_room() -> None:
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
     stream = (at(67_767_976_233_532_799, 2**32 - 1) + b" x\n") * 3  # the last second of an int's years
     for room in range(140):
-        state, to = _native.ffi.new("struct usys_localizer *"), bytearray(b"#" * 140)
-        produced = _native.lib.usys_local(state, stream, len(stream), _native.ffi.from_buffer(to), room)
+        state, to = native.ffi.new("struct usys_localizer *"), bytearray(b"#" * 140)
+        produced = native.lib.usys_local(state, stream, len(stream), native.ffi.from_buffer(to), room)
         assert produced <= room
         assert to[room:].strip(b"#") == b""
         assert produced > 0 or room < PATIENT
@@ -103,9 +104,9 @@ def test_kernel_keeps_to_its_room() -> None:
 
 @pytest.mark.parametrize("follows", [b"0", b" "])
 def test_kernel_looks_at_no_byte_behind_the_block(follows: bytes) -> None:
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
-    state, to = _native.ffi.new("struct usys_localizer *"), _native.ffi.new("char[100]")
+    state, to = native.ffi.new("struct usys_localizer *"), native.ffi.new("char[100]")
     for length in range(26):
-        assert _native.lib.usys_local(state, at(0) + follows, length, to, 100) == 0
+        assert native.lib.usys_local(state, at(0) + follows, length, to, 100) == 0
         assert state.consumed == 0

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.labelled import NO_LABELS, at
-from ucspi.logs import _filter, _native
+from ucspi.logs import _filter
 from ucspi.logs.localtime import Localizer
+from ucspi.unix import native
 
 MARK = b"@4000000037c219bf2ef02e94"
 
@@ -27,8 +28,8 @@ def zone() -> Iterator[None]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert every block without C, or every block in C."""
     if request.param == "pure":
-        monkeypatch.setattr(_native, "lib", None)
-    elif _native.lib is None:
+        monkeypatch.setattr(native, "lib", None)
+    elif native.lib is None:
         pytest.skip("not compiled")
     monkeypatch.setattr(_filter, "_LARGE", 0)
 

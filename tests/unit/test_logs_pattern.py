@@ -1,7 +1,7 @@
 import pytest
 
-from ucspi.logs import _native
 from ucspi.logs.pattern import matches
+from ucspi.unix import native
 
 CASES = [
     (b"", b"", True),
@@ -28,9 +28,9 @@ CASES = [
 
 
 def natively(pattern: bytes, line: bytes) -> bool:
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("not compiled")
-    return bool(_native.lib.usys_matches(pattern, len(pattern), line, len(line)))
+    return bool(native.lib.usys_matches(pattern, len(pattern), line, len(line)))
 
 
 @pytest.mark.parametrize("match", [matches, natively])

@@ -41,7 +41,7 @@ def test_a_large_file_is_begun_to_be_written_before_the_end(
 ) -> None:
     begun: list[tuple[int, int]] = []
     library = SimpleNamespace(usys_flush=lambda fd, offset, length: begun.append((offset, length)))
-    monkeypatch.setattr("ucspi.unix._native.lib", library)
+    monkeypatch.setattr("ucspi.unix.native.lib", library)
     publication.create()
     publication.seek(2048)
     for _ in range(9):

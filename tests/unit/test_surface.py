@@ -55,8 +55,9 @@ MODULES = {
         rate report resolver server settings status visit watch
     """,
     "ucspi.unix": """
-        aside birth domain ends environ errtext family fds given glance guard helper limits locks notify oom
-        privilege publish regular reserve search signals sockets spawn start stderr streams tai title ways
+        aside birth domain ends environ errtext family fds given glance guard helper limits locks native
+        notify oom privilege publish regular reserve search signals sockets spawn start stderr streams tai
+        title ways
     """,
 }
 

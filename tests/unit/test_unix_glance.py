@@ -11,7 +11,7 @@ from weakref import ref
 
 import pytest
 
-from ucspi.unix import _native, glance
+from ucspi.unix import glance, native
 from ucspi.unix.aside import Aside, NoThreadError
 from ucspi.unix.glance import Glancer, is_local, size_in, state_in
 from ucspi.unix.regular import state_of
@@ -83,12 +83,12 @@ def test_without_a_descriptor_stat_does(tmp_path: Path, monkeypatch: pytest.Monk
     first = glancer.glance()
 
     class Out:
-        ffi = _native.ffi
+        ffi = native.ffi
 
         def usys_glance(self, *_: object) -> int:
             return -errno.EMFILE
 
-    monkeypatch.setattr(_native, "lib", Out())
+    monkeypatch.setattr(native, "lib", Out())
     assert glancer.glance() == first
 
 
@@ -102,7 +102,7 @@ def test_what_no_disk_of_this_machine_serves_is_not_glanced_at(
 def test_build_without_the_compiled_module_knows_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_native, "lib", None)
+    monkeypatch.setattr(native, "lib", None)
     assert Glancer(os.fsencode(tmp_path)).glance() is None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ucspi.unix import _native, sockets
+from ucspi.unix import native, sockets
 
 if TYPE_CHECKING:
     from ucspi.unix.sockets import Accept
@@ -25,7 +25,7 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture(params=["native", "python"])
 def make(request: pytest.FixtureRequest, listener: socket.socket) -> "Callable[[bool], Accept]":
-    if request.param == "native" and _native.lib is None:
+    if request.param == "native" and native.lib is None:
         pytest.skip("the compiled module is not built")
     way = sockets._native_acceptor if request.param == "native" else sockets._python_acceptor
     return lambda no_delay: way(listener, True, no_delay)
@@ -64,7 +64,7 @@ def test_failure_is_an_os_error(make: "Callable[[bool], Accept]", listener: sock
 @pytest.mark.parametrize("way", ["native", "python"])
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
 def test_ip4_client_of_an_ip6_socket_is_shown_as_one(way: str, client: str) -> None:
-    if way == "native" and _native.lib is None:
+    if way == "native" and native.lib is None:
         pytest.skip("the compiled module is not built")
     make = sockets._native_acceptor if way == "native" else sockets._python_acceptor
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as both:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.commands import signals
 from tests.stalled import stalled_stderr
-from ucspi.unix import _native, spawn
+from ucspi.unix import native, spawn
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Make = Callable[[Program], "Spawner"]
 def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "fork":
         return ForkSpawner
-    if _native.lib is None:
+    if native.lib is None:
         pytest.skip("the compiled module is not built")
     return NativeSpawner
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.commands import ENVIRONMENT, signals
-from ucspi.unix import _native, birth
+from ucspi.unix import birth, native
 from ucspi.unix import start as module
 from ucspi.unix.start import Announcement, Circumstances, start_by_clone, start_by_fork
 
@@ -27,7 +27,7 @@ Start = Callable[..., int]
 @pytest.fixture(params=["native", "fork"])
 def start(request: pytest.FixtureRequest) -> Start:
     by = start_by_fork if request.param == "fork" else start_by_clone
-    if request.param == "native" and _native.lib is None:
+    if request.param == "native" and native.lib is None:
         pytest.skip("the compiled module is not built")
 
     def begin(script: str, *, environ: tuple[bytes, ...] = (b"A=1",), **there: Any) -> int:
@@ -108,7 +108,7 @@ def test_missing_directory_is_reported_like_a_missing_program(
 
 
 def test_failed_exec_is_reported_and_ends_with_111(capfd: pytest.CaptureFixture[str]) -> None:
-    for by in (start_by_fork, start_by_clone) if _native.lib else (start_by_fork,):
+    for by in (start_by_fork, start_by_clone) if native.lib else (start_by_fork,):
         for complaint, wanted in ((b"cannot: ", "cannot: file does not exist\n"), (b"", "")):
             pid = by([b"./nonexistent"], [b"x"], [], Circumstances(complaint=complaint))
             assert os.waitpid(pid, 0)[1] == 111 << 8
@@ -118,7 +118,7 @@ def test_failed_exec_is_reported_and_ends_with_111(capfd: pytest.CaptureFixture[
 @pytest.mark.parametrize("by", ["start_by_fork", "start_by_clone"])
 def test_full_pipe_for_the_complaint_holds_nobody_up(by: str) -> None:
     """The program is gone, or waits there by itself; we go on."""
-    if by == "start_by_clone" and _native.lib is None:
+    if by == "start_by_clone" and native.lib is None:
         pytest.skip("the compiled module is not built")
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -207,14 +207,14 @@ def test_no_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fork", refuse)
     with pytest.raises(BlockingIOError):
         start_by_fork([b"/bin/true"], [b"true"], [], Circumstances())
-    if _native.lib is None:
+    if native.lib is None:
         return
-    real = _native.lib
+    real = native.lib
 
     class Refusing:
         usys_start = staticmethod(lambda what: -errno.EAGAIN)
 
-    monkeypatch.setattr(_native, "lib", Refusing)
+    monkeypatch.setattr(native, "lib", Refusing)
     with pytest.raises(BlockingIOError):
         module.start([b"/bin/true"], [b"true"], [])
     assert real.usys_start is not Refusing.usys_start
@@ -416,7 +416,7 @@ class TestAnnouncement:
         assert (tmp_path / "other").read_bytes() == b"not ours"
 
     def test_the_compiled_way_can(self, tmp_path: Path) -> None:
-        if _native.lib is None:
+        if native.lib is None:
             pytest.skip("the compiled module is not built")
         directory = os.open(tmp_path, os.O_RDONLY)
         announcement = Announcement(b"1234", 0, b"new", b"name")
@@ -466,7 +466,7 @@ class TestLate:
 
     @pytest.fixture(autouse=True, params=["native", "fork"])
     def by_each_way(self, request: pytest.FixtureRequest) -> None:
-        if request.param == "native" and (_native.lib is None or not is_bare()):
+        if request.param == "native" and (native.lib is None or not is_bare()):
             pytest.skip("the compiled module is not built, or stands still on this processor")
         self.by = start_by_fork if request.param == "fork" else start_by_clone
 

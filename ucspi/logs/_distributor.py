@@ -1,7 +1,7 @@
 """Distributing a stream in C (``cdbext/lines/distribute.h``): one call for as long as no file ends."""
 
-from ucspi.logs import _native
 from ucspi.logs.script import TO_ECHO
+from ucspi.unix import native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class NativeDistributor:
         self._views = [memoryview(bytearray(_ROOM)) for _ in script.logs]
         self._echoes: list[bytes] = []
         self._kept: list[Any] = []  # what only C points to
-        self._distribute = _native.lib.usys_distribute
+        self._distribute = native.lib.usys_distribute
         self._distributor = self._new("struct usys_distributor *")
         self._distributor.labelled = script.is_labelled
         self._lay_out_actions(script)
@@ -34,7 +34,7 @@ class NativeDistributor:
         self._stand(standing)
 
     def _new(self, kind: str, initial: "Any" = None) -> "Any":
-        made = _native.ffi.new(kind, initial)
+        made = native.ffi.new(kind, initial)
         self._kept.append(made)
         return made
 
@@ -57,7 +57,7 @@ class NativeDistributor:
         distributor.logs = logs = self._new("struct usys_log[]", len(script.logs))
         distributor.log_count, distributor.room = len(script.logs), _ROOM
         for index, described in enumerate(script.logs):
-            room = _native.ffi.from_buffer(self._views[index])
+            room = native.ffi.from_buffer(self._views[index])
             self._kept.append(room)
             logs[index].out, logs[index].limit = room, described.size
             self.restart(index)
@@ -67,7 +67,7 @@ class NativeDistributor:
         distributor.inside = standing.is_inside
         distributor.beyond = standing.head is None
         distributor.head_length = len(head)
-        _native.ffi.memmove(distributor.head, head, len(head))
+        native.ffi.memmove(distributor.head, head, len(head))
         for index in standing.fed:
             distributor.logs[index].selected = True
 
@@ -78,7 +78,7 @@ class NativeDistributor:
 
     def feed(self, data: bytes) -> None:
         """See `Distributor.feed`."""
-        at, start = 0, _native.ffi.from_buffer(data)
+        at, start = 0, native.ffi.from_buffer(data)
         while at < len(data):
             at += self._distribute(self._distributor, start + at, len(data) - at)
             self._write()
@@ -102,7 +102,7 @@ class NativeDistributor:
             if end > written[index]:
                 log.write(self._views[index][written[index] : end])
         if distributor.echo_length:
-            self._echoes.append(_native.ffi.buffer(distributor.echo, distributor.echo_length)[:])
+            self._echoes.append(native.ffi.buffer(distributor.echo, distributor.echo_length)[:])
 
     def _show(self) -> None:
         """Show what is not logged, after what is: who dies of it has lost no line."""
@@ -113,4 +113,4 @@ class NativeDistributor:
             last = self._distributor.lasts[index]
             if last.is_new:
                 last.is_new = 0
-                replace(_native.ffi.buffer(last.text)[:])
+                replace(native.ffi.buffer(last.text)[:])

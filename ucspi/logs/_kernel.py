@@ -1,6 +1,6 @@
 """A filter's kernel in C, fed block by block: its state, and room for what it writes."""
 
-from ucspi.logs import _native
+from ucspi.unix import native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ class Kernel:
 
     def __init__(self, kind: str, function: str, *, inside: bool) -> None:
         """Take the names of the state's C type and of the function."""
-        self._state: Any = _native.ffi.new(f"{kind} *")
+        self._state: Any = native.ffi.new(f"{kind} *")
         self._state.inside = inside
-        self._run = getattr(_native.lib, function)
+        self._run = getattr(native.lib, function)
         self._view = memoryview(bytearray(_ROOM))
-        self._room = _native.ffi.from_buffer(self._view)
+        self._room = native.ffi.from_buffer(self._view)
         self.rest = b""
 
     def feed(self, data: bytes) -> "Iterator[memoryview]":
         """Yield what the block becomes; a piece is good until the next is asked for."""
-        at, start = 0, _native.ffi.from_buffer(data)
+        at, start = 0, native.ffi.from_buffer(data)
         while at < len(data):
             produced = self._run(self._state, start + at, len(data) - at, self._room, _ROOM)
             at += self._state.consumed
@@ -42,4 +42,4 @@ class Kernel:
 
 def load(kind: str, function: str, *, inside: bool) -> Kernel | None:
     """Return the kernel of these names, or None in a pure build."""
-    return None if _native.lib is None else Kernel(kind, function, inside=inside)
+    return None if native.lib is None else Kernel(kind, function, inside=inside)

@@ -91,11 +91,11 @@ class Switching:
         if not _may_load():
             return
         try:
-            from ucspi.logs import _native
             from ucspi.logs._distributor import NativeDistributor
+            from ucspi.unix import native
         except (ImportError, OSError, MemoryError):
             return  # no descriptor is left, or the package is being replaced: logs come first
-        if _native.lib is not None and isinstance(self._now, PureDistributor):
+        if native.lib is not None and isinstance(self._now, PureDistributor):
             self._now = NativeDistributor(self._script, self._outlets, self._now.standing())
 
 

@@ -100,6 +100,6 @@ class _Native:
 
 def _load(name: str, factor: int) -> "_Native | None":
     """Return the C function of this name, or None in a pure build."""
-    from ucspi.tcp import _native
+    from ucspi.unix import native
 
-    return None if _native.lib is None else _Native(_native.ffi, getattr(_native.lib, name), factor)
+    return None if native.lib is None else _Native(native.ffi, getattr(native.lib, name), factor)

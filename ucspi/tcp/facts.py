@@ -7,10 +7,10 @@ when the last answer is there, or its deadline has passed.
 import os
 import time
 
-from ucspi.tcp import _native, ident, resolver
+from ucspi.tcp import ident, resolver
 from ucspi.tcp.background import Background
 from ucspi.tcp.lookups import Lookups
-from ucspi.unix import oom
+from ucspi.unix import native, oom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def finder(settings: "Settings", ready: "Ready", fail: "Fail") -> "Facts":
 
     def prepare() -> None:
         oom.take_back()  # it is no loss, and a new one is soon made
-        if _native.lib is not None:
-            _native.lib.usys_help(HELPER, server)
+        if native.lib is not None:
+            native.lib.usys_help(HELPER, server)
 
     lookups = Lookups(settings.lookup_limit, background, prepare=prepare)
     return Facts(settings, lookups, background, ready, fail)

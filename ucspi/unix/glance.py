@@ -10,7 +10,7 @@ import os
 from _struct import unpack_from
 from stat import S_ISLNK
 
-from ucspi.unix import _native
+from ucspi.unix import native
 
 UNAVAILABLE = frozenset((errno.EAGAIN, errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.E2BIG))
 NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
@@ -36,7 +36,7 @@ class Glancer:
         self._path = path
         self._last: bytes | None = None  # what was glanced last, which is in the room
         self._place, self._is_local = b"", False  # of that
-        self._room = None if _native.lib is None else _native.ffi.new("struct usys_glimpse *")
+        self._room = None if native.lib is None else native.ffi.new("struct usys_glimpse *")
         self._is_blind = self._room is None
 
     def glance(self) -> bytes | None:
@@ -49,14 +49,14 @@ class Glancer:
         """
         if self._is_blind:
             return None
-        result = _native.lib.usys_glance(self._path, 1, self._room)
+        result = native.lib.usys_glance(self._path, 1, self._room)
         if result == SAME:
             return self._last
         if result == -errno.EAGAIN and self._follow():
-            result = _native.lib.usys_glance(self._path, 1, self._room)
+            result = native.lib.usys_glance(self._path, 1, self._room)
         if result < 0:
             return self._fail(-result)
-        glimpse = bytes(_native.ffi.buffer(self._room))
+        glimpse = bytes(native.ffi.buffer(self._room))
         if glimpse[PLACE:] != self._place:
             self._note_place(glimpse)
         self._last = glimpse if self._is_local else None
@@ -70,9 +70,9 @@ class Glancer:
 
     def _follow(self) -> bool:
         """Follow a new link of this machine: a glance does not, as its time of access is to be written."""
-        if _native.lib.usys_glance(self._path, 0, self._room) < 0:
+        if native.lib.usys_glance(self._path, 0, self._room) < 0:
             return False
-        *_, mode, _, mount, _ = unpack_from(FORM, _native.ffi.buffer(self._room))
+        *_, mode, _, mount, _ = unpack_from(FORM, native.ffi.buffer(self._room))
         if not S_ISLNK(mode) or not is_local(mount):
             return False
         os.readlink(self._path)
@@ -97,7 +97,7 @@ class Glancer:
         )
         room.modified, room.changed = status.st_mtime_ns, status.st_ctime_ns  # type: ignore[union-attr]
         _, room.mount, room.is_root = unpack_from("=QQQ", self._place)  # type: ignore[union-attr]
-        self._last = bytes(_native.ffi.buffer(room))
+        self._last = bytes(native.ffi.buffer(room))
         return self._last
 
 

@@ -178,7 +178,7 @@ class Publication:
 
     def _flush(self) -> None:
         """Let the system begin to write what it has not begun yet."""
-        from ucspi.unix._native import lib  # small files, most of them, never need it
+        from ucspi.unix.native import lib  # small files, most of them, never need it
 
         end = self._position - self._position % PAGE
         if lib is not None:

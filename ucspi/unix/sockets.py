@@ -4,7 +4,7 @@ import _socket
 import errno
 import os
 
-from ucspi.unix import _native
+from ucspi.unix import native
 from ucspi.unix.ends import describe
 
 TYPE_CHECKING = False
@@ -42,13 +42,13 @@ def acceptor(listener: _socket.socket, *, clear_ip_options: bool, no_delay: bool
         clear_ip_options: remove IP options, such as a source route.
         no_delay: never wait for more data to fill a packet (TCP_NODELAY).
     """
-    make = _python_acceptor if _native.lib is None else _native_acceptor
+    make = _python_acceptor if native.lib is None else _native_acceptor
     return make(listener, clear_ip_options, no_delay)
 
 
 def _native_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay: bool) -> "Accept":
-    lib, text = _native.lib, _native.ffi.string
-    client = _native.ffi.new("struct usys_client *")
+    lib, text = native.lib, native.ffi.string
+    client = native.ffi.new("struct usys_client *")
     number = listener.fileno()
     flags = lib.USYS_CLEAR_IP_OPTIONS * clear_ip_options | lib.USYS_NO_DELAY * no_delay
 

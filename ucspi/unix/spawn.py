@@ -11,7 +11,7 @@ import os
 from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGPIPE, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, fds, given, oom, search
+from ucspi.unix import fds, given, native, oom, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import hold, release, restore_actions
 from ucspi.unix.stderr import emit, has_room
@@ -94,7 +94,7 @@ def spawner(program: Program) -> "Spawner":
     signals that are caught by now are at their default there, and the score that
     `oom.shield` lowered is the old one.
     """
-    return ForkSpawner(program) if _native.lib is None else NativeSpawner(program)
+    return ForkSpawner(program) if native.lib is None else NativeSpawner(program)
 
 
 def _no_process(error: MemoryError | OSError) -> OSError:
@@ -114,7 +114,7 @@ class NativeSpawner:
 
     def __init__(self, program: Program) -> None:
         """Lay the program out in C memory, once."""
-        ffi = _native.ffi
+        ffi = native.ffi
         texts = [describe(number) for number in range(max(errno.errorcode) + 1)]
         self._program = ffi.new("struct usys_program *")
         self._program.paths = self._strings(program.paths)
@@ -124,22 +124,22 @@ class NativeSpawner:
         self._program.error_count = len(texts)
         self._program.complaint = self._string(program.complaint)
         self._program.pid_variable = self._string(program.pid_variable)
-        _native.hand_on(self._program, program.ignored)
+        native.hand_on(self._program, program.ignored)
         listeners = ffi.new("int[]", [*program.listeners, -1])
         self._program.listeners = listeners
         _FOREVER.append((self._program, listeners))
-        _native.lib.usys_capture_signals(self._program)
+        native.lib.usys_capture_signals(self._program)
         self.shield = oom.Shield()
         score = self._program.score
         score.given, score.own = self._string(oom.given), self._string(oom.own)
         score.file, score.is_taken = oom.file, oom.is_taken
-        self._spawn = _native.lib.usys_spawn
+        self._spawn = native.lib.usys_spawn
 
     def _string(self, text: bytes) -> "Any":
-        return self._strings([text])[0] if text else _native.ffi.NULL
+        return self._strings([text])[0] if text else native.ffi.NULL
 
     def _strings(self, texts: list[bytes]) -> "Any":
-        ffi = _native.ffi
+        ffi = native.ffi
         cells = [ffi.new("char[]", text) for text in texts]
         array = ffi.new("char *[]", [*cells, ffi.NULL])
         _FOREVER.append((cells, array))
@@ -168,7 +168,7 @@ class NativeSpawner:
 
     def is_preparing(self) -> bool:
         """See `Spawner.is_preparing`."""
-        return bool(_native.lib.usys_is_preparing(self._program))
+        return bool(native.lib.usys_is_preparing(self._program))
 
 
 class ForkSpawner:

@@ -11,7 +11,7 @@ import os
 from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import _native, birth, fds, given, oom, search
+from ucspi.unix import birth, fds, given, native, oom, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import hold, release, restore_actions
 from ucspi.unix.stderr import emit
@@ -166,13 +166,13 @@ def start(
     Raises:
         OSError: there is no new process (EAGAIN, ENOMEM).
     """
-    by = start_by_fork if _native.lib is None else start_by_clone
+    by = start_by_fork if native.lib is None else start_by_clone
     return by(paths, argv, environ, there or Circumstances())
 
 
 def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
     """Start a program through the compiled module; see `start`."""
-    ffi, told = _native.ffi, there.announcement
+    ffi, told = native.ffi, there.announcement
     if not _ERRORS:
         _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
     if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
@@ -190,7 +190,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     what.directory, what.input, what.output = there.directory, there.input, there.output
     what.score = cells[2] if oom.given else ffi.NULL
     what.open_files = there.open_files
-    _native.hand_on(what, given.ignored)
+    native.hand_on(what, given.ignored)
     others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
     what.others = others
     kept_open = ffi.new("int[]", [*there.all_kept(), -1]) if there.kept is not None else ffi.NULL
@@ -201,7 +201,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
         what.record, what.record_new, what.record_name = cells[3:]
         what.record_folder = told.folder
         what.record_length, what.record_pid = len(told.record), told.at
-    pid: int = _native.lib.usys_start(what)
+    pid: int = native.lib.usys_start(what)
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid))
     for late in _LATE[:]:
@@ -223,7 +223,7 @@ def _lower_again() -> None:
 
 def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
     """Return an array of C strings, and what keeps them alive."""
-    ffi = _native.ffi
+    ffi = native.ffi
     cells = [ffi.new("char[]", text) for text in texts]
     return cells, ffi.new("char *[]", [*cells, ffi.NULL])
 

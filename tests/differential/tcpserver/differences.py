@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tests.differential.tcpserver.server import Answer, Observation
-from ucspi.unix import _native
+from ucspi.unix import native
 
 Expect = Callable[[Observation], Observation]
 
@@ -168,7 +168,7 @@ def _with_pid(answer: Answer, words: dict[bytes, bytes]) -> Answer:
 
 def _as_forked(answer: Answer) -> Answer:
     """Give each entry of the environment an ``=``, where the compiled module is missing."""
-    if answer.report is None or _native.lib is not None:
+    if answer.report is None or native.lib is not None:
         return answer
     whole = tuple(entry if b"=" in entry[1:] else entry + b"=" for entry in answer.report.environment)
     return replace(answer, report=replace(answer.report, environment=whole))

@@ -1,6 +1,6 @@
-"""The compiled module of system calls, or None where it was not built.
+"""The compiled module of system calls and byte filters: ``lib`` and ``ffi``, or None where it was not built.
 
-The one place in `ucspi.unix` that imports it, and where it gets its types.
+This is the only module that imports ``ucspi._syscore``.
 """
 
 from ucspi.unix import given
