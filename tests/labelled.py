@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from ucspi.logs.label import label
+from ucspi.lines.label import label
 
 BILLION = 10**9
 CALENDAR = range(-62_000_000_000, 250_000_000_000)  # seconds: the years 5 to 9892

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.tcp import crlf
+from ucspi.lines import crlf
 from ucspi.unix import native
 
 streams = st.lists(st.binary(max_size=40) | st.text("a\r\n", max_size=40).map(str.encode), max_size=8)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ucspi.logs import _filter, _kernel, label
+from ucspi.lines import kernel, label, streamfilter
 from ucspi.unix import native, tai
 
 blocks = st.lists(st.binary(max_size=40) | st.text("a\n", max_size=40).map(str.encode), max_size=8)
@@ -44,9 +44,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         return
     if native.lib is None:
         pytest.skip("not compiled")
-    monkeypatch.setattr(_filter, "_LARGE", 1)
+    monkeypatch.setattr(streamfilter, "_LARGE", 1)
     if request.param != "native":
-        monkeypatch.setattr(_kernel, "_ROOM", label.SIZE + 2)
+        monkeypatch.setattr(kernel, "_ROOM", label.SIZE + 2)
 
 
 def test_every_line_gets_the_time_before_it_whatever_the_cut(way: None) -> None:
@@ -70,7 +70,7 @@ def test_what_begins_small_and_goes_on_large_is_one_stream() -> None:
     assert b"".join(out)[26:] == b"a" + b"b" * 200000 + b"c\n"
 
 
-def kernel() -> Any:
+def compiled() -> Any:
     if native.lib is None:
         pytest.skip("not compiled")
     return native.ffi.new("struct usys_stamper *")
@@ -79,7 +79,7 @@ def kernel() -> Any:
 @given(st.lists(st.tuples(seconds, st.integers(0, 10**9 - 1)), max_size=6))
 @example([(0, 0), (0, 999_999_999), (-1, 1000), (0, 0)])
 def test_kernel_writes_the_same_label_as_python(times: list[tuple[int, int]]) -> None:
-    stamper, to = kernel(), bytearray(label.SIZE + 1)
+    stamper, to = compiled(), bytearray(label.SIZE + 1)
     for second, nanosecond in times:
         native.lib.usys_label(stamper, second, nanosecond, native.ffi.from_buffer(to))
         assert to == label.label(second * 10**9 + nanosecond) + b" "
@@ -87,7 +87,7 @@ def test_kernel_writes_the_same_label_as_python(times: list[tuple[int, int]]) ->
 
 @given(st.text("a\n", max_size=90).map(str.encode), st.integers(0, 80))
 def test_kernel_keeps_to_its_room_and_says_what_it_consumed(data: bytes, room: int) -> None:
-    stamper, to = kernel(), bytearray(b"#" * (room + 1))
+    stamper, to = compiled(), bytearray(b"#" * (room + 1))
     produced = native.lib.usys_stamp(stamper, data, len(data), native.ffi.from_buffer(to), room)
     assert produced <= room
     assert to[room:] == b"#"
@@ -99,7 +99,7 @@ def test_kernel_keeps_to_its_room_and_says_what_it_consumed(data: bytes, room: i
 
 def test_kernel_begins_with_the_time_of_the_first_byte() -> None:
     """An end that begins no line takes no time."""
-    stamper, to = kernel(), bytearray(60)
+    stamper, to = compiled(), bytearray(60)
     assert native.lib.usys_stamp(stamper, b"a\n", 2, native.ffi.from_buffer(to), 60) == 28
     later = tai.now().hex().encode()
     assert native.lib.usys_stamp(stamper, b"b", 1, native.ffi.from_buffer(to), 60) == 27

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.labelled import NO_LABELS, at, leaps
-from ucspi.logs import _filter, _kernel
-from ucspi.logs.localtime import Localizer
+from ucspi.lines import kernel, streamfilter
+from ucspi.lines.localtime import Localizer
 from ucspi.unix import native
 
 ZONES = ["UTC", "US/Pacific", "right/US/Pacific", "Europe/Amsterdam", "Africa/Monrovia", "<+0530>-5:30", ""]
@@ -45,8 +45,8 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 def converted(blocks: list[bytes], large: int, room: int = 65536) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_filter, "_LARGE", large)
-        patch.setattr(_kernel, "_ROOM", room)
+        patch.setattr(streamfilter, "_LARGE", large)
+        patch.setattr(kernel, "_ROOM", room)
         localizer = Localizer()
         out = [bytes(piece) for block in blocks for piece in localizer.feed(block)]
         return b"".join(out) + localizer.finish()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ucspi.lines.label import label
 from ucspi.logs import finished
 from ucspi.logs.finished import SAFE, finish
-from ucspi.logs.label import label
 from ucspi.logs.patience import Patience
 from ucspi.logs.script import Destination
 

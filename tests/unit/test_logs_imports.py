@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-import ucspi.logs
+import ucspi.lines
+from ucspi.lines import loader
+from ucspi.lines.label import Stamper
 from ucspi.logs.distributor import Switching
-from ucspi.logs.label import Stamper
 from ucspi.logs.patience import Patience
 from ucspi.logs.rotation import Rotation
 from ucspi.logs.script import Destination, Script
@@ -54,10 +55,10 @@ def test_processor_is_imported_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.fixture
 def replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Have another package stand where ours stood when it was loaded."""
-    monkeypatch.setattr(ucspi.logs, "__file__", str(tmp_path / "__init__.py"))
-    (tmp_path / "__init__.py").touch()
-    for module in ("_distributor", "_kernel"):  # which nobody may ask for
-        monkeypatch.setitem(sys.modules, f"ucspi.logs.{module}", None)
+    monkeypatch.setattr(loader, "__file__", str(tmp_path / "loader.py"))
+    (tmp_path / "loader.py").touch()
+    for module in ("logs._distributor", "lines.kernel"):  # which nobody may ask for
+        monkeypatch.setitem(sys.modules, f"ucspi.{module}", None)
 
 
 @pytest.mark.usefixtures("replaced")
@@ -82,8 +83,8 @@ def test_filter_goes_on_where_the_compiled_way_cannot_be_loaded(
     def fail(name: str, *_: object) -> None:
         raise error(name)
 
-    monkeypatch.delitem(sys.modules, "ucspi.logs._kernel", raising=False)
-    monkeypatch.delattr(ucspi.logs, "_kernel", raising=False)
+    monkeypatch.delitem(sys.modules, "ucspi.lines.kernel", raising=False)
+    monkeypatch.delattr(ucspi.lines, "kernel", raising=False)
     monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=fail)])
     lines = b"a line\n" * 40000
     stamped = b"".join(bytes(piece) for piece in Stamper().feed(lines))

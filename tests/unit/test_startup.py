@@ -68,7 +68,7 @@ LINKS = {
     "recordio true": 16,
     "fixcrio true": 18,
     "mconnect-io": 13,
-    "multilog t DIRECTORY/log": 28,
+    "multilog t DIRECTORY/log": 30,
     "setuidgid root true": 14,
     "envuidgid root true": 13,
     "envdir DIRECTORY true": 12,
@@ -77,8 +77,8 @@ LINKS = {
     "pgrphack true": 12,
     "fghack true": 13,
     "readproctitle .....": 11,
-    "tai64n": 15,
-    "tai64nlocal": 16,
+    "tai64n": 16,
+    "tai64nlocal": 17,
 }
 
 # What is wrong with the last argument they find when all is loaded.

@@ -40,8 +40,9 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
+    "ucspi.lines": "crlf kernel label loader localtime streamfilter",
     "ucspi.logs": """
-        directory distributor ending finished label last localtime logger patience pattern processor recovery
+        directory distributor ending finished last logger patience pattern processor recovery
         rotation script
     """,
     "ucspi.service": """
@@ -50,7 +51,7 @@ MODULES = {
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """
-        address admission background census client connection crlf door drain ending environment
+        address admission background census client connection door drain ending environment
         facts handlers ident inquiry jsonlog jsontext limits listener local log lookups names
         rate report resolver server settings status visit watch
     """,

@@ -6,9 +6,9 @@ is beyond goes where they went.
 
 from time import time_ns
 
-from ucspi.logs import _may_load
+from ucspi.lines.label import label
+from ucspi.lines.loader import may_load
 from ucspi.logs.ending import STEP, Ending
-from ucspi.logs.label import label
 from ucspi.logs.pattern import matches
 from ucspi.logs.script import DESELECT, SELECT, TO_ECHO, TO_LAST
 
@@ -88,7 +88,7 @@ class Switching:
 
     def _switch(self) -> None:
         self._is_final = True
-        if not _may_load():
+        if not may_load():
             return
         try:
             from ucspi.logs._distributor import NativeDistributor

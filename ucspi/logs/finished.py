@@ -10,7 +10,7 @@ Source: observed from the original multilog with strace.
 import os
 from time import time_ns
 
-from ucspi.logs import label
+from ucspi.lines import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

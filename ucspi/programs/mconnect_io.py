@@ -1,7 +1,7 @@
 """``mconnect-io``: a person at descriptors 0 and 1, a server at 6 and 7."""
 
+from ucspi.lines.crlf import Adder
 from ucspi.programs._program import run
-from ucspi.tcp.crlf import Adder
 from ucspi.unix.streams import BLOCK
 from ucspi.unix.ways import Way, relay
 

@@ -1,6 +1,6 @@
 """``tai64n``: put the time before each line, from standard input to standard output."""
 
-from ucspi.logs.label import Stamper
+from ucspi.lines.label import Stamper
 from ucspi.programs._filter import LABELLED, run_filter
 from ucspi.programs._program import run
 

@@ -1,6 +1,6 @@
 """``tai64nlocal``: make labels local time, from standard input to standard output."""
 
-from ucspi.logs.localtime import Localizer
+from ucspi.lines.localtime import Localizer
 from ucspi.programs._filter import LABELLED, run_filter
 from ucspi.programs._program import run
 

@@ -10,7 +10,7 @@ import pytest
 from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle
 from tests.differential.movers import both, pieces, run, run_on_pieces
-from ucspi.logs.label import label
+from ucspi.lines.label import label
 
 pytestmark = pytest.mark.oracle
 

@@ -1,4 +1,4 @@
-from ucspi.logs import label
+from ucspi.lines import label
 
 
 def test_label_is_the_second_and_the_microsecond_in_hexadecimal() -> None:

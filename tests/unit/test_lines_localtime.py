@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.labelled import NO_LABELS, at
-from ucspi.logs import _filter
-from ucspi.logs.localtime import Localizer
+from ucspi.lines import streamfilter
+from ucspi.lines.localtime import Localizer
 from ucspi.unix import native
 
 MARK = b"@4000000037c219bf2ef02e94"
@@ -31,7 +31,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(native, "lib", None)
     elif native.lib is None:
         pytest.skip("not compiled")
-    monkeypatch.setattr(_filter, "_LARGE", 0)
+    monkeypatch.setattr(streamfilter, "_LARGE", 0)
 
 
 def converted(*blocks: bytes) -> bytes:
@@ -73,7 +73,7 @@ def test_label_at_the_very_end_becomes_local_time() -> None:
 def test_label_at_the_very_end_does_not_depend_on_where_the_kernel_took_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_filter, "_LARGE", 2)
+    monkeypatch.setattr(streamfilter, "_LARGE", 2)
     assert converted(b"x", b"y\n" + MARK) == b"xy\n1999-08-24 04:04:05.787492500"
 
 

@@ -6,7 +6,7 @@ block have times of their own.  The kernel is in ``cdbext/lines/timelabel.h``.
 
 from time import time_ns
 
-from ucspi.logs._filter import Filter
+from ucspi.lines.streamfilter import Filter
 from ucspi.unix import tai
 
 SIZE = 25  # bytes, without the space that follows in a log

@@ -1,12 +1,12 @@
 """What the filters of lines share: Python at first, and C once loading it pays."""
 
-from ucspi.logs import _may_load
+from ucspi.lines.loader import may_load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ucspi.logs._kernel import Kernel
+    from ucspi.lines.kernel import Kernel
 
 # Bytes of input that Python is through with in the time that C takes to load.
 _LARGE = 131072
@@ -53,10 +53,10 @@ class Filter:
 
     def _load(self) -> None:
         self._is_final = True
-        if not _may_load():
+        if not may_load():
             return
         try:
-            from ucspi.logs._kernel import load
+            from ucspi.lines.kernel import load
         except (ImportError, OSError, MemoryError):
             return  # lines come first; it is slower without
         self._kernel = load(*self._KERNEL, inside=self._inside)

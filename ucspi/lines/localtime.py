@@ -7,8 +7,8 @@ time zones, leap seconds of ``right/`` zones too, are what they are everywhere.
 
 import time
 
-from ucspi.logs._filter import Filter
-from ucspi.logs.label import SIZE
+from ucspi.lines.label import SIZE
+from ucspi.lines.streamfilter import Filter
 from ucspi.unix.tai import EPOCH
 
 _DIGITS = b"0123456789abcdef"

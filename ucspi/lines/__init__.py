@@ -1,0 +1,1 @@
+"""Lines on their way: line ends converted, labelled with the time, labels made local time."""
