@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.serving import read_all, serving
 from tests.e2e.test_tcpserver_faults import processor_time
-from tests.unit.test_tcp_door import OF_ONE_CLIENT, OF_THE_SYSTEM
+from tests.unit.test_server_door import OF_ONE_CLIENT, OF_THE_SYSTEM
 
 pytestmark = pytest.mark.e2e
 

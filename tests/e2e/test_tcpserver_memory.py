@@ -13,18 +13,18 @@ pytestmark = pytest.mark.e2e
 
 # Each fails once for want of memory when its name stands in the file "fails".
 STEPS = {
-    "ucspi.tcp.door.Connection": "dropping connection, out of memory",
-    "ucspi.tcp.census._add": "dropping connection, out of memory",
-    "ucspi.tcp.facts.Facts.find": "dropping connection, out of memory",
-    "ucspi.tcp.facts.Facts._failing": "dropping connection, out of memory",
+    "ucspi.tcp.server.door.Connection": "dropping connection, out of memory",
+    "ucspi.tcp.server.census._add": "dropping connection, out of memory",
+    "ucspi.tcp.server.clientlookups.Facts.find": "dropping connection, out of memory",
+    "ucspi.tcp.server.clientlookups.Facts._failing": "dropping connection, out of memory",
     "ucspi.tcp.lookups.Lookups._hand_over": "dropping connection, out of memory",
-    "ucspi.tcp.admission.over_assigned": "dropping connection, out of memory",
-    "ucspi.tcp.admission.variables": "dropping connection, out of memory",
-    "ucspi.tcp.report.ClassicReport.started": "dropping connection, out of memory",
+    "ucspi.tcp.server.admission.over_assigned": "dropping connection, out of memory",
+    "ucspi.tcp.server.admission.variables": "dropping connection, out of memory",
+    "ucspi.tcp.report.classic.ClassicReport.started": "dropping connection, out of memory",
     "ucspi.tcp.names.reverse": "dropping connection, unable to look up names: out of memory",
 }
 # These fail in the loop itself, while a client is served.
-TURNS = ["ucspi.tcp.handlers.Handlers.reap", "ucspi.tcp.server.Server._turn"]
+TURNS = ["ucspi.tcp.server.handlers.Handlers.reap", "ucspi.tcp.server.loop.Server._turn"]
 
 SCRIPT = """
 import os, sys
@@ -47,10 +47,10 @@ def wrap(path):
 
     setattr(owner, name, wrapper)
 
-import ucspi.tcp.door, ucspi.tcp.facts, ucspi.tcp.report
+import ucspi.tcp.server.door, ucspi.tcp.server.clientlookups, ucspi.tcp.report.classic
 for path in sys.argv.pop(1).split():
     wrap(path)
-ucspi.tcp.door.PAUSE = 0.05
+ucspi.tcp.server.door.PAUSE = 0.05
 from ucspi.programs.tcpserver import main
 sys.exit(main())
 """

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.rules_text import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import RuleSet
-from ucspi.tcp import ident, log, names
+from ucspi.tcp import ident, names
 from ucspi.tcp.background import Background
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.environment import variables
+from ucspi.tcp.report import classiclines
 
 RULES = RuleSet(Reader(image_of(b'joe@127.0.0.1:allow,A="1"\n=.test:allow\n127.:allow\n:deny\n')))
 CONTROLS = bytes(range(32)) + b"\x7f"
@@ -55,7 +56,7 @@ def test_answer_of_ident_is_one_variable_and_one_field(reply: bytes) -> None:
     if info is not None:
         assert not set(info) & set(b" \t\r\n\0")
         assert len(info) <= ident.NAME_MAX
-    line = log.verdict(b"ok", b"1", connection)
+    line = classiclines.verdict(b"ok", b"1", connection)
     assert (line.count(b":"), line.count(b" "), line.count(b"\n")) == (6, 4, 1)
     assert not set(line[:-1]) & set(CONTROLS)
     assert RULES.judge(b"127.0.0.1", None, info).allowed
@@ -74,7 +75,7 @@ def test_name_of_a_resolver_is_plain_wherever_it_goes(name: str) -> None:
     assert host is None or set(host) <= set(b"abcdefghijklmnopqrstuvwxyz0123456789-_.\\")
     connection = told_by(host, None)
     assert variables(connection, ()).count(b"\0") == len(NAMES) - (host is None)
-    assert log.verdict(b"deny", b"1", connection).count(b":") == 6
+    assert classiclines.verdict(b"deny", b"1", connection).count(b":") == 6
     RULES.judge(b"127.0.0.1", host, None)
 
 

@@ -50,10 +50,11 @@ MODULES = {
         recovery registry scanner scans spawned status supervisor
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
-    "ucspi.tcp": """
-        address admission background census client connection door drain ending environment
-        facts handlers ident inquiry jsonlog jsontext limits listener local log lookups names
-        rate report resolver server settings status visit watch
+    "ucspi.tcp": "address background client connection environment ident inquiry lookups names resolver",
+    "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext several statusfile",
+    "ucspi.tcp.server": """
+        admission census clientlimits clientlookups door drain handlers listener loop rate settings shutdown
+        unixdoor
     """,
     "ucspi.unix": """
         aside birth domain ends environ errtext family fds given glance guard helper limits locks native

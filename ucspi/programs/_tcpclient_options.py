@@ -5,7 +5,7 @@ import _socket
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.tcp.client import Caller
-from ucspi.tcp.settings import Asking
+from ucspi.tcp.server.settings import Asking
 
 NAME = b"tcpclient"
 USAGE = (

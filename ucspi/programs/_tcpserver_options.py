@@ -13,7 +13,7 @@ from ucspi.programs._tcpserver_values import (
     rate,
     refuse,
 )
-from ucspi.tcp.settings import Settings
+from ucspi.tcp.server.settings import Settings
 from ucspi.unix.environ import value_of
 from ucspi.unix.privilege import Identity
 
@@ -217,7 +217,7 @@ def _set_per_net(settings: Settings, value: bytes) -> None:
 
 def _apply_listen(choices: Choices, value: bytes) -> None:
     if value.startswith(b"unix:") and b"/" in value:
-        from ucspi.tcp.local import BadPlaceError, parse_place
+        from ucspi.tcp.server.unixdoor import BadPlaceError, parse_place
 
         try:
             choices.listen_paths.append(parse_place(value.removeprefix(b"unix:")))

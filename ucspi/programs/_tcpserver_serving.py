@@ -6,8 +6,8 @@ from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
-from ucspi.tcp.report import reporter
-from ucspi.tcp.server import Server
+from ucspi.tcp.report.classic import reporter
+from ucspi.tcp.server.loop import Server
 from ucspi.unix import environ, given, oom, privilege, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.spawn import Program, spawner
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ucspi.programs._tcpserver_options import Choices
-    from ucspi.tcp.admission import Judge
-    from ucspi.tcp.listener import Listener
-    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.server.admission import Judge
+    from ucspi.tcp.server.listener import Listener
+    from ucspi.tcp.server.settings import Settings
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
 
@@ -63,11 +63,11 @@ def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]
     our files, and they may be those of another version by the time of need.
     """
     if choices.settings.is_watched:
-        import ucspi.tcp.watch
+        import ucspi.tcp.report.several
     if choices.settings.asks:
-        import ucspi.tcp.facts
+        import ucspi.tcp.server.clientlookups
     if any(listener.path is not None for listener in listeners):
-        import ucspi.tcp.local
+        import ucspi.tcp.server.unixdoor
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
         import ucspi.unix.notify  # noqa: F401
 
@@ -165,9 +165,9 @@ def _replaced(listeners: "list[Listener]") -> frozenset[bytes]:
 def _pid_variable(listeners: "list[Listener]") -> bytes:
     if all(listener.path is None for listener in listeners):
         return b""
-    from ucspi.tcp import local
+    from ucspi.tcp.server import unixdoor
 
-    return local.PID_VARIABLE
+    return unixdoor.PID_VARIABLE
 
 
 def _judge_by_text(path: bytes, tell: "Callable[[bytes], object]", *, numbered: bool) -> "Judge":

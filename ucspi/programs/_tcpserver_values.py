@@ -10,7 +10,7 @@ from ucspi.unix.privilege import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.rate import Rate
+    from ucspi.tcp.server.rate import Rate
 
 NAME = b"tcpserver"
 LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
@@ -38,7 +38,7 @@ def passed_descriptors(inherited: list[bytes]) -> "range":
 
 
 def rate(value: bytes) -> "Rate":
-    from ucspi.tcp.rate import LARGEST, parse_rate
+    from ucspi.tcp.server.rate import LARGEST, parse_rate
 
     try:
         return parse_rate(value)

@@ -11,14 +11,14 @@ from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
 from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.address import PORT_MAX, parse_port, resolve
-from ucspi.tcp.listener import Listener, ListenError, adopt, listen
+from ucspi.tcp.server.listener import Listener, ListenError, adopt, listen
 from ucspi.unix import environ, fds, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.server.settings import Settings
 
 
 class Terminated(BaseException):
@@ -122,9 +122,9 @@ def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[L
         for host, port in places:
             listeners.append(listen(_ip(host), port, backlog))
         for path, mode in choices.listen_paths:
-            from ucspi.tcp import local
+            from ucspi.tcp.server import unixdoor
 
-            listeners.append(local.listen(path, mode, backlog))
+            listeners.append(unixdoor.listen(path, mode, backlog))
     except ListenError as failure:
         raise fatal(NAME, failure.step, failure.error) from None
     for number in choices.listen_descriptors:

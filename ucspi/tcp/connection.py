@@ -6,7 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.visit import Visit
+    from ucspi.tcp.report.clientview import Visit
 
 
 class Connection:

@@ -1,6 +1,6 @@
 """Finding out about a server what the client program shall know: names, and ident.
 
-As `ucspi.tcp.facts` does for the clients of a server, but for one connection,
+As `ucspi.tcp.server.clientlookups` does for the clients of a server, but for one connection,
 and with the client's own meaning of no name: empty, where the name server says
 that there is none; unknown only where nobody answers.
 

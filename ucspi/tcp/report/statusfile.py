@@ -10,8 +10,8 @@ import os
 import stat
 from _signal import SIGTERM
 
-from ucspi.tcp.jsontext import encode, moment, seconds
-from ucspi.tcp.visit import facts
+from ucspi.tcp.report.clientview import facts
+from ucspi.tcp.report.jsontext import encode, moment, seconds
 from ucspi.unix.errtext import describe
 from ucspi.unix.publish import Publication
 from ucspi.unix.signals import hold, release
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.jsontext import Value
-    from ucspi.tcp.settings import Settings
-    from ucspi.tcp.visit import Clock, Visit
+    from ucspi.tcp.report.clientview import Clock, Visit
+    from ucspi.tcp.report.jsontext import Value
+    from ucspi.tcp.server.settings import Settings
 
 PAUSE_NS = 1_000_000_000  # between two writings that only a change asks for
 

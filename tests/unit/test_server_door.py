@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ucspi.tcp.door import GONE_MAX, PAUSE, Doors
-from ucspi.tcp.listener import listen
-from ucspi.tcp.settings import Settings
+from ucspi.tcp.server.door import GONE_MAX, PAUSE, Doors
+from ucspi.tcp.server.listener import listen
+from ucspi.tcp.server.settings import Settings
 
 # What accept(2) lists.  EAGAIN is not among them: it means that no client is there.
 OF_ONE_CLIENT = [

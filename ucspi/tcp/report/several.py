@@ -2,18 +2,18 @@
 
 import os
 
-from ucspi.tcp.jsonlog import JsonReport
-from ucspi.tcp.report import ClassicReport
-from ucspi.tcp.status import StatusFile
-from ucspi.tcp.visit import Clock, Visit
+from ucspi.tcp.report.classic import ClassicReport
+from ucspi.tcp.report.clientview import Clock, Visit
+from ucspi.tcp.report.jsonlog import JsonReport
+from ucspi.tcp.report.statusfile import StatusFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.listener import Listener
-    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.server.listener import Listener
+    from ucspi.tcp.server.settings import Settings
 
 
 class Watch:

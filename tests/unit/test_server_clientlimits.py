@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.tcp.census import TOLD, Census, network
-from ucspi.tcp.limits import BadLimitError, message, over_assigned, over_general
-from ucspi.tcp.settings import Settings
+from ucspi.tcp.server.census import TOLD, Census, network
+from ucspi.tcp.server.clientlimits import BadLimitError, message, over_assigned, over_general
+from ucspi.tcp.server.settings import Settings
 
 ADDRESSES = [
     b"10.0.0.1",

@@ -10,8 +10,8 @@ import _socket
 import os
 
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.door import Door
-from ucspi.tcp.listener import Listener, ListenError
+from ucspi.tcp.server.door import Door
+from ucspi.tcp.server.listener import Listener, ListenError
 from ucspi.unix import domain
 
 MODE = b"mode="

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.test_tcp_jsontext import undone
+from tests.unit.test_report_jsontext import undone
 from tests.watched import Hands, connected
 from ucspi.rules import expand
-from ucspi.tcp import jsonlog, report
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.settings import Settings
-from ucspi.tcp.watch import Watch
+from ucspi.tcp.report import classic, jsonlog
+from ucspi.tcp.report.several import Watch
+from ucspi.tcp.server.settings import Settings
 
 SERVER = os.getpid()
 
@@ -42,7 +42,7 @@ class Told:
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     caught: list[bytes] = []
     monkeypatch.setattr(jsonlog, "emit", caught.append)
-    monkeypatch.setattr(report, "emit", caught.append)
+    monkeypatch.setattr(classic, "emit", caught.append)
     return caught
 
 

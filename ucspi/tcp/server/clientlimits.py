@@ -6,12 +6,12 @@ limits patch: MAXCONNIP (of one address), MAXCONNC (of one network) and DIEMSG
 (what a client that is over one is told).  The client in hand is counted too.
 """
 
-from ucspi.tcp.census import NET4_BITS, NET6_BITS
+from ucspi.tcp.server.census import NET4_BITS, NET6_BITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.census import Census
-    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.server.census import Census
+    from ucspi.tcp.server.settings import Settings
 
 
 DIGITS_MAX = 18  # no limit is larger, and the interpreter does not read numbers of any length

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.tcp.rate import LARGEST, NANOSECONDS, Buckets, Rate, parse_rate
+from ucspi.tcp.server.rate import LARGEST, NANOSECONDS, Buckets, Rate, parse_rate
 
 ONE, OTHER = b"10.0.0.1", b"10.0.0.2"
 

@@ -6,14 +6,14 @@ time come from one that never is.
 
 import time
 
-from ucspi.tcp.jsontext import milliseconds
+from ucspi.tcp.report.jsontext import milliseconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.jsontext import Value
+    from ucspi.tcp.report.jsontext import Value
 
 
 class Clock:

@@ -7,7 +7,7 @@ lines of a refused client are one write.
 
 import os
 
-from ucspi.tcp import log
+from ucspi.tcp.report import classiclines
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import emit
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.listener import Listener
-    from ucspi.tcp.settings import Settings
-    from ucspi.tcp.status import StatusFile
-    from ucspi.tcp.watch import Watch
+    from ucspi.tcp.report.several import Watch
+    from ucspi.tcp.report.statusfile import StatusFile
+    from ucspi.tcp.server.listener import Listener
+    from ucspi.tcp.server.settings import Settings
 
 
 def reporter(
@@ -27,7 +27,7 @@ def reporter(
 ) -> "tuple[ClassicReport | Watch, StatusFile | None]":
     """Return what tells as the settings say, and the status file if there shall be one."""
     if settings.is_watched:
-        from ucspi.tcp.watch import Watch  # most servers tell in the original's lines only
+        from ucspi.tcp.report.several import Watch  # most servers tell in the original's lines only
 
         watch = Watch(settings, listeners)
         return watch, watch.status_file
@@ -68,31 +68,37 @@ class ClassicReport:
         self.flush()
         if self._verbosity < 2:
             return b""
-        return log.arrival(log.PID, connection) + log.verdict(b"ok", log.PID, connection)
+        return classiclines.arrival(classiclines.PID, connection) + classiclines.verdict(
+            b"ok", classiclines.PID, connection
+        )
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
         """Tell of a client that was turned away; ``why`` is a limit, if it was one."""
         if self._verbosity >= 2:
-            line = log.verdict(b"deny", b"%d" % self._pid, connection, why)
-            self._say(self._refusal(connection, line, log.DENIED_STATUS, children))
+            line = classiclines.verdict(b"deny", b"%d" % self._pid, connection, why)
+            self._say(self._refusal(connection, line, classiclines.DENIED_STATUS, children))
 
     def dropped(self, connection: "Connection", children: int, reason: bytes) -> None:
         """Tell of a client that could not be judged, or greeted."""
-        line = log.dropping(reason)
+        line = classiclines.dropping(reason)
         if self._verbosity >= 2:
-            line = self._refusal(connection, line, log.DROPPED_STATUS, children)
+            line = self._refusal(connection, line, classiclines.DROPPED_STATUS, children)
         if self._verbosity:
             self._say(line)
 
     def failed(self, connection: "Connection", error: OSError, children: int) -> None:
         """Tell of a client for whom there was no process."""
         if self._verbosity:
-            self._say(log.dropping(b"unable to fork: " + describe(error.errno)) + self._status(children))
+            self._say(
+                classiclines.dropping(b"unable to fork: " + describe(error.errno)) + self._status(children)
+            )
 
     def ended(self, ends: "Iterable[tuple[int, int, int, Connection]]") -> None:
         """Tell of handlers that ended: pid, wait status, clients left, whose it was."""
         if self._verbosity >= 2:
-            self._say(b"".join(log.end(pid, status) + self._status(left) for pid, status, left, _ in ends))
+            self._say(
+                b"".join(classiclines.end(pid, status) + self._status(left) for pid, status, left, _ in ends)
+            )
 
     def holders(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Tell who holds the slots, now that there is none left: address and count."""
@@ -107,13 +113,13 @@ class ClassicReport:
     def warning(self, text: bytes) -> None:
         """Tell of trouble that is no client's."""
         if self._verbosity:
-            self._say(log.warning(text))
+            self._say(classiclines.warning(text))
 
     def _status(self, children: int) -> bytes:
-        return log.status(children, self._limit) if self._verbosity >= 2 else b""
+        return classiclines.status(children, self._limit) if self._verbosity >= 2 else b""
 
     def _refusal(self, connection: "Connection", line: bytes, status: int, children: int) -> bytes:
-        return log.refusal(self._pid, connection, line, status, children, self._limit)
+        return classiclines.refusal(self._pid, connection, line, status, children, self._limit)
 
     def _say(self, lines: bytes) -> None:
         lines, self._unsaid = self._unsaid + lines, b""

@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.rate import Rate
+    from ucspi.tcp.server.rate import Rate
 
 
 class Asking:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.server.settings import Settings
 
     Ready = Callable[[Connection], None]
     Fail = Callable[[Connection, OSError | MemoryError], None]

@@ -5,15 +5,15 @@ import select
 import time
 
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.listener import GONE
+from ucspi.tcp.server.listener import GONE
 from ucspi.unix.sockets import acceptor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ucspi.tcp.listener import Listener
-    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.server.listener import Listener
+    from ucspi.tcp.server.settings import Settings
 
 LONGEST = 2**31 - 1  # milliseconds that poll can wait
 GONE_MAX = 1000  # clients in a second that are gone again; with more it is no client's trouble
@@ -52,7 +52,7 @@ def door(listener: "Listener", settings: "Settings") -> Door:
     """Return the door of a listener of either kind."""
     if listener.path is None:
         return Door(listener, settings)
-    from ucspi.tcp.local import LocalDoor  # most servers have none
+    from ucspi.tcp.server.unixdoor import LocalDoor  # most servers have none
 
     return LocalDoor(listener, listener.path)
 

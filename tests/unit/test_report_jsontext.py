@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ucspi.tcp.jsontext import Raw, encode, milliseconds, moment, quote, seconds
+from ucspi.tcp.report.jsontext import Raw, encode, milliseconds, moment, quote, seconds
 
 if TYPE_CHECKING:
-    from ucspi.tcp.jsontext import Value
+    from ucspi.tcp.report.jsontext import Value
 
 
 def undone(shown: str) -> bytes:

@@ -13,7 +13,7 @@ stays known.
 
 import time
 
-from ucspi.tcp.census import NET6_BITS, network
+from ucspi.tcp.server.census import NET6_BITS, network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from signal import SIGKILL, SIGTERM
 import pytest
 
 from ucspi.tcp import names
-from ucspi.tcp.door import Door
-from ucspi.tcp.drain import GRACE, Drain
-from ucspi.tcp.listener import listen
-from ucspi.tcp.server import Server
-from ucspi.tcp.settings import Settings
+from ucspi.tcp.server.door import Door
+from ucspi.tcp.server.drain import GRACE, Drain
+from ucspi.tcp.server.listener import listen
+from ucspi.tcp.server.loop import Server
+from ucspi.tcp.server.settings import Settings
 from ucspi.unix import signals
 from ucspi.unix.signals import Wakeup
 from ucspi.unix.spawn import ForkSpawner, Program

@@ -7,9 +7,9 @@ from signal import SIGTERM
 
 import pytest
 
-from ucspi.tcp import handlers as module
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.handlers import Handlers
+from ucspi.tcp.server import handlers as module
+from ucspi.tcp.server.handlers import Handlers
 from ucspi.unix.oom import Shield
 
 

@@ -3,11 +3,12 @@ import socket
 import pytest
 
 from ucspi.rules import candidates, lint
-from ucspi.tcp import environment, log
-from ucspi.tcp.census import Census
+from ucspi.tcp import environment
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.local import BadPlaceError, parse_place
-from ucspi.tcp.rate import Buckets, Rate
+from ucspi.tcp.report import classiclines
+from ucspi.tcp.server.census import Census
+from ucspi.tcp.server.rate import Buckets, Rate
+from ucspi.tcp.server.unixdoor import BadPlaceError, parse_place
 
 
 @pytest.mark.parametrize(
@@ -42,12 +43,12 @@ def connection(path: bytes = b"/run/s") -> Connection:
 
 
 def test_user_stands_for_the_address_in_lines_and_process_for_the_port() -> None:
-    assert log.arrival(b"5", connection()) == b"tcpserver: pid 5 from unix.1000\n"
-    assert log.verdict(b"ok", b"5", connection()) == b"tcpserver: ok 5 :/run/s:0 :unix.1000::4711\n"
+    assert classiclines.arrival(b"5", connection()) == b"tcpserver: pid 5 from unix.1000\n"
+    assert classiclines.verdict(b"ok", b"5", connection()) == b"tcpserver: ok 5 :/run/s:0 :unix.1000::4711\n"
 
 
 def test_path_cannot_break_a_line() -> None:
-    shown = log.verdict(b"ok", b"5", connection(b"/a:b c\nd"))
+    shown = classiclines.verdict(b"ok", b"5", connection(b"/a:b c\nd"))
     assert shown == b"tcpserver: ok 5 :/a?b?c?d:0 :unix.1000::4711\n"
 
 

@@ -4,7 +4,7 @@
 
 It listens, accepts, judges, counts, starts, reaps and reports, each in a short
 step that never waits for a client.  Questions about a client wait beside the
-loop, the look-ups, which block, in a process of their own (`facts`).  Signals
+loop, the look-ups, which block, in a process of their own (`clientlookups`).  Signals
 wake the loop through one descriptor.
 
 Being out of memory costs the client in hand, never the server.
@@ -14,13 +14,13 @@ import errno
 import time
 from _signal import SIGUSR1
 
-from ucspi.tcp.admission import Admission
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.door import Door, Doors
-from ucspi.tcp.ending import Ending
-from ucspi.tcp.handlers import Handlers
-from ucspi.tcp.limits import over_general
-from ucspi.tcp.report import reporter
+from ucspi.tcp.report.classic import reporter
+from ucspi.tcp.server.admission import Admission
+from ucspi.tcp.server.clientlimits import over_general
+from ucspi.tcp.server.door import Door, Doors
+from ucspi.tcp.server.handlers import Handlers
+from ucspi.tcp.server.shutdown import Ending
 from ucspi.unix import reserve
 from ucspi.unix.errtext import describe
 from ucspi.unix.sockets import NoLocalAddressError
@@ -29,12 +29,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ucspi.tcp.admission import Judge
-    from ucspi.tcp.facts import Facts
-    from ucspi.tcp.handlers import Ended
-    from ucspi.tcp.listener import Listener
-    from ucspi.tcp.rate import Buckets
-    from ucspi.tcp.settings import Settings
+    from ucspi.tcp.server.admission import Judge
+    from ucspi.tcp.server.clientlookups import Facts
+    from ucspi.tcp.server.handlers import Ended
+    from ucspi.tcp.server.listener import Listener
+    from ucspi.tcp.server.rate import Buckets
+    from ucspi.tcp.server.settings import Settings
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
 
@@ -231,7 +231,7 @@ def _facts(
 ) -> "Facts | None":
     if not settings.asks:
         return None
-    from ucspi.tcp.facts import finder  # many servers ask nothing
+    from ucspi.tcp.server.clientlookups import finder  # many servers ask nothing
 
     return finder(settings, ready, fail)
 
@@ -239,6 +239,6 @@ def _facts(
 def _buckets(settings: "Settings") -> "Buckets | None":
     if settings.rate is None:
         return None
-    from ucspi.tcp.rate import Buckets  # most servers have no rate
+    from ucspi.tcp.server.rate import Buckets  # most servers have no rate
 
     return Buckets(settings.rate)

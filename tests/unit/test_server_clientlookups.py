@@ -4,13 +4,13 @@ import errno
 import socket
 from collections.abc import Callable
 
-from ucspi.tcp import facts
 from ucspi.tcp.background import Background
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.facts import Facts
 from ucspi.tcp.lookups import Lookups
-from ucspi.tcp.settings import Settings
-from ucspi.tcp.visit import Clock, Visit
+from ucspi.tcp.report.clientview import Clock, Visit
+from ucspi.tcp.server import clientlookups
+from ucspi.tcp.server.clientlookups import Facts
+from ucspi.tcp.server.settings import Settings
 
 Deliver = Callable[[bytes | None], object]
 Fail = Callable[[OSError], object]
@@ -101,11 +101,11 @@ def test_client_whose_answer_does_not_fit_into_memory_fails() -> None:
 
 def test_local_names_are_remembered_but_not_without_end() -> None:
     found, asked, _ = asking(remote_host=False)
-    for number in range(facts.LOCAL_MOST + 1):
+    for number in range(clientlookups.LOCAL_MOST + 1):
         ip = socket.inet_ntoa((0x7F000000 + number).to_bytes(4, "big")).encode()
         found.find(client(ip))
         asked.delivers.pop()(b"name%d" % number)
-    assert len(found._local_names) == facts.LOCAL_MOST
+    assert len(found._local_names) == clientlookups.LOCAL_MOST
     found.find(client(ip))
     assert asked.delivers == []
     found.find(client(b"127.0.0.0"))

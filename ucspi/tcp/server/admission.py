@@ -3,9 +3,9 @@
 import errno
 
 from ucspi.errors import CdbFormatError
-from ucspi.tcp.census import Census
 from ucspi.tcp.environment import variables
-from ucspi.tcp.limits import BadLimitError, message, over_assigned
+from ucspi.tcp.server.census import Census
+from ucspi.tcp.server.clientlimits import BadLimitError, message, over_assigned
 from ucspi.unix import reserve
 from ucspi.unix.errtext import describe
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from ucspi.rules import Verdict
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.door import Doors
-    from ucspi.tcp.handlers import Handlers
-    from ucspi.tcp.report import ClassicReport
-    from ucspi.tcp.settings import Settings
-    from ucspi.tcp.watch import Watch
+    from ucspi.tcp.report.classic import ClassicReport
+    from ucspi.tcp.report.several import Watch
+    from ucspi.tcp.server.door import Doors
+    from ucspi.tcp.server.handlers import Handlers
+    from ucspi.tcp.server.settings import Settings
 
     Assignments = tuple[tuple[bytes, bytes], ...]
 

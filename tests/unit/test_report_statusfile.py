@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.watched import Hands, connected
-from ucspi.tcp.settings import Settings
-from ucspi.tcp.status import StatusFile
-from ucspi.tcp.visit import Visit
+from ucspi.tcp.report.clientview import Visit
+from ucspi.tcp.report.statusfile import StatusFile
+from ucspi.tcp.server.settings import Settings
 
 
 class Shown:

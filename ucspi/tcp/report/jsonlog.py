@@ -8,9 +8,9 @@ line itself, before anything that the handler prints.
 
 import _signal
 
-from ucspi.tcp import log
-from ucspi.tcp.jsontext import Raw, encode, moment, seconds
-from ucspi.tcp.visit import address, facts
+from ucspi.tcp.report import classiclines
+from ucspi.tcp.report.clientview import address, facts
+from ucspi.tcp.report.jsontext import Raw, encode, moment, seconds
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import emit
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.jsontext import Value
-    from ucspi.tcp.visit import Clock, Visit
+    from ucspi.tcp.report.clientview import Clock, Visit
+    from ucspi.tcp.report.jsontext import Value
 
 _CORE = 0x80  # in a wait status: it left a core
 
@@ -64,7 +64,7 @@ class JsonReport:
         self.flush()
         if self._verbosity < 2:
             return b""
-        return self._line(b"ok", {**_facts(connection), b"pid": Raw(log.PID)})
+        return self._line(b"ok", {**_facts(connection), b"pid": Raw(classiclines.PID)})
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
         """Tell of a client that was turned away; ``why`` is a limit, if it was one."""

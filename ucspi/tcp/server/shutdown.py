@@ -3,17 +3,17 @@
 import time
 from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
 
-from ucspi.tcp.drain import Drain
+from ucspi.tcp.server.drain import Drain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.admission import Admission
-    from ucspi.tcp.door import Doors
-    from ucspi.tcp.facts import Facts
-    from ucspi.tcp.handlers import Handlers
-    from ucspi.tcp.report import ClassicReport
-    from ucspi.tcp.settings import Settings
-    from ucspi.tcp.watch import Watch
+    from ucspi.tcp.report.classic import ClassicReport
+    from ucspi.tcp.report.several import Watch
+    from ucspi.tcp.server.admission import Admission
+    from ucspi.tcp.server.clientlookups import Facts
+    from ucspi.tcp.server.door import Doors
+    from ucspi.tcp.server.handlers import Handlers
+    from ucspi.tcp.server.settings import Settings
 
 
 class Ending:
