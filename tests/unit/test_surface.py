@@ -50,7 +50,10 @@ MODULES = {
         recovery registry scanner scans spawned status supervisor
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
-    "ucspi.tcp": "address background client connection environment ident inquiry lookups names resolver",
+    "ucspi.tcp": """
+        address background client connection environment ident inquiry lookupchoices lookups
+        names resolver
+    """,
     "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door drain handlers listener loop rate settings shutdown

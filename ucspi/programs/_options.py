@@ -10,7 +10,7 @@ from ucspi.programs._program import Stop, fatal
 
 LARGEST = 2**31 - 1  # what the originals' numbers hold
 
-# The flags of `Asking`: which attribute gets which value.
+# The flags of `LookupChoices`: which attribute gets which value.
 ASKING: "dict[bytes, tuple[str, bool | int]]" = {
     b"q": ("verbosity", 0),
     b"Q": ("verbosity", 1),

@@ -5,7 +5,7 @@ import _socket
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.tcp.client import Caller
-from ucspi.tcp.server.settings import Asking
+from ucspi.tcp.lookupchoices import LookupChoices
 
 NAME = b"tcpclient"
 USAGE = (
@@ -15,7 +15,7 @@ USAGE = (
 LETTERS = b"dDvqQhHrRi:p:t:T:l:"
 
 
-class Choices(Asking):
+class Choices(LookupChoices):
     """The options of one command line, later ones having won, and its operands."""
 
     __slots__ = ("caller", "operands")

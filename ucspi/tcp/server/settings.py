@@ -1,25 +1,13 @@
-"""What a server, or a client, was asked to do."""
+"""What a server was asked to do."""
+
+from ucspi.tcp.lookupchoices import LookupChoices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.server.rate import Rate
 
 
-class Asking:
-    """How much to tell of a connection, and what to ask about its two ends."""
-
-    __slots__ = ("ask_info", "info_timeout", "local_host", "lookup_remote_host", "verbosity")
-
-    def __init__(self) -> None:
-        """Begin with the original's defaults; times are in seconds."""
-        self.verbosity = 1  # 0: silent, 1: errors, 2: every connection
-        self.local_host: bytes | None = None  # None: look it up
-        self.lookup_remote_host = True
-        self.ask_info = True
-        self.info_timeout = 26.0
-
-
-class Settings(Asking):
+class Settings(LookupChoices):
     """The choices of one server, each as the option of the original means it."""
 
     __slots__ = (
