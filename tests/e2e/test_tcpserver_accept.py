@@ -8,14 +8,14 @@ import pytest
 
 from tests.e2e.serving import read_all, serving
 from tests.e2e.test_tcpserver_faults import processor_time
-from tests.unit.test_server_door import OF_ONE_CLIENT, OF_THE_SYSTEM
+from tests.unit.test_server_doors import OF_ONE_CLIENT, OF_THE_SYSTEM
 
 pytestmark = pytest.mark.e2e
 
 # A server whose accept fails as the first argument says, and then works.
 SCRIPT = """\
 import errno, itertools, os, sys
-from ucspi.tcp import door
+from ucspi.tcp.server import door, doors
 names, pause = sys.argv.pop(1).split(","), float(sys.argv.pop(1))
 failures = iter(names) if names[-1] else itertools.cycle(names[:-1])
 made = door.acceptor
@@ -27,7 +27,7 @@ def acceptor(*args, **options):
             raise OSError(number, os.strerror(number))
         return accept()
     return failing
-door.acceptor, door.PAUSE = acceptor, pause
+door.acceptor, doors.PAUSE = acceptor, pause
 from ucspi.programs.tcpserver import main
 sys.exit(main())
 """

@@ -48,7 +48,7 @@ def test_drain_accepts_nobody_and_waits_for_the_handlers(tmp_path: Path) -> None
 FEW = """
 import os, sys
 from ucspi.programs import tcpserver
-from ucspi.tcp import handlers
+from ucspi.tcp.server import handlers
 
 def search(self):
     os.write(2, b"search\\n")

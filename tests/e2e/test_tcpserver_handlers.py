@@ -64,8 +64,8 @@ def test_out_of_processes_it_accepts_again_after_a_second(tmp_path: Path) -> Non
 
 LONG_PAUSE = """\
 import sys
-from ucspi.tcp import door
-door.PAUSE = 3600.0
+from ucspi.tcp.server import doors
+doors.PAUSE = 3600.0
 from ucspi.programs.tcpserver import main
 sys.exit(main())
 """

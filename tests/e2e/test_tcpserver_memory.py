@@ -47,10 +47,10 @@ def wrap(path):
 
     setattr(owner, name, wrapper)
 
-import ucspi.tcp.server.door, ucspi.tcp.server.clientlookups, ucspi.tcp.report.classic
+import ucspi.tcp.server.doors, ucspi.tcp.server.clientlookups, ucspi.tcp.report.classic
 for path in sys.argv.pop(1).split():
     wrap(path)
-ucspi.tcp.server.door.PAUSE = 0.05
+ucspi.tcp.server.doors.PAUSE = 0.05
 from ucspi.programs.tcpserver import main
 sys.exit(main())
 """

@@ -56,7 +56,7 @@ MODULES = {
     """,
     "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups door drain handlers listener loop rate settings shutdown
+        admission census clientlimits clientlookups door doors drain handlers listener loop rate settings shutdown
         unixdoor
     """,
     "ucspi.unix": """

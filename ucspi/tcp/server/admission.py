@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.classic import ClassicReport
     from ucspi.tcp.report.several import Watch
-    from ucspi.tcp.server.door import Doors
+    from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.settings import Settings
 

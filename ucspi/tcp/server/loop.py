@@ -18,7 +18,7 @@ from ucspi.tcp.connection import Connection
 from ucspi.tcp.report.classic import reporter
 from ucspi.tcp.server.admission import Admission
 from ucspi.tcp.server.clientlimits import over_general
-from ucspi.tcp.server.door import Door, Doors
+from ucspi.tcp.server.doors import Doors
 from ucspi.tcp.server.handlers import Handlers
 from ucspi.tcp.server.shutdown import Ending
 from ucspi.unix import reserve
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ucspi.tcp.server.admission import Judge
     from ucspi.tcp.server.clientlookups import Facts
+    from ucspi.tcp.server.door import Door
     from ucspi.tcp.server.handlers import Ended
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.rate import Buckets
@@ -153,12 +154,12 @@ class Server:
             return False
         return not self._ending.has_begun and self._census.children < self._settings.limit
 
-    def _accept_batch(self, door: Door) -> None:
+    def _accept_batch(self, door: "Door") -> None:
         for _ in range(BATCH):
             if not self._has_room() or self._doors.is_paused() or not self._accept(door):
                 return
 
-    def _accept(self, door: Door) -> bool:
+    def _accept(self, door: "Door") -> bool:
         """Take in one client; return False when none is there."""
         connection = None
         try:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.report.several import Watch
     from ucspi.tcp.server.admission import Admission
     from ucspi.tcp.server.clientlookups import Facts
-    from ucspi.tcp.server.door import Doors
+    from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.settings import Settings
 

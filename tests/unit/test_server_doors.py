@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ucspi.tcp.server.door import GONE_MAX, PAUSE, Doors
+from ucspi.tcp.server.doors import GONE_MAX, PAUSE, Doors
 from ucspi.tcp.server.listener import listen
 from ucspi.tcp.server.settings import Settings
 
