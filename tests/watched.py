@@ -4,8 +4,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ucspi.tcp.clientnotes import Clock
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.report.clientview import Clock
 
 START = 1_782_826_200_000_000_000  # 2026-06-30T13:30:00Z
 SECOND = 1_000_000_000

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.watched import Hands, connected
-from ucspi.tcp.report.clientview import Visit
+from ucspi.tcp.clientnotes import Visit
 from ucspi.tcp.report.statusfile import StatusFile
 from ucspi.tcp.server.settings import Settings
 

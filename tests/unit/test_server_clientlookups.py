@@ -5,9 +5,9 @@ import socket
 from collections.abc import Callable
 
 from ucspi.tcp.background import Background
+from ucspi.tcp.clientnotes import Clock, Visit
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.lookups import Lookups
-from ucspi.tcp.report.clientview import Clock, Visit
 from ucspi.tcp.server import clientlookups
 from ucspi.tcp.server.clientlookups import Facts
 from ucspi.tcp.server.settings import Settings

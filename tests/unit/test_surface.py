@@ -51,12 +51,12 @@ MODULES = {
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """
-        address background client connection environment ident inquiry lookupchoices lookups
+        address background client clientnotes connection environment ident inquiry lookupchoices lookups
         names resolver
     """,
     "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups door doors drain handlers listener loop rate settings shutdown
+        admission census clientlimits clientlookups door doors handlers listener loop rate settings shutdown
         unixdoor
     """,
     "ucspi.unix": """

@@ -6,7 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.report.clientview import Visit
+    from ucspi.tcp.clientnotes import Visit
 
 
 class Connection:

@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ucspi.tcp.clientnotes import Clock, Visit
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.report.clientview import Clock, Visit
     from ucspi.tcp.report.jsontext import Value
 
 _CORE = 0x80  # in a wait status: it left a core

@@ -2,8 +2,8 @@
 
 import os
 
+from ucspi.tcp.clientnotes import Clock, Visit
 from ucspi.tcp.report.classic import ClassicReport
-from ucspi.tcp.report.clientview import Clock, Visit
 from ucspi.tcp.report.jsonlog import JsonReport
 from ucspi.tcp.report.statusfile import StatusFile
 

@@ -20,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ucspi.tcp.clientnotes import Clock, Visit
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.report.clientview import Clock, Visit
     from ucspi.tcp.report.jsontext import Value
     from ucspi.tcp.server.settings import Settings
 

@@ -3,8 +3,6 @@
 import time
 from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
 
-from ucspi.tcp.server.drain import Drain
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.report.classic import ClassicReport
@@ -14,6 +12,39 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.settings import Settings
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL, and between SIGKILL and giving up
+
+
+class Drain:
+    """When to send which signal, once the end has begun."""
+
+    __slots__ = ("_signals", "deadline", "is_over")
+
+    def __init__(self, now: float, seconds: float) -> None:
+        """Begin the end.
+
+        Args:
+            now: monotonic seconds.
+            seconds: how long handlers may finish undisturbed.
+        """
+        self._signals = [SIGTERM, SIGKILL]
+        self.deadline = now + seconds
+        self.is_over = False  # nothing is left to be done but to exit
+
+    def hurry(self, now: float) -> None:
+        """Go to the next stage at once."""
+        self.deadline = now
+
+    def due(self, now: float) -> int | None:
+        """Return the signal that every handler shall get now, if it is time for one."""
+        if now < self.deadline:
+            return None
+        if not self._signals:
+            self.is_over = True
+            return None
+        self.deadline = now + GRACE
+        return self._signals.pop(0)
 
 
 class Ending:

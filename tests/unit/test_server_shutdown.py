@@ -9,10 +9,10 @@ import pytest
 
 from ucspi.tcp import names
 from ucspi.tcp.server.door import Door
-from ucspi.tcp.server.drain import GRACE, Drain
 from ucspi.tcp.server.listener import listen
 from ucspi.tcp.server.loop import Server
 from ucspi.tcp.server.settings import Settings
+from ucspi.tcp.server.shutdown import GRACE, Drain
 from ucspi.unix import signals
 from ucspi.unix.signals import Wakeup
 from ucspi.unix.spawn import ForkSpawner, Program
