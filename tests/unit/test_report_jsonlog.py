@@ -56,12 +56,12 @@ def test_client_that_is_served_is_three_lines(writes: list[bytes]) -> None:
     told = telling(writes)
     with connected(host=b"a.b", info=b"root") as client:
         told.watch.admitted(client, 1)
-        assert client.visit is not None
+        assert client.notes is not None
         told.hands.pass_by(0.25)
-        client.visit.note_name()
+        client.notes.note_name()
         told.hands.pass_by(0.5)
-        client.visit.note_info()
-        client.visit.note_rule(b"192.168.", 7)
+        client.notes.note_info()
+        client.notes.note_rule(b"192.168.", 7)
         line = told.watch.started(client)
         assert line.count(b"\0") == 1
         writes.append(line.replace(b"\0", b"2230"))
@@ -119,8 +119,8 @@ def test_rule_that_denied_is_told_as_one_would_write_it(
     told = telling(writes)
     with connected() as client:
         told.watch.admitted(client, 1)
-        assert client.visit is not None
-        client.visit.note_rule(rule, None)
+        assert client.notes is not None
+        client.notes.note_rule(rule, None)
         told.watch.denied(client, 0)
     assert told.objects()[1]["rule"] == shown
     assert "reason" not in told.objects()[1]
@@ -225,8 +225,8 @@ def test_nothing_a_client_says_can_break_a_line(
     told = telling(writes)
     with connected(ip, host, info) as client:
         told.watch.admitted(client, 1)
-        assert client.visit is not None
-        client.visit.note_rule(rule, None)
+        assert client.notes is not None
+        client.notes.note_rule(rule, None)
         line = told.watch.started(client)
         told.watch.denied(client, 0)
     assert line.count(b"\0") == 1

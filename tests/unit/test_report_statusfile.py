@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.watched import Hands, connected
-from ucspi.tcp.clientnotes import Visit
+from ucspi.tcp.clientnotes import ClientNotes
 from ucspi.tcp.report.statusfile import StatusFile
 from ucspi.tcp.server.settings import Settings
 
@@ -65,11 +65,11 @@ def test_first_state_is_written_at_once(shown: Shown) -> None:
 def test_clients_are_shown_until_they_leave(shown: Shown) -> None:
     with connected(b"10.0.0.1", b"\xff", b"me") as first, connected(b"::1") as second:
         for number, client in enumerate((first, second), 1):
-            client.visit = Visit(number, shown.hands.clock)
+            client.notes = ClientNotes(number, shown.hands.clock)
             shown.file.entered(client)
-        assert first.visit is not None
-        first.visit.pid = 77
-        first.visit.note_rule(b"10.", 3)
+        assert first.notes is not None
+        first.notes.pid = 77
+        first.notes.note_rule(b"10.", 3)
         shown.hands.pass_by(2.5)
         shown.publish()
         one, two = shown.read()["connections"]

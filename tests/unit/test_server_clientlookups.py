@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 
 from ucspi.tcp.background import Background
-from ucspi.tcp.clientnotes import Clock, Visit
+from ucspi.tcp.clientnotes import ClientNotes, Clock
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.lookups import Lookups
 from ucspi.tcp.server import clientlookups
@@ -84,14 +84,14 @@ def test_client_about_whom_we_cannot_ask_fails_once_and_is_never_ready() -> None
 
 
 def test_client_whose_answer_does_not_fit_into_memory_fails() -> None:
-    class Full(Visit):
+    class Full(ClientNotes):
         def note_name(self) -> None:
             raise MemoryError
 
     failures: Failures = []
     found, asked, ready = asking(failures=failures)
     connection = client()
-    connection.visit = Full(1, Clock())
+    connection.notes = Full(1, Clock())
     found.find(connection)
     asked.delivers[0](b"local.example")
     asked.delivers[1](b"remote.example")

@@ -23,7 +23,7 @@ class Clock:
         self.wall, self.steady = wall, steady
 
 
-class Visit:
+class ClientNotes:
     """One client's notes.  Times are nanoseconds, None where there is nothing to time."""
 
     __slots__ = (

@@ -6,7 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.clientnotes import Visit
+    from ucspi.tcp.clientnotes import ClientNotes
 
 
 class Connection:
@@ -22,6 +22,7 @@ class Connection:
         "local_host",
         "local_ip",
         "local_port",
+        "notes",
         "path",
         "remote_host",
         "remote_info",
@@ -29,7 +30,6 @@ class Connection:
         "remote_port",
         "scope",
         "user",
-        "visit",
         "waiting",
     )
 
@@ -66,7 +66,7 @@ class Connection:
         self.path: bytes | None = None  # of a Unix socket, which has no addresses
         self.waiting = 0  # look-ups not yet answered
         self.is_counted = False  # among the clients of a server
-        self.visit: Visit | None = None  # noted for a log or a status file that wants more
+        self.notes: ClientNotes | None = None  # for a JSON log or a status file
 
     def print_at_once(self, text: bytes) -> None:
         """Send a text without waiting for the client to read.

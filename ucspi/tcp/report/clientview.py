@@ -4,7 +4,7 @@ from ucspi.tcp.report.jsontext import milliseconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.clientnotes import Visit
+    from ucspi.tcp.clientnotes import ClientNotes
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.jsontext import Value
 
@@ -14,7 +14,7 @@ def address(connection: "Connection") -> "dict[bytes, Value]":
     return {b"remote_ip": connection.remote_ip, b"remote_port": connection.remote_port}
 
 
-def facts(connection: "Connection", visit: "Visit") -> "dict[bytes, Value]":
+def facts(connection: "Connection", notes: "ClientNotes") -> "dict[bytes, Value]":
     """Return all that is known of a client; what is not, or was not asked, is left out."""
     told: dict[bytes, Value] = {
         **address(connection),
@@ -23,14 +23,14 @@ def facts(connection: "Connection", visit: "Visit") -> "dict[bytes, Value]":
         b"local_ip": connection.local_ip,
         b"local_port": connection.local_port,
         b"local_host": connection.local_host,
-        b"names_ms": None if visit.names is None else milliseconds(visit.names),
-        b"ident_ms": None if visit.ident is None else milliseconds(visit.ident),
+        b"names_ms": None if notes.names is None else milliseconds(notes.names),
+        b"ident_ms": None if notes.ident is None else milliseconds(notes.ident),
     }
     told = {name: value for name, value in told.items() if value is not None}
-    if visit.is_judged:
-        told[b"rule"] = visit.rule if visit.rule is None else _readable(visit.rule)
-        if visit.line is not None:
-            told[b"line"] = visit.line
+    if notes.is_judged:
+        told[b"rule"] = notes.rule if notes.rule is None else _readable(notes.rule)
+        if notes.line is not None:
+            told[b"line"] = notes.line
     return told
 
 

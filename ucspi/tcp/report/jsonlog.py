@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ucspi.tcp.clientnotes import Clock, Visit
+    from ucspi.tcp.clientnotes import ClientNotes, Clock
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.jsontext import Value
 
@@ -26,7 +26,7 @@ _CORE = 0x80  # in a wait status: it left a core
 
 
 class JsonReport:
-    """Lines of JSON, as many as the verbosity asks for; every connection has its visit."""
+    """Lines of JSON, as many as the verbosity asks for; every connection has its notes."""
 
     __slots__ = ("_clock", "_limit", "_pid", "_places", "_unsaid", "_verbosity")
 
@@ -102,7 +102,7 @@ class JsonReport:
             **_whose(connection),
             b"pid": pid,
             **decode(status),
-            b"seconds": seconds(_visit(connection).lasted()),
+            b"seconds": seconds(_notes_of(connection).lasted()),
             **self._counts(left),
         }
         return self._line(b"end", told)
@@ -111,7 +111,7 @@ class JsonReport:
         told = _facts(connection)
         if reason:
             told[b"reason"] = reason
-        told[b"seconds"] = seconds(_visit(connection).lasted())
+        told[b"seconds"] = seconds(_notes_of(connection).lasted())
         self._say(1, event, {**told, **self._counts(children)})
 
     def _counts(self, children: int) -> "dict[bytes, Value]":
@@ -155,16 +155,16 @@ def signal_name(number: int) -> bytes:
 _OTHER_NAMES = frozenset(("SIGCLD", "SIGIOT", "SIGPOLL"))  # of SIGCHLD, SIGABRT and SIGIO
 
 
-def _visit(connection: "Connection") -> "Visit":
-    visit = connection.visit
-    assert visit is not None, "whoever reports in JSON notes visits"
-    return visit
+def _notes_of(connection: "Connection") -> "ClientNotes":
+    notes = connection.notes
+    assert notes is not None, "SeveralReports gives every client notes"
+    return notes
 
 
 def _whose(connection: "Connection") -> "dict[bytes, Value]":
-    return {b"connection": _visit(connection).number, **address(connection)}
+    return {b"connection": _notes_of(connection).number, **address(connection)}
 
 
 def _facts(connection: "Connection") -> "dict[bytes, Value]":
-    visit = _visit(connection)
-    return {b"connection": visit.number, **facts(connection, visit)}
+    notes = _notes_of(connection)
+    return {b"connection": notes.number, **facts(connection, notes)}

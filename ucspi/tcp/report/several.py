@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.tcp.clientnotes import Clock, Visit
+from ucspi.tcp.clientnotes import ClientNotes, Clock
 from ucspi.tcp.report.classic import ClassicReport
 from ucspi.tcp.report.jsonlog import JsonReport
 from ucspi.tcp.report.statusfile import StatusFile
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Begins each client's visit and passes every event on, to the classic report first."""
+    """Gives each client its notes and passes every event on, to the classic report first."""
 
     __slots__ = ("_accepted", "_clock", "_reports", "status_file")
 
@@ -44,9 +44,9 @@ class Watch:
             report.begun(children)
 
     def admitted(self, connection: "Connection", children: int) -> None:
-        """Begin the visit of a client that was accepted."""
+        """Give notes to a client that was accepted."""
         self._accepted += 1
-        connection.visit = Visit(self._accepted, self._clock)
+        connection.notes = ClientNotes(self._accepted, self._clock)
         if self.status_file is not None:
             self.status_file.entered(connection)
         for report in self._reports:

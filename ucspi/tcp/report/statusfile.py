@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.tcp.clientnotes import Clock, Visit
+    from ucspi.tcp.clientnotes import ClientNotes, Clock
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.jsontext import Value
     from ucspi.tcp.server.settings import Settings
@@ -80,16 +80,16 @@ class StatusFile:
         self._is_draining = self._is_troubled = False
 
     def entered(self, connection: "Connection") -> None:
-        """Count a client, whose visit has begun."""
-        if connection.visit is not None:
-            self._here[connection.visit.number] = connection
+        """Count a client that has notes."""
+        if connection.notes is not None:
+            self._here[connection.notes.number] = connection
         self._counts[b"accepted"] += 1
         self.change()
 
     def left(self, connection: "Connection", how: bytes) -> None:
         """Count a client no more: ``denied``, ``dropped`` or ``ended``."""
-        if connection.visit is not None:
-            self._here.pop(connection.visit.number, None)
+        if connection.notes is not None:
+            self._here.pop(connection.notes.number, None)
         self._counts[how] += 1
         self.change()
 
@@ -170,22 +170,22 @@ class StatusFile:
 
 
 def _client(connection: "Connection") -> bytes:
-    visit = connection.visit
-    assert visit is not None, "only who has one was let in"
-    return b'{"seconds":%s,%s' % (seconds(visit.lasted()), visit.shown or _constant(connection, visit))
+    notes = connection.notes
+    assert notes is not None, "every client that was entered has notes"
+    return b'{"seconds":%s,%s' % (seconds(notes.lasted()), notes.shown or _constant(connection, notes))
 
 
-def _constant(connection: "Connection", visit: "Visit") -> bytes:
+def _constant(connection: "Connection", notes: "ClientNotes") -> bytes:
     """Return what does not change any more once there is a handler, and remember it from then on."""
     told: dict[bytes, Value] = {
-        b"connection": visit.number,
-        b"pid": visit.pid,
-        b"since": moment(visit.since),
-        **facts(connection, visit),
+        b"connection": notes.number,
+        b"pid": notes.pid,
+        b"since": moment(notes.since),
+        **facts(connection, notes),
     }
     text = encode(told)[1:]
-    if visit.pid is not None:
-        visit.shown = text
+    if notes.pid is not None:
+        notes.shown = text
     return text
 
 

@@ -95,8 +95,8 @@ class Admission:
             return
         try:
             verdict = self._judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
-            if connection.visit is not None:
-                connection.visit.note_rule(verdict.rule, self._judge.line_of(verdict.rule))
+            if connection.notes is not None:
+                connection.notes.note_rule(verdict.rule, self._judge.line_of(verdict.rule))
             over = over_assigned(self.census, connection.remote_ip, verdict.environment)
         except OSError as error:
             self.drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
@@ -123,8 +123,8 @@ class Admission:
             self._doors.pause()
             self._report.failed(connection, error, self.census.children)
         else:
-            if connection.visit is not None:
-                connection.visit.pid = pid
+            if connection.notes is not None:
+                connection.notes.pid = pid
 
     def turn_away(self, connection: "Connection", told: bytes, over: bytes) -> None:
         """Cut off a client that is denied, or over a limit, of which it may be told."""

@@ -144,8 +144,8 @@ class Facts:
         def deliver(answer: bytes | None) -> None:
             def take() -> None:
                 note(answer)
-                if connection.visit is not None:
-                    connection.visit.note_name()
+                if connection.notes is not None:
+                    connection.notes.note_name()
 
             self._answered(connection, take)
 
@@ -157,8 +157,8 @@ class Facts:
         def deliver(answer: bytes | None) -> None:
             def take() -> None:
                 connection.remote_info = answer
-                if connection.visit is not None:
-                    connection.visit.note_info()
+                if connection.notes is not None:
+                    connection.notes.note_info()
 
             self._answered(connection, take)
 
