@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from ucspi.service.directory import Directory
 from ucspi.service.publishing import Apart
+from ucspi.service.servicedir import Directory
 
 
 class Stage:

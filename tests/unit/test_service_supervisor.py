@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ucspi.service.directory import Directory
-from ucspi.service.status import unpack
+from ucspi.service.servicedir import Directory
+from ucspi.service.statusrecord import unpack
 from ucspi.service.supervisor import LONG_REST, REST, Supervisor, Surroundings
 from ucspi.unix import start as unix_start
 

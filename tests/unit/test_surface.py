@@ -42,12 +42,11 @@ MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.lines": "crlf kernel label loader localtime streamfilter",
     "ucspi.logs": """
-        directory distributor ending finished last logger patience pattern processor recovery
-        rotation script
+        distributor fileend finished last leftovers logdir logger patience pattern processor rotation script
     """,
     "ucspi.service": """
-        aside asking crew directory elsewhere ending hosted keeping loop machine pipe processes publishing
-        recovery registry scanner scans spawned status supervisor
+        aside controlfiles crew elsewhere inprocess keeping loop machine pipe piperecovery processes
+        publishing registry scanner scans servicedir spawned statusrecord supervisor teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """
@@ -60,9 +59,9 @@ MODULES = {
         unixdoor
     """,
     "ucspi.unix": """
-        aside birth domain ends environ errtext family fds given glance guard helper limits locks native
-        notify oom privilege publish regular reserve search signals sockets spawn start stderr streams tai
-        title ways
+        aside birth domain ends environ errtext family fds given glance guard helper locks native
+        notify oom privilege publish regular reserve rlimits search signals sockets spawn start stderr streams
+        tai title ways
     """,
 }
 

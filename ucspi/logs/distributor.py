@@ -8,7 +8,7 @@ from time import time_ns
 
 from ucspi.lines.label import label
 from ucspi.lines.loader import may_load
-from ucspi.logs.ending import STEP, Ending
+from ucspi.logs.fileend import STEP, Ending
 from ucspi.logs.pattern import matches
 from ucspi.logs.script import DESELECT, SELECT, TO_ECHO, TO_LAST
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Final, Protocol
 
-    from ucspi.logs.ending import Log
+    from ucspi.logs.fileend import Log
     from ucspi.logs.script import Script
 
     class Outlets(Protocol):

@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.logs.recovery import attempt
+from ucspi.logs.leftovers import attempt
 from ucspi.unix import fds
 from ucspi.unix.guard import open_named
 

@@ -9,11 +9,11 @@ import os
 import select
 from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
-from ucspi.logs.directory import Directory
 from ucspi.logs.distributor import Switching
-from ucspi.logs.ending import MARGIN, STEP
+from ucspi.logs.fileend import MARGIN, STEP
 from ucspi.logs.last import LastLine
-from ucspi.logs.recovery import attempt
+from ucspi.logs.leftovers import attempt
+from ucspi.logs.logdir import Directory
 from ucspi.unix import fds
 from ucspi.unix.signals import Wakeup, note
 

@@ -22,7 +22,7 @@ from ucspi.programs._demo_folder import adopt, fill, make_temporary, quote, remo
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import given
 from ucspi.unix.errtext import describe
-from ucspi.unix.limits import Narrowed, soft
+from ucspi.unix.rlimits import Narrowed, soft
 from ucspi.unix.stderr import say
 from ucspi.unix.streams import write_all
 

@@ -5,7 +5,7 @@ import posix as os
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
-from ucspi.unix import limits, search
+from ucspi.unix import rlimits, search
 from ucspi.unix.environ import inherited, value_of
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.stderr import say
@@ -23,17 +23,17 @@ USAGE = (
     b"[-s stackbytes] [-t cpusecs] child"
 )
 _RESOURCES = {
-    b"a": (limits.AS,),
-    b"c": (limits.CORE,),
-    b"d": (limits.DATA,),
-    b"f": (limits.FSIZE,),
-    b"l": (limits.MEMLOCK,),
-    b"m": (limits.DATA, limits.STACK, limits.MEMLOCK, limits.AS),
-    b"o": (limits.NOFILE,),
-    b"p": (limits.NPROC,),
-    b"r": (limits.RSS,),
-    b"s": (limits.STACK,),
-    b"t": (limits.CPU,),
+    b"a": (rlimits.AS,),
+    b"c": (rlimits.CORE,),
+    b"d": (rlimits.DATA,),
+    b"f": (rlimits.FSIZE,),
+    b"l": (rlimits.MEMLOCK,),
+    b"m": (rlimits.DATA, rlimits.STACK, rlimits.MEMLOCK, rlimits.AS),
+    b"o": (rlimits.NOFILE,),
+    b"p": (rlimits.NPROC,),
+    b"r": (rlimits.RSS,),
+    b"s": (rlimits.STACK,),
+    b"t": (rlimits.CPU,),
 }
 _LETTERS = b"".join(letter + b":" for letter in _RESOURCES)
 # What every program of ours does its work with, in bytes, where no launcher makes room for the interpreter.
@@ -69,7 +69,7 @@ def _value(text: bytes) -> int | None:
 
 def _limits(wanted: list[tuple[bytes, int | None]]) -> "list[Limit]":
     try:
-        return [limits.soft(number, value) for letter, value in wanted for number in _RESOURCES[letter]]
+        return [rlimits.soft(number, value) for letter, value in wanted for number in _RESOURCES[letter]]
     except (OSError, ValueError):
         raise Stop(NAME + b": fatal: getrlimit failed", EXIT_TEMPORARY) from None
 
@@ -93,7 +93,7 @@ def _warn_of_python(files: list[bytes], chosen: "list[Limit]") -> None:
     """
     given = {number: soft for number, (soft, _) in chosen}
     # What is negative is a number without sign that is huge.
-    if not any(0 <= given.get(number, _ENOUGH) < _ENOUGH for number in (limits.AS, limits.DATA)):
+    if not any(0 <= given.get(number, _ENOUGH) < _ENOUGH for number in (rlimits.AS, rlimits.DATA)):
         return
     program = next((file for file in files if os.access(file, os.X_OK)), b"")
     if _is_python(program):

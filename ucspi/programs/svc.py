@@ -4,7 +4,7 @@ import posix as os
 
 from ucspi.programs import _options
 from ucspi.programs._program import run
-from ucspi.service import asking
+from ucspi.service import controlfiles
 from ucspi.unix.errtext import describe, explain
 from ucspi.unix.stderr import say
 
@@ -30,11 +30,11 @@ def _svc(argv: list[bytes]) -> int:
 
 def _control(name: bytes, letters: bytes) -> None:
     try:
-        service = asking.enter_named(name)
+        service = controlfiles.enter_named(name)
     except OSError as error:
         return _warn(b"unable to chdir to %s: %s" % (name, explain(error)))
     try:
-        control = asking.open_control(service)
+        control = controlfiles.open_control(service)
     except OSError as error:
         return _warn(b"unable to control %s: %s" % (name, explain(error)))
     finally:

@@ -2,7 +2,7 @@
 
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
-from ucspi.service import asking
+from ucspi.service import controlfiles
 
 USAGE = b"svok: usage: svok dir"
 
@@ -17,11 +17,11 @@ def _svok(argv: list[bytes]) -> int:
         raise Stop(USAGE, EXIT_USAGE)
     name = argv[1]
     try:
-        service = asking.enter_named(name)
+        service = controlfiles.enter_named(name)
     except OSError as error:
         raise fatal(b"svok", b"unable to chdir to " + name, error) from None
     try:
-        return 0 if asking.is_supervised(service) else EXIT_USAGE
+        return 0 if controlfiles.is_supervised(service) else EXIT_USAGE
     except FileNotFoundError:
         return EXIT_USAGE
     except OSError as error:

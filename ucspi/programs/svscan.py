@@ -8,7 +8,7 @@ from ucspi.programs._program import fatal, run
 from ucspi.programs._scan_options import SYNTAX, Options
 from ucspi.service.scanner import INTERVAL, Scanner
 from ucspi.unix import fds, oom
-from ucspi.unix.limits import raise_open_files
+from ucspi.unix.rlimits import raise_open_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _enter(directory: bytes) -> None:
 
 
 def _host(seconds: int | None) -> "NoReturn":
-    from ucspi.service.hosted import Hosted
+    from ucspi.service.inprocess import Hosted
     from ucspi.service.keeping import keep
 
     open_files = raise_open_files()

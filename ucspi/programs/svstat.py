@@ -4,7 +4,7 @@ import posix as os
 import time
 
 from ucspi.programs._program import print_all, run
-from ucspi.service import asking, status
+from ucspi.service import controlfiles, statusrecord
 from ucspi.unix.errtext import explain
 
 USAGE = b"svstat: usage: svstat dir ..."
@@ -27,25 +27,25 @@ def tell(name: bytes) -> bytes:
     """Return what is to be said of a service, or what kept us from finding out."""
     step = b"chdir"
     try:
-        service = asking.enter_named(name)
+        service = controlfiles.enter_named(name)
         try:
             step = b"stat down"
-            normally_up = asking.is_normally_up(service)
+            normally_up = controlfiles.is_normally_up(service)
             step = b"open supervise/ok"
-            if not asking.is_supervised(service):
+            if not controlfiles.is_supervised(service):
                 return b"supervise not running"
             step = b"open supervise/status"
-            file = asking.open_status(service)
+            file = controlfiles.open_status(service)
         finally:
             os.close(service)
         step = b"read supervise/status"
         try:
-            record = os.read(file, status.SIZE)
+            record = os.read(file, statusrecord.SIZE)
         finally:
             os.close(file)
     except OSError as error:
         return b"unable to %s: %s" % (step, explain(error))
-    known = status.unpack(record)
+    known = statusrecord.unpack(record)
     if known is None:
         return b"unable to read supervise/status: bad format"
     return known.describe(int(time.time()), normally_up=normally_up)

@@ -11,8 +11,8 @@ import _signal
 import os
 from stat import S_ISFIFO
 
-from ucspi.service import asking
-from ucspi.service.recovery import find_running, find_supervise
+from ucspi.service import controlfiles
+from ucspi.service.piperecovery import find_running, find_supervise
 from ucspi.service.registry import LOG
 from ucspi.unix import family
 from ucspi.unix.fds import is_readable
@@ -189,9 +189,9 @@ def _open_fifo(path: bytes) -> int:
 
 
 def _open_in(where: bytes) -> int:
-    directory = asking.enter(where)
+    directory = controlfiles.enter(where)
     try:
-        return asking.open_control_both_ways(directory)
+        return controlfiles.open_control_both_ways(directory)
     finally:
         os.close(directory)
 
@@ -206,15 +206,15 @@ def _write(control: int, letters: bytes) -> bool:
 def find(where: bytes) -> tuple[int, int] | None:
     """Return descriptors of ``ok`` and ``control`` of whoever supervises a directory; None for nobody."""
     try:
-        directory = asking.enter(where)
+        directory = controlfiles.enter(where)
     except OSError:
         return None
     try:
-        ok = asking.open_ok(directory)
+        ok = controlfiles.open_ok(directory)
         if ok is None:
             return None
         try:
-            return ok, asking.open_control_both_ways(directory)
+            return ok, controlfiles.open_control_both_ways(directory)
         except OSError:
             os.close(ok)
             return None

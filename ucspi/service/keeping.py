@@ -49,7 +49,7 @@ def keep(make: "Make", seconds: float | None = None) -> "NoReturn":
 
 def _listen(loop: Loop, scans: Scans, crew: "Crew", seconds: float) -> None:
     from ucspi.service.aside import Aside
-    from ucspi.service.ending import Ending
+    from ucspi.service.teardown import Ending
 
     ending = Ending(loop, crew, Aside(loop), seconds)
 

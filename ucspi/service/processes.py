@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.service import asking
+from ucspi.service import controlfiles
 from ucspi.service.pipe import Pipe
 from ucspi.service.registry import LOG
 from ucspi.service.scanner import label, warn
@@ -62,7 +62,7 @@ def open_place(name: bytes, role: int) -> int | None:
     if role != LOG:
         return -1
     try:
-        return asking.enter(name)
+        return controlfiles.enter(name)
     except OSError as error:
         warn(b"unable to switch to " + name, error)
         return None

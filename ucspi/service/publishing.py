@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Final, Protocol
 
     from ucspi.service.aside import Aside
-    from ucspi.service.directory import Directory
     from ucspi.service.loop import Loop
+    from ucspi.service.servicedir import Directory
     from ucspi.unix.start import Late
 
     class Publisher(Protocol):

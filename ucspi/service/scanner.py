@@ -10,7 +10,7 @@ import os
 from stat import S_ISDIR
 
 from ucspi.service.pipe import Pipe, make
-from ucspi.service.recovery import recover
+from ucspi.service.piperecovery import recover
 from ucspi.service.registry import LOG, Registry, Service
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import say_soon

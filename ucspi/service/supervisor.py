@@ -17,10 +17,10 @@ stopped: it takes the running process over, with what was wanted of it.
 import _signal
 import os
 
-from ucspi.service import machine, status
-from ucspi.service.directory import NEW, STATUS, Directory
+from ucspi.service import machine, statusrecord
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.service.publishing import AtOnce
+from ucspi.service.servicedir import NEW, STATUS, Directory
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
 from ucspi.unix.start import Announcement, Circumstances, start
@@ -213,8 +213,8 @@ class Supervisor:
         """Try to start ``./run``; return the event that this was."""
         stamp = tai.now()
         # It will not be paused then, and its pid is put in by itself.
-        record = status.Status(stamp, 0, 0, self._want()).pack()
-        announcement = Announcement(record, status.PID, NEW, STATUS, self.directory.state)
+        record = statusrecord.Status(stamp, 0, 0, self._want()).pack()
+        announcement = Announcement(record, statusrecord.PID, NEW, STATUS, self.directory.state)
         there = self._circumstances(None if self.publisher.is_behind() else announcement)
         try:
             self.pid = start([b"./run"], [b"./run"], self._where.environ, there)
@@ -227,7 +227,7 @@ class Supervisor:
         if not announcement.is_done:
             return machine.STARTED
         self._stamp = stamp
-        self._shown = status.Status(stamp, self.pid, 0, self._want()).pack()
+        self._shown = statusrecord.Status(stamp, self.pid, 0, self._want()).pack()
         return machine.ANNOUNCED
 
     def _circumstances(self, announcement: Announcement | None) -> Circumstances:
@@ -266,7 +266,7 @@ class Supervisor:
 
     def _publish(self) -> None:
         paused = 1 if self._state & PAUSED else 0
-        record = status.Status(self._stamp, self.pid, paused, self._want()).pack()
+        record = statusrecord.Status(self._stamp, self.pid, paused, self._want()).pack()
         shown, self._shown = self._shown, b""
         if record != shown:  # what a new process has just published itself is there
             self.publisher.publish(record)
@@ -274,8 +274,8 @@ class Supervisor:
     def _want(self) -> int:
         """Return what is wanted, as it stands in the status."""
         if self._state & WANT_UP:
-            return status.WANT_UP
-        return status.WANT_DOWN if self._state & WANT_DOWN else status.WANT_ONCE
+            return statusrecord.WANT_UP
+        return statusrecord.WANT_DOWN if self._state & WANT_DOWN else statusrecord.WANT_ONCE
 
     def _take_over(self) -> None:
         """Go on with what a killed supervisor of ours left running, if it did."""
@@ -284,10 +284,10 @@ class Supervisor:
             return
         self.pid, self.process = found
         self._state |= UP
-        known = status.unpack(self.directory.read_status())
+        known = statusrecord.unpack(self.directory.read_status())
         if known and known.pid == self.pid:
             self._stamp = known.stamp
-            wanted = {status.WANT_UP: WANT_UP, status.WANT_DOWN: WANT_DOWN}.get(known.want, 0)
+            wanted = {statusrecord.WANT_UP: WANT_UP, statusrecord.WANT_DOWN: WANT_DOWN}.get(known.want, 0)
             self._state = UP | wanted | (PAUSED if known.paused else 0)
         self._warn(b"taking over %s, which runs as process %d" % (self.name, self.pid))
 

@@ -14,7 +14,7 @@ import posix as os
 from ucspi.unix import given
 
 if given.limits:  # rarely; and later, as another user, we might not be allowed to read it
-    import ucspi.unix.limits  # noqa: F401
+    import ucspi.unix.rlimits  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def execute(
         paths: the files to try, as `files` returns them.
         argv: the command line of the program, its name first.
         entries: its environment as ``NAME=VALUE``.
-        limits: its limits, as `ucspi.unix.limits.soft` prepares them, where they
+        limits: its limits, as `ucspi.unix.rlimits.soft` prepares them, where they
             shall differ from those that we were started with.
 
     Raises:
@@ -82,7 +82,7 @@ def execute(
     """
     if not (limits or given.limits):  # as nearly always
         _try(paths, argv, entries)
-    from ucspi.unix.limits import Narrowed, soft
+    from ucspi.unix.rlimits import Narrowed, soft
 
     try:
         narrowed = Narrowed(

@@ -158,9 +158,9 @@ def test_other_programs_get_no_such_warning(tmp_path: Path) -> None:
 
 def test_limits_of_before_that_leave_no_memory_are_reported(tmp_path: Path) -> None:
     code = (
-        "import sys; from ucspi.programs import softlimit; from ucspi.unix import limits\n"
-        "limits._RESERVE = 10_000_000  # more than an interpreter has at hand\n"
-        "limits.apply([limits.soft(limits.AS, 0), limits.soft(limits.DATA, 0)]); sys.exit(softlimit.main())"
+        "import sys; from ucspi.programs import softlimit; from ucspi.unix import rlimits\n"
+        "rlimits._RESERVE = 10_000_000  # more than an interpreter has at hand\n"
+        "rlimits.apply([rlimits.soft(rlimits.AS, 0), rlimits.soft(rlimits.DATA, 0)]); sys.exit(softlimit.main())"
     )
     done = run([sys.executable, "-c", code, "-c0", "true"], tmp_path)
     assert done == (111, b"", b"softlimit: fatal: unable to run true: out of memory\n")

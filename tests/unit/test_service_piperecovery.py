@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ucspi.service import recovery
-from ucspi.service.directory import Directory
+from ucspi.service import piperecovery
 from ucspi.service.pipe import Pipe
-from ucspi.service.recovery import recover
+from ucspi.service.piperecovery import recover
+from ucspi.service.servicedir import Directory
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix import environ, locks
 
@@ -99,7 +99,7 @@ def test_holder_of_a_lock_that_is_no_supervise_has_no_pipe_of_ours(here: Path) -
     """As a scanner that hosts, whose input may be a pipe."""
     supervisor = Supervisor(b"a/log", Surroundings(environ.inherited()))
     assert holder(here / "a/log/supervise/lock") == os.getpid()
-    assert not recovery.is_supervise(os.getpid())
+    assert not piperecovery.is_supervise(os.getpid())
     assert recover(b"a") is None
     supervisor.close()
     assert holder(here / "a/log/supervise/lock") is None

@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.logs.recovery import attempt, open_current
+from ucspi.logs.leftovers import attempt, open_current
 from ucspi.logs.rotation import CLOSED, Rotation
 from ucspi.unix import fds, guard, locks
 

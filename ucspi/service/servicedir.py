@@ -5,7 +5,7 @@
     supervise/control     fifo for control bytes
     supervise/ok          fifo that nobody writes: it can be opened for writing
                           while a supervisor lives
-    supervise/status      18 bytes, see `ucspi.service.status`
+    supervise/status      18 bytes, see `ucspi.service.statusrecord`
     supervise/birth       ours: which process the last one was, see `ucspi.unix.birth`
 
 All is opened relative to descriptors of the two directories, so that one
@@ -20,7 +20,7 @@ Source: order, flags, modes and messages as observed from daemontools 0.76.
 import os
 
 from ucspi.errors import ServiceError, UnsafeFileError
-from ucspi.service import asking
+from ucspi.service import controlfiles
 from ucspi.unix import birth, guard, locks
 from ucspi.unix.errtext import explain
 
@@ -61,7 +61,7 @@ class Directory:
         self.disk = 0
         self.fd = self.state = self.lock = self.control = self.ok = self.birth = -1
         try:
-            self.fd = asking.enter(name, parent)
+            self.fd = controlfiles.enter(name, parent)
         except OSError as error:
             raise ServiceError(b"unable to chdir to " + name, error) from None
 
@@ -75,7 +75,7 @@ class Directory:
     def is_normally_up(self) -> bool:
         """Return whether there is no file ``down``; a dangling link is none."""
         try:
-            return asking.is_normally_up(self.fd)
+            return controlfiles.is_normally_up(self.fd)
         except OSError as error:
             raise ServiceError(b"unable to stat %s/down" % self.name, error) from None
 

@@ -23,9 +23,9 @@ not be handed another's pipe by a link to another's files.
 import os
 import select
 
-from ucspi.service import asking
-from ucspi.service.directory import LOCK, Directory
+from ucspi.service import controlfiles
 from ucspi.service.pipe import Pipe
+from ucspi.service.servicedir import LOCK, Directory
 from ucspi.unix import birth, locks
 
 TYPE_CHECKING = False
@@ -140,7 +140,7 @@ def _open_lock(name: bytes) -> int:
         directory = Directory(name, lambda text: None)
         try:
             directory.enter_state()
-            return birth.open_ours(LOCK, directory.state) if asking.is_supervised(directory.fd) else -1
+            return birth.open_ours(LOCK, directory.state) if controlfiles.is_supervised(directory.fd) else -1
         finally:
             directory.close()
     except OSError as error:

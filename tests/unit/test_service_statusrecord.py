@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.service.status import SIZE, Status, unpack
+from ucspi.service.statusrecord import SIZE, Status, unpack
 from ucspi.unix import tai
 
 STAMP = tai.pack(1_000_000_000 * 10**9)

@@ -1,6 +1,6 @@
 """Where files end, by what the manual of the original says about it."""
 
-from ucspi.logs.ending import MARGIN, Ending
+from ucspi.logs.fileend import MARGIN, Ending
 
 LIMIT = 99_999
 

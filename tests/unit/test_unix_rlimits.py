@@ -4,7 +4,7 @@ from resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_NOFILE, getrlimit
 
 import pytest
 
-from ucspi.unix import limits
+from ucspi.unix import rlimits
 
 
 @pytest.mark.parametrize(
@@ -22,31 +22,31 @@ from ucspi.unix import limits
 def test_value_below_no_limit_at_all_is_what_the_kernel_gets(
     monkeypatch: pytest.MonkeyPatch, value: int | None, set_to: int
 ) -> None:
-    monkeypatch.setattr(limits, "getrlimit", lambda number: (7, RLIM_INFINITY))
-    assert limits.soft(RLIMIT_CORE, value) == (RLIMIT_CORE, (set_to, RLIM_INFINITY))
+    monkeypatch.setattr(rlimits, "getrlimit", lambda number: (7, RLIM_INFINITY))
+    assert rlimits.soft(RLIMIT_CORE, value) == (RLIMIT_CORE, (set_to, RLIM_INFINITY))
 
 
 @pytest.mark.parametrize(("value", "set_to"), [(9, 9), (10, 10), (11, 10), (2**64 - 1, 10), (None, 10)])
 def test_value_above_the_hard_limit_is_the_hard_limit(
     monkeypatch: pytest.MonkeyPatch, value: int | None, set_to: int
 ) -> None:
-    monkeypatch.setattr(limits, "getrlimit", lambda number: (7, 10))
-    assert limits.soft(RLIMIT_CORE, value) == (RLIMIT_CORE, (set_to, 10))
+    monkeypatch.setattr(rlimits, "getrlimit", lambda number: (7, 10))
+    assert rlimits.soft(RLIMIT_CORE, value) == (RLIMIT_CORE, (set_to, 10))
 
 
 def test_limits_are_applied_one_after_the_other() -> None:
     before = getrlimit(RLIMIT_NOFILE)
     try:
-        limits.apply([limits.soft(RLIMIT_NOFILE, 100), limits.soft(RLIMIT_NOFILE, 90)])
+        rlimits.apply([rlimits.soft(RLIMIT_NOFILE, 100), rlimits.soft(RLIMIT_NOFILE, 90)])
         assert getrlimit(RLIMIT_NOFILE) == (90, before[1])
     finally:
-        limits.apply([(RLIMIT_NOFILE, before)])
+        rlimits.apply([(RLIMIT_NOFILE, before)])
 
 
 USE = """\
-from ucspi.unix import limits
-cork = limits.reserve(4_000_000 if {reserved} else 0)
-limits.apply([limits.soft(limits.AS, 0), limits.soft(limits.DATA, 0)])
+from ucspi.unix import rlimits
+cork = rlimits.reserve(4_000_000 if {reserved} else 0)
+rlimits.apply([rlimits.soft(rlimits.AS, 0), rlimits.soft(rlimits.DATA, 0)])
 try:
     held = [bytearray(1000) for _ in range(3000)]
 except MemoryError:

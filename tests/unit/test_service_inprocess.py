@@ -10,7 +10,7 @@ import pytest
 
 from ucspi.service import aside
 from ucspi.service import scans as scans_module
-from ucspi.service.hosted import Hosted
+from ucspi.service.inprocess import Hosted
 from ucspi.service.loop import Loop
 from ucspi.service.pipe import Pipe
 from ucspi.service.registry import LOG, MAIN, Registry

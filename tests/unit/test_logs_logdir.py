@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ucspi.logs.directory import Directory
+from ucspi.logs.logdir import Directory
 from ucspi.logs.patience import Patience
 from ucspi.logs.script import Destination
 

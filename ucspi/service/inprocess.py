@@ -8,7 +8,7 @@ again by the next scan, as a ``supervise`` that ended would be.
 import os
 
 from ucspi.errors import ServiceError
-from ucspi.service import asking
+from ucspi.service import controlfiles
 from ucspi.service.aside import Aside
 from ucspi.service.crew import Crew
 from ucspi.service.loop import Loop
@@ -131,7 +131,7 @@ def _supervise(name: bytes, role: int, where: Surroundings) -> Supervisor | None
     if role != LOG:
         return Supervisor(name, where)
     try:
-        parent = asking.enter(name)
+        parent = controlfiles.enter(name)
     except OSError as error:
         warn(b"unable to switch to " + name, error)
         return None
