@@ -160,7 +160,8 @@ def test_limits_of_before_that_leave_no_memory_are_reported(tmp_path: Path) -> N
     code = (
         "import sys; from ucspi.programs import softlimit; from ucspi.unix import rlimits\n"
         "rlimits._RESERVE = 10_000_000  # more than an interpreter has at hand\n"
-        "rlimits.apply([rlimits.soft(rlimits.AS, 0), rlimits.soft(rlimits.DATA, 0)]); sys.exit(softlimit.main())"
+        "rlimits.apply([rlimits.soft(rlimits.AS, 0), rlimits.soft(rlimits.DATA, 0)])\n"
+        "sys.exit(softlimit.main())"
     )
     done = run([sys.executable, "-c", code, "-c0", "true"], tmp_path)
     assert done == (111, b"", b"softlimit: fatal: unable to run true: out of memory\n")
