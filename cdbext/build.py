@@ -37,7 +37,7 @@ def _builder(name: str, folders: list[str], macros: list[tuple[str, str | None]]
     if "python" in folders:
         ffi.cdef("int ucdb_register(void);")
     sources = [source for folder in folders for source in _files(folder, (".c",)) if source != TITLE]
-    headers = [header for folder in [".", *folders] for header in _files(folder, (".h", ".cdef"))]
+    headers = [header for folder in [".", "numbers", *folders] for header in _files(folder, (".h", ".cdef"))]
     ffi.set_source(
         f"ucspi._{name}",
         f'#include "{name}.h"\n',

@@ -87,24 +87,13 @@ void ucdb_text_load(const unsigned char *in, uint64_t len, unsigned char *out, i
     load(&window, out, UCDB_CDB64, text);
 }
 
-static unsigned char *put_number(unsigned char *out, uint64_t number)
-{
-  unsigned char digits[20];
-  unsigned char *first = digits + sizeof digits;
-
-  do
-    *--first = (unsigned char)('0' + number % 10);
-  while (number /= 10);
-  return put(out, first, (uint64_t)(digits + sizeof digits - first));
-}
-
 static unsigned char *put_entry(unsigned char *out, const unsigned char *key, uint64_t key_len,
                                 uint64_t data_len)
 {
   *out++ = '+';
-  out = put_number(out, key_len);
+  out += put_decimal(out, key_len);
   *out++ = ',';
-  out = put_number(out, data_len);
+  out += put_decimal(out, data_len);
   *out++ = ':';
   out = put(out, key, key_len);
   *out++ = '-';

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "numbers/decimal.h"
+
 /* Where such work stands. */
 struct ucdb_text {
   uint64_t at;      /* of the next entry or record in what is read */
@@ -12,7 +14,7 @@ struct ucdb_text {
 };
 
 /* A record as text is at most this much longer than its key and data. */
-enum { UCDB_TEXT_MORE = 2 * 20 + 6 };
+enum { UCDB_TEXT_MORE = 2 * DECIMAL_MAX + 6 };
 
 /* Take entries of text from text->at on, as long as they are whole, right, and
  * have lengths of one to eight digits, and append their records to out as they

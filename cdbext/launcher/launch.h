@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "numbers/decimal.h"
+
 enum { TEXT_SIZE = 8192 }; /* a path is shorter, and so are two parts of one */
 
 struct text {
@@ -58,15 +60,10 @@ static inline void put(struct text *text, const char *more)
 
 static inline void put_number(struct text *text, uint64_t number)
 {
-  char reversed[20];
-  int count = 0;
+  char digits[DECIMAL_MAX + 1];
 
-  do {
-    reversed[count++] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number);
-  while (count)
-    put_character(text, reversed[--count]);
+  digits[put_decimal(digits, number)] = 0;
+  put(text, digits);
 }
 
 static inline void cut(struct text *text, size_t length)

@@ -3,6 +3,7 @@
 #include "lines/localtime.h"
 
 #include "lines/copyline.h"
+#include "numbers/decimal.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -44,33 +45,15 @@ static uint64_t number(const char *from, int length)
   return value;
 }
 
-/* Write VALUE in WIDTH decimal digits; returns where they end. */
-static char *write_decimal(char *to, uint32_t value, size_t width)
-{
-  for (size_t at = width; at > 0; value /= 10)
-    to[--at] = (char)('0' + value % 10);
-  return to + width;
-}
-
-static size_t decimal_width(uint32_t value)
-{
-  size_t width = 1;
-
-  for (; value >= 10; value /= 10)
-    width++;
-  return width;
-}
-
 /* Write a time to the second, and the point that its fraction follows; returns where it ends. */
 static char *write_second(char *to, const struct tm *tm)
 {
-  uint32_t year = (uint32_t)(tm->tm_year + 1900);
   const int parts[] = { tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec };
 
-  to = write_decimal(to, year, decimal_width(year));
+  to += put_decimal(to, (uint32_t)(tm->tm_year + 1900));
   for (size_t at = 0; at < sizeof parts / sizeof *parts; at++) {
     *to++ = "-- ::"[at];
-    to = write_decimal(to, (uint32_t)parts[at], 2);
+    to += put_decimal_padded(to, (uint32_t)parts[at], 2);
   }
   *to++ = '.';
   return to;
@@ -92,7 +75,7 @@ static void take_second(struct usys_localizer *localizer, const char *label)
 /* Nine digits, or ten: nothing says that a label's fraction is below a second. */
 static char *write_fraction(char *to, uint32_t fraction)
 {
-  return write_decimal(to, fraction, fraction < 1000000000 ? 9 : 10);
+  return to + put_decimal_padded(to, fraction, fraction < 1000000000 ? 9 : 10);
 }
 
 /* Returns how many bytes were written, 0 when there is no such time. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "numbers/decimal.h"
 #include "rules/octet.h"
 
 /* Four numbers up to 255, without leading zeros, and the dots between them. */
@@ -31,7 +32,7 @@ static uint32_t put_quad(const unsigned char *packed, unsigned char *out)
   for (at = 0; at < 4; ++at) {
     if (at)
       *out++ = '.';
-    out = ucdb_put_octet(out, packed[at]);
+    out += put_decimal(out, packed[at]);
   }
   return (uint32_t)(out - begin);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cdb/image.h"
+#include "numbers/decimal.h"
 #include "rules/networkkey.h"
 #include "rules/octet.h"
 
@@ -268,7 +269,7 @@ static unsigned char *put_key(unsigned char *out, const struct line *line, const
 
   memcpy(out, key, before);
   out += before;
-  out = ucdb_put_octet(out, number);
+  out += put_decimal(out, (uint64_t)number);
   memcpy(out, line->stop, after);
   return out + after;
 }

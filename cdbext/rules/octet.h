@@ -17,15 +17,4 @@ static inline int ucdb_read_octet(const unsigned char **text, const unsigned cha
   return number;
 }
 
-/* Write one, and return where it ends. */
-static inline unsigned char *ucdb_put_octet(unsigned char *out, int number)
-{
-  if (number >= 100)
-    *out++ = (unsigned char)('0' + number / 100);
-  if (number >= 10)
-    *out++ = (unsigned char)('0' + number / 10 % 10);
-  *out++ = (unsigned char)('0' + number % 10);
-  return out;
-}
-
 #endif

@@ -14,29 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "numbers/decimal.h"
 #include "system/baresyscall.h"
 #include "system/softlimit.h"
 
 enum {
   EXIT_TEMPORARY = 111,
-  PID_DIGITS = 20,
   GAP_MAX = 256,      /* closed descriptors in a row behind which we look for none */
   SIGNAL_SET_SIZE = 8 /* bytes, as the kernel counts them */
 };
-
-static inline size_t format_number(char *text, uint64_t number)
-{
-  char reversed[PID_DIGITS];
-  size_t count = 0, i;
-
-  do {
-    reversed[count++] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number);
-  for (i = 0; i < count; ++i)
-    text[i] = reversed[count - 1 - i];
-  return count;
-}
 
 /* Whether a write to descriptor 2 would not wait; a pipe with room takes a whole
  * line.  Waits for that itself, if told so. */

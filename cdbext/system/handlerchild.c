@@ -48,10 +48,10 @@ enum {
 
 static void write_log(const struct usys_slot *slot)
 {
-  char pid[PID_DIGITS];
+  char pid[DECIMAL_MAX];
   struct iovec pieces[LOG_PIECES];
   const char *text = slot->log, *end = slot->log + slot->log_length, *nul;
-  size_t digits = format_number(pid, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
+  size_t digits = put_decimal(pid, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
   int count = 0;
 
   while (text < end && count <= LOG_PIECES - 2) {
@@ -101,7 +101,7 @@ static void tell_pid(struct usys_slot *slot)
     return;
   length = strlen(*slot->pid_entry);
   memcpy(slot->pid_text, *slot->pid_entry, length);
-  length += format_number(slot->pid_text + length, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
+  length += put_decimal(slot->pid_text + length, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
   slot->pid_text[length] = 0;
   *slot->pid_entry = slot->pid_text;
 }

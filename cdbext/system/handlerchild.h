@@ -30,7 +30,7 @@ struct usys_slot {
   const char *log;
   size_t log_length;
   char **pid_entry; /* the variable that gets the child's pid, or NULL */
-  char pid_text[PID_NAME_MAX + PID_DIGITS + 1];
+  char pid_text[PID_NAME_MAX + DECIMAL_MAX + 1];
 };
 
 /* Start the child of a slot that is filled and not busy; see usys_spawn.  Returns the pid, or -errno. */

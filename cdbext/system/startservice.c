@@ -81,7 +81,7 @@ static void write_birth(const struct usys_start *start)
   end = stat + length;
   memcpy(line, start->birth_head, head);
   memset(line + head, ' ', USYS_BIRTH_TAIL);
-  format_number(line + head, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
+  put_decimal(line + head, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
   while (from < end && *from >= '0' && *from <= '9' && to < line + head + USYS_BIRTH_TAIL - 1)
     *to++ = *from++;
   line[head + USYS_BIRTH_TAIL - 1] = '\n';

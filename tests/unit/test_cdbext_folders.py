@@ -7,13 +7,14 @@ import pytest
 
 CDBEXT = Path(__file__).parents[2] / "cdbext"
 MAY_INCLUDE = {
-    "cdb": set(),
-    "rules": {"cdb"},
+    "numbers": set(),
+    "cdb": {"numbers"},
+    "rules": {"cdb", "numbers"},
     "python": {"cdb"},
-    "system": set(),
-    "lines": set(),
-    "launcher": {"system"},
-    "checking": {"cdb", "rules", "lines"},
+    "system": {"numbers"},
+    "lines": {"numbers"},
+    "launcher": {"system", "numbers"},
+    "checking": {"cdb", "rules", "lines", "numbers"},
 }
 SOURCES = sorted(CDBEXT.glob("*/*.[ch]"))
 
