@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "cdb/image.h"
+#include "cdb/layout.h"
 
 static inline void fill(const unsigned char *entries, uint64_t count, unsigned char *table, int format)
 {
@@ -18,7 +18,7 @@ static inline void fill(const unsigned char *entries, uint64_t count, unsigned c
     /* A hash seen just before goes on where that one ended, or many records
      * under one key would cost the square of their number. */
     if (!i || hash != ucdb_first(entries - size, format))
-      slot = (hash >> 8) % slots;
+      slot = ucdb_first_slot(hash, slots, format);
     while (ucdb_second(table + slot * size, format))
       if (++slot == slots)
         slot = 0;

@@ -87,18 +87,18 @@ void ucdb_text_load(const unsigned char *in, uint64_t len, unsigned char *out, i
     load(&window, out, UCDB_CDB64, text);
 }
 
-static unsigned char *put_entry(unsigned char *out, const unsigned char *key, uint64_t key_len,
-                                uint64_t data_len)
+static unsigned char *put_entry(unsigned char *out, const unsigned char *key,
+                                const struct ucdb_record *record)
 {
   *out++ = '+';
-  out += put_decimal(out, key_len);
+  out += put_decimal(out, record->key.len);
   *out++ = ',';
-  out += put_decimal(out, data_len);
+  out += put_decimal(out, record->data.len);
   *out++ = ':';
-  out = put(out, key, key_len);
+  out = put(out, key, record->key.len);
   *out++ = '-';
   *out++ = '>';
-  out = put(out, key + key_len, data_len);
+  out = put(out, key + record->key.len, record->data.len);
   *out++ = '\n';
   return out;
 }
@@ -106,24 +106,18 @@ static unsigned char *put_entry(unsigned char *out, const unsigned char *key, ui
 static inline void dump(const struct ucdb_image *in, unsigned char *out, uint64_t room, int format,
                         struct ucdb_text *text)
 {
-  uint64_t size = ucdb_pair_size(format);
+  struct ucdb_record record;
 
-  for (;;) {
-    const unsigned char *head = ucdb_at(in, text->at, size);
+  while (ucdb_record_at(in, text->at, &record, format)) {
     uint64_t left = room - text->used;
-    uint64_t start = text->at + size;
-    uint64_t key_len, data_len;
 
-    if (!head || left < UCDB_TEXT_MORE)
+    if (left < UCDB_TEXT_MORE)
       return;
     left -= UCDB_TEXT_MORE;
-    key_len = ucdb_first(head, format);
-    data_len = ucdb_second(head, format);
-    if (!ucdb_at(in, start, key_len) || !ucdb_at(in, start + key_len, data_len) || key_len > left ||
-        data_len > left - key_len)
+    if (record.key.len > left || record.data.len > left - record.key.len)
       return;
-    text->used = (uint64_t)(put_entry(out + text->used, in->base + start, key_len, data_len) - out);
-    text->at = start + key_len + data_len;
+    text->used = (uint64_t)(put_entry(out + text->used, in->base + record.key.pos, &record) - out);
+    text->at = ucdb_record_end(&record);
     ++text->records;
   }
 }

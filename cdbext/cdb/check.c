@@ -48,11 +48,10 @@ uint64_t ucdb_check_scratch(const struct ucdb_image *im)
 /* Where table number i lies; NULL when it has no slots or lies outside. */
 static const unsigned char *table_of(const struct ucdb_image *im, uint64_t i, uint64_t *pos, uint64_t *slots)
 {
-  const unsigned char *pointer = im->base + i * ucdb_pair_size(im->format);
-
-  *pos = ucdb_first(pointer, im->format);
-  *slots = ucdb_second(pointer, im->format);
-  return *slots ? ucdb_table_at(im, *pos, *slots, im->format) : NULL;
+  *pos = *slots = 0;
+  if (!ucdb_read_pointer(im, i, pos, slots, im->format) || !*slots)
+    return NULL;
+  return ucdb_table_at(im, *pos, *slots, im->format);
 }
 
 static enum ucdb_status check_pointers(const struct ucdb_image *im, struct starts *starts,
@@ -116,9 +115,9 @@ static enum ucdb_status check_table(const struct ucdb_image *im, uint64_t i, str
     }
     if (!strike(starts, record)) /* never was one, or a slot named it before */
       return ucdb_malformed(fault, UCDB_BAD_SLOT, offset);
-    if (hash_at(im, record) != hash || hash % UCDB_TABLES != i)
+    if (hash_at(im, record) != hash || ucdb_table_number(hash) != i)
       return ucdb_malformed(fault, UCDB_BAD_HASH, offset);
-    if ((index + slots - (hash >> 8) % slots) % slots > run)
+    if ((index + slots - ucdb_first_slot(hash, slots, im->format)) % slots > run)
       return ucdb_malformed(fault, UCDB_BAD_PLACE, offset);
     ++run;
   }

@@ -18,7 +18,7 @@ static inline void ask_record(const struct ucdb_image *im, struct ucdb_cursor cu
 {
   const unsigned char *table = ucdb_table_at(im, cur.table, cur.slots, format);
 
-  for (; table && cur.left; --cur.left) {
+  for (; table && cur.left; ucdb_next_slot(&cur)) {
     const unsigned char *slot = table + cur.index * ucdb_pair_size(format);
     uint64_t record = ucdb_second(slot, format);
 
@@ -28,8 +28,6 @@ static inline void ask_record(const struct ucdb_image *im, struct ucdb_cursor cu
       ask(im, record);
       return;
     }
-    if (++cur.index == cur.slots)
-      cur.index = 0;
   }
 }
 

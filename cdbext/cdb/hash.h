@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cdb/image.h"
+#include "cdb/layout.h"
 
 /* The hash for callers in C: inline, since a look-up is little more.  Its low
  * 32 bits are the hash of a cdb, all 64 that of a cdb64: neither shift, sum nor

@@ -2,15 +2,13 @@
 
 static const unsigned char *table_of(const struct ucdb_image *im, int number, uint64_t *slots)
 {
-  uint64_t size = ucdb_pair_size(im->format);
-  const unsigned char *pointer = ucdb_at(im, (uint64_t)number * size, size);
+  uint64_t pos;
 
-  if (!pointer)
+  if (!ucdb_read_pointer(im, (uint64_t)number, &pos, slots, im->format))
     return NULL;
-  *slots = ucdb_second(pointer, im->format);
-  if (*slots && ucdb_first(pointer, im->format) < ucdb_header_size(im->format))
+  if (*slots && pos < ucdb_header_size(im->format))
     return NULL; /* damage to a search, which must go on meeting it */
-  return ucdb_table_at(im, ucdb_first(pointer, im->format), *slots, im->format);
+  return ucdb_table_at(im, pos, *slots, im->format);
 }
 
 uint64_t ucdb_sieve_slots(const struct ucdb_image *im)

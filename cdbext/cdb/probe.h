@@ -12,25 +12,27 @@
 static inline enum ucdb_status ucdb_begin(const struct ucdb_image *im, struct ucdb_cursor *cur, uint64_t hash,
                                           struct ucdb_fault *fault, int format)
 {
-  uint64_t pos = hash % UCDB_TABLES * ucdb_pair_size(format);
-  const unsigned char *pointer = ucdb_at(im, pos, ucdb_pair_size(format));
+  uint64_t number = ucdb_table_number(hash);
 
   cur->begun = 1;
   cur->hash = ucdb_hash_in(hash, format);
-  if (!pointer)
+  if (!ucdb_read_pointer(im, number, &cur->table, &cur->slots, format))
     return ucdb_malformed(fault, UCDB_SHORT_HEADER, im->size);
-  cur->table = ucdb_first(pointer, format);
-  cur->slots = ucdb_second(pointer, format);
   if (!cur->slots)
     return UCDB_ABSENT;
   if (cur->table < ucdb_header_size(format) || !ucdb_table_at(im, cur->table, cur->slots, format))
-    return ucdb_malformed(fault, UCDB_BAD_TABLE, pos);
-  if (format == UCDB_CDB) /* a shorter division */
-    cur->index = (uint32_t)cur->hash / UCDB_TABLES % (uint32_t)cur->slots;
-  else
-    cur->index = cur->hash / UCDB_TABLES % cur->slots;
+    return ucdb_malformed(fault, UCDB_BAD_TABLE, number * ucdb_pair_size(format));
+  cur->index = ucdb_first_slot(cur->hash, cur->slots, format);
   cur->left = cur->slots;
   return UCDB_FOUND;
+}
+
+/* Go on to the next slot, around the end. */
+static inline void ucdb_next_slot(struct ucdb_cursor *cur)
+{
+  --cur->left;
+  if (++cur->index == cur->slots)
+    cur->index = 0;
 }
 
 /* Compare the record that a slot names with the key. */
@@ -66,9 +68,7 @@ static inline enum ucdb_status ucdb_probe(const struct ucdb_image *im, struct uc
 
     if (!record)
       break;
-    --cur->left;
-    if (++cur->index == cur->slots)
-      cur->index = 0;
+    ucdb_next_slot(cur);
     if (ucdb_first(table + at, format) != cur->hash)
       continue;
     status = ucdb_match(im, cur->table + at, record, key, len, data, fault, format);

@@ -50,15 +50,13 @@ static int has_slot(const struct ucdb_image *im, uint64_t hash, uint64_t record)
   if (ucdb_begin(im, &cur, hash, &fault, im->format) != UCDB_FOUND)
     return 0;
   table = ucdb_table_at(im, cur.table, cur.slots, im->format);
-  for (; table && cur.left; --cur.left) {
+  for (; table && cur.left; ucdb_next_slot(&cur)) {
     const unsigned char *slot = table + cur.index * ucdb_pair_size(im->format);
 
     if (!ucdb_second(slot, im->format))
       return 0;
     if (ucdb_second(slot, im->format) == record && ucdb_first(slot, im->format) == cur.hash)
       return 1;
-    if (++cur.index == cur.slots)
-      cur.index = 0;
   }
   return 0;
 }

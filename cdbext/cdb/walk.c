@@ -21,21 +21,12 @@ static inline enum ucdb_status walk(const struct ucdb_image *im, struct ucdb_wal
 {
   /* bounded by where the tables begin */
   struct ucdb_image records = { im->base, walker->end, format };
-  const unsigned char *head;
+  uint64_t pos = walker->pos;
 
-  record->pos = walker->pos;
   walker->pos = walker->end; /* for the case that this one is damaged */
-  head = ucdb_at(&records, record->pos, ucdb_pair_size(format));
-  if (!head)
-    return ucdb_malformed(fault, UCDB_BAD_RECORD, record->pos);
-  record->key.pos = record->pos + ucdb_pair_size(format);
-  record->key.len = ucdb_first(head, format);
-  record->data.pos = record->key.pos + record->key.len;
-  record->data.len = ucdb_second(head, format);
-  if (!ucdb_at(&records, record->key.pos, record->key.len) ||
-      !ucdb_at(&records, record->data.pos, record->data.len))
-    return ucdb_malformed(fault, UCDB_BAD_RECORD, record->pos);
-  walker->pos = record->data.pos + record->data.len;
+  if (!ucdb_record_at(&records, pos, record, format))
+    return ucdb_malformed(fault, UCDB_BAD_RECORD, pos);
+  walker->pos = ucdb_record_end(record);
   return UCDB_FOUND;
 }
 

@@ -11,12 +11,6 @@ struct ucdb_walker {
   uint64_t end; /* of the records */
 };
 
-struct ucdb_record {
-  uint64_t pos;
-  struct ucdb_span key;
-  struct ucdb_span data;
-};
-
 /* Next record into *record: UCDB_FOUND, UCDB_ABSENT at the end, or
  * UCDB_MALFORMED with *fault set; after that it stays at the end. */
 enum ucdb_status ucdb_walk(const struct ucdb_image *im, struct ucdb_walker *walker,

@@ -33,7 +33,7 @@ static inline enum ucdb_status is_first(const struct ucdb_image *im, struct ucdb
   const unsigned char *table = ucdb_table_at(im, cur->table, cur->slots, format);
   const unsigned char *key = im->base + record->key.pos;
 
-  for (; table && cur->left; --cur->left) {
+  for (; table && cur->left; ucdb_next_slot(cur)) {
     uint64_t at = cur->index * ucdb_pair_size(format);
     uint64_t named = ucdb_second(table + at, format);
     struct ucdb_span data;
@@ -48,8 +48,6 @@ static inline enum ucdb_status is_first(const struct ucdb_image *im, struct ucdb
       if (status != UCDB_ABSENT)
         return status == UCDB_FOUND ? UCDB_ABSENT : status;
     }
-    if (++cur->index == cur->slots)
-      cur->index = 0;
   }
   return UCDB_ABSENT;
 }

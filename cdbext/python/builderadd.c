@@ -48,7 +48,7 @@ static int enter(Builder *self, const unsigned char *key, uint64_t key_len, uint
   uint64_t size = ucdb_pair_size(self->format);
   uint64_t end = self->position + size + key_len + data_len;
   uint64_t hash = ucdb_hash_of(key, key_len);
-  struct ucdb_entries *table = &self->tables[hash % UCDB_TABLES];
+  struct ucdb_entries *table = &self->tables[ucdb_table_number(hash)];
   unsigned char *entry;
 
   if (end + (self->count + 1) * size * 2 > file_max(self->format)) {
@@ -85,22 +85,18 @@ static int add(Builder *self, PyObject *key, PyObject *data)
  * entered; all of them, or an error is set. */
 static uint64_t enter_block(Builder *self, const struct ucdb_image *block)
 {
-  uint64_t size = ucdb_pair_size(self->format);
   uint64_t at = 0;
 
   while (at < block->size) {
-    const unsigned char *head = ucdb_at(block, at, size);
-    uint64_t key_len = head ? ucdb_first(head, self->format) : 0;
-    uint64_t data_len = head ? ucdb_second(head, self->format) : 0;
+    struct ucdb_record record;
 
-    /* One by one: the sum of two 64-bit lengths may wrap. */
-    if (!head || !ucdb_at(block, at + size, key_len) || !ucdb_at(block, at + size + key_len, data_len)) {
+    if (!ucdb_record_at(block, at, &record, self->format)) {
       PyErr_SetString(PyExc_ValueError, "a record crosses the end of its block");
       return at;
     }
-    if (enter(self, head + size, key_len, data_len))
+    if (enter(self, block->base + record.key.pos, record.key.len, record.data.len))
       return at;
-    at += size + key_len + data_len;
+    at = ucdb_record_end(&record);
   }
   return at;
 }

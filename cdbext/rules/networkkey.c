@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "cdb/image.h"
+#include "cdb/layout.h"
 
 /* What stands for a one at bit i of an IPv4 address. */
 static const unsigned char places[] = "abcdefghijklmnopqrstuvwxyz123456";
