@@ -13,12 +13,12 @@ from ucspi.errors import RuleSyntaxError as RuleSyntaxError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.rules._bytes import is_address as is_address
-    from ucspi.rules._compile import Tally as Tally
     from ucspi.rules._compile import compile_rules as compile_rules
     from ucspi.rules._diagnostic import Diagnostic as Diagnostic
     from ucspi.rules._expand import expand as expand
     from ucspi.rules._imagefile import load as load
     from ucspi.rules._lengths import Lengths as Lengths
+    from ucspi.rules._linecompiler import Tally as Tally
     from ucspi.rules._lint import lint as lint
     from ucspi.rules._live import LiveRules as LiveRules
     from ucspi.rules._livetext import LiveText as LiveText
@@ -39,7 +39,7 @@ else:
         "LiveText": "_livetext",
         "Rule": "_parse",
         "RuleSet": "_lookup",
-        "Tally": "_compile",
+        "Tally": "_linecompiler",
         "Verdict": "_lookup",
         "candidates": "_lookup",
         "compile_rules": "_compile",

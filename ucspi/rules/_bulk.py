@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ucspi.rules._compile import LineCompiler
+    from ucspi.rules._linecompiler import LineCompiler
 
 END, FULL = 0, 2  # enum ucdb_rules_status
 ROOM = 2  # bytes of records for each byte of text, at most
