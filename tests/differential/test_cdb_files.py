@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 
-from tests.cdbfiles import build, text
 from tests.conftest import Oracle
-from tests.strategies import records
+from tests.support.cdbfiles import build, text
+from tests.support.strategies import records
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type
 

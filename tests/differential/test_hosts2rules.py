@@ -11,10 +11,10 @@ from random import Random
 
 import pytest
 
-from tests import hosts_files
 from tests.conftest import Oracle
-from tests.libwrap import Client, Libwrap, Pair
-from tests.rules_text import image_of
+from tests.support import hosts_files
+from tests.support.libwrap import Client, Libwrap, Pair
+from tests.support.rules_text import image_of
 from ucspi.cdb import Reader
 from ucspi.errors import HostsAccessError
 from ucspi.rules import RuleSet, convert_hosts

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import commands
-from tests.commands import ENVIRONMENT, Outcome, ours
 from tests.conftest import Oracle
-from tests.launching import is_launched
-from tests.rules_text import image_of, image_with
+from tests.support import commands
+from tests.support.commands import ENVIRONMENT, Outcome, ours
+from tests.support.launching import is_launched
+from tests.support.rules_text import image_of, image_with
 from ucspi import __version__
 from ucspi.errors import CdbTooLargeError
 from ucspi.programs import tcprules

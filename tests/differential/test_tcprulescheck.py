@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from tests.commands import ours
 from tests.conftest import Oracle
-from tests.rules_text import client, image_of, rules_file
+from tests.support.commands import ours
+from tests.support.rules_text import client, image_of, rules_file
 from ucspi.cdb import Reader
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules import RuleSet, Verdict, is_address

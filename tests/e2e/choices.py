@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ucspi
-from tests.commands import place
+from tests.support.commands import place
 
 UCSPI_TCP = frozenset(
     {

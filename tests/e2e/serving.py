@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import ucspi
-from tests.commands import ours
+from tests.support.commands import ours
 
 DEADLINE = 20.0  # seconds that nothing here may take
 PACKAGE = Path(ucspi.__file__).parent.parent  # the checkout, or where a wheel was installed

@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.commands import ENVIRONMENT
 from tests.e2e.scanning import LOGGER, SLEEPER, Scanning, add
 from tests.e2e.serving import DEADLINE, Served, hold, read_all, serving
 from tests.e2e.world import wait_for
-from tests.hidden import hide, hiding, imported
+from tests.support.commands import ENVIRONMENT
+from tests.support.hidden import hide, hiding, imported
 
 pytestmark = pytest.mark.e2e
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import COMMANDS, ENVIRONMENT, ours
 from tests.conftest import Oracle
-from tests.launching import needs_launcher
+from tests.support.commands import COMMANDS, ENVIRONMENT, ours
+from tests.support.launching import needs_launcher
 
 pytestmark = [pytest.mark.e2e, needs_launcher]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ENVIRONMENT
 from tests.conftest import missing
+from tests.support.commands import ENVIRONMENT
 
 pytestmark = [
     pytest.mark.e2e,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ours
+from tests.support.commands import ours
 
 pytestmark = pytest.mark.e2e
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ours
 from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT
+from tests.support.commands import ours
 
 pytestmark = pytest.mark.e2e
 

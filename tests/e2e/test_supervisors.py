@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Oracle
 from tests.e2e.service import RULES, Service
 from tests.e2e.world import FRIEND, OUTSIDER, World, wait_for
-from tests.readme import scripts
+from tests.support.readme import scripts
 
 pytestmark = [
     pytest.mark.e2e,

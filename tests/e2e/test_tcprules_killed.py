@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from tests.commands import ours
-from tests.rules_text import image_of
+from tests.support.commands import ours
+from tests.support.rules_text import image_of
 
 pytestmark = pytest.mark.e2e
 

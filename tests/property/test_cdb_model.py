@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.cdbfiles import build
-from tests.strategies import keys, records
+from tests.support.cdbfiles import build
+from tests.support.strategies import keys, records
 from ucspi.cdb._core import Core
 from ucspi.cdb._layout import CDB, CDB64, CDBLIB64, FEW, WIDE, Layout
 from ucspi.cdb._reader import reader_type

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.logtrees import script, stream, timeless
+from tests.support.logtrees import script, stream, timeless
 from ucspi.logs.distributor import PureDistributor, Standing, Switching
 from ucspi.logs.script import Script
 from ucspi.unix import native

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.nameserver import TXT, NameServer, Query, reply, strings
+from tests.support.nameserver import TXT, NameServer, Query, reply, strings
 from ucspi.dnsbl import questions
 from ucspi.dnsbl.questions import Asker
 from ucspi.programs._turn_away import Words, readable

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cdbfiles import packed
+from tests.support.cdbfiles import packed
 from tests.unit.test_rules_bulk import ASK, END, FULL, needs_core, scan
 from ucspi.rules import Diagnostic, compile_rules
 

@@ -5,8 +5,8 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import tcp6
-from tests.rules_text import image_of
+from tests.support import tcp6
+from tests.support.rules_text import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import Lengths, RuleSet, candidates, expand, readable
 

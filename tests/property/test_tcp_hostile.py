@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.rules_text import image_of
+from tests.support.rules_text import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import RuleSet
 from ucspi.tcp import ident, names

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cdbfiles import packed
+from tests.support.cdbfiles import packed
 from ucspi.cdb import Builder
 from ucspi.cdb._core import Core
 from ucspi.errors import CdbTooLargeError, ClosedError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cdbfiles import build
+from tests.support.cdbfiles import build
 from ucspi import cdb
 from ucspi.cdb._core import CORE, Core
 from ucspi.errors import ClosedError

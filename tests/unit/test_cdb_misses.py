@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cdbfiles import build
+from tests.support.cdbfiles import build
 from ucspi import cdb
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError, ClosedError

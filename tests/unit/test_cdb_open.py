@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cdbfiles import build
+from tests.support.cdbfiles import build
 from ucspi import cdb
 from ucspi.cdb._core import CORE
 from ucspi.errors import CdbFormatError

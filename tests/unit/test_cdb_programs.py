@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cdbfiles import build, text
+from tests.support.cdbfiles import build, text
 from ucspi.cdb import CdbTooLargeError
 from ucspi.cdb._core import CORE
 from ucspi.programs import _cdb_make, _cdbmake, cdb, cdbmake

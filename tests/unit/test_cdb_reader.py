@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cdbfiles import build
+from tests.support.cdbfiles import build
 from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import Reader, reader_type

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cdbfiles import build, text
+from tests.support.cdbfiles import build, text
 from ucspi.cdb import (
     CdbFormatError,
     CdbLengthError,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cdbfiles import build
+from tests.support.cdbfiles import build
 from ucspi.cdb._core import Core
 from ucspi.cdb._open import contents
 from ucspi.cdb._reader import Reader, reader_type

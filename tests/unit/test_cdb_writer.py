@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cdbfiles import build, leftovers
+from tests.support.cdbfiles import build, leftovers
 from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.errors import CdbTooLargeError, ClosedError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ours
+from tests.support.commands import ours
 from ucspi.programs.commands import COMMANDS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.commands import ENVIRONMENT
+from tests.support.commands import ENVIRONMENT
 from ucspi.dnsbl.blocklist import name_in, of_variable
 
 

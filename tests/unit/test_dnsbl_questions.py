@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from dns.rdatatype import RdataType
 
-from tests.nameserver import (
+from tests.support.nameserver import (
     CNAME,
     TRUNCATED,
     TXT,

@@ -1,6 +1,6 @@
 """The direction of imports, and what start-up may cost in imports."""
 
-from tests.layers import MAY_IMPORT, NATIVE_USERS, imported, modules
+from tests.support.layers import MAY_IMPORT, NATIVE_USERS, imported, modules
 
 
 def test_every_module_belongs_to_a_layer() -> None:

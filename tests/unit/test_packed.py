@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ucspi
-from tests.launching import is_launched
+from tests.support.launching import is_launched
 
 PACKAGE = Path(ucspi.__file__).parent
 # A command that tells what it finds about itself, and does as it is told.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import service
-from tests.readme import README, blocks, scripts
+from tests.support.readme import README, blocks, scripts
 
 
 def test_walkthrough_is_the_one_that_is_tested() -> None:

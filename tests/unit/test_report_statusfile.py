@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.watched import Hands, connected
+from tests.support.watched import Hands, connected
 from ucspi.tcp.clientnotes import ClientNotes
 from ucspi.tcp.report.statusfile import StatusFile
 from ucspi.tcp.server.settings import Settings

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.cdbfiles import packed
-from tests.rules_text import image_of
+from tests.support.cdbfiles import packed
+from tests.support.rules_text import image_of
 from ucspi.cdb._core import Core
 from ucspi.rules import compile_rules, expand
 from ucspi.rules._native import ffi, lib

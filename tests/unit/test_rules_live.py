@@ -13,7 +13,7 @@ from struct import pack
 import pytest
 
 import ucspi.cdb
-from tests.rules_text import image_of, image_with
+from tests.support.rules_text import image_of, image_with
 from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _imagefile, _live, load
 from ucspi.unix import aside

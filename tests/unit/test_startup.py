@@ -11,7 +11,7 @@ import pytest
 
 import ucspi
 import ucspi.cdb
-from tests.commands import ENVIRONMENT
+from tests.support.commands import ENVIRONMENT
 from ucspi.cdb import make
 
 PACKAGE = Path(ucspi.__file__).parent.parent

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.commands import ENVIRONMENT
+from tests.support.commands import ENVIRONMENT
 from ucspi.tcp import names
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.commands import signals
-from tests.stalled import stalled_stderr
+from tests.support.commands import signals
+from tests.support.stalled import stalled_stderr
 from ucspi.unix import native, spawn
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands import ENVIRONMENT, signals
+from tests.support.commands import ENVIRONMENT, signals
 from ucspi.unix import birth, native
 from ucspi.unix import start as module
 from ucspi.unix.start import Announcement, Circumstances, start_by_clone, start_by_fork

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.commands import ENVIRONMENT
-from tests.stalled import stalled_stderr
+from tests.support.commands import ENVIRONMENT
+from tests.support.stalled import stalled_stderr
 from ucspi.unix import stderr
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Outcome, ours, run
 from tests.conftest import Oracle
+from tests.support.commands import Outcome, ours, run
 
 # Programs in C that tell what they were given, and change none of it.
 ENVIRONMENT = ["cat", "/proc/self/environ"]

@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours, run
 from tests.conftest import Oracle
 from tests.differential.chain import compare
+from tests.support.commands import ENVIRONMENT, ours, run
 
 pytestmark = pytest.mark.oracle
 

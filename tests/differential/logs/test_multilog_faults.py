@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle, missing
-from tests.logtrees import LABEL, Tree, tree
+from tests.support.commands import ENVIRONMENT, ours
+from tests.support.logtrees import LABEL, Tree, tree
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 

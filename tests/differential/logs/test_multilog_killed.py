@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle, missing
-from tests.logtrees import logged
+from tests.support.commands import ENVIRONMENT, ours
+from tests.support.logtrees import logged
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 

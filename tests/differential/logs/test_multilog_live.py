@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours, signals
 from tests.conftest import Oracle
-from tests.logtrees import logged
+from tests.support.commands import ENVIRONMENT, ours, signals
+from tests.support.logtrees import logged
 
 pytestmark = pytest.mark.oracle
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Oracle
 from tests.differential.logs.test_multilog import prepare, results, same
-from tests.logtrees import slips
+from tests.support.logtrees import slips
 
 pytestmark = pytest.mark.oracle
 

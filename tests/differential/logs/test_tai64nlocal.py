@@ -6,10 +6,10 @@ from zoneinfo import TZPATH
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle
 from tests.differential.movers import both, run, run_on_pieces
-from tests.labelled import NO_LABELS, at, cut, leaps, lines
+from tests.support.commands import ENVIRONMENT, ours
+from tests.support.labelled import NO_LABELS, at, cut, leaps, lines
 
 pytestmark = pytest.mark.oracle
 

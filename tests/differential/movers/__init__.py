@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 from resource import RLIMIT_FSIZE, setrlimit
 
-from tests.commands import ENVIRONMENT, Outcome, ours
 from tests.conftest import Oracle
+from tests.support.commands import ENVIRONMENT, Outcome, ours
 
 
 def both(oracle: Oracle, program: str) -> tuple[list[str], list[str]]:

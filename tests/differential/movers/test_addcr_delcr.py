@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours
 from tests.conftest import Oracle
 from tests.differential.movers import (
     both,
@@ -18,7 +17,8 @@ from tests.differential.movers import (
     run_on_pieces,
     run_with_size_limit,
 )
-from tests.launching import is_launched
+from tests.support.commands import ENVIRONMENT, ours
+from tests.support.launching import is_launched
 
 pytestmark = pytest.mark.oracle
 

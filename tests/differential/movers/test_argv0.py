@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ENVIRONMENT, ours, signals
 from tests.conftest import Oracle
 from tests.differential.movers import both, run
-from tests.launching import is_launched
+from tests.support.commands import ENVIRONMENT, ours, signals
+from tests.support.launching import is_launched
 
 pytestmark = pytest.mark.oracle
 

@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from tests.commands import ENVIRONMENT
 from tests.conftest import Oracle
 from tests.differential.movers import both, pieces
+from tests.support.commands import ENVIRONMENT
 
 pytestmark = pytest.mark.oracle
 

@@ -18,8 +18,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
-from tests.commands import ENVIRONMENT, ours
-from tests.nameserver import (
+from tests.support.commands import ENVIRONMENT, ours
+from tests.support.nameserver import (
     CNAME,
     TXT,
     NameServer,

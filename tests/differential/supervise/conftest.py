@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ours
 from tests.conftest import Oracle
 from tests.differential.supervise.service import PLAIN, Service
+from tests.support.commands import ours
 
 Make = Callable[..., Service]
 

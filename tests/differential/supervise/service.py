@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.commands import ENVIRONMENT
+from tests.support.commands import ENVIRONMENT
 
 # It notes each start, and survives TERM: so it can be up and wanted down.
 STUBBORN = "#!/bin/sh\necho started >> starts\ntrap '' TERM\nexec sleep 1000\n"

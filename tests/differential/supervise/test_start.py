@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ours, run
 from tests.conftest import Oracle
 from tests.differential.supervise.conftest import Make
 from tests.differential.supervise.service import Service, wait_for
+from tests.support.commands import ours, run
 
 
 def tree(directory: Path) -> dict[str, tuple[str, int]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ours
 from tests.conftest import Oracle
 from tests.differential.svscan import Scan, both
+from tests.support.commands import ours
 
 pytestmark = pytest.mark.oracle
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import place as put
 from tests.conftest import Oracle
 from tests.differential.tcpserver.pairs import Pairs
 from tests.differential.tcpserver.report import compile_probe
+from tests.support.commands import place as put
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.commands import COMMANDS
+from tests.support.commands import COMMANDS
 from ucspi.programs.commands import COMMANDS as MODULES
 
 # These two are reached through `ucspi` alone.
