@@ -20,6 +20,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 INNER = {"demo", "connect"}
 # Of these `--version` would be a key, or something to show: what they do without arguments.
 WITHOUT_VERSION = {"cdbget": (111, b"cdbget: usage: "), "readproctitle": (100, b"")}
+# Of each manual page, in this order.  What a page has besides stands before OPTIONS or after ENVIRONMENT.
+SECTIONS = [
+    *("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "SIGNALS"),
+    *("EXIT STATUS", "EXAMPLES", "DIFFERENCES", "SEE ALSO"),
+]
 INSTALLED = sorted(set(COMMANDS) - INNER | {"ucspi"})
 
 
@@ -65,8 +70,11 @@ def test_command_has_a_manual_page(command: str) -> None:
     page = (CHECKOUT / "docs" / "man" / f"{command}.1").read_text()
     assert page.startswith(f".TH {command} 1 ")
     sections = re.findall(r"^\.SH (.*)$", page, re.MULTILINE)
-    assert {"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "DIFFERENCES"} <= set(sections)
-    assert {"EXIT CODES", "EXIT STATUS"} & set(sections)
+    assert [section for section in SECTIONS if section in sections] == [
+        section for section in sections if section in SECTIONS
+    ]
+    assert set(SECTIONS) - set(sections) <= {"SIGNALS"}
+    assert sections[:3] + sections[-4:] == SECTIONS[:3] + SECTIONS[-4:]
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
