@@ -2,21 +2,13 @@
 
 import os
 import signal
-from collections.abc import Callable
-from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.oracles import ORACLE_DIRECTORIES, Oracle, find_oracle, missing
 from ucspi.cdb._core import NAMES, Core, load
 from ucspi.errors import BackendUnavailableError
-
-# Where Debian puts the original programs.  Found by absolute path, so that our
-# own commands of the same names, first on PATH, are never their own judges.
-ORACLE_DIRECTORIES = (Path("/usr/bin"), Path("/usr/sbin"), Path("/bin"), Path("/sbin"))
-
-Oracle = Callable[[str], str]
 
 # No test fails because the machine is busy.  A fixture of a test that draws is the same for all draws.
 settings.register_profile(
@@ -31,21 +23,6 @@ settings.load_profile("ucspi")
 for _number in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.SIG_DFL)
-
-
-def find_oracle(name: str) -> str | None:
-    """Return the absolute path of an original program, or None."""
-    for directory in ORACLE_DIRECTORIES:
-        if os.access(directory / name, os.X_OK):
-            return str(directory / name)
-    return None
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip the test, or fail it where ``UCSPI_ORACLES=required``."""
-    if os.environ.get("UCSPI_ORACLES") == "required":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.conftest import Oracle
+from tests.support.oracles import Oracle
 
 BENCH = Path(__file__).parents[2] / "bench"
 

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.cdbfiles import build, text
 from tests.support.commands import ours, run, run_file
+from tests.support.oracles import Oracle
 from ucspi.cdb import Reader
 from ucspi.cdb._core import CORE
 

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 
-from tests.conftest import Oracle
 from tests.support.cdbfiles import build, text
+from tests.support.oracles import Oracle
 from tests.support.strategies import records
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type

@@ -11,8 +11,8 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle, missing
 from tests.support.cdbfiles import build
+from tests.support.oracles import Oracle, missing
 from ucspi.cdb import make
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type

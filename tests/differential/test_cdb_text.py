@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.cdbfiles import build, text
+from tests.support.oracles import Oracle
 from ucspi.cdb import Builder, CdbTextError, CdbTooLargeError, dump, load
 from ucspi.cdb._core import CORE
 

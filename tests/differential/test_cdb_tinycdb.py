@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.cdbfiles import build, text
 from tests.support.commands import Outcome, ours, run
+from tests.support.oracles import Oracle
 from ucspi import __version__
 from ucspi.cdb import Reader
 from ucspi.cdb._core import CORE

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.cdbfiles import build, text
 from tests.support.commands import ours, run, run_file
+from tests.support.oracles import Oracle
 from ucspi import __version__
 from ucspi.cdb._core import CORE
 

@@ -11,9 +11,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support import hosts_files
 from tests.support.libwrap import Client, Libwrap, Pair
+from tests.support.oracles import Oracle
 from tests.support.rules_text import image_of
 from ucspi.cdb import Reader
 from ucspi.errors import HostsAccessError

@@ -15,8 +15,8 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.oracles import Oracle
 from ucspi.programs import rblsmtpd
 
 pytestmark = pytest.mark.oracle

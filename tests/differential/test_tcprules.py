@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import ours
+from tests.support.oracles import Oracle
 from tests.support.rules_text import image_of, rules_file
 from ucspi.errors import RuleSyntaxError
 

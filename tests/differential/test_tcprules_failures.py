@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support import commands
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.launching import is_launched
+from tests.support.oracles import Oracle
 from tests.support.rules_text import image_of, image_with
 from ucspi import __version__
 from ucspi.errors import CdbTooLargeError

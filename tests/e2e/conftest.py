@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.e2e.choices import CHOICES, SUITES, write_commands
-from tests.e2e.service import RULES, Service
-from tests.e2e.world import World, why_not
+from tests.support.choices import CHOICES, SUITES, write_commands
+from tests.support.oracles import Oracle
+from tests.support.telnet_service import RULES, Service
+from tests.support.world import World, why_not
 from ucspi.programs.commands import COMMANDS
 
 

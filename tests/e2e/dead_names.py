@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.differential.tcpserver.alone import settle
-from tests.e2e.serving import Served, hold, read_all, serving
+from tests.support.namespace import settle
+from tests.support.serving import Served, hold, read_all, serving
 
 CLIENTS = 40
 HOSTS = "127.0.0.1 localhost\n"  # the one client whose name needs no name server

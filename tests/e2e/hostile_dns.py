@@ -12,9 +12,9 @@ import struct
 import sys
 from pathlib import Path
 
-from tests.differential.tcpserver.alone import settle
-from tests.differential.tcpserver.dns import NameServer
-from tests.e2e.serving import read_all, serving
+from tests.support.dns_tables import NameServer
+from tests.support.namespace import settle
+from tests.support.serving import read_all, serving
 
 # One question each, so that a lie costs a second and not ten.
 QUICK = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"

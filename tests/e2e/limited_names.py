@@ -10,8 +10,8 @@ import socket
 import sys
 from pathlib import Path
 
-from tests.differential.tcpserver.alone import settle
-from tests.e2e.serving import read_all, serving
+from tests.support.namespace import settle
+from tests.support.serving import read_all, serving
 
 CLIENTS = 40  # as many as there may be at once
 QUICK = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"

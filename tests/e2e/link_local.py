@@ -11,9 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.differential.tcpserver.alone import settle
-from tests.differential.tcpserver.identd import Manner, says
-from tests.e2e.serving import read_all, serving
+from tests.support.identd import Manner, says
+from tests.support.namespace import settle
+from tests.support.serving import read_all, serving
 from ucspi.unix import native, sockets
 
 CLIENT, SERVER, LINK = "fe80::55", "fd00::1", "link0"

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
-from tests.e2e.world import SYSTEM_PATH, wait_for
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.world import SYSTEM_PATH, wait_for
 
 SLEEPER = "#!/bin/sh\nexec sleep 1000\n"
 LOGGER = "#!/bin/sh\nexec multilog n100 ./main\n"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.world import read_until
 from tests.support.commands import COMMANDS, ours
 from tests.support.launching import is_launched
+from tests.support.world import read_until
 
 pytestmark = pytest.mark.e2e
 

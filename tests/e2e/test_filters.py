@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import DEADLINE, ENVIRONMENT, serving
 from tests.support.commands import ours
+from tests.support.serving import DEADLINE, ENVIRONMENT, serving
 
 pytestmark = pytest.mark.e2e
 

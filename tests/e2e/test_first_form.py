@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.e2e.world import FRIEND, World, wait_for
+from tests.support.oracles import Oracle
+from tests.support.world import FRIEND, World, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

@@ -12,9 +12,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.e2e.serving import COMMAND, serving
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.oracles import Oracle
+from tests.support.serving import COMMAND, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

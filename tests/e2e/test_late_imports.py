@@ -19,10 +19,10 @@ import pytest
 
 import ucspi.cdb
 from tests.e2e.scanning import LOGGER, SLEEPER, Scanning, add
-from tests.e2e.serving import DEADLINE, Served, hold, read_all, serving
-from tests.e2e.world import wait_for
 from tests.support.commands import ENVIRONMENT
 from tests.support.hidden import hide, hiding, imported
+from tests.support.serving import DEADLINE, Served, hold, read_all, serving
+from tests.support.world import wait_for
 
 pytestmark = pytest.mark.e2e
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import ucspi
-from tests.conftest import Oracle
 from tests.support.commands import COMMANDS, ENVIRONMENT
 from tests.support.launching import INSTALLED, is_launched, needs_launcher
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.e2e
 

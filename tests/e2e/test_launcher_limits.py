@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import COMMANDS, ENVIRONMENT, ours
 from tests.support.launching import needs_launcher
+from tests.support.oracles import Oracle
 
 pytestmark = [pytest.mark.e2e, needs_launcher]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import missing
 from tests.support.commands import ENVIRONMENT
+from tests.support.oracles import missing
 
 pytestmark = [
     pytest.mark.e2e,

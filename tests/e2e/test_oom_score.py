@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.serving import DEADLINE, ENVIRONMENT, read_all, serving
 
 GIVEN = 500  # by whoever starts them; without a special right nobody gets below 0
 LOWERED = (0, -882)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.choices import EACH
-from tests.e2e.service import Service
-from tests.e2e.world import FRIEND, wait_for
+from tests.support.choices import EACH
+from tests.support.telnet_service import Service
+from tests.support.world import FRIEND, wait_for
 
 pytestmark = [
     pytest.mark.e2e,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle, missing
-from tests.e2e.choices import SUITES
-from tests.e2e.world import World, wait_for, why_not
+from tests.support.choices import SUITES
+from tests.support.oracles import Oracle, missing
+from tests.support.world import World, wait_for, why_not
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle, pytest.mark.slow]
 

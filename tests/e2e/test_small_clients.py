@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT
 from tests.support.commands import ours
+from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT
 
 pytestmark = pytest.mark.e2e
 

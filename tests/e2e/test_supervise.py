@@ -13,10 +13,10 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.supervise.service import PLAIN, Service, is_in, processes_in, wait_for
 from tests.support.commands import ENVIRONMENT, ours, run, signals
 from tests.support.launching import is_launched
+from tests.support.oracles import Oracle
+from tests.support.supervised import PLAIN, Service, is_in, processes_in, wait_for
 from ucspi.unix import birth
 
 Make = Callable[..., Service]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.e2e.service import RULES, Service
-from tests.e2e.world import FRIEND, OUTSIDER, World, wait_for
+from tests.support.oracles import Oracle
 from tests.support.readme import scripts
+from tests.support.telnet_service import RULES, Service
+from tests.support.world import FRIEND, OUTSIDER, World, wait_for
 
 pytestmark = [
     pytest.mark.e2e,

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.e2e.scanning import (
     COUNTER,
     IN_PROCESS,
@@ -23,8 +22,9 @@ from tests.e2e.scanning import (
     have_only_three,
     pipe_of,
 )
-from tests.e2e.service import END
-from tests.e2e.world import SYSTEM_PATH, wait_for
+from tests.support.oracles import Oracle
+from tests.support.telnet_service import END
+from tests.support.world import SYSTEM_PATH, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

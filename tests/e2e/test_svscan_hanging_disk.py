@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.e2e.scanning import IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add
 from tests.e2e.test_svscan_in_process import HUNG
 from tests.e2e.test_svscan_stopping import TALKER, last_words
-from tests.e2e.world import wait_for
+from tests.support.oracles import Oracle
+from tests.support.world import wait_for
 
 TOOLS = ("unshare", "nsenter", "mkfs.ext4", "fsfreeze", "losetup")
 

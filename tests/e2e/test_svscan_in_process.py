@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, Scanning, add, have_only_three, pipe_of
-from tests.e2e.world import wait_for
+from tests.support.oracles import Oracle
+from tests.support.world import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

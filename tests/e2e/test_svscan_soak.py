@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.e2e.scanning import COUNTER, IN_PROCESS, OURS, Scanning, add
-from tests.e2e.world import wait_for
+from tests.support.oracles import Oracle
+from tests.support.world import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle, pytest.mark.slow]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.e2e.scanning import IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add
-from tests.e2e.world import SYSTEM_PATH, wait_for
+from tests.support.oracles import Oracle
+from tests.support.world import SYSTEM_PATH, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

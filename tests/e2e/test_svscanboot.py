@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.e2e.scanning import SLEEPER, add
-from tests.e2e.world import World, wait_for
 from tests.support.commands import ours
+from tests.support.oracles import Oracle
+from tests.support.world import World, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

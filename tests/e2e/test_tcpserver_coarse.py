@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle, missing
-from tests.e2e.serving import COMMAND, Served, read_all, serving
+from tests.support.oracles import Oracle, missing
+from tests.support.serving import COMMAND, Served, read_all, serving
 from ucspi.cdb import create
 from ucspi.rules import compile_rules
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, hold, read_all, serving
+from tests.support.oracles import Oracle
+from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

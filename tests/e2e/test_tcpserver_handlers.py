@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.conftest import find_oracle
-from tests.e2e.serving import COMMAND, hold, read_all, serving
 from tests.e2e.test_tcpserver_faults import processor_time
+from tests.support.oracles import find_oracle
+from tests.support.serving import COMMAND, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.conftest import missing
-from tests.e2e.serving import COMMAND, Served, read_all, serving
 from tests.support import hangingfs
+from tests.support.oracles import missing
+from tests.support.serving import COMMAND, Served, read_all, serving
 from ucspi.unix.glance import Glancer
 
 pytestmark = [

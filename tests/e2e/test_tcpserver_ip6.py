@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
 from ucspi.unix import native
 
 pytestmark = pytest.mark.e2e

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
+from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.e2e.serving import DEADLINE, Served, descriptors, read_all, serving
+from tests.support.serving import DEADLINE, Served, descriptors, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

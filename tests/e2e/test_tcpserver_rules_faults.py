@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.e2e.serving import Served, read_all, serving
+from tests.support.serving import Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

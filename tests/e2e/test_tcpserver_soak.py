@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.e2e.serving import Served, descriptors, serving
+from tests.support.serving import Served, descriptors, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

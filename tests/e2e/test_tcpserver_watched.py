@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.e2e.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
+from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

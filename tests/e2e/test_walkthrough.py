@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tests.conftest import find_oracle
-from tests.e2e.choices import EACH
-from tests.e2e.service import LONGER_RULES, RULES, Service
-from tests.e2e.world import FRIEND, OUTSIDER, wait_for
+from tests.support.choices import EACH
+from tests.support.oracles import find_oracle
+from tests.support.telnet_service import LONGER_RULES, RULES, Service
+from tests.support.world import FRIEND, OUTSIDER, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.cdbfiles import build
+from tests.support.oracles import Oracle
 from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import Reader, reader_type

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import service
+from tests.support import telnet_service
 from tests.support.readme import README, blocks, scripts
 
 
 def test_walkthrough_is_the_one_that_is_tested() -> None:
     run, log_run, make_cdb, _, _ = scripts()
-    assert (run, log_run, make_cdb) == (service.RUN, service.LOG_RUN, service.MAKE_CDB)
-    assert service.RULES in blocks()
-    assert service.END in blocks("sh")
+    assert (run, log_run, make_cdb) == (telnet_service.RUN, telnet_service.LOG_RUN, telnet_service.MAKE_CDB)
+    assert telnet_service.RULES in blocks()
+    assert telnet_service.END in blocks("sh")
 
 
 def test_installing_links_every_command(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import ENVIRONMENT
 from tests.support.rules_text import image_of
+from tests.support.serving import ENVIRONMENT
 from ucspi.cdb import backend
 
 SCRIPT = """

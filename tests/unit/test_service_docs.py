@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.differential.supervise.service import wait_for
 from tests.support.commands import ENVIRONMENT
+from tests.support.supervised import wait_for
 from ucspi.service import machine
 from ucspi.service.machine import FLAGS, ROWS, Row
 

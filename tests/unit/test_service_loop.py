@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.supervise.service import PLAIN, Service, processes_in, wait_for
 from tests.support.commands import ENVIRONMENT
+from tests.support.supervised import PLAIN, Service, processes_in, wait_for
 from ucspi.service.loop import Loop
 
 # Hosts what its arguments name; "-NAME" is removed after a second, TICK times are told.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.world import wait_for
+from tests.support.world import wait_for
 from ucspi.unix import birth, family
 
 # A parent that would start another child at once.

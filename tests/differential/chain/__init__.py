@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import Outcome, ours, run
+from tests.support.oracles import Oracle
 
 # Programs in C that tell what they were given, and change none of it.
 ENVIRONMENT = ["cat", "/proc/self/environ"]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.chain import ENVIRONMENT, POWERLESS, SIGNALS, as_root, compare
-from tests.e2e.world import why_not
+from tests.support.oracles import Oracle
+from tests.support.world import why_not
 
 pytestmark = pytest.mark.oracle
 

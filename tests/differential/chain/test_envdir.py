@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.chain import ENVIRONMENT, POWERLESS, as_root, compare
 from tests.support.commands import ours, run
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.chain import DESCRIPTORS, ENVIRONMENT, SIGNALS, as_root, compare
 from tests.support.commands import ours, run, signals
 from tests.support.launching import is_launched
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

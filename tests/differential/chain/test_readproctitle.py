@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.chain import compare
 from tests.support.commands import ENVIRONMENT, ours, run
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.chain import DESCRIPTORS, POWERLESS, as_root, compare
 from tests.support.commands import ENVIRONMENT, ours, run
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.chain import LIMITS, compare
 from tests.support.commands import ours, run
 from tests.support.launching import needs_launcher
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

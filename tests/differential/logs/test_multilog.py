@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.logtrees import LABEL, Tree, script, slips, stream, tree
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.logs.test_multilog_live import PATIENCE, Running, started, until
-from tests.e2e.world import why_not
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.launching import is_launched
 from tests.support.logtrees import tree
+from tests.support.oracles import Oracle
+from tests.support.world import why_not
 
 pytestmark = pytest.mark.oracle
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle, missing
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.logtrees import logged
+from tests.support.oracles import Oracle, missing
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import ours, run
 from tests.support.logtrees import tree
+from tests.support.oracles import Oracle
 from ucspi.logs import processor
 from ucspi.unix import guard
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import ENVIRONMENT, ours, signals
 from tests.support.logtrees import logged
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.logs.test_multilog import prepare, results, same
 from tests.support.logtrees import slips
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

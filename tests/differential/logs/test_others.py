@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.movers import both, nonblocking_pipe, run, run_with_size_limit
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.filters import both, nonblocking_pipe, run, run_with_size_limit
 from tests.support.launching import is_launched
+from tests.support.oracles import Oracle
 
 pytestmark = [pytest.mark.oracle, pytest.mark.parametrize("program", ["tai64n", "tai64nlocal"])]
 

@@ -7,9 +7,9 @@ from time import time_ns
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.movers import both, pieces, run, run_on_pieces
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.filters import both, pieces, run, run_on_pieces
+from tests.support.oracles import Oracle
 from ucspi.lines.label import label
 
 pytestmark = pytest.mark.oracle

@@ -6,10 +6,10 @@ from zoneinfo import TZPATH
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.movers import both, run, run_on_pieces
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.filters import both, run, run_on_pieces
 from tests.support.labelled import NO_LABELS, at, cut, leaps, lines
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

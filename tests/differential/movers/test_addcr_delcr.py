@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.movers import (
+from tests.support.commands import ENVIRONMENT, ours
+from tests.support.filters import (
     both,
     nonblocking_pipe,
     pieces,
@@ -17,8 +17,8 @@ from tests.differential.movers import (
     run_on_pieces,
     run_with_size_limit,
 )
-from tests.support.commands import ENVIRONMENT, ours
 from tests.support.launching import is_launched
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

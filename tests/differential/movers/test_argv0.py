@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.movers import both, run
 from tests.support.commands import ENVIRONMENT, ours, signals
+from tests.support.filters import both, run
 from tests.support.launching import is_launched
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

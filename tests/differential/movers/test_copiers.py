@@ -11,9 +11,9 @@ from resource import RLIMIT_AS, RLIMIT_STACK, setrlimit
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.movers import both, nonblocking_pipe, pieces, run, run_on_pieces, without_pid
 from tests.support.commands import ENVIRONMENT, Outcome, ours
+from tests.support.filters import both, nonblocking_pipe, pieces, run, run_on_pieces, without_pid
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

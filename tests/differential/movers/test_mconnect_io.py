@@ -9,9 +9,9 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.movers import both, pieces
 from tests.support.commands import ENVIRONMENT
+from tests.support.filters import both, pieces
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

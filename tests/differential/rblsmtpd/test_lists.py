@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.rblsmtpd.world import CASES, Decision, Shown
-from tests.e2e.world import why_not
+from tests.support.oracles import Oracle
+from tests.support.world import why_not
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 

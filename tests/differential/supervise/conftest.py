@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
-from tests.differential.supervise.service import PLAIN, Service
 from tests.support.commands import ours
+from tests.support.oracles import Oracle
+from tests.support.supervised import PLAIN, Service
 
 Make = Callable[..., Service]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.supervise.conftest import Make
-from tests.differential.supervise.service import Service, wait_for
 from tests.support.commands import ours, run
+from tests.support.oracles import Oracle
+from tests.support.supervised import Service, wait_for
 from ucspi.programs import svc, svok, svstat
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

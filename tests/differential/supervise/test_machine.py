@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from tests.differential.supervise.conftest import Make
-from tests.differential.supervise.service import PLAIN, STUBBORN, Service, wait_for
 from tests.support.commands import ours
+from tests.support.supervised import PLAIN, STUBBORN, Service, wait_for
 
 # How to get into a state: whether there is a file ``down``, and what to send.
 WAYS = {

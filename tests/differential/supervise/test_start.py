@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.supervise.conftest import Make
-from tests.differential.supervise.service import Service, wait_for
 from tests.support.commands import ours, run
+from tests.support.oracles import Oracle
+from tests.support.supervised import Service, wait_for
 
 
 def tree(directory: Path) -> dict[str, tuple[str, int]]:

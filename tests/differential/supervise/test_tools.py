@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Oracle
 from tests.differential.supervise.conftest import Make
-from tests.differential.supervise.service import wait_for
 from tests.support.commands import ENVIRONMENT, Outcome, ours, run
+from tests.support.oracles import Oracle
+from tests.support.supervised import wait_for
 from ucspi.programs import svstat
 from ucspi.unix import tai
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from tests.conftest import Oracle
-from tests.e2e.world import wait_for
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.oracles import Oracle
+from tests.support.world import wait_for
 
 # Tells in one record its pid, its arguments, its directory, where 0 and 1 lead,
 # and which of the descriptors 3 to 9 are open; then waits to be killed.

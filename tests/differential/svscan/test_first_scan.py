@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.svscan import Scan, both
 from tests.support.commands import ours
+from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 

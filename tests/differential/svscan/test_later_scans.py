@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.svscan import Scan, both
-from tests.e2e.world import wait_for
+from tests.support.oracles import Oracle
+from tests.support.world import wait_for
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 

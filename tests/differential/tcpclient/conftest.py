@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.tcpclient.both import write_commands
 from tests.differential.tcpserver.report import compile_probe
+from tests.support.oracles import Oracle
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.tcpclient.both import assert_alike
 from tests.differential.tcpclient.world import CLIENT, SMALL, Answers
+from tests.support.oracles import Oracle
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e, pytest.mark.slow]  # silent servers take their time
 

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 
 from tests.differential.tcpclient.both import ORIGINALS, Seen, run
 from tests.differential.tcpserver import world as servers
-from tests.differential.tcpserver.dns import labels
+from tests.support.dns_tables import labels
 
 ANYTHING = bytes(range(256))
 LINES = b"one\r\ntwo\nthree\r\r\nfour\rfive\r\n\r\n\nlast"

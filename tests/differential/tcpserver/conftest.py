@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.tcpserver.pairs import Pairs
 from tests.differential.tcpserver.report import compile_probe
 from tests.support.commands import place as put
+from tests.support.oracles import Oracle
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Oracle
 from tests.differential.tcpserver.alike import assert_alike
 from tests.differential.tcpserver.server import Observation
 from tests.differential.tcpserver.world import CASES, HOSTS_ONLY
+from tests.support.oracles import Oracle
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 

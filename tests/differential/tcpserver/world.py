@@ -11,12 +11,12 @@ import pickle
 import sys
 from pathlib import Path
 
-from tests.differential.tcpserver import identd
-from tests.differential.tcpserver.alone import settle
 from tests.differential.tcpserver.case import Case
-from tests.differential.tcpserver.dns import Labels, NameServer, labels
 from tests.differential.tcpserver.pairs import Pairs
 from tests.differential.tcpserver.server import Launch, Observation
+from tests.support import identd
+from tests.support.dns_tables import Labels, NameServer, labels
+from tests.support.namespace import settle
 
 LOCAL = labels(b"local.test")
 LONG = (b"a" * 63, b"b" * 63, b"c" * 63, b"test")

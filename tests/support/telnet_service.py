@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.e2e.world import World, wait_for
+from tests.support.world import World, wait_for
 
 RUN = """\
 #!/bin/sh

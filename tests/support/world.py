@@ -19,8 +19,8 @@ from pathlib import Path
 from shlex import quote
 from types import TracebackType
 
-from tests.conftest import find_oracle
-from tests.e2e.choices import needed, write_commands
+from tests.support.choices import needed, write_commands
+from tests.support.oracles import find_oracle
 
 SERVER = "192.168.1.44"
 FRIEND = "192.168.1.33"  # inside the network that the rules allow

@@ -1,4 +1,4 @@
-"""A network namespace of one's own: only a loopback interface, and the resolver's files as wanted."""
+"""A network namespace for a script of the tests: a loopback interface, and the resolver's files as wanted."""
 
 import fcntl
 import socket

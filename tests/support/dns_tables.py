@@ -1,4 +1,4 @@
-"""A name server for the tests: answers from two dictionaries, on one UDP socket."""
+"""A name server over UDP that answers from two dictionaries: names of addresses, addresses of names."""
 
 import socket
 import struct
