@@ -37,8 +37,7 @@ static const volatile char baked[96] = "@ucspi: name and module";
 
 enum {
   EXIT_TEMPORARY = 111,
-  SIGNAL_SET_SIZE = 8, /* bytes, as the kernel counts them */
-  MOST_LINKS = 40,     /* followed, as the kernel does */
+  MOST_LINKS = 40, /* followed, as the kernel does */
   COMM_SIZE = 16,
   ARGUMENTS = 9 /* in front of what was typed; `_start.py` counts on it */
 };
@@ -247,10 +246,7 @@ static void find_bootstrap(void)
 
 static int is_ignored(int number)
 {
-  uintptr_t action[8] = { 0 }; /* the kernel's own structure begins with the handler */
-
-  usys_bare(SYS_rt_sigaction, number, 0, (long)(intptr_t)action, SIGNAL_SET_SIZE);
-  return action[0] == (uintptr_t)SIG_IGN;
+  return usys_handler_of(number) == (uintptr_t)SIG_IGN;
 }
 
 static void look_at_signals(void)

@@ -9,12 +9,15 @@
 #define USYS_BARESYSCALL_H
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #if defined(__mips__)
 #error "signal actions and sets have another shape here: build with UCSPI_BUILD=pure"
 #endif
+
+enum { SIGNAL_SET_SIZE = 8 }; /* bytes, as the kernel counts them */
 
 #if !defined(USYS_NO_BARE) && defined(__x86_64__) && defined(__LP64__)
 #define USYS_BARE 1
@@ -57,5 +60,14 @@ static inline long usys_bare(long number, long a, long b, long c, long d)
   return result == -1 ? -errno : result;
 }
 #endif
+
+/* The handler of a signal.  The kernel's own structure begins with it; libc's need not. */
+static inline uintptr_t usys_handler_of(int number)
+{
+  uintptr_t action[8] = { 0 };
+
+  usys_bare(SYS_rt_sigaction, number, 0, (long)(intptr_t)action, SIGNAL_SET_SIZE);
+  return action[0];
+}
 
 #endif

@@ -35,6 +35,7 @@
 #include <time.h>
 
 #include "system/baresyscall.h"
+#include "system/beforeexec.h"
 
 enum {
   LOG_PIECES = 16, /* two per pid in the log text, and the text has two */
@@ -56,13 +57,13 @@ static void write_log(const struct usys_slot *slot)
 
   while (text < end && count <= LOG_PIECES - 2) {
     nul = memchr(text, 0, (size_t)(end - text));
-    set_piece(&pieces[count++], text, (size_t)((nul ? nul : end) - text));
+    usys_set_piece(&pieces[count++], text, (size_t)((nul ? nul : end) - text));
     if (!nul)
       break;
-    set_piece(&pieces[count++], pid, digits);
+    usys_set_piece(&pieces[count++], pid, digits);
     text = nul + 1;
   }
-  write_pieces(pieces, count, 1);
+  usys_write_pieces(pieces, count, 1);
 }
 
 /* Whoever reads the log may let us wait for long.  Our copies must not keep a
@@ -74,22 +75,8 @@ static void close_server(const struct usys_slot *slot)
   for (; listener && *listener >= 0; ++listener)
     if (*listener != slot->connection) /* a closed one's number may have been given anew */
       usys_bare(SYS_close, *listener, 0, 0, 0);
-  if (!has_room(0))
-    close_private(slot->connection);
-}
-
-static void restore_signals(const struct usys_program *program)
-{
-  int number;
-
-  restore_ignored(SIGPIPE, program->ignored);
-  restore_ignored(SIGXFSZ, program->ignored);
-  set_action(SIGTERM, SIG_DFL);
-  set_action(SIGCHLD, SIG_DFL);
-  for (number = 1; number <= USYS_SIGNALS; ++number)
-    if (program->caught >> (number - 1) & 1)
-      forget_caught(number);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&program->mask, 0, SIGNAL_SET_SIZE);
+  if (!usys_has_room(0))
+    usys_close_private(slot->connection);
 }
 
 /* Give the variable its value, which only the child knows. */
@@ -133,21 +120,18 @@ static int run_child(void *argument)
 
   tell_waiting(slot, (int)usys_bare(SYS_getpid, 0, 0, 0, 0));
   if (slot->takes_score)
-    take_score(program->score.given);
+    usys_take_score(program->score.given);
   wait_to_go_on(slot);
   close_server(slot);
   write_log(slot);
   tell_pid(slot);
-  put_on(slot->connection, 0);
-  put_on(slot->connection, 1);
-  restore_signals(program);
-  set_soft_limits(program->limits, program->limit_count);
-  error = execute(program->paths, program->argv, slot->environ);
-  if (!has_room(0))
-    close_private(-1);
-  complain(program->complaint, program->errors, program->error_count, error, 1);
-  usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
-  return EXIT_TEMPORARY;
+  usys_put_on(slot->connection, 0);
+  usys_put_on(slot->connection, 1);
+  usys_set_default_action(SIGTERM); /* whatever we were given */
+  error = usys_execute(&program->command, slot->environ, program->caught, &program->mask);
+  if (!usys_has_room(0))
+    usys_close_private(-1);
+  usys_give_up(&program->command, error, 1);
 }
 
 #if USYS_BARE
@@ -191,9 +175,9 @@ static int begin_as_given(struct usys_slot *slot)
   if (score->is_taken)
     return begin_by_waiter(slot);
   slot->may_go_on = 0;
-  put_score(score->file, score->given);
+  usys_put_score(score->file, score->given);
   pid = begin_by_waiter(slot);
-  put_score(score->file, score->own);
+  usys_put_score(score->file, score->own);
   __atomic_store_n(&slot->may_go_on, 1, __ATOMIC_RELEASE);
   usys_bare(SYS_futex, (long)(intptr_t)&slot->may_go_on, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
   return pid;
@@ -220,10 +204,10 @@ static int begin(struct usys_slot *slot, int keeps_score)
 
   slot->takes_score = keeps_score && score->is_taken;
   if (keeps_score && !score->is_taken)
-    put_score(score->file, score->given);
+    usys_put_score(score->file, score->given);
   pid = clone(run_child, slot->stack + STACK_SIZE, CHILD_FLAGS | CLONE_VFORK, slot, NULL, NULL, &slot->busy);
   if (keeps_score && !score->is_taken)
-    put_score(score->file, score->own);
+    usys_put_score(score->file, score->own);
   return pid;
 }
 #endif

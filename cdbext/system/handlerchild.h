@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "system/beforeexec.h"
+#include "numbers/decimal.h"
 #include "system/spawnhandler.h"
 
 enum {

@@ -81,7 +81,7 @@ static int is_pid_variable(const struct usys_program *program, const char *text)
 static int fill(struct usys_slot *slot, const char *variables, size_t variables_length, const char *log,
                 size_t log_length)
 {
-  char *const *inherited = slot->program->environ;
+  char *const *inherited = slot->program->command.environ;
   size_t entries = count_entries(inherited) + count_texts(variables, variables + variables_length) + 1;
   char **next, *text, *end;
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "system/softlimit.h"
+#include "system/command.h"
 
 struct usys_slot;
 
@@ -21,18 +21,10 @@ struct usys_score {
 /* What every handler of a server has in common.  The caller owns the strings
  * and keeps all of it unchanged for the life of the process. */
 struct usys_program {
-  char *const *paths;        /* files to try, in order; NULL ends */
-  char *const *argv;         /* NULL ends */
-  char *const *environ;      /* the inherited environment; NULL ends */
-  const char *const *errors; /* text of each errno, error_count of them */
-  int error_count;
-  const char *complaint;    /* begins the line for a failed exec; NULL: silent */
-  const char *pid_variable; /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
+  struct usys_command command; /* its environment is what a handler inherits */
+  const char *pid_variable;    /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
   struct usys_score score;
-  const int *listeners;  /* what a child closes first of all; -1 ends.  NULL: none */
-  unsigned long ignored; /* those of SIGPIPE and SIGXFSZ that it ignores, a bit 1 << number - 1 for each */
-  const struct usys_limit *limits; /* soft limits that differ from ours */
-  size_t limit_count;
+  const int *listeners;    /* what a child closes first of all; -1 ends.  NULL: none */
   sigset_t mask;           /* the handler's signal mask */
   uint64_t caught;         /* bit n - 1: signal n is caught, and at its default in the handler */
   struct usys_slot *slots; /* memory of children that are or were preparing */

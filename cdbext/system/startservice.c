@@ -30,8 +30,11 @@
 #include <linux/futex.h>
 #endif
 
+#include "numbers/decimal.h"
 #include "system/baresyscall.h"
 #include "system/beforeexec.h"
+
+#define ANY_SIGNAL UINT64_MAX /* we have not looked which are caught */
 
 enum {
   STAT_MAX = 1024,  /* bytes of /proc/self/stat: 52 numbers and a short name */
@@ -117,18 +120,7 @@ static void publish(struct usys_start *start)
 #endif
 }
 
-static void restore_actions(unsigned long ignored)
-{
-  int number;
-
-  restore_ignored(SIGPIPE, ignored);
-  restore_ignored(SIGXFSZ, ignored);
-  set_action(SIGCHLD, SIG_DFL);
-  for (number = 1; number < NSIG; ++number)
-    forget_caught(number);
-}
-
-/* Whether the parent does, until the exec. */
+/* Whether the parent stands still until the exec. */
 static int stands_still(const struct usys_start *start)
 {
   return !USYS_BARE || start->patience < 0;
@@ -155,13 +147,13 @@ static void close_others(const int *kept)
 static void put_others(const int *others)
 {
   for (; others && *others >= 0; others += 2)
-    put_on(others[0], others[1]);
+    usys_put_on(others[0], others[1]);
 }
 
 static int prepare_and_execute(struct usys_start *start)
 {
   if (start->score)
-    take_score(start->score); /* ours too, if we do not stand still */
+    usys_take_score(start->score); /* ours too, if we do not stand still */
   if (start->kept)
     close_others(start->kept);
   if (start->directory >= 0) {
@@ -175,16 +167,13 @@ static int prepare_and_execute(struct usys_start *start)
   if (start->birth >= 0)
     write_birth(start);
   if (start->input >= 0)
-    put_on(start->input, 0);
+    usys_put_on(start->input, 0);
   if (start->output >= 0)
-    put_on(start->output, 1);
+    usys_put_on(start->output, 1);
   put_others(start->others);
   if (start->open_files)
-    set_soft_limit(RLIMIT_NOFILE, start->open_files);
-  restore_actions(start->ignored);
-  usys_bare(SYS_rt_sigprocmask, SIG_SETMASK, (long)(intptr_t)&start->mask, 0, SIGNAL_SET_SIZE);
-  set_soft_limits(start->limits, start->limit_count);
-  return execute(start->paths, start->argv, start->environ);
+    usys_set_soft_limit(RLIMIT_NOFILE, start->open_files);
+  return usys_execute(&start->command, start->command.environ, ANY_SIGNAL, &start->mask);
 }
 
 static int run_child(void *argument)
@@ -193,9 +182,7 @@ static int run_child(void *argument)
   int error = prepare_and_execute(start);
 
   /* Our parent stands still until we are gone, and a reader of its log may never come. */
-  complain(start->complaint, start->errors, start->error_count, error, 0);
-  usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
-  return EXIT_TEMPORARY;
+  usys_give_up(&start->command, error, 0);
 }
 
 /* Wait for a moment until the child has left our memory. */

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-#include "system/softlimit.h"
+#include "system/command.h"
 
 enum { USYS_START_STACK = 16384 };
 
@@ -13,25 +13,17 @@ enum { USYS_START_STACK = 16384 };
  * busy is 0.  Descriptors are -1 for
  * none; one below 3 is put only onto itself. */
 struct usys_start {
-  char *const *paths;        /* files to try, in order; NULL ends */
-  char *const *argv;         /* NULL ends */
-  char *const *environ;      /* NULL ends */
-  const char *const *errors; /* text of each errno, error_count of them */
-  int error_count;
-  const char *complaint;    /* begins the line for a failed exec; NULL: silent.  A full pipe: silent, too */
-  int directory;            /* becomes the current one */
-  int input;                /* put on 0 */
-  int output;               /* put on 1 */
-  const int *others;        /* more descriptors, each followed by what it is put on, above 2; -1 ends.
+  struct usys_command command; /* its complaint is lost where a pipe is full */
+  int directory;               /* becomes the current one */
+  int input;                   /* put on 0 */
+  int output;                  /* put on 1 */
+  const int *others;           /* more descriptors, each followed by what it is put on, above 2; -1 ends.
                                 None is what another is put on.  NULL: none */
-  const char *score;        /* its oom_score_adj, ours too if we do not stand still; NULL: ours */
-  unsigned long open_files; /* the soft limit of open files; 0: inherited */
-  unsigned long ignored; /* those of SIGPIPE and SIGXFSZ that are ignored, a bit 1 << number - 1 for each */
-  const struct usys_limit *limits; /* soft limits that differ from ours */
-  size_t limit_count;
-  int birth;              /* what the child writes its birth to */
-  const char *birth_head; /* what that begins with, at most USYS_BIRTH_HEAD bytes */
-  const char *record;     /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
+  const char *score;           /* its oom_score_adj, ours too if we do not stand still; NULL: ours */
+  unsigned long open_files;    /* the soft limit of open files; 0: inherited */
+  int birth;                   /* what the child writes its birth to */
+  const char *birth_head;      /* what that begins with, at most USYS_BIRTH_HEAD bytes */
+  const char *record;          /* what the child publishes with its pid in it; at most USYS_RECORD bytes */
   size_t record_length;
   size_t record_pid;       /* where its pid goes: 4 bytes, little-endian */
   int record_folder;       /* the directory of the next two; -1: the child's */

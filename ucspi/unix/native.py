@@ -19,10 +19,10 @@ except ImportError:
 _LIMITS: "list[Any]" = []  # in C memory, once they were needed
 
 
-def hand_on(what: "Any", ignored: "Iterable[int]") -> None:
-    """Fill what a C structure has for the signals that stay ignored and the limits that we were given."""
-    what.ignored = sum(1 << number - 1 for number in ignored)
+def hand_on(command: "Any", ignored: "Iterable[int]") -> None:
+    """Note in a ``struct usys_command`` the signals that stay ignored and the limits that we were given."""
+    command.ignored = sum(1 << number - 1 for number in ignored)
     if given.limits:
         if not _LIMITS:
             _LIMITS.append(ffi.new("struct usys_limit[]", given.limits))
-        what.limits, what.limit_count = _LIMITS[0], len(given.limits)
+        command.limits, command.limit_count = _LIMITS[0], len(given.limits)

@@ -117,14 +117,14 @@ class NativeSpawner:
         ffi = native.ffi
         texts = [describe(number) for number in range(max(errno.errorcode) + 1)]
         self._program = ffi.new("struct usys_program *")
-        self._program.paths = self._strings(program.paths)
-        self._program.argv = self._strings(program.argv)
-        self._program.environ = self._strings(program.environ)
-        self._program.errors = self._strings(texts)
-        self._program.error_count = len(texts)
-        self._program.complaint = self._string(program.complaint)
+        command = self._program.command
+        command.paths = self._strings(program.paths)
+        command.argv = self._strings(program.argv)
+        command.environ = self._strings(program.environ)
+        command.errors, command.error_count = self._strings(texts), len(texts)
+        command.complaint = self._string(program.complaint)
+        native.hand_on(command, program.ignored)
         self._program.pid_variable = self._string(program.pid_variable)
-        native.hand_on(self._program, program.ignored)
         listeners = ffi.new("int[]", [*program.listeners, -1])
         self._program.listeners = listeners
         _FOREVER.append((self._program, listeners))

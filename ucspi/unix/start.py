@@ -184,13 +184,14 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     kept = [_strings(some) for some in (paths, argv, texts)]
     cells = kept[2][0]
     what = ffi.new("struct usys_start *")
-    what.paths, what.argv, what.environ = kept[0][1], kept[1][1], _ENVIRON[1][1]
-    what.errors, what.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
-    what.complaint = cells[0] if there.complaint else ffi.NULL
+    command = what.command
+    command.paths, command.argv, command.environ = kept[0][1], kept[1][1], _ENVIRON[1][1]
+    command.errors, command.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
+    command.complaint = cells[0] if there.complaint else ffi.NULL
+    native.hand_on(command, given.ignored)
     what.directory, what.input, what.output = there.directory, there.input, there.output
     what.score = cells[2] if oom.given else ffi.NULL
     what.open_files = there.open_files
-    native.hand_on(what, given.ignored)
     others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
     what.others = others
     kept_open = ffi.new("int[]", [*there.all_kept(), -1]) if there.kept is not None else ffi.NULL
