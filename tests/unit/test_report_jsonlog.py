@@ -16,20 +16,20 @@ from tests.unit.test_report_jsontext import undone
 from ucspi.rules import expand
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.report import classic, jsonlog
-from ucspi.tcp.report.several import Watch
+from ucspi.tcp.report.several import SeveralReports
 from ucspi.tcp.server.settings import Settings
 
 SERVER = os.getpid()
 
 
-class Told:
-    """A watch, and the lines that it has written."""
+class CaughtLog:
+    """Reports, and the lines that they have written."""
 
     def __init__(self, log: bytes, verbosity: int) -> None:
         self.settings = Settings()
         self.settings.log, self.settings.verbosity = log, verbosity
         self.hands = Hands()
-        self.watch = Watch(self.settings, [], self.hands.clock)
+        self.reports = SeveralReports(self.settings, [], self.hands.clock)
         self.writes: list[bytes] = []
 
     def objects(self) -> list[dict[str, Any]]:
@@ -46,29 +46,29 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return caught
 
 
-def telling(writes: list[bytes], log: bytes = b"json", verbosity: int = 2) -> Told:
-    told = Told(log, verbosity)
-    told.writes = writes
-    return told
+def catching(writes: list[bytes], log: bytes = b"json", verbosity: int = 2) -> CaughtLog:
+    caught = CaughtLog(log, verbosity)
+    caught.writes = writes
+    return caught
 
 
 def test_client_that_is_served_is_three_lines(writes: list[bytes]) -> None:
-    told = telling(writes)
+    caught = catching(writes)
     with connected(host=b"a.b", info=b"root") as client:
-        told.watch.admitted(client, 1)
+        caught.reports.admitted(client, 1)
         assert client.notes is not None
-        told.hands.pass_by(0.25)
+        caught.hands.pass_by(0.25)
         client.notes.note_name()
-        told.hands.pass_by(0.5)
+        caught.hands.pass_by(0.5)
         client.notes.note_info()
         client.notes.note_rule(b"192.168.", 7)
-        line = told.watch.started(client)
+        line = caught.reports.started(client)
         assert line.count(b"\0") == 1
         writes.append(line.replace(b"\0", b"2230"))
-        told.hands.pass_by(60)
-        told.watch.ended([(2230, 256, 0, client)])
+        caught.hands.pass_by(60)
+        caught.reports.ended([(2230, 256, 0, client)])
     who = {"connection": 1, "remote_ip": "192.168.1.33", "remote_port": 2600}
-    assert told.objects() == [
+    assert caught.objects() == [
         {"time": "2026-06-30T13:30:00.000000Z", "event": "accept", **who, "children": 1, "limit": 40},
         {
             "time": "2026-06-30T13:30:00.750000Z",
@@ -99,12 +99,12 @@ def test_client_that_is_served_is_three_lines(writes: list[bytes]) -> None:
 
 
 def test_denied_client_is_one_write_and_names_the_limit(writes: list[bytes]) -> None:
-    told = telling(writes)
+    caught = catching(writes)
     with connected() as client:
-        told.watch.admitted(client, 1)
-        told.watch.denied(client, 0, b"per-ip 3/2")
+        caught.reports.admitted(client, 1)
+        caught.reports.denied(client, 0, b"per-ip 3/2")
     assert len(writes) == 1
-    accept, deny = told.objects()
+    accept, deny = caught.objects()
     assert accept["event"] == "accept"
     assert (deny["event"], deny["reason"], deny["children"]) == ("deny", "per-ip 3/2", 0)
     assert "rule" not in deny  # nothing was judged
@@ -113,39 +113,39 @@ def test_denied_client_is_one_write_and_names_the_limit(writes: list[bytes]) -> 
 @pytest.mark.parametrize(
     ("rule", "shown"), [(None, None), (b"", ""), (expand(b"10.0.0.0/8")[0], "10.0.0.0/8")]
 )
-def test_rule_that_denied_is_told_as_one_would_write_it(
+def test_rule_that_denied_is_shown_as_one_would_write_it(
     writes: list[bytes], rule: bytes | None, shown: str | None
 ) -> None:
-    told = telling(writes)
+    caught = catching(writes)
     with connected() as client:
-        told.watch.admitted(client, 1)
+        caught.reports.admitted(client, 1)
         assert client.notes is not None
         client.notes.note_rule(rule, None)
-        told.watch.denied(client, 0)
-    assert told.objects()[1]["rule"] == shown
-    assert "reason" not in told.objects()[1]
+        caught.reports.denied(client, 0)
+    assert caught.objects()[1]["rule"] == shown
+    assert "reason" not in caught.objects()[1]
 
 
 def test_clock_that_is_set_back_makes_no_time_negative(writes: list[bytes]) -> None:
-    told = telling(writes)
+    caught = catching(writes)
     with connected() as client:
-        told.watch.admitted(client, 1)
-        told.hands.steady += 2_000_000_000
-        told.hands.wall -= 3600_000_000_000
-        told.watch.dropped(client, 0, b"why not")
-    drop = told.objects()[1]
+        caught.reports.admitted(client, 1)
+        caught.hands.steady += 2_000_000_000
+        caught.hands.wall -= 3600_000_000_000
+        caught.reports.dropped(client, 0, b"why not")
+    drop = caught.objects()[1]
     assert (drop["event"], drop["reason"], drop["seconds"]) == ("drop", "why not", 2.0)
     assert drop["time"] == "2026-06-30T12:30:00.000000Z"
 
 
-def test_what_is_no_client_is_told_too(writes: list[bytes]) -> None:
-    told = telling(writes)
-    told.watch.begun(0)
-    told.watch.holders([(b"::1", 3), (b"10.0.0.1", 2)])
-    told.watch.draining(4)
-    told.watch.warning(b"\xff\n")
+def test_what_is_no_clients_is_logged_too(writes: list[bytes]) -> None:
+    caught = catching(writes)
+    caught.reports.begun(0)
+    caught.reports.holders([(b"::1", 3), (b"10.0.0.1", 2)])
+    caught.reports.draining(4)
+    caught.reports.warning(b"\xff\n")
     start, full, draining, warning = [
-        {key: value for key, value in line.items() if key != "time"} for line in told.objects()
+        {key: value for key, value in line.items() if key != "time"} for line in caught.objects()
     ]
     assert start == {"event": "start", "pid": SERVER, "listeners": [], "children": 0, "limit": 40}
     assert full["holders"] == [
@@ -160,30 +160,30 @@ def test_what_is_no_client_is_told_too(writes: list[bytes]) -> None:
 def test_verbosity_means_what_it_does_for_the_classic_lines(
     writes: list[bytes], verbosity: int, events: list[str]
 ) -> None:
-    told = telling(writes, verbosity=verbosity)
-    told.watch.begun(0)
+    caught = catching(writes, verbosity=verbosity)
+    caught.reports.begun(0)
     tales: list[Callable[[Connection], None]] = [
-        lambda client: told.watch.denied(client, 0),
-        lambda client: told.watch.failed(client, OSError(errno.EAGAIN, ""), 0),
-        lambda client: told.watch.ended([(1, 0, 0, client)]),
+        lambda client: caught.reports.denied(client, 0),
+        lambda client: caught.reports.failed(client, OSError(errno.EAGAIN, ""), 0),
+        lambda client: caught.reports.ended([(1, 0, 0, client)]),
     ]
     for tell in tales:
         with connected() as client:
-            told.watch.admitted(client, 1)
-            assert told.watch.started(client) == b""
+            caught.reports.admitted(client, 1)
+            assert caught.reports.started(client) == b""
             tell(client)
-    told.watch.holders([])
-    told.watch.draining(0)
-    told.watch.warning(b"")
-    assert [line["event"] for line in told.objects()] == events
+    caught.reports.holders([])
+    caught.reports.draining(0)
+    caught.reports.warning(b"")
+    assert [line["event"] for line in caught.objects()] == events
 
 
 def test_both_says_the_classic_lines_first(writes: list[bytes]) -> None:
-    told = telling(writes, b"both")
+    caught = catching(writes, b"both")
     with connected() as client:
-        told.watch.admitted(client, 1)
-        lines = told.watch.started(client).split(b"\n")
-        told.watch.ended([(5, 9, 0, client)])
+        caught.reports.admitted(client, 1)
+        lines = caught.reports.started(client).split(b"\n")
+        caught.reports.ended([(5, 9, 0, client)])
     assert [line[:14] for line in lines] == [b"tcpserver: pid", b"tcpserver: ok ", b'{"time":"2026-', b""]
     assert writes[0] == b"tcpserver: status: 1/40\n"
     assert json.loads(writes[1])["event"] == "accept"
@@ -192,7 +192,7 @@ def test_both_says_the_classic_lines_first(writes: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "shown"),
     [
         (0, {b"exit": 0}),
         (111 << 8, {b"exit": 111}),
@@ -204,8 +204,8 @@ def test_both_says_the_classic_lines_first(writes: list[bytes]) -> None:
         (32, {b"signal": b"SIG32"}),
     ],
 )
-def test_wait_status_is_decoded(status: int, told: dict[bytes, object]) -> None:
-    assert jsonlog.decode(status) == told
+def test_wait_status_is_decoded(status: int, shown: dict[bytes, object]) -> None:
+    assert jsonlog.decode(status) == shown
 
 
 def test_every_signal_has_the_name_that_people_know() -> None:
@@ -222,16 +222,16 @@ def test_nothing_a_client_says_can_break_a_line(
     writes: list[bytes], ip: bytes, host: bytes | None, info: bytes | None, rule: bytes | None
 ) -> None:
     writes.clear()
-    told = telling(writes)
+    caught = catching(writes)
     with connected(ip, host, info) as client:
-        told.watch.admitted(client, 1)
+        caught.reports.admitted(client, 1)
         assert client.notes is not None
         client.notes.note_rule(rule, None)
-        line = told.watch.started(client)
-        told.watch.denied(client, 0)
+        line = caught.reports.started(client)
+        caught.reports.denied(client, 0)
     assert line.count(b"\0") == 1
     writes.append(line.replace(b"\0", b"1"))
-    accept, deny, ok = told.objects()
+    accept, deny, ok = caught.objects()
     assert undone(accept["remote_ip"]) == ip
     for shown in (deny, ok):
         assert (host is None) == ("remote_host" not in shown)
@@ -242,7 +242,7 @@ def test_nothing_a_client_says_can_break_a_line(
 def test_longest_names_and_answers_that_a_client_can_give_still_fit_one_write_to_a_pipe(
     writes: list[bytes],
 ) -> None:
-    told = telling(writes)
+    caught = catching(writes)
     with connected(b"1" * 45, b"\\377" * 255, b"\xff" * 257) as client:
-        told.watch.admitted(client, 1)
-        assert len(told.watch.started(client)) < 4096 - 20
+        caught.reports.admitted(client, 1)
+        assert len(caught.reports.started(client)) < 4096 - 20

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.report.several import Watch
+    from ucspi.tcp.report.several import SeveralReports
     from ucspi.tcp.report.statusfile import StatusFile
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 def reporter(
     settings: "Settings", listeners: "Iterable[Listener]" = ()
-) -> "tuple[ClassicReport | Watch, StatusFile | None]":
+) -> "tuple[ClassicReport | SeveralReports, StatusFile | None]":
     """Return what tells as the settings say, and the status file if there shall be one."""
     if settings.is_watched:
-        from ucspi.tcp.report.several import Watch  # most servers tell in the original's lines only
+        from ucspi.tcp.report.several import SeveralReports  # most servers tell in the original's lines only
 
-        watch = Watch(settings, listeners)
-        return watch, watch.status_file
+        report = SeveralReports(settings, listeners)
+        return report, report.status_file
     return ClassicReport(settings.verbosity, settings.limit, os.getpid()), None
 
 

@@ -1,4 +1,4 @@
-"""Telling more than the classic lines: every report that was chosen, and the status file."""
+"""Several reports as one: each event goes to every report that was chosen, and to the status file."""
 
 import os
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.settings import Settings
 
 
-class Watch:
-    """Gives each client its notes and passes every event on, to the classic report first."""
+class SeveralReports:
+    """Gives each client its notes and passes every event on to each report, the classic one first."""
 
     __slots__ = ("_accepted", "_clock", "_reports", "status_file")
 

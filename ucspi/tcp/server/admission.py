@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ucspi.rules import Verdict
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.classic import ClassicReport
-    from ucspi.tcp.report.several import Watch
+    from ucspi.tcp.report.several import SeveralReports
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.settings import Settings
@@ -65,7 +65,7 @@ class Admission:
         judge: "Judge | None",
         doors: "Doors",
         handlers: "Handlers",
-        report: "ClassicReport | Watch",
+        report: "ClassicReport | SeveralReports",
     ) -> None:
         """Begin with nobody; without a judge everybody is allowed."""
         self._settings, self._judge = settings, judge
