@@ -17,7 +17,6 @@ from ucspi.rules import expand
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.report import classic, jsonlog
 from ucspi.tcp.report.several import SeveralReports
-from ucspi.tcp.server.settings import Settings
 
 SERVER = os.getpid()
 
@@ -26,10 +25,11 @@ class CaughtLog:
     """Reports, and the lines that they have written."""
 
     def __init__(self, log: bytes, verbosity: int) -> None:
-        self.settings = Settings()
-        self.settings.log, self.settings.verbosity = log, verbosity
         self.hands = Hands()
-        self.reports = SeveralReports(self.settings, [], self.hands.clock)
+        reports: list[Any] = [jsonlog.JsonReport(verbosity, 40, SERVER, [], self.hands.clock)]
+        if log == b"both":
+            reports.insert(0, classic.ClassicReport(verbosity, 40, SERVER))
+        self.reports = SeveralReports(reports, self.hands.clock)
         self.writes: list[bytes] = []
 
     def objects(self) -> list[dict[str, Any]]:

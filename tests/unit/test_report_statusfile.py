@@ -10,7 +10,6 @@ import pytest
 from tests.support.watched import Hands, connected
 from ucspi.tcp.clientnotes import ClientNotes
 from ucspi.tcp.report.statusfile import StatusFile
-from ucspi.tcp.server.settings import Settings
 
 
 class Shown:
@@ -19,10 +18,10 @@ class Shown:
     def __init__(self, path: Path, on_demand: bool = False) -> None:
         self.path, self.hands = path, Hands()
         self.told: list[bytes] = []
-        settings = Settings()
-        settings.status_on_signal = on_demand
         places = [b"127.0.0.1:25"]
-        self.file = StatusFile(os.fsencode(path), settings, places, self.hands.clock, self.told.append)
+        self.file = StatusFile(
+            os.fsencode(path), 40, places, self.hands.clock, self.told.append, on_signal=on_demand
+        )
 
     def publish(self) -> None:
         self.file.publish_if_due()

@@ -55,8 +55,8 @@ MODULES = {
     """,
     "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups door doors handlers listener loop rate settings shutdown
-        unixdoor
+        admission census clientlimits clientlookups door doors handlers listener loop rate reporting settings
+        shutdown unixdoor
     """,
     "ucspi.unix": """
         aside birth domain ends environ errtext family fds given glance guard helper locks native

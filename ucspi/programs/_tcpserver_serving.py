@@ -6,8 +6,8 @@ from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
-from ucspi.tcp.report.classic import reporter
 from ucspi.tcp.server.loop import Server
+from ucspi.tcp.server.reporting import reporter
 from ucspi.unix import environ, given, oom, privilege, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.spawn import Program, spawner
@@ -63,7 +63,9 @@ def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]
     our files, and they may be those of another version by the time of need.
     """
     if choices.settings.is_watched:
+        import ucspi.tcp.report.jsonlog
         import ucspi.tcp.report.several
+        import ucspi.tcp.report.statusfile
     if choices.settings.asks:
         import ucspi.tcp.server.clientlookups
     if any(listener.path is not None for listener in listeners):

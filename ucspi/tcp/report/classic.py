@@ -5,8 +5,6 @@ client that was just accepted waits for whatever is said next, so that the five
 lines of a refused client are one write.
 """
 
-import os
-
 from ucspi.tcp.report import classiclines
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import emit
@@ -16,22 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.report.several import SeveralReports
-    from ucspi.tcp.report.statusfile import StatusFile
-    from ucspi.tcp.server.listener import Listener
-    from ucspi.tcp.server.settings import Settings
-
-
-def reporter(
-    settings: "Settings", listeners: "Iterable[Listener]" = ()
-) -> "tuple[ClassicReport | SeveralReports, StatusFile | None]":
-    """Return what tells as the settings say, and the status file if there shall be one."""
-    if settings.is_watched:
-        from ucspi.tcp.report.several import SeveralReports  # most servers tell in the original's lines only
-
-        report = SeveralReports(settings, listeners)
-        return report, report.status_file
-    return ClassicReport(settings.verbosity, settings.limit, os.getpid()), None
 
 
 class ClassicReport:

@@ -1,42 +1,32 @@
 """Several reports as one: each event goes to every report that was chosen, and to the status file."""
 
-import os
-
-from ucspi.tcp.clientnotes import ClientNotes, Clock
-from ucspi.tcp.report.classic import ClassicReport
-from ucspi.tcp.report.jsonlog import JsonReport
-from ucspi.tcp.report.statusfile import StatusFile
+from ucspi.tcp.clientnotes import ClientNotes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from ucspi.tcp.clientnotes import Clock
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.server.listener import Listener
-    from ucspi.tcp.server.settings import Settings
+    from ucspi.tcp.report.classic import ClassicReport
+    from ucspi.tcp.report.jsonlog import JsonReport
+    from ucspi.tcp.report.statusfile import StatusFile
 
 
 class SeveralReports:
-    """Gives each client its notes and passes every event on to each report, the classic one first."""
+    """Gives each client its notes and passes every event on to each report, in their order.
+
+    Attributes:
+        status_file: is told of clients before the reports are; None where there is no such file.
+    """
 
     __slots__ = ("_accepted", "_clock", "_reports", "status_file")
 
-    def __init__(
-        self, settings: "Settings", listeners: "Iterable[Listener]", clock: Clock | None = None
-    ) -> None:
-        """Make what the settings ask for; nothing is told or written yet."""
-        self._clock = clock or Clock()
+    def __init__(self, reports: "Sequence[ClassicReport | JsonReport]", clock: "Clock") -> None:
+        """Take the reports, and the clock that times each client."""
+        self._reports, self._clock = reports, clock
         self._accepted = 0
-        places = [_place(listener) for listener in listeners]
-        verbosity, limit, pid = settings.verbosity, settings.limit, os.getpid()
-        self._reports: list[ClassicReport | JsonReport] = []
-        if settings.log != b"json":
-            self._reports.append(ClassicReport(verbosity, limit, pid))
-        if settings.log != b"classic":
-            self._reports.append(JsonReport(verbosity, limit, pid, places, self._clock))
         self.status_file: StatusFile | None = None
-        if settings.status_file is not None:
-            self.status_file = StatusFile(settings.status_file, settings, places, self._clock, self.warning)
 
     def begun(self, children: int) -> None:
         """Tell that the server accepts clients from now on."""
@@ -110,11 +100,3 @@ class SeveralReports:
     def _leave(self, connection: "Connection", how: bytes) -> None:
         if self.status_file is not None:
             self.status_file.left(connection, how)
-
-
-def _place(listener: "Listener") -> bytes:
-    """Return where a listener listens, as ``--listen`` takes it."""
-    if listener.path is not None:
-        return b"unix:" + listener.path
-    name = listener.socket.getsockname()
-    return (b"[%s]:%d" if ":" in name[0] else b"%s:%d") % (name[0].encode(), name[1])

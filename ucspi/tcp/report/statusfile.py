@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ucspi.tcp.clientnotes import ClientNotes, Clock
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.jsontext import Value
-    from ucspi.tcp.server.settings import Settings
 
 PAUSE_NS = 1_000_000_000  # between two writings that only a change asks for
 
@@ -51,22 +50,25 @@ class StatusFile:
     def __init__(
         self,
         path: bytes,
-        settings: "Settings",
+        limit: int,
         places: list[bytes],
         clock: "Clock",
         tell: "Callable[[bytes], object]",
+        *,
+        on_signal: bool = False,
     ) -> None:
         """Touch nothing before `publish_if_due`, which is due at once.
 
         Args:
             path: the file; beside it ``path.tmp`` is written first.
-            settings: the limit, and whether a signal was chosen.
+            limit: how many clients there may be.
             places: the addresses and ports that are listened on.
             clock: the times.
             tell: takes a warning.
+            on_signal: write it at the start and whenever `demand` is called, not when something changes.
         """
         self._path, self._clock, self._tell = path, clock, tell
-        self._limit, self._is_on_demand = settings.limit, settings.status_on_signal
+        self._limit, self._is_on_demand = limit, on_signal
         now = clock.steady()
         self._began, self._last, self._due = now, now - PAUSE_NS, True
         self._header: dict[bytes, Value] = {

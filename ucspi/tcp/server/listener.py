@@ -67,6 +67,14 @@ class Listener:
         else:
             self.port = sock.getsockname()[1]
 
+    @property
+    def place(self) -> bytes:
+        """Where it listens, as ``--listen`` takes it."""
+        if self.path is not None:
+            return b"unix:" + self.path
+        name = self.socket.getsockname()
+        return (b"[%s]:%d" if ":" in name[0] else b"%s:%d") % (name[0].encode(), name[1])
+
     def fileno(self) -> int:
         """Return the descriptor, for poll."""
         return self.socket.fileno()

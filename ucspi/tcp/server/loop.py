@@ -15,11 +15,11 @@ import time
 from _signal import SIGUSR1
 
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.report.classic import reporter
 from ucspi.tcp.server.admission import Admission
 from ucspi.tcp.server.clientlimits import over_general
 from ucspi.tcp.server.doors import Doors
 from ucspi.tcp.server.handlers import Handlers
+from ucspi.tcp.server.reporting import reporter
 from ucspi.tcp.server.shutdown import Ending
 from ucspi.unix import reserve
 from ucspi.unix.errtext import describe
