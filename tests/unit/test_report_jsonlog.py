@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +18,9 @@ from ucspi.tcp.connection import Connection
 from ucspi.tcp.report import classic, jsonlog
 from ucspi.tcp.report.several import SeveralReports
 
+if TYPE_CHECKING:
+    from ucspi.tcp.report.protocol import Report
+
 SERVER = os.getpid()
 
 
@@ -26,7 +29,7 @@ class CaughtLog:
 
     def __init__(self, log: bytes, verbosity: int) -> None:
         self.hands = Hands()
-        reports: list[Any] = [jsonlog.JsonReport(verbosity, 40, SERVER, [], self.hands.clock)]
+        reports: list[Report] = [jsonlog.JsonReport(verbosity, 40, SERVER, [], self.hands.clock)]
         if log == b"both":
             reports.insert(0, classic.ClassicReport(verbosity, 40, SERVER))
         self.reports = SeveralReports(reports, self.hands.clock)

@@ -53,7 +53,7 @@ MODULES = {
         address background client clientnotes connection environment ident inquiry lookupchoices lookups
         names resolver
     """,
-    "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext several statusfile",
+    "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door doors handlers listener loop rate reporting settings
         shutdown unixdoor

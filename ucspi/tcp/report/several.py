@@ -8,8 +8,7 @@ if TYPE_CHECKING:
 
     from ucspi.tcp.clientnotes import Clock
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.report.classic import ClassicReport
-    from ucspi.tcp.report.jsonlog import JsonReport
+    from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.report.statusfile import StatusFile
 
 
@@ -22,7 +21,7 @@ class SeveralReports:
 
     __slots__ = ("_accepted", "_clock", "_reports", "status_file")
 
-    def __init__(self, reports: "Sequence[ClassicReport | JsonReport]", clock: "Clock") -> None:
+    def __init__(self, reports: "Sequence[Report]", clock: "Clock") -> None:
         """Take the reports, and the clock that times each client."""
         self._reports, self._clock = reports, clock
         self._accepted = 0

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from ucspi.rules import Verdict
     from ucspi.tcp.connection import Connection
-    from ucspi.tcp.report.classic import ClassicReport
-    from ucspi.tcp.report.several import SeveralReports
+    from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.settings import Settings
@@ -65,7 +64,7 @@ class Admission:
         judge: "Judge | None",
         doors: "Doors",
         handlers: "Handlers",
-        report: "ClassicReport | SeveralReports",
+        report: "Report",
     ) -> None:
         """Begin with nobody; without a judge everybody is allowed."""
         self._settings, self._judge = settings, judge

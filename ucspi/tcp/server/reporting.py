@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ucspi.tcp.report.several import SeveralReports
+    from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.report.statusfile import StatusFile
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def reporter(
     settings: "Settings", listeners: "Iterable[Listener]" = ()
-) -> "tuple[ClassicReport | SeveralReports, StatusFile | None]":
+) -> "tuple[Report, StatusFile | None]":
     """Return the report that the settings ask for, and the status file if they ask for one.
 
     Nothing is written yet.
@@ -28,7 +28,7 @@ def reporter(
 
 def _several_reports(
     settings: "Settings", listeners: "Iterable[Listener]"
-) -> "tuple[SeveralReports, StatusFile | None]":
+) -> "tuple[Report, StatusFile | None]":
     # Most servers write the classic lines only; they do not load these modules.
     from ucspi.tcp.clientnotes import Clock
     from ucspi.tcp.report.jsonlog import JsonReport
@@ -37,7 +37,7 @@ def _several_reports(
 
     verbosity, limit, pid = settings.verbosity, settings.limit, os.getpid()
     places, clock = [listener.place for listener in listeners], Clock()
-    reports: list[ClassicReport | JsonReport] = []
+    reports: list[Report] = []
     if settings.log != b"json":
         reports.append(ClassicReport(verbosity, limit, pid))
     if settings.log != b"classic":

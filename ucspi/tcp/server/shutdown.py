@@ -5,8 +5,7 @@ from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.tcp.report.classic import ClassicReport
-    from ucspi.tcp.report.several import SeveralReports
+    from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.admission import Admission
     from ucspi.tcp.server.clientlookups import Facts
     from ucspi.tcp.server.doors import Doors
@@ -68,7 +67,7 @@ class Ending:
         admission: "Admission",
         facts: "Facts | None",
         handlers: "Handlers",
-        report: "ClassicReport | SeveralReports",
+        report: "Report",
     ) -> None:
         """End nothing yet."""
         self._settings, self._doors, self._admission = settings, doors, admission
