@@ -65,7 +65,7 @@ def test_client_that_is_served_is_three_lines(writes: list[bytes]) -> None:
         caught.hands.pass_by(0.5)
         client.notes.note_info()
         client.notes.note_rule(b"192.168.", 7)
-        line = caught.reports.started(client)
+        line = caught.reports.starting(client)
         assert line.count(b"\0") == 1
         writes.append(line.replace(b"\0", b"2230"))
         caught.hands.pass_by(60)
@@ -143,10 +143,10 @@ def test_clock_that_is_set_back_makes_no_time_negative(writes: list[bytes]) -> N
 
 def test_what_is_no_clients_is_logged_too(writes: list[bytes]) -> None:
     caught = catching(writes)
-    caught.reports.begun(0)
-    caught.reports.holders([(b"::1", 3), (b"10.0.0.1", 2)])
+    caught.reports.listening(0)
+    caught.reports.full([(b"::1", 3), (b"10.0.0.1", 2)])
     caught.reports.draining(4)
-    caught.reports.warning(b"\xff\n")
+    caught.reports.warn(b"\xff\n")
     start, full, draining, warning = [
         {key: value for key, value in line.items() if key != "time"} for line in caught.objects()
     ]
@@ -164,7 +164,7 @@ def test_verbosity_means_what_it_does_for_the_classic_lines(
     writes: list[bytes], verbosity: int, events: list[str]
 ) -> None:
     caught = catching(writes, verbosity=verbosity)
-    caught.reports.begun(0)
+    caught.reports.listening(0)
     tales: list[Callable[[Connection], None]] = [
         lambda client: caught.reports.denied(client, 0),
         lambda client: caught.reports.failed(client, OSError(errno.EAGAIN, ""), 0),
@@ -173,11 +173,11 @@ def test_verbosity_means_what_it_does_for_the_classic_lines(
     for tell in tales:
         with connected() as client:
             caught.reports.admitted(client, 1)
-            assert caught.reports.started(client) == b""
+            assert caught.reports.starting(client) == b""
             tell(client)
-    caught.reports.holders([])
+    caught.reports.full([])
     caught.reports.draining(0)
-    caught.reports.warning(b"")
+    caught.reports.warn(b"")
     assert [line["event"] for line in caught.objects()] == events
 
 
@@ -185,7 +185,7 @@ def test_both_says_the_classic_lines_first(writes: list[bytes]) -> None:
     caught = catching(writes, b"both")
     with connected() as client:
         caught.reports.admitted(client, 1)
-        lines = caught.reports.started(client).split(b"\n")
+        lines = caught.reports.starting(client).split(b"\n")
         caught.reports.ended([(5, 9, 0, client)])
     assert [line[:14] for line in lines] == [b"tcpserver: pid", b"tcpserver: ok ", b'{"time":"2026-', b""]
     assert writes[0] == b"tcpserver: status: 1/40\n"
@@ -230,7 +230,7 @@ def test_nothing_a_client_says_can_break_a_line(
         caught.reports.admitted(client, 1)
         assert client.notes is not None
         client.notes.note_rule(rule, None)
-        line = caught.reports.started(client)
+        line = caught.reports.starting(client)
         caught.reports.denied(client, 0)
     assert line.count(b"\0") == 1
     writes.append(line.replace(b"\0", b"1"))
@@ -248,4 +248,4 @@ def test_longest_names_and_answers_that_a_client_can_give_still_fit_one_write_to
     caught = catching(writes)
     with connected(b"1" * 45, b"\\377" * 255, b"\xff" * 257) as client:
         caught.reports.admitted(client, 1)
-        assert len(caught.reports.started(client)) < 4096 - 20
+        assert len(caught.reports.starting(client)) < 4096 - 20

@@ -153,7 +153,7 @@ def _say_ready(choices: "Choices", inherited: list[bytes]) -> None:
 
 def _warn(settings: "Settings", text: bytes) -> None:
     """Tell of trouble that is no client's, in the form of the log."""
-    reporter(settings)[0].warning(text)
+    reporter(settings)[0].warn(text)
 
 
 def _replaced(listeners: "list[Listener]") -> frozenset[bytes]:

@@ -32,7 +32,7 @@ class ClassicReport:
         self._verbosity, self._limit, self._pid = verbosity, limit, pid
         self._unsaid = b""
 
-    def begun(self, children: int) -> None:
+    def listening(self, children: int) -> None:
         """Tell how many clients there are, now that the server accepts them."""
         self._say(self._status(children))
 
@@ -45,8 +45,8 @@ class ClassicReport:
         if self._unsaid:
             self._say(b"")
 
-    def started(self, connection: "Connection") -> bytes:
-        """Return the lines that a handler's process writes before it executes; see `log.PID`."""
+    def starting(self, connection: "Connection") -> bytes:
+        """Return the lines that a handler's process writes before it executes; see `classiclines.PID`."""
         self.flush()
         if self._verbosity < 2:
             return b""
@@ -82,7 +82,7 @@ class ClassicReport:
                 b"".join(classiclines.end(pid, status) + self._status(left) for pid, status, left, _ in ends)
             )
 
-    def holders(self, held: "Iterable[tuple[bytes, int]]") -> None:
+    def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Tell who holds the slots, now that there is none left: address and count."""
         if self._verbosity >= 2:
             self._say(b"tcpserver: full: %s\n" % b" ".join(b"%s=%d" % pair for pair in held))
@@ -92,7 +92,7 @@ class ClassicReport:
         if self._verbosity >= 2:
             self._say(b"tcpserver: draining: %d\n" % children)
 
-    def warning(self, text: bytes) -> None:
+    def warn(self, text: bytes) -> None:
         """Tell of trouble that is no client's."""
         if self._verbosity:
             self._say(classiclines.warning(text))

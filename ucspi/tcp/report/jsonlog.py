@@ -44,7 +44,7 @@ class JsonReport:
         self._places, self._clock = places, clock
         self._unsaid = b""
 
-    def begun(self, children: int) -> None:
+    def listening(self, children: int) -> None:
         """Tell that the server accepts clients from now on."""
         self._say(2, b"start", {b"pid": self._pid, b"listeners": self._places, **self._counts(children)})
 
@@ -59,8 +59,8 @@ class JsonReport:
         if self._unsaid:
             self._emit(b"")
 
-    def started(self, connection: "Connection") -> bytes:
-        """Return the line that a handler's process writes before it executes; see `log.PID`."""
+    def starting(self, connection: "Connection") -> bytes:
+        """Return the line that a handler's process writes before it executes; see `classiclines.PID`."""
         self.flush()
         if self._verbosity < 2:
             return b""
@@ -85,7 +85,7 @@ class JsonReport:
         if self._verbosity >= 2:
             self._emit(b"".join(self._end(*end) for end in ends))
 
-    def holders(self, held: "Iterable[tuple[bytes, int]]") -> None:
+    def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Tell who holds the slots, now that there is none left: address and count."""
         self._say(2, b"full", {b"holders": [{b"remote_ip": ip, b"children": count} for ip, count in held]})
 
@@ -93,7 +93,7 @@ class JsonReport:
         """Tell that nobody is accepted any more, and how many clients are still served."""
         self._say(2, b"draining", self._counts(children))
 
-    def warning(self, text: bytes) -> None:
+    def warn(self, text: bytes) -> None:
         """Tell of trouble that is no client's."""
         self._say(1, b"warning", {b"reason": text})
 

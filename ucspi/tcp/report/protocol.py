@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         the event.
         """
 
-        def begun(self, children: int) -> None:
+        def listening(self, children: int) -> None:
             """The server accepts clients from now on."""
 
         def admitted(self, connection: Connection, children: int) -> None:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         def flush(self) -> None:
             """Write what still waits for the next event."""
 
-        def started(self, connection: Connection) -> bytes:
+        def starting(self, connection: Connection) -> bytes:
             """Its handler is about to be started.
 
             Returns the lines that the handler's process writes before it
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
         def ended(self, ends: Iterable[tuple[int, int, int, Connection]]) -> None:
             """Handlers have ended: for each its pid, its wait status, the clients left, and its client."""
 
-        def holders(self, held: Iterable[tuple[bytes, int]]) -> None:
+        def full(self, held: Iterable[tuple[bytes, int]]) -> None:
             """The limit is reached; the addresses with most clients, and how many each has."""
 
         def draining(self, children: int) -> None:
             """The server accepts nobody any more, and waits for its handlers."""
 
-        def warning(self, text: bytes) -> None:
+        def warn(self, text: bytes) -> None:
             """Warn of a trouble that no single client has caused."""

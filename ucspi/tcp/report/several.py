@@ -27,10 +27,10 @@ class SeveralReports:
         self._accepted = 0
         self.status_file: StatusFile | None = None
 
-    def begun(self, children: int) -> None:
+    def listening(self, children: int) -> None:
         """Tell that the server accepts clients from now on."""
         for report in self._reports:
-            report.begun(children)
+            report.listening(children)
 
     def admitted(self, connection: "Connection", children: int) -> None:
         """Give notes to a client that was accepted."""
@@ -46,11 +46,11 @@ class SeveralReports:
         for report in self._reports:
             report.flush()
 
-    def started(self, connection: "Connection") -> bytes:
+    def starting(self, connection: "Connection") -> bytes:
         """Return the lines that a handler's process writes before it executes."""
         if self.status_file is not None:
             self.status_file.change()
-        return b"".join([report.started(connection) for report in self._reports])
+        return b"".join([report.starting(connection) for report in self._reports])
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
         """Tell of a client that was turned away."""
@@ -78,11 +78,11 @@ class SeveralReports:
         for report in self._reports:
             report.ended(ends)
 
-    def holders(self, held: "Iterable[tuple[bytes, int]]") -> None:
+    def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Tell who holds the slots, now that there is none left."""
         held = list(held)
         for report in self._reports:
-            report.holders(held)
+            report.full(held)
 
     def draining(self, children: int) -> None:
         """Tell that nobody is accepted any more."""
@@ -91,10 +91,10 @@ class SeveralReports:
         for report in self._reports:
             report.draining(children)
 
-    def warning(self, text: bytes) -> None:
+    def warn(self, text: bytes) -> None:
         """Tell of trouble that is no client's."""
         for report in self._reports:
-            report.warning(text)
+            report.warn(text)
 
     def _leave(self, connection: "Connection", how: bytes) -> None:
         if self.status_file is not None:

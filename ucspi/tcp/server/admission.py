@@ -79,7 +79,7 @@ class Admission:
         connection.is_counted = True
         self._report.admitted(connection, census.children)
         if self._settings.tell_holders and census.children == self._settings.limit:
-            self._report.holders(census.holders())
+            self._report.full(census.holders())
 
     def decide(self, connection: "Connection") -> None:
         """Judge a client of whom everything is known, and act on the verdict."""
@@ -113,7 +113,7 @@ class Admission:
                 self._start(connection, verdict.environment)
 
     def _start(self, connection: "Connection", assignments: "Assignments") -> None:
-        lines = self._report.started(connection)
+        lines = self._report.starting(connection)
         try:
             pid = self._handlers.start(connection, variables(connection, assignments), lines)
         except OSError as error:

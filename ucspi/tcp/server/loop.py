@@ -85,7 +85,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until a signal ends it, as the settings say; SIGTERM may also raise out of here."""
-        self._report.begun(self._census.children)
+        self._report.listening(self._census.children)
         while True:
             try:
                 if self._ending.is_over():
@@ -120,7 +120,7 @@ class Server:
         reserve.give_up()
         try:
             if self._doors.pause():
-                self._report.warning(b"out of memory, pausing")
+                self._report.warn(b"out of memory, pausing")
             self._count_out(self._handlers.missed())
         except MemoryError:
             pass  # once more, in the next turn that fails
@@ -173,11 +173,11 @@ class Server:
             self._admission.drop(connection, b"unable to get local address: " + describe(failure.error.errno))
         except OSError as error:
             if self._doors.stumble(error.errno):
-                self._report.warning(b"unable to accept, pausing: " + describe(error.errno))
+                self._report.warn(b"unable to accept, pausing: " + describe(error.errno))
         except MemoryError as error:
             if connection is None:
                 self._doors.pause()
-                self._report.warning(b"dropping connection, " + describe(errno.ENOMEM))
+                self._report.warn(b"dropping connection, " + describe(errno.ENOMEM))
             else:
                 self._fail(connection, error)
         return True

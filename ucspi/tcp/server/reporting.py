@@ -45,6 +45,6 @@ def _several_reports(
     several = SeveralReports(reports, clock)
     if settings.status_file is not None:
         several.status_file = StatusFile(
-            settings.status_file, limit, places, clock, several.warning, on_signal=settings.status_on_signal
+            settings.status_file, limit, places, clock, several.warn, on_signal=settings.status_on_signal
         )
     return several, several.status_file
