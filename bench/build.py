@@ -1,4 +1,4 @@
-"""Making a cdb file of 1,000,000 records and iterating it: ours against cdbx, pure-cdb and the C tools.
+"""Making a cdb file of 1,000,000 records, and iterating over it: ours against cdbx, pure-cdb and the C tools.
 
 Neither library forces the file to disk or replaces it in one step; the first row
 lets us leave out the former too, the second does all that `make` does.

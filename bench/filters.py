@@ -1,4 +1,4 @@
-"""The programs that move bytes, on a stream of 1 GB through pipes: ours against the originals.
+"""The programs that pass bytes on, with a stream of 1 GB through pipes: ours against the originals.
 
 The lines are 72 bytes long; `recordio` and `fixcrio` stand before a `cat`,
 `mconnect-io` has a server that sends all back, so that these three move the stream twice.

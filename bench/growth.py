@@ -26,12 +26,12 @@ Costs = dict[str, dict[int, Cost]]  # by contender, then by number of records
 
 CDBMAKE = "/usr/bin/cdbmake"
 EXPLANATION = """
-Medians of interleaved rounds; in brackets how many times ours that is, of the
-library or of the program.  The libraries build from a list of pairs that is
-there already, without fsync; the programs read a text and are measured as whole
-processes, ours with its fsync.  Memory is the most that a process of its own
-had, records coming from a generator or a text; the row of one record is what it
-has anyway, or what the one had that started it.
+The numbers are medians of interleaved rounds.  In brackets is the ratio to our
+library, or to our program.  The libraries build from a list of pairs that exists
+already, without fsync.  The programs read a text and are measured as whole
+processes; ours does its fsync.  Memory is the maximum of a separate process, which
+gets its records from a generator or a text.  The row of one record is the floor:
+the process itself, or the process that started it.
 """
 
 ASKED = 100_000  # keys looked up in one round
@@ -271,7 +271,7 @@ def main() -> None:
             ]
         )
         (ROOT / "docs" / "cdb-growth.svg").write_text(picture, encoding="utf-8")
-    print("\n![Time of a look-up and of building, from 1,000 to 10,000,000 records](cdb-growth.svg)")
+    print("\n![Time of a look-up, and of building per record, for up to 10,000,000 records](cdb-growth.svg)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Accepting more clients while 10,000 connections are held open, against the same with 10 held.
+"""Connections per second while 10,000 other connections are held open, against the same server with 10 held.
 
 Two servers of each kind run with `-c 11100`; the load goes to the one with many
 held connections, then to the one with few.  The handler writes six bytes and

@@ -1,4 +1,4 @@
-"""The programs of logs, on lines of 100 bytes: ours against the originals.
+"""The programs for logs, with lines of 100 bytes: ours against the originals.
 
 ``--megabytes`` says how many, 1024 if not; the stream comes through a pipe and
 goes into another, or lies in a file and becomes another.  Labels are those of a

@@ -1,4 +1,4 @@
-"""Resident memory of the server itself, at rest and with 10,000 handlers: ours against the original.
+"""Resident memory of the server itself, without handlers and with 10,000 handlers: ours against the original.
 
 The handlers are processes of their own, the same for both, and not counted.
 """
@@ -15,7 +15,7 @@ def main() -> None:
     arguments = options(__doc__ or "")
     many = 50 if arguments.quick else 10_000
     header([f"{ORIGINAL} (ucspi-tcp 0.88)"])
-    print(f"| server | MB at rest | MB with {many:,} handlers | bytes for each handler |")
+    print(f"| server | MB without handlers | MB with {many:,} handlers | bytes per handler |")
     print("| --- | ---: | ---: | ---: |", flush=True)
     with tempfile.TemporaryDirectory() as name:
         hold = compile_c("hold.c", Path(name))

@@ -1,4 +1,4 @@
-"""multilog on a stream of lines of 100 bytes through a pipe, and line by line: ours against the original.
+"""multilog with lines of 100 bytes, as a stream through a pipe and line by line: ours against the original.
 
 ``--megabytes`` says how many, 1024 if not.  Both force each finished file to the
 disk, 13 for each megabyte with files of the usual size; where the logs are in

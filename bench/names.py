@@ -1,4 +1,4 @@
-"""Connections per second with host names looked up, while 16 slow clients wait for names that nobody knows.
+"""Connections per second with name look-ups, while 16 slow clients wait for names that no server knows.
 
 In a network and mount namespace of its own, which needs root and util-linux.
 There are two cases: all names but those of the slow clients are in /etc/hosts,

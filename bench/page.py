@@ -16,13 +16,15 @@ SUBJECTS = (
 INTRODUCTION = """\
 # Benchmarks
 
-Made by `python bench/page.py`, with the interpreter of an environment where the
-wheel is installed beside `cdbx` and `pure-cdb`, on a machine that has Debian's
-`ucspi-tcp`.  Each section names the command that makes it alone.
+`python bench/page.py` makes this page.  Run it with the interpreter of an
+environment where the wheel is installed beside `cdbx` and `pure-cdb`, on a
+machine that has Debian's `ucspi-tcp`.  Each section shows the command that
+makes it alone.
 
-Times are of one machine: read the ratios.  Each ratio compares two measurements
-made one right after the other; shown are the median of all rounds, the smallest
-and the largest.  The second line of each section says which core did the work.
+The times are those of one machine, so read the ratios.  Each ratio compares two
+measurements made one right after the other.  The tables have the median ratio of
+all rounds and, in brackets, the smallest and the largest.  The second line of
+each section says which core did the work.
 """
 
 

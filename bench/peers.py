@@ -1,4 +1,4 @@
-"""Connections per second, accepted: ours against other super-servers, as far as they are installed.
+"""Connections per second, accepted: ours against the other super-servers that are installed.
 
 All start the same handler, a static C program that writes six bytes, and none
 looks up names.  socat runs it without a process of its own in between (nofork).
@@ -161,7 +161,7 @@ def picture(load: Path, ports: dict[str, int], count: int, crowds: tuple[int, ..
     chart = Chart("Connections accepted", "clients at once", "connections per second", lines)
     if keep:
         (ROOT / "docs" / "connections.svg").write_text(draw([chart]), encoding="utf-8")
-    print("\n![Connections per second of each server, from 1 to 64 clients at once](connections.svg)")
+    print("\n![Connections per second of each server, with 1 to 64 clients at once](connections.svg)")
 
 
 if __name__ == "__main__":

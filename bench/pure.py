@@ -1,4 +1,4 @@
-"""The pure core against pure-cdb, where nothing can be compiled, and where its hash was compiled."""
+"""The pure core against pure-cdb: without any compiled code, and with pure-cdb's hash compiled."""
 
 import os
 import random

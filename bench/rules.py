@@ -1,4 +1,4 @@
-"""One look-up of a client that no rule is about, in 1,000,000 rules, with and without networks.
+"""One look-up of a client without a rule, among 1,000,000 rules, with and without networks.
 
 There is no peer in-process: the second column is the look-up without networks,
 and the ratio what the networks cost.

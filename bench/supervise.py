@@ -1,4 +1,4 @@
-"""A restart: from its cause until the status shows the new process, under supervise and the original.
+"""A restart, from its cause until the status shows the new process: our supervise against the original.
 
 Ten supervisors of each kind wait; a round restarts the services of one kind, one
 after the other, and counts the quickest, then those of the other.  The cause is
@@ -117,7 +117,11 @@ def main() -> None:
             for kind, command in enumerate(commands)
         ]
         made += [service for services in many for service in services]
-        for subject, cause in (("svc -t until the status shows it", tell), ("killed, likewise", crash)):
+        restarts = (
+            ("svc -t, until the status shows the new process", tell),
+            ("the service is killed, until the status shows the new process", crash),
+        )
+        for subject, cause in restarts:
             ours, original = (quickest(services, cause) for services in many)
             compare(subject, ours, original, arguments.rounds, faster_by_cost)
         mine = tools(program("svc"), program("svstat"), many[0][0])

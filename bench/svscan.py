@@ -1,4 +1,4 @@
-"""Time until 500 services run, and memory of what supervises them: ours against the original.
+"""Time until 500 services run, and memory of their supervisors: ours against the original.
 
 The first time in directories that were never supervised, and then again; every
 other round goes through the contenders backwards.
