@@ -9,8 +9,9 @@ import pytest
 from tests.support.cdbfiles import build, text
 from ucspi.cdb import CdbTooLargeError
 from ucspi.cdb._core import CORE
-from ucspi.programs import _cdb_make, _cdbmake, cdb, cdbmake
-from ucspi.programs._getopt import OptionError, Options, number
+from ucspi.programs import _cdbmake, cdb, cdbmake
+from ucspi.programs.cdb import _make
+from ucspi.programs.cdb._commandline import OptionError, Options, number
 
 PAIRS = [(b"one", b"Hello"), (b"one", b"again")]
 
@@ -69,7 +70,7 @@ def test_cdb_that_would_pass_four_gigabytes_says_so_in_the_original_words(
     records: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], kind: type
 ) -> None:
     """A row of docs/differences.md: the original notices too late to keep the file sound."""
-    monkeypatch.setattr(_cdb_make, "Builder", kind)
+    monkeypatch.setattr(_make, "Builder", kind)
     assert cdb.main([b"cdb", b"-c", b"new.cdb", b"records"]) == 111
     first, second = capfdbinary.readouterr().err.splitlines()
     assert first == b"cdb: cdb_make_put: Cannot allocate memory"

@@ -8,6 +8,7 @@ import sysconfig
 import tomllib
 from importlib import import_module, metadata
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -34,8 +35,8 @@ def test_command_has_a_program(command: str) -> None:
 
 
 def test_every_program_is_a_command() -> None:
-    programs = Path(import_module("ucspi.programs").__path__[0]).glob("*.py")
-    public = {path.stem for path in programs if not path.stem.startswith("_")}
+    programs = iter_modules(import_module("ucspi.programs").__path__)  # packages too
+    public = {program.name for program in programs if not program.name.startswith("_")}
     assert public - {"commands"} == set(COMMANDS.values())
 
 

@@ -1,1 +1,1 @@
-"""One module per command: ``main(argv) -> exit code``; the only layer that parses options."""
+"""One module or package per command: ``main(argv) -> exit code``; the only layer that parses options."""

@@ -18,8 +18,8 @@ import sys
 from _signal import SIGPIPE, SIGXFSZ
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
-from ucspi.programs._demo_folder import adopt, fill, make_temporary, quote, remove
 from ucspi.programs._program import Stop, fatal, run
+from ucspi.programs.demo._servicedir import adopt, fill, make_temporary, quote, remove
 from ucspi.unix import given
 from ucspi.unix.errtext import describe
 from ucspi.unix.rlimits import Narrowed, soft
@@ -60,7 +60,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _body(argv: list[bytes]) -> int:
     if argv[1:] == [b"--handler"]:
-        from ucspi.programs._demo_handler import serve
+        from ucspi.programs.demo._handler import serve
 
         return serve()
     port, folder = _arguments(argv[1:])

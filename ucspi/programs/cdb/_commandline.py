@@ -1,14 +1,21 @@
-"""Options as GNU getopt parses them, for the one program that was written with it.
+"""The command line: options as GNU getopt parses them, and what they ask for.
 
+Tinycdb's ``cdb`` is the only original here that was written with getopt.
 Options may follow operands, unless ``POSIXLY_CORRECT`` is in the environment;
 ``--`` ends them; the only long ones are those that the program names.
 """
 
 import os
 
+from ucspi.programs.cdb._messages import usage_error
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+LETTERS = b"qdlcsht:n:mwruep:0"
+WORDS = (b"--64",)
+INT_MAX = 2**31 - 1
 
 
 class OptionError(Exception):
@@ -86,3 +93,52 @@ def number(text: bytes) -> int | None:
         return sign * int(digits, base)
     except ValueError:
         return None
+
+
+class Settings:
+    """What the options ask for."""
+
+    __slots__ = ("duplicates", "form", "mode", "nth", "permissions", "plain", "stop", "temporary", "warn")
+
+    def __init__(self) -> None:
+        """Begin with nothing asked for."""
+        self.mode = b""
+        self.form = "cdb"  # --64: cdb64
+        self.plain = False  # -m: keys and data without lengths
+        self.nth = 0  # -n: only this record, from 1; 0 for all
+        self.temporary: bytes | None = None  # -t
+        self.permissions: int | None = None  # -p
+        self.duplicates = b""  # the last of -r, -u and -0
+        self.warn = self.stop = False  # -w, -e
+
+
+def take(settings: Settings, letter: bytes, value: bytes) -> None:
+    """Put one option into the settings."""
+    match letter:
+        case b"q" | b"d" | b"l" | b"c" | b"s":
+            if settings.mode not in (b"", letter):
+                raise usage_error(b"different modes of operation requested")
+            settings.mode = letter
+        case b"--64":
+            settings.form = "cdb64"
+        case b"m":
+            settings.plain = True
+        case b"n":
+            settings.nth = _within(1, INT_MAX, value, b"record number")
+        case b"p":
+            settings.permissions = _within(0, 0o777, value, b"permissions")
+        case b"t":
+            settings.temporary = value
+        case b"w":
+            settings.warn = True
+        case b"e":
+            settings.stop = True
+        case _:
+            settings.duplicates = letter
+
+
+def _within(least: int, most: int, text: bytes, what: bytes) -> int:
+    value = number(text)
+    if value is None or not least <= value <= most:
+        raise usage_error(b"invalid %b `%b'" % (what, text))
+    return value

@@ -1,8 +1,8 @@
 """``cdb -d`` and ``cdb -l``: print all records, or all keys."""
 
 from ucspi.cdb import dump, scan
-from ucspi.programs._cdb_trouble import open_input
 from ucspi.programs._standard import blocks, write
+from ucspi.programs.cdb._messages import open_input
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

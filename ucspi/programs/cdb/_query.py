@@ -6,8 +6,8 @@ import stat
 
 from ucspi.cdb import Reader, open
 from ucspi.errors import CdbFormatError
-from ucspi.programs._cdb_trouble import EXIT_ABSENT, protocol_error, system_error
 from ucspi.programs._standard import write
+from ucspi.programs.cdb._messages import EXIT_ABSENT, protocol_error, system_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

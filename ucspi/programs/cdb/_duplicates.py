@@ -11,10 +11,10 @@ with zeros where they are, and the tables are made without them.
 import os
 
 from ucspi.cdb import Builder, hash, hash64, scan
-from ucspi.programs._cdb_trouble import EXIT_DUPLICATE
 from ucspi.programs._cdbread import pair
 from ucspi.programs._program import Stop
 from ucspi.programs._standard import blocks
+from ucspi.programs.cdb._messages import EXIT_DUPLICATE
 from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from struct import Struct
 
-    from ucspi.programs.cdb import Settings
+    from ucspi.programs.cdb._commandline import Settings
     from ucspi.unix.publish import Publication
 
 TABLES = 256

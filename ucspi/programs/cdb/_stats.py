@@ -1,9 +1,9 @@
 """``cdb -s``: describe a database."""
 
 from ucspi.cdb import scan
-from ucspi.programs._cdb_trouble import open_input, protocol_error, short_file
 from ucspi.programs._cdbread import pair, whole
 from ucspi.programs._standard import write
+from ucspi.programs.cdb._messages import open_input, protocol_error, short_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

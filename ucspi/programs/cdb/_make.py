@@ -5,18 +5,18 @@ import os
 
 from ucspi.cdb import Builder, load
 from ucspi.errors import CdbTextError, CdbTooLargeError
-from ucspi.programs._cdb_trouble import EXIT_USAGE, open_input, short_file, system_error
 from ucspi.programs._lines import lines
 from ucspi.programs._program import Stop
 from ucspi.programs._standard import InputError, blocks
+from ucspi.programs.cdb._messages import EXIT_USAGE, open_input, short_file, system_error
 from ucspi.unix.publish import Publication
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ucspi.programs._cdb_duplicates import Duplicates
-    from ucspi.programs.cdb import Settings
+    from ucspi.programs.cdb._commandline import Settings
+    from ucspi.programs.cdb._duplicates import Duplicates
 
 OFFER = b"cdb: no cdb can pass 4 GB; --64 makes a cdb64, which can"
 OWNER_READS = 0o400
@@ -84,7 +84,7 @@ def _into(settings: "Settings", builder: Builder, publication: Publication) -> "
     """Return what takes the records: the builder itself, if duplicates are of no interest."""
     if not (settings.duplicates or settings.warn or settings.stop):
         return builder
-    from ucspi.programs._cdb_duplicates import Duplicates
+    from ucspi.programs.cdb._duplicates import Duplicates
 
     return Duplicates(builder, publication, settings)
 
