@@ -97,11 +97,11 @@ def main(packed: "Packed | None") -> "NoReturn":
     sys.meta_path.insert(0, Finder)
     if packed is not None:
         sys.meta_path.insert(0, packed)
-        packed.run("ucspi.unix.given")
+        packed.run("ucspi.unix.inheritedstate")
     _show_what_was_typed(_bytes(name))
-    from ucspi.unix import given
+    from ucspi.unix import inheritedstate
 
-    given.note(facts, _bytes(executed))
+    inheritedstate.note(facts, _bytes(executed))
     module = f"ucspi.{module}"
     try:
         if packed is not None:

@@ -103,7 +103,9 @@ def imported(lines: str) -> set[str]:
 
 def ours(loaded: set[str]) -> list[str]:
     """Return which modules of ours are among some; not what the bootstrap loads before."""
-    return sorted({name for name in loaded if name.partition(".")[0] == "ucspi"} - {"ucspi.unix.given"})
+    return sorted(
+        {name for name in loaded if name.partition(".")[0] == "ucspi"} - {"ucspi.unix.inheritedstate"}
+    )
 
 
 def command(program: str, *arguments: str) -> list[str]:

@@ -6,7 +6,7 @@ import sys
 
 from ucspi import __version__
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import given
+from ucspi.unix import inheritedstate
 from ucspi.unix.errtext import explain
 from ucspi.unix.signals import undo_interpreter
 from ucspi.unix.stderr import has_room, say
@@ -88,7 +88,7 @@ def die_of_pipe() -> None:
     CPython ignores that signal from its start, whatever the parent wanted, and
     reports `BrokenPipeError` instead.  Returns if the signal is blocked, or was ignored before CPython did.
     """
-    if _signal.SIGPIPE in given.ignored:
+    if _signal.SIGPIPE in inheritedstate.ignored:
         return
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     os.kill(os.getpid(), _signal.SIGPIPE)

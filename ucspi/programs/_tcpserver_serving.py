@@ -8,7 +8,7 @@ from ucspi.programs._tcpserver_values import NAME
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
 from ucspi.tcp.server.loop import Server
 from ucspi.tcp.server.reporting import reporter
-from ucspi.unix import environ, given, oom, privilege, search
+from ucspi.unix import environ, inheritedstate, oom, privilege, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.spawn import Program, spawner
 from ucspi.unix.stderr import emit, say
@@ -197,6 +197,6 @@ def _spawner(
     handler = spawner(Program(program, paths, inherited, complaint, _pid_variable(listeners), ours))
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
-    if not given.is_launched and settings.verbosity > 1:
+    if not inheritedstate.is_launched and settings.verbosity > 1:
         say(b"tcpserver: started by a script, not by its launcher: PYTHON variables have a say in it")
     return handler

@@ -5,7 +5,7 @@ import os
 from ucspi.programs._program import run
 from ucspi.programs._small_client import operands
 from ucspi.programs.tcpclient import connect_and_execute
-from ucspi.unix import given
+from ucspi.unix import inheritedstate
 
 TALKER = b"mconnect-io"
 
@@ -17,7 +17,9 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _mconnect(argv: list[bytes]) -> int:
     host, port = operands(argv, b"0", b"25")
-    connect_and_execute([b"tcpclient", b"-RHl0", b"--", host, port, find_talker(given.command or argv[0])])
+    connect_and_execute(
+        [b"tcpclient", b"-RHl0", b"--", host, port, find_talker(inheritedstate.command or argv[0])]
+    )
 
 
 def find_talker(program: bytes) -> bytes:

@@ -12,7 +12,7 @@ import sys
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, run
 from ucspi.programs._scan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, Options
-from ucspi.unix import fds, given, search
+from ucspi.unix import fds, inheritedstate, search
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.start import Circumstances, start
 
@@ -34,7 +34,7 @@ def _boot(argv: list[bytes]) -> int:
     directory = options.operands[0] if options.operands else _find_directory()
     if directory[:2] == b"--":
         raise Stop(USAGE, EXIT_USAGE)  # svscan would say so where nobody looks
-    path = _extend(PATH, os.path.dirname(given.command or os.fsencode(sys.argv[0])))
+    path = _extend(PATH, os.path.dirname(inheritedstate.command or os.fsencode(sys.argv[0])))
     # Where it is ignored the system reaps svc itself, and who waits for it fails.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     fds.occupy_standard()  # or the null device gets the number of what is closed

@@ -3,7 +3,7 @@
 This is the only module that imports ``ucspi._syscore``.
 """
 
-from ucspi.unix import given
+from ucspi.unix import inheritedstate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ _LIMITS: "list[Any]" = []  # in C memory, once they were needed
 
 
 def hand_on(command: "Any", ignored: "Iterable[int]") -> None:
-    """Note in a ``struct usys_command`` the signals that stay ignored and the limits that we were given."""
+    """Note in a ``struct usys_command`` the signals that stay ignored and the limits that we were inheritedstate."""
     command.ignored = sum(1 << number - 1 for number in ignored)
-    if given.limits:
+    if inheritedstate.limits:
         if not _LIMITS:
-            _LIMITS.append(ffi.new("struct usys_limit[]", given.limits))
-        command.limits, command.limit_count = _LIMITS[0], len(given.limits)
+            _LIMITS.append(ffi.new("struct usys_limit[]", inheritedstate.limits))
+        command.limits, command.limit_count = _LIMITS[0], len(inheritedstate.limits)

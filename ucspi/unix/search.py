@@ -11,9 +11,9 @@ Source: observed from the original tcpserver and setuidgid.
 import errno
 import posix as os
 
-from ucspi.unix import given
+from ucspi.unix import inheritedstate
 
-if given.limits:  # rarely; and later, as another user, we might not be allowed to read it
+if inheritedstate.limits:  # rarely; and later, as another user, we might not be allowed to read it
     import ucspi.unix.rlimits  # noqa: F401
 
 TYPE_CHECKING = False
@@ -80,13 +80,14 @@ def execute(
     Raises:
         OSError: nothing could be executed; the error worth reporting.
     """
-    if not (limits or given.limits):  # as nearly always
+    if not (limits or inheritedstate.limits):  # as nearly always
         _try(paths, argv, entries)
     from ucspi.unix.rlimits import Narrowed, soft
 
     try:
         narrowed = Narrowed(
-            [*(soft(number, value) for number, value in given.limits), *limits], paths + argv + entries
+            [*(soft(number, value) for number, value in inheritedstate.limits), *limits],
+            paths + argv + entries,
         )
         try:
             _try(paths, argv, entries)

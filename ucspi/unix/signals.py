@@ -13,7 +13,7 @@ from _signal import (
     set_wakeup_fd,
 )
 
-from ucspi.unix import given
+from ucspi.unix import inheritedstate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def undo_ignored(*numbers: int) -> None:
     Without a launcher nobody knows these: they get the default ones.
     """
     for number in numbers or (_signal.SIGPIPE, _signal.SIGXFSZ):
-        _signal.signal(number, SIG_IGN if number in given.ignored else SIG_DFL)
+        _signal.signal(number, SIG_IGN if number in inheritedstate.ignored else SIG_DFL)
 
 
 class Wakeup:

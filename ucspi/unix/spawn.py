@@ -11,7 +11,7 @@ import os
 from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGPIPE, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import fds, given, native, oom, search
+from ucspi.unix import fds, inheritedstate, native, oom, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import hold, release, restore_actions
 from ucspi.unix.stderr import emit, has_room
@@ -83,7 +83,7 @@ class Program:
         self.listeners = listeners
         self.pid_variable = pid_variable
         # An ignored SIGPIPE is not handed on, here as in the original.
-        self.ignored = [number for number in given.ignored if number != SIGPIPE]
+        self.ignored = [number for number in inheritedstate.ignored if number != SIGPIPE]
         self.argv, self.paths, self.environ, self.complaint = argv, paths, environ, complaint
 
 

@@ -11,7 +11,7 @@ import os
 from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import birth, fds, given, native, oom, search
+from ucspi.unix import birth, fds, inheritedstate, native, oom, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import hold, release, restore_actions
 from ucspi.unix.stderr import emit
@@ -188,7 +188,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     command.paths, command.argv, command.environ = kept[0][1], kept[1][1], _ENVIRON[1][1]
     command.errors, command.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
     command.complaint = cells[0] if there.complaint else ffi.NULL
-    native.hand_on(command, given.ignored)
+    native.hand_on(command, inheritedstate.ignored)
     what.directory, what.input, what.output = there.directory, there.input, there.output
     what.score = cells[2] if oom.given else ffi.NULL
     what.open_files = there.open_files
@@ -264,7 +264,7 @@ def _become(
         set_wakeup_fd(-1)  # the pipe is the parent's
         oom.take_back()
         _arrange(there, executed)
-        restore_actions(given.ignored)
+        restore_actions(inheritedstate.ignored)
         pthread_sigmask(SIG_SETMASK, mask)
         search.execute(paths, argv, environ)
     except BaseException as error:

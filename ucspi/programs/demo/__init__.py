@@ -20,7 +20,7 @@ from _signal import SIGPIPE, SIGXFSZ
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs.demo._servicedir import adopt, fill, make_temporary, quote, remove
-from ucspi.unix import given
+from ucspi.unix import inheritedstate
 from ucspi.unix.errtext import describe
 from ucspi.unix.rlimits import Narrowed, soft
 from ucspi.unix.stderr import say
@@ -112,15 +112,15 @@ def _choose_port(wanted: int | None) -> int:
 
 def _ucspi() -> bytes:
     """Return the shell words that run ``ucspi`` from anywhere, and under ``env -``."""
-    if given.command:
-        directory, name = os.path.split(given.command)
+    if inheritedstate.command:
+        directory, name = os.path.split(inheritedstate.command)
         return quote(os.path.join(os.path.realpath(directory), name))
     return quote(os.fsencode(sys.executable)) + b" -I -m ucspi"
 
 
 def _spawn(script: bytes, **settings: "Any") -> int:
     """Start a script of the folder as it would start without us: with the limits that we were given."""
-    limits = [soft(number, value) for number, value in given.limits]
+    limits = [soft(number, value) for number, value in inheritedstate.limits]
     narrowed = Narrowed(limits, [])
     try:
         return os.posix_spawn(
@@ -128,7 +128,7 @@ def _spawn(script: bytes, **settings: "Any") -> int:
             [b"sh", script],
             os.environb,
             # CPython ignores these two; programs expect them as they were.
-            setsigdef=[number for number in (SIGPIPE, SIGXFSZ) if number not in given.ignored],
+            setsigdef=[number for number in (SIGPIPE, SIGXFSZ) if number not in inheritedstate.ignored],
             **settings,
         )
     finally:
