@@ -16,7 +16,7 @@ import ucspi.cdb
 from tests.support.rules_text import image_of, image_with
 from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _imagefile, _live, load
-from ucspi.unix import aside
+from ucspi.unix import threadtask
 from ucspi.unix.glance import Glancer
 from ucspi.unix.regular import state_of
 
@@ -528,7 +528,7 @@ def test_without_threads_the_file_is_read_at_once(path: Path, monkeypatch: pytes
 
     Slow(monkeypatch)
     rules = live(path)
-    monkeypatch.setattr(aside, "start_deaf_thread", refuse)
+    monkeypatch.setattr(threadtask, "start_deaf_thread", refuse)
     assert rules.judge(CLIENT).allowed
     publish(path, DENY)
     assert not rules.judge(CLIENT).allowed

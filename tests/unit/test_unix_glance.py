@@ -1,4 +1,4 @@
-"""Looking without waiting, and working aside."""
+"""Looking without waiting, and working task."""
 
 import errno
 import gc
@@ -12,9 +12,9 @@ from weakref import ref
 import pytest
 
 from ucspi.unix import glance, native
-from ucspi.unix.aside import Aside, NoThreadError
 from ucspi.unix.glance import Glancer, is_local, size_in, state_in
 from ucspi.unix.regular import state_of
+from ucspi.unix.threadtask import ThreadTask, NoThreadError
 
 needs_glances = pytest.mark.skipif(
     Glancer(b"/").glance() is None, reason="this system or build cannot look without waiting"
@@ -111,31 +111,31 @@ def test_mount_that_is_not_known_is_not_local() -> None:
 
 
 def test_work_is_done_aside_and_its_result_taken() -> None:
-    aside = Aside()
+    task = ThreadTask()
     woken = threading.Event()
-    aside.wake = woken.set
+    task.wake = woken.set
     go_on = threading.Event()
-    aside.start(lambda: go_on.wait(20) and threading.get_ident())
-    assert aside.is_busy
-    assert not aside.wait(0)
-    assert not aside.wait(0.01)
+    task.start(lambda: go_on.wait(20) and threading.get_ident())
+    assert task.is_busy
+    assert not task.wait(0)
+    assert not task.wait(0.01)
     go_on.set()
-    assert aside.wait(20)
-    assert aside.take() not in (None, threading.get_ident())
+    assert task.wait(20)
+    assert task.take() not in (None, threading.get_ident())
     assert woken.wait(20)
-    assert not aside.is_busy
-    assert not aside.wait(0)
+    assert not task.is_busy
+    assert not task.wait(0)
 
 
 def test_what_work_raises_is_raised_where_it_is_taken() -> None:
     def run_out() -> None:
         raise MemoryError
 
-    aside = Aside()
-    aside.start(run_out)
-    assert aside.wait(20)
+    task = ThreadTask()
+    task.start(run_out)
+    assert task.wait(20)
     with pytest.raises(MemoryError):
-        aside.take()
+        task.take()
     assert sys.getswitchinterval() == pytest.approx(0.005)
 
 
@@ -154,24 +154,24 @@ def test_what_failed_work_held_is_free_at_once() -> None:
 
     gc.disable()
     try:
-        aside = Aside()
-        aside.start(run_out)
-        assert aside.wait(20)
+        task = ThreadTask()
+        task.start(run_out)
+        assert task.wait(20)
         with suppress(MemoryError):
-            aside.take()
+            task.take()
         assert held[0]() is None
     finally:
         gc.enable()
 
 
 def test_abandoned_work_is_nobodys() -> None:
-    aside = Aside()
+    task = ThreadTask()
     go_on = threading.Event()
-    aside.start(lambda: go_on.wait(20))
-    aside.abandon()
-    aside.start(lambda: b"new")
-    assert aside.wait(20)
-    assert aside.take() == b"new"
+    task.start(lambda: go_on.wait(20))
+    task.abandon()
+    task.start(lambda: b"new")
+    assert task.wait(20)
+    assert task.take() == b"new"
     go_on.set()
 
 
@@ -179,8 +179,8 @@ def test_no_thread_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("ucspi.unix.aside.start_deaf_thread", refuse)
-    aside = Aside()
+    monkeypatch.setattr("ucspi.unix.threadtask.start_deaf_thread", refuse)
+    task = ThreadTask()
     with pytest.raises(NoThreadError):
-        aside.start(lambda: None)
-    assert not aside.is_busy
+        task.start(lambda: None)
+    assert not task.is_busy

@@ -8,8 +8,8 @@ at in a thread; whoever wants it waits a little, and then goes on without.
 
 import time
 
-from ucspi.unix.aside import Aside, NoThreadError
 from ucspi.unix.glance import Glancer, size_in
+from ucspi.unix.threadtask import ThreadTask, NoThreadError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ READ = b": was read at last"
 class FileWatch:
     """One file, and what is going on about it."""
 
-    __slots__ = ("_aside", "_glancer", "_path", "_small", "_tell", "is_late", "since")
+    __slots__ = ("_task", "_glancer", "_path", "_small", "_tell", "is_late", "since")
 
     def __init__(self, path: bytes, small: int, tell: "Callable[[bytes], object] | None") -> None:
         """Look at nothing yet.
@@ -38,13 +38,13 @@ class FileWatch:
         """
         self._path, self._small, self._tell = path, small, tell
         self._glancer = Glancer(path)
-        self._aside = Aside()
+        self._task = ThreadTask()
         self.is_late = False
         self.since = 0.0  # when the look that is going on began, on the steady clock
 
     def begin(self, wake: "Callable[[], object]") -> None:
         """Have ``wake`` called, in a thread, when a look has ended there."""
-        self._aside.wake = wake
+        self._task.wake = wake
 
     def glance(self) -> bytes | None:
         """Return what tells whether the file changed, None when only a look can; see `Glancer.glance`."""
@@ -52,11 +52,11 @@ class FileWatch:
 
     def is_looking(self) -> bool:
         """Return whether a look is going on that has not ended."""
-        return self._aside.is_busy and not self._aside.wait(0)
+        return self._task.is_busy and not self._task.wait(0)
 
     def is_looked_at(self) -> bool:
         """Return whether a look has ended in its thread, for `take`."""
-        return self._aside.is_busy and self._aside.wait(0)
+        return self._task.is_busy and self._task.wait(0)
 
     def look(self, glimpse: bytes | None, work: "Callable[[], Found]", patience: float) -> "Found | None":
         """Look at the file, at once or aside; return what ``work`` does, None when that is not known yet.
@@ -65,28 +65,28 @@ class FileWatch:
             what ``work`` does.
         """
         if glimpse is not None and size_in(glimpse) <= self._small:
-            self._aside.abandon()  # whatever it finds is older
+            self._task.abandon()  # whatever it finds is older
             self._end()
             return work()
-        if not self._aside.is_busy:
+        if not self._task.is_busy:
             try:
-                self._aside.start(work)
+                self._task.start(work)
             except NoThreadError:
                 return work()  # better late than never
             self.since = time.monotonic()
-            self._aside.wait(patience)
-        return self.take() if self._aside.wait(0) else None
+            self._task.wait(patience)
+        return self.take() if self._task.wait(0) else None
 
     def abandon(self) -> None:
         """Want nothing of a look that is going on any more."""
-        if self._aside.is_busy:
-            self._aside.abandon()
+        if self._task.is_busy:
+            self._task.abandon()
             self._end()
 
     def take(self) -> "Found":  # type: ignore[type-var]  # what the work of `look` is
         """Return what the look that has ended found, or raise what it raised."""
         self._end()
-        return self._aside.take()  # type: ignore[return-value]
+        return self._task.take()  # type: ignore[return-value]
 
     def complain(self, after: float, line: bytes) -> None:
         """Tell, once, of a look that has been going on for so many seconds."""
@@ -96,7 +96,7 @@ class FileWatch:
 
     def wait(self, seconds: float) -> bool:
         """Wait for the look that is going on, -1 for ever; return whether it has ended."""
-        return self._aside.wait(seconds)
+        return self._task.wait(seconds)
 
     def _end(self) -> None:
         if self.is_late:

@@ -46,8 +46,8 @@ class _Job:
                 self._wake()
 
 
-class Aside:
-    """One piece of work that is done aside."""
+class ThreadTask:
+    """Does one piece of work in a thread of its own."""
 
     __slots__ = ("_job", "wake")
 
