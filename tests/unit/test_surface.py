@@ -59,9 +59,9 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        birth domain ends environ errtext family fds glance guard helper inheritedstate locks native notify
-        oom privilege publish regular reserve rlimits search signals sockets spawn start stderr streams tai
-        threadtask title ways
+        birth domain environ errtext family fds glance guard helper inheritedstate locks native notify oom
+        privilege publish regular reserve rlimits search signals socketnames sockets spawn start stderr
+        streams tai threadtask title ways
     """,
 }
 

@@ -1,4 +1,4 @@
-"""Looking without waiting, and working task."""
+"""Looking without waiting, and work in a thread of its own."""
 
 import errno
 import gc
@@ -14,7 +14,7 @@ import pytest
 from ucspi.unix import glance, native
 from ucspi.unix.glance import Glancer, is_local, size_in, state_in
 from ucspi.unix.regular import state_of
-from ucspi.unix.threadtask import ThreadTask, NoThreadError
+from ucspi.unix.threadtask import NoThreadError, ThreadTask
 
 needs_glances = pytest.mark.skipif(
     Glancer(b"/").glance() is None, reason="this system or build cannot look without waiting"

@@ -9,7 +9,7 @@ at in a thread; whoever wants it waits a little, and then goes on without.
 import time
 
 from ucspi.unix.glance import Glancer, size_in
-from ucspi.unix.threadtask import ThreadTask, NoThreadError
+from ucspi.unix.threadtask import NoThreadError, ThreadTask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ READ = b": was read at last"
 class FileWatch:
     """One file, and what is going on about it."""
 
-    __slots__ = ("_task", "_glancer", "_path", "_small", "_tell", "is_late", "since")
+    __slots__ = ("_glancer", "_path", "_small", "_task", "_tell", "is_late", "since")
 
     def __init__(self, path: bytes, small: int, tell: "Callable[[bytes], object] | None") -> None:
         """Look at nothing yet.

@@ -15,7 +15,7 @@ import select
 from ucspi.errors import ConnectError, NoAddressError
 from ucspi.tcp.address import parse_port, require_port, resolve_all
 from ucspi.tcp.connection import Connection
-from ucspi.unix.ends import describe
+from ucspi.unix.socketnames import parse_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,9 +190,9 @@ def _ends(sock: _socket.socket) -> tuple[tuple[bytes, int, int], tuple[bytes, in
     """Return address, port and scope of our end and of the server's."""
     step = b"unable to get local address"
     try:
-        local = describe(sock.getsockname())
+        local = parse_name(sock.getsockname())
         step = b"unable to get remote address"
-        return local, describe(sock.getpeername())
+        return local, parse_name(sock.getpeername())
     except OSError as error:
         raise ConnectError(step, error) from None
 

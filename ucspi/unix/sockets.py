@@ -5,7 +5,7 @@ import errno
 import os
 
 from ucspi.unix import native
-from ucspi.unix.ends import describe
+from ucspi.unix.socketnames import parse_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
         except BlockingIOError:
             return None
         connection = _socket.socket(listener.family, listener.type, 0, descriptor)
-        remote = describe(peer)
+        remote = parse_name(peer)
         try:
             if clear_ip_options:
                 _set(connection, _socket.IPPROTO_IP, _socket.IP_OPTIONS, b"")
             if no_delay:
                 _set(connection, _socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            ip, port, scope = describe(connection.getsockname())
+            ip, port, scope = parse_name(connection.getsockname())
         except OSError as error:
             raise NoLocalAddressError((connection.detach(), b"", 0, *remote), error) from error
         return connection.detach(), ip, port, *remote[:2], scope or remote[2]
