@@ -60,8 +60,8 @@ MODULES = {
     """,
     "ucspi.unix": """
         birth domain environ errtext family fds glance guard helper inheritedstate locks native notify oom
-        privilege publish regular reserve rlimits search signals socketnames sockets spawn start stderr
-        streams tai threadtask title ways
+        privilege publish regular relay reserve rlimits search signals socketnames sockets spawn start
+        stderr streams tai threadtask title
     """,
 }
 

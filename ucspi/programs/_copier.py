@@ -12,9 +12,9 @@ from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._become import become
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.fds import occupy_standard
+from ucspi.unix.relay import Direction, is_readable, relay
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.stderr import say
-from ucspi.unix.ways import Way, is_readable, relay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +111,6 @@ def _copy(filters: tuple[Filter, Filter], to_program: int, from_program: int) ->
             there.read()
         filters[1].at_end()
 
-    there = Way(0, to_program, filters[0].size, filters[0].convert, end_input, is_own=True)
-    back = Way(from_program, 1, filters[1].size, filters[1].convert, end_output)
+    there = Direction(0, to_program, filters[0].size, filters[0].convert, end_input, is_own=True)
+    back = Direction(from_program, 1, filters[1].size, filters[1].convert, end_output)
     relay(there, back)

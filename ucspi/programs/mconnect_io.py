@@ -2,8 +2,8 @@
 
 from ucspi.lines.crlf import Adder
 from ucspi.programs._program import run
+from ucspi.unix.relay import Direction, relay
 from ucspi.unix.streams import BLOCK
-from ucspi.unix.ways import Way, relay
 
 USAGE = b"mconnect-io: usage: mconnect-io"
 
@@ -15,8 +15,8 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _mconnect_io(argv: list[bytes]) -> int:
     # The end of the input is not passed on, and what nobody reads is dropped.
-    there = Way(0, 7, BLOCK, Adder().feed, _ignore, is_lossy=True)
-    back = Way(6, 1, BLOCK, bytes, _ignore, is_lossy=True)
+    there = Direction(0, 7, BLOCK, Adder().feed, _ignore, is_lossy=True)
+    back = Direction(6, 1, BLOCK, bytes, _ignore, is_lossy=True)
     relay(there, back)
     return 0
 

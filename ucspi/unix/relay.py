@@ -1,7 +1,9 @@
-"""Two ways between descriptors in one loop, so that who does not read delays only the other's answers.
+"""Relaying bytes in two directions in one loop.
 
-The descriptors are shared with others and stay as they are, blocking or not.
-So each is asked for room first, and then written no more than there must be.
+A reader that does not read holds up only its own direction.  The descriptors
+are shared with other processes, so their blocking flag stays as it is.
+Instead, poll says first that there is room, and a write is then no larger than
+what certainly fits.
 """
 
 import os
@@ -17,17 +19,17 @@ if TYPE_CHECKING:
     Convert = Callable[[bytes], bytes | memoryview]
     Write = Callable[[bytes | memoryview], int]
 
-PIPE_ROOM = select.PIPE_BUF  # bytes that a pipe takes without waiting when it says that it takes any
+PIPE_ROOM = select.PIPE_BUF  # bytes that a pipe takes without blocking once poll reports it writable
 
 
-class Way:
+class Direction:
     """One direction: what is read at the source is converted and written to the target.
 
-    At most one block is on its way, so memory is bounded and nobody reads ahead.
+    At most one block is held at a time, so memory is bounded and nobody reads ahead.
 
     Attributes:
-        has_begun: whether anything was read, if only the end.
-        is_over: whether nothing will be read or written any more.
+        has_begun: anything was read, even if only the end.
+        is_over: nothing will be read or written any more.
     """
 
     __slots__ = (
@@ -54,16 +56,16 @@ class Way:
         is_own: bool = False,
         is_lossy: bool = False,
     ) -> None:
-        """Have read nothing yet.
+        """Read nothing yet.
 
         Args:
             source: the descriptor to read.
             target: the one to write to.
-            size: how much is read at once, in bytes.
-            convert: called with each block, returns what is written.
+            size: how many bytes are read at once.
+            convert: called with each block; returns what is written.
             end: called at the end of the source.
-            is_own: whether nobody else has the target's end, so that it may be made non-blocking.
-            is_lossy: whether what cannot be written is dropped; else the way ends there.
+            is_own: nobody else has the target open, so it may be made non-blocking.
+            is_lossy: what cannot be written is dropped; otherwise a failed write ends this direction.
         """
         self._source, self._target, self._size = source, target, size
         self._convert, self._end, self._is_lossy = convert, end, is_lossy
@@ -72,7 +74,7 @@ class Way:
         self.has_begun = self.is_over = False
 
     def register(self, poll: "select.poll") -> int:
-        """Tell a poll what this waits for; return the descriptor, -1 for nothing."""
+        """Register with a poll what this waits for; return the descriptor, -1 for none."""
         if self.is_over:
             return -1
         if self._waiting:
@@ -82,14 +84,14 @@ class Way:
         return self._source
 
     def proceed(self) -> None:
-        """Go on where the poll said so."""
+        """Read or write one block; call it when the poll reports the descriptor."""
         if self._waiting:
             self._deliver()
         else:
             self.read()
 
     def read(self) -> None:
-        """Read and convert a block; an error is an end too."""
+        """Read and convert a block; an error counts as the end."""
         try:
             block = os.read(self._source, self._size)
         except BlockingIOError:
@@ -113,8 +115,8 @@ class Way:
             self.is_over = not self._is_lossy
 
 
-def relay(there: Way, back: Way) -> None:
-    """Go both ways until the way back is over; what comes there at the same time comes first."""
+def relay(there: Direction, back: Direction) -> None:
+    """Relay in both directions until ``back`` is over; if both are ready, ``there`` goes first."""
     while not back.is_over:
         poll = select.poll()
         waiting = [(way.register(poll), way) for way in (there, back)]
@@ -125,14 +127,14 @@ def relay(there: Way, back: Way) -> None:
 
 
 def is_readable(source: int) -> bool:
-    """Return whether a read has something to tell now."""
+    """Return whether a read would not block."""
     poll = select.poll()
     poll.register(source, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def _writer(target: int, is_own: bool) -> "Write":
-    """Return the function that writes to a descriptor as much as goes without waiting."""
+    """Return a function that writes as much as a descriptor takes without blocking."""
     most = PIPE_ROOM
     try:
         mode = os.fstat(target).st_mode
@@ -143,7 +145,7 @@ def _writer(target: int, is_own: bool) -> "Write":
         if is_own or stat.S_ISREG(mode):
             most = BLOCK
     except OSError:
-        pass  # it is not open, which writing will tell
+        pass  # it is not open: the first write reports that
     return lambda data: os.write(target, data[:most])
 
 
@@ -151,6 +153,6 @@ def _socket_writer(target: int) -> "Write":
     import _socket
 
     flags = _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL
-    number = os.dup(target)  # the object's own, whatever becomes of it
+    number = os.dup(target)  # the socket object closes this one, not the caller's
     sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, number)  # any family will do
     return lambda data: sock.send(data, flags)
