@@ -18,7 +18,7 @@ from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _imagefile, _live, load
 from ucspi.unix import threadtask
 from ucspi.unix.glance import Glancer
-from ucspi.unix.regular import state_of
+from ucspi.unix.regularfile import state_of
 
 CLIENT = b"1.2.3.4"
 ALLOW = image_of(b'1.:allow,A="b"\n:deny\n')

@@ -10,7 +10,7 @@ import pytest
 
 from ucspi.rules import LiveText, RuleSet, _livetext, _textfile
 from ucspi.unix.glance import Glancer
-from ucspi.unix.regular import state_of
+from ucspi.unix.regularfile import state_of
 
 CLIENT = b"10.1.2.3"
 ALLOW, DENY = b"10.:allow\n:deny\n", b":deny\n"

@@ -59,9 +59,9 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        birth domain environ errtext family fds glance guard helper inheritedstate locks native notify oom
-        privilege publish regular relay reserve rlimits search signals socketnames sockets spawn start
-        stderr streams tai threadtask title
+        birth domain environ errtext fds glance guard helper inheritedstate locks native notify oom
+        privilege processtree publish regularfile relay reserve rlimits search signals socketnames sockets
+        spawn start stderr streams tai threadtask title
     """,
 }
 

@@ -13,7 +13,7 @@ import pytest
 
 from ucspi.unix import glance, native
 from ucspi.unix.glance import Glancer, is_local, size_in, state_in
-from ucspi.unix.regular import state_of
+from ucspi.unix.regularfile import state_of
 from ucspi.unix.threadtask import NoThreadError, ThreadTask
 
 needs_glances = pytest.mark.skipif(

@@ -22,7 +22,7 @@ from ucspi.errors import CdbFormatError
 from ucspi.rules._bytes import require_bytes
 from ucspi.rules._lookup import RuleSet
 from ucspi.rules._sound import damage_of
-from ucspi.unix.regular import open_regular, state_of
+from ucspi.unix.regularfile import open_regular, state_of
 
 HEADER_SIZE = 2048
 FILE_MAX = 2**32 - 1  # a cdb file's positions cannot name more

@@ -23,7 +23,7 @@ from ucspi.rules._lookup import RuleSet
 from ucspi.rules._native import lib
 from ucspi.rules._parse import parse
 from ucspi.unix.errtext import describe
-from ucspi.unix.regular import open_regular, state_of
+from ucspi.unix.regularfile import open_regular, state_of
 
 # For a text that becomes long while a server runs, which may have no right to our files by then.
 if lib is not None:

@@ -14,7 +14,7 @@ from stat import S_ISFIFO
 from ucspi.service import controlfiles
 from ucspi.service.piperecovery import find_running, find_supervise
 from ucspi.service.registry import LOG
-from ucspi.unix import family
+from ucspi.unix import processtree
 from ucspi.unix.fds import is_readable
 
 TYPE_CHECKING = False
@@ -147,12 +147,12 @@ class Foreigner(_Speaker):
 def _kill(pid: int, where: bytes) -> None:
     """Kill a supervisor and what it supervises, which is not its child if it was taken over."""
     process = -1
-    if not family.children(pid):  # else no disk is asked, which may hang
+    if not processtree.children(pid):  # else no disk is asked, which may hang
         try:
             process = (find_running(where) or (0, -1))[1]
         except OSError:
             pass
-    family.kill(pid)
+    processtree.kill_with_children(pid)
     if process >= 0:
         try:
             _signal.pidfd_send_signal(process, _signal.SIGKILL)

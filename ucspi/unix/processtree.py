@@ -4,12 +4,12 @@ import _signal
 import os
 from time import sleep
 
-LOOKS = 10  # at a process that was told to stop, and has not yet
-BETWEEN = 0.001  # seconds
+LOOKS = 10  # how often we look whether a process has stopped
+BETWEEN = 0.001  # seconds between two looks
 
 
 def children(pid: int) -> list[int]:
-    """Return the pids of a process's children; none when they cannot be found out."""
+    """Return the pids of a process's children; an empty list when they cannot be found."""
     try:
         tasks = os.listdir(b"/proc/%d/task" % pid)
         return [child for task in tasks for child in _children_of(b"/proc/%d/task/%s" % (pid, task))]
@@ -30,7 +30,7 @@ def _entries() -> list[bytes]:
 
 
 def _stat(pid: bytes) -> list[bytes]:
-    """Return state, parent and what follows; nothing when there is no such process."""
+    """Return the fields of ``stat`` from the state on; an empty list when there is no such process."""
     try:
         with open(b"/proc/%s/stat" % pid, "rb", buffering=0) as file:
             text = file.readall()
@@ -39,10 +39,11 @@ def _stat(pid: bytes) -> list[bytes]:
     return text[text.rindex(b")") + 1 :].split()  # the name may have blanks and parentheses
 
 
-def kill(pid: int) -> None:
-    """Kill a process's children, and then it.
+def kill_with_children(pid: int) -> None:
+    """Kill a process's children, and then the process.
 
-    It is stopped first, or it might start another child in place of one that ended.
+    The process is stopped first.  Otherwise it could start another child in the
+    place of one that was killed.
     """
     _send(pid, _signal.SIGSTOP)
     for _ in range(LOOKS):

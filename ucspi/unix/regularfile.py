@@ -1,4 +1,4 @@
-"""Regular files, which may be replaced or written to at any moment."""
+"""Regular files that others may replace or write to at any moment."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def state_of(status: os.stat_result) -> tuple[int, ...]:
-    """Return what changes when a file is replaced or written to: device, inode, size, times of change."""
+    """Return what changes when a file is replaced or written to: device, inode, size, mtime, ctime."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
@@ -18,10 +18,10 @@ def open_regular(path: bytes) -> "BinaryIO":
     """Open a regular file for reading, unbuffered.
 
     Raises:
-        OSError: it is missing, unreadable, a directory (EISDIR) or none that
-            can be read twice (EINVAL).
+        OSError: it is missing or unreadable; EISDIR for a directory, EINVAL for
+            any other file that is not regular.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a FIFO would hold up the server
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # opening a FIFO would block otherwise
     try:
         _require_regular(os.fstat(fd), path)
     except OSError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.world import wait_for
-from ucspi.unix import birth, family
+from ucspi.unix import birth, processtree
 
 # A parent that would start another child at once.
 PARENT = "while :; do sleep 1000; done"
@@ -19,39 +19,39 @@ PARENT = "while :; do sleep 1000; done"
 def parent() -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(["/bin/sh", "-c", PARENT])
     yield process
-    family.kill(process.pid)
+    processtree.kill_with_children(process.pid)
     process.wait(20)
 
 
 def sleepers(parent: int) -> list[int]:
     """Return the pids of a parent's children that run sleep."""
-    found = family.children(parent)
+    found = processtree.children(parent)
     return [pid for pid in found if Path(f"/proc/{pid}/comm").read_text() == "sleep\n"]
 
 
 def test_children_are_known(parent: "subprocess.Popen[bytes]") -> None:
     wait_for(lambda: len(sleepers(parent.pid)) == 1, "the child")
-    assert sleepers(parent.pid)[0] in family.children(parent.pid)
-    assert parent.pid in family.children(os.getpid())
+    assert sleepers(parent.pid)[0] in processtree.children(parent.pid)
+    assert parent.pid in processtree.children(os.getpid())
 
 
 def test_children_are_known_where_the_kernel_does_not_list_them(
     parent: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_for(lambda: len(sleepers(parent.pid)) == 1, "the child")
-    listed = family.children(parent.pid)
+    listed = processtree.children(parent.pid)
 
     def refuse(task: bytes) -> list[int]:
         raise FileNotFoundError
 
-    monkeypatch.setattr(family, "_children_of", refuse)
-    assert family.children(parent.pid) == listed
+    monkeypatch.setattr(processtree, "_children_of", refuse)
+    assert processtree.children(parent.pid) == listed
 
 
 def test_children_are_killed_first_and_none_is_started_again(parent: "subprocess.Popen[bytes]") -> None:
     wait_for(lambda: len(sleepers(parent.pid)) == 1, "the child")
     child = os.pidfd_open(sleepers(parent.pid)[0])
-    family.kill(parent.pid)
+    processtree.kill_with_children(parent.pid)
     assert parent.wait(20) == -signal.SIGKILL
     wait_for(lambda: birth.has_ended(child), "the child's end")
     os.close(child)
@@ -60,5 +60,5 @@ def test_children_are_killed_first_and_none_is_started_again(parent: "subprocess
 def test_nobody_is_no_trouble() -> None:
     gone = subprocess.Popen(["/bin/true"])
     gone.wait(20)
-    assert family.children(gone.pid) == []
-    family.kill(gone.pid)
+    assert processtree.children(gone.pid) == []
+    processtree.kill_with_children(gone.pid)
