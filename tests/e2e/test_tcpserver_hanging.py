@@ -14,10 +14,17 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
+<<<<<<< HEAD
 from tests.support import hangingfs
 from tests.support.oracles import missing
 from tests.support.serving import COMMAND, Served, read_all, serving
 from ucspi.unix.glance import Glancer
+=======
+from tests import hangingfs
+from tests.conftest import missing
+from tests.e2e.serving import COMMAND, Served, read_all, serving
+from ucspi.unix.cachedstat import CachedStat
+>>>>>>> a401b26 (unix: glance is cachedstat; a Glancer is a CachedStat)
 
 pytestmark = [
     pytest.mark.e2e,
@@ -205,7 +212,7 @@ def test_server_that_waits_for_its_first_rules_can_be_ended(
 
 
 @pytest.mark.skipif(
-    Glancer(b"/").glance() is None,
+    CachedStat(b"/").glance() is None,
     reason="only a glance sees that the link leads elsewhere while a look hangs",
 )
 def test_link_to_what_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None:

@@ -17,14 +17,14 @@ from tests.support.rules_text import image_of, image_with
 from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _imagefile, _live, load
 from ucspi.unix import threadtask
-from ucspi.unix.glance import Glancer
+from ucspi.unix.cachedstat import CachedStat
 from ucspi.unix.regularfile import state_of
 
 CLIENT = b"1.2.3.4"
 ALLOW = image_of(b'1.:allow,A="b"\n:deny\n')
 DENY = image_of(b"1.:deny\n:deny\n")
 needs_glances = pytest.mark.skipif(
-    Glancer(b"/").glance() is None, reason="this system or build cannot look without waiting"
+    CachedStat(b"/").glance() is None, reason="this system or build cannot look without waiting"
 )
 
 
@@ -114,7 +114,7 @@ class Frozen:
         fstat = os.fstat
         monkeypatch.setattr(os, "fstat", lambda fd: frozen if stat.S_ISREG(fstat(fd).st_mode) else fstat(fd))
         self.glimpse = pack("=QQqqQQQQ", 1, frozen.st_size, then, then, frozen.st_mode, 1, 1, 0)
-        monkeypatch.setattr(Glancer, "glance", lambda _: self.glimpse)
+        monkeypatch.setattr(CachedStat, "glance", lambda _: self.glimpse)
         monkeypatch.setattr(_live, "state_in", lambda _: state_of(frozen))
 
 
@@ -399,7 +399,7 @@ class Slow:
         if local:
             monkeypatch.setattr(_live, "SMALL", 0)
         else:
-            monkeypatch.setattr(Glancer, "glance", lambda _: None)  # as of a file server
+            monkeypatch.setattr(CachedStat, "glance", lambda _: None)  # as of a file server
 
 
 def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ucspi.rules import LiveText, RuleSet, _livetext, _textfile
-from ucspi.unix.glance import Glancer
+from ucspi.unix.cachedstat import CachedStat
 from ucspi.unix.regularfile import state_of
 
 CLIENT = b"10.1.2.3"
@@ -85,7 +85,7 @@ def test_half_a_text_is_seen_by_its_bytes_where_times_are_coarse(
     frozen = watched.path.stat()
     watched.write(b":deny\n".ljust(len(ALLOW) - 1, b"\n") + b"\n")
     monkeypatch.setattr(os, "fstat", lambda _: frozen)
-    monkeypatch.setattr(Glancer, "glance", lambda _: b"always the same")
+    monkeypatch.setattr(CachedStat, "glance", lambda _: b"always the same")
     monkeypatch.setattr(_livetext, "state_in", lambda _: state_of(frozen))
     monkeypatch.setattr("ucspi.rules._filewatch.size_in", lambda _: 1)
     assert watched.after(0.9)

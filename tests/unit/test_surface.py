@@ -59,7 +59,7 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        birth domain environ errtext fds glance guard helper inheritedstate locks native notify oom
+        birth cachedstat domain environ errtext fds guard helper inheritedstate locks native notify oom
         privilege processtree publish regularfile relay reserve rlimits search signals socketnames sockets
         spawn start stderr streams tai threadtask title
     """,

@@ -8,7 +8,7 @@ at in a thread; whoever wants it waits a little, and then goes on without.
 
 import time
 
-from ucspi.unix.glance import Glancer, size_in
+from ucspi.unix.cachedstat import CachedStat, size_in
 from ucspi.unix.threadtask import NoThreadError, ThreadTask
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ READ = b": was read at last"
 class FileWatch:
     """One file, and what is going on about it."""
 
-    __slots__ = ("_glancer", "_path", "_small", "_task", "_tell", "is_late", "since")
+    __slots__ = ("_cached_stat", "_path", "_small", "_task", "_tell", "is_late", "since")
 
     def __init__(self, path: bytes, small: int, tell: "Callable[[bytes], object] | None") -> None:
         """Look at nothing yet.
@@ -37,7 +37,7 @@ class FileWatch:
             tell: called with a line when a look takes long, and when it has ended at last.
         """
         self._path, self._small, self._tell = path, small, tell
-        self._glancer = Glancer(path)
+        self._cached_stat = CachedStat(path)
         self._task = ThreadTask()
         self.is_late = False
         self.since = 0.0  # when the look that is going on began, on the steady clock
@@ -47,8 +47,8 @@ class FileWatch:
         self._task.wake = wake
 
     def glance(self) -> bytes | None:
-        """Return what tells whether the file changed, None when only a look can; see `Glancer.glance`."""
-        return self._glancer.glance()
+        """Return what tells whether the file changed, None when only a look can; see `CachedStat.glance`."""
+        return self._cached_stat.glance()
 
     def is_looking(self) -> bool:
         """Return whether a look is going on that has not ended."""

@@ -19,8 +19,8 @@ from ucspi.rules._bytes import require_address, require_bytes, require_client
 from ucspi.rules._filewatch import GOING_ON, NOBODY, FileWatch
 from ucspi.rules._imagefile import COARSEST, NOTHING, SMALL, look
 from ucspi.rules._lookup import NO_RULE, Verdict
+from ucspi.unix.cachedstat import size_in, state_in
 from ucspi.unix.errtext import describe
-from ucspi.unix.glance import size_in, state_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

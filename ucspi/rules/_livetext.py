@@ -16,8 +16,8 @@ from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._filewatch import GOING_ON, NOBODY, FileWatch
 from ucspi.rules._lookup import RuleSet, Verdict
 from ucspi.rules._textfile import QUIET, Sight, look
+from ucspi.unix.cachedstat import state_in
 from ucspi.unix.errtext import describe
-from ucspi.unix.glance import state_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

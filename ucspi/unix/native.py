@@ -20,7 +20,7 @@ _LIMITS: "list[Any]" = []  # in C memory, once they were needed
 
 
 def hand_on(command: "Any", ignored: "Iterable[int]") -> None:
-    """Note in a ``struct usys_command`` the signals that stay ignored and the limits that we were inheritedstate."""
+    """Note in a ``struct usys_command`` the signals that stay ignored and the limits that we were given."""
     command.ignored = sum(1 << number - 1 for number in ignored)
     if inheritedstate.limits:
         if not _LIMITS:

@@ -1,8 +1,9 @@
-"""Looking at a file without waiting for a disk or a server.
+"""The state of a file as the kernel has it in memory, without waiting for a disk or a server.
 
-A system call that waits for a disk or a server that has gone cannot be given
-up, and the thread that made it hears no signal.  So whoever must go on looks
-only at what the kernel holds in memory; the rest is work for a thread.
+A system call that waits for a dead disk or file server cannot be interrupted,
+and the thread that made it hears no signal.  So a loop that must go on asks
+only for what the kernel has in memory, which is called a glance here.  What a
+glance cannot tell is work for a thread.
 """
 
 import errno
@@ -15,37 +16,37 @@ from ucspi.unix import native
 UNAVAILABLE = frozenset((errno.EAGAIN, errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.E2BIG))
 NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 FORM = "=QQqqQQQQ"  # struct usys_glimpse
-MOUNT, IS_ROOT = 6, 7  # in it
-SAME = 1  # as the last one
-PLACE = 40  # where device and mount begin in a glimpse
+MOUNT, IS_ROOT = 6, 7  # fields of it
+SAME = 1  # usys_glance: the file is as it was at the last glance
+PLACE = 40  # byte offset of device and mount in a glimpse
 
-# File systems that wait for this machine's own memory and disks alone.
+# File systems that depend on memory and disks of this machine alone.
 LOCAL = frozenset(
     b"bcachefs btrfs devtmpfs erofs exfat ext2 ext3 ext4 f2fs hfs hfsplus iso9660 jfs minix msdos nilfs2"
     b" ntfs3 overlay ramfs reiserfs rootfs squashfs tmpfs ubifs udf vfat xfs zfs".split()
 )
 
 
-class Glancer:
-    """Glances at one path, as often as wanted."""
+class CachedStat:
+    """Glances at the file of one path, as often as wanted."""
 
     __slots__ = ("_is_blind", "_is_local", "_last", "_path", "_place", "_room")
 
     def __init__(self, path: bytes) -> None:
-        """Name the path, which is resolved anew each time."""
+        """Take a path, which is resolved anew at each glance."""
         self._path = path
-        self._last: bytes | None = None  # what was glanced last, which is in the room
-        self._place, self._is_local = b"", False  # of that
+        self._last: bytes | None = None  # the last glimpse, which is still in the room
+        self._place, self._is_local = b"", False  # of the last glimpse
         self._room = None if native.lib is None else native.ffi.new("struct usys_glimpse *")
         self._is_blind = self._room is None
 
     def glance(self) -> bytes | None:
-        """Return a glimpse of a file on a disk of this machine, None when it takes waiting to know.
+        """Return a glimpse of a file on a local disk; None when that would take waiting.
 
         Two equal glimpses are of the same file in the same state.
 
         Raises:
-            OSError: there is none, or no way to it.
+            OSError: there is no such file, or it cannot be reached.
         """
         if self._is_blind:
             return None
@@ -65,11 +66,11 @@ class Glancer:
     def _note_place(self, glimpse: bytes) -> None:
         self._place = glimpse[PLACE:]
         self._is_local = is_local(unpack_from(FORM, glimpse)[MOUNT])
-        # The root of a mount is asked for at its server even by who only wants what is in memory.
+        # For the root of a network mount the kernel asks the server, even at a glance.
         self._is_blind = not self._is_local and unpack_from(FORM, glimpse)[IS_ROOT] != 0
 
     def _follow(self) -> bool:
-        """Follow a new link of this machine: a glance does not, as its time of access is to be written."""
+        """Follow a new local link, which updates its access time: a glance fails until that is done."""
         if native.lib.usys_glance(self._path, 0, self._room) < 0:
             return False
         *_, mode, _, mount, _ = unpack_from(FORM, native.ffi.buffer(self._room))
@@ -79,7 +80,7 @@ class Glancer:
         return True
 
     def _fail(self, number: int) -> bytes | None:
-        """Return what can be said without a descriptor, or raise what is wrong with the path."""
+        """Return what can be found without a descriptor, or raise what is wrong with the path."""
         if number in UNAVAILABLE:
             return None
         if number in NO_DESCRIPTOR:
@@ -87,7 +88,7 @@ class Glancer:
         raise OSError(number, os.strerror(number), self._path)
 
     def _stat(self) -> bytes:
-        """Return a glimpse by the call that takes no descriptor, but waits."""
+        """Return a glimpse from `os.stat`, which needs no descriptor but may wait."""
         status, room = os.stat(self._path), self._room
         room.inode, room.size, room.mode, room.device = (  # type: ignore[union-attr]
             status.st_ino,
@@ -102,18 +103,18 @@ class Glancer:
 
 
 def state_in(glimpse: bytes) -> tuple[int, ...]:
-    """Return what a glimpse says of a file: device, inode, size, times of change in nanoseconds."""
+    """Return device, inode, size, mtime and ctime (in nanoseconds), as `regularfile.state_of` does."""
     inode, size, modified, changed, _, device, _, _ = unpack_from(FORM, glimpse)
     return device, inode, size, modified, changed
 
 
 def size_in(glimpse: bytes) -> int:
-    """Return the bytes of the file that a glimpse is of."""
+    """Return the size of the file in bytes."""
     return int(unpack_from(FORM, glimpse)[1])
 
 
 def is_local(mount: int) -> bool:
-    """Say whether a mount, by its number, waits for this machine alone; not known is no."""
+    """Return whether the mount with this number is of a local file system; False when that is not known."""
     try:
         with open("/proc/self/mountinfo", "rb") as file:
             lines = file.read().split(b"\n")

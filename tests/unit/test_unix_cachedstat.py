@@ -11,13 +11,13 @@ from weakref import ref
 
 import pytest
 
-from ucspi.unix import glance, native
-from ucspi.unix.glance import Glancer, is_local, size_in, state_in
+from ucspi.unix import cachedstat, native
+from ucspi.unix.cachedstat import CachedStat, is_local, size_in, state_in
 from ucspi.unix.regularfile import state_of
 from ucspi.unix.threadtask import NoThreadError, ThreadTask
 
 needs_glances = pytest.mark.skipif(
-    Glancer(b"/").glance() is None, reason="this system or build cannot look without waiting"
+    CachedStat(b"/").glance() is None, reason="this system or build cannot look without waiting"
 )
 
 
@@ -26,7 +26,7 @@ def test_glimpse_tells_what_stat_tells(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"12345")
     os.utime(file, ns=(-5, -5))
-    glimpse = Glancer(os.fsencode(file)).glance()
+    glimpse = CachedStat(os.fsencode(file)).glance()
     assert glimpse is not None
     assert state_in(glimpse) == state_of(file.stat())
     assert size_in(glimpse) == 5
@@ -36,15 +36,15 @@ def test_glimpse_tells_what_stat_tells(tmp_path: Path) -> None:
 def test_glimpses_differ_when_the_file_does(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"12345")
-    glancer = Glancer(os.fsencode(file))
-    first = glancer.glance()
-    assert glancer.glance() == first
+    cached = CachedStat(os.fsencode(file))
+    first = cached.glance()
+    assert cached.glance() == first
     os.utime(file, (1, 1))
-    second = glancer.glance()
+    second = cached.glance()
     file.rename(tmp_path / "old")
     file.write_bytes(b"12345")
     os.utime(file, (1, 1))
-    assert len({first, second, glancer.glance()}) == 3
+    assert len({first, second, cached.glance()}) == 3
 
 
 @needs_glances
@@ -59,7 +59,7 @@ def test_what_is_wrong_with_a_path_is_an_error(tmp_path: Path) -> None:
                 way(tmp_path / os.fsdecode(name))
         found: bytes | int | None
         try:
-            found = Glancer(os.fsencode(tmp_path) + b"/" + name).glance()
+            found = CachedStat(os.fsencode(tmp_path) + b"/" + name).glance()
         except OSError as error:
             found = error.errno
         # A tmpfs does not remember what is missing.
@@ -70,17 +70,17 @@ def test_what_is_wrong_with_a_path_is_an_error(tmp_path: Path) -> None:
 def test_new_link_is_followed_at_a_glance(tmp_path: Path) -> None:
     """Its time of access is to be written, which the system does not do at a glance."""
     (tmp_path / "file").touch()
-    glancer = Glancer(os.fsencode(tmp_path / "link"))
+    cached = CachedStat(os.fsencode(tmp_path / "link"))
     for number in range(20):
         (tmp_path / f"{number}").symlink_to("file")
         (tmp_path / f"{number}").rename(tmp_path / "link")
-        assert glancer.glance() == Glancer(os.fsencode(tmp_path / "file")).glance()
+        assert cached.glance() == CachedStat(os.fsencode(tmp_path / "file")).glance()
 
 
 @needs_glances
 def test_without_a_descriptor_stat_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    glancer = Glancer(os.fsencode(tmp_path))
-    first = glancer.glance()
+    cached = CachedStat(os.fsencode(tmp_path))
+    first = cached.glance()
 
     class Out:
         ffi = native.ffi
@@ -89,21 +89,21 @@ def test_without_a_descriptor_stat_does(tmp_path: Path, monkeypatch: pytest.Monk
             return -errno.EMFILE
 
     monkeypatch.setattr(native, "lib", Out())
-    assert glancer.glance() == first
+    assert cached.glance() == first
 
 
 def test_what_no_disk_of_this_machine_serves_is_not_glanced_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(glance, "LOCAL", frozenset())
-    assert Glancer(os.fsencode(tmp_path)).glance() is None
+    monkeypatch.setattr(cachedstat, "LOCAL", frozenset())
+    assert CachedStat(os.fsencode(tmp_path)).glance() is None
 
 
 def test_build_without_the_compiled_module_knows_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(native, "lib", None)
-    assert Glancer(os.fsencode(tmp_path)).glance() is None
+    assert CachedStat(os.fsencode(tmp_path)).glance() is None
 
 
 def test_mount_that_is_not_known_is_not_local() -> None:
