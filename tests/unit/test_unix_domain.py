@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ucspi.unix import domain
+from ucspi.unix import unixdomain
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def leave_dead(path: Path) -> None:
 def test_mode_is_as_asked_and_the_umask_as_before(sock: socket.socket, tmp_path: Path, mode: int) -> None:
     before = os.umask(0o027)
     try:
-        domain.listen(sock, bytes(tmp_path / "s"), mode, 5)
+        unixdomain.listen(sock, bytes(tmp_path / "s"), mode, 5)
         assert os.umask(0o027) == 0o027
     finally:
         os.umask(before)
@@ -35,7 +35,7 @@ def test_mode_is_as_asked_and_the_umask_as_before(sock: socket.socket, tmp_path:
 def test_without_a_mode_the_umask_decides(sock: socket.socket, tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        domain.listen(sock, bytes(tmp_path / "s"), None, 5)
+        unixdomain.listen(sock, bytes(tmp_path / "s"), None, 5)
     finally:
         os.umask(before)
     assert (tmp_path / "s").stat().st_mode & 0o7777 == 0o750
@@ -43,9 +43,9 @@ def test_without_a_mode_the_umask_decides(sock: socket.socket, tmp_path: Path) -
 
 def test_socket_of_a_dead_server_is_replaced(sock: socket.socket, tmp_path: Path) -> None:
     leave_dead(tmp_path / "s")
-    assert domain.is_dead(bytes(tmp_path / "s"))
-    domain.listen(sock, bytes(tmp_path / "s"), 0o600, 5)
-    assert not domain.is_dead(bytes(tmp_path / "s"))
+    assert unixdomain.is_dead(bytes(tmp_path / "s"))
+    unixdomain.listen(sock, bytes(tmp_path / "s"), 0o600, 5)
+    assert not unixdomain.is_dead(bytes(tmp_path / "s"))
 
 
 @pytest.mark.parametrize("backlog", [0, 5])
@@ -55,7 +55,7 @@ def test_socket_of_a_live_server_stays(sock: socket.socket, tmp_path: Path, back
         live.listen(backlog)
         waiting.connect(str(tmp_path / "s"))  # with a backlog of 0 nobody else may wait
         with pytest.raises(OSError, match="Address already in use"):
-            domain.listen(sock, bytes(tmp_path / "s"), None, 5)
+            unixdomain.listen(sock, bytes(tmp_path / "s"), None, 5)
         live.accept()[0].close()
 
 
@@ -73,13 +73,13 @@ def test_whatever_else_is_there_stays(sock: socket.socket, tmp_path: Path, kind:
     make[kind]()
     before = path.lstat()
     with other, pytest.raises(OSError, match="Address already in use"):
-        domain.listen(sock, bytes(path), None, 5)
+        unixdomain.listen(sock, bytes(path), None, 5)
     assert path.lstat() == before
 
 
 def test_file_is_removed_only_while_it_is_ours(sock: socket.socket, tmp_path: Path) -> None:
     path = tmp_path / "s"
-    file = domain.listen(sock, bytes(path), None, 5)
+    file = unixdomain.listen(sock, bytes(path), None, 5)
     path.rename(tmp_path / "ours")
     leave_dead(path)
     file.remove()
@@ -99,7 +99,7 @@ def test_of_many_that_start_at_once_one_gets_the_dead_one_s_place(tmp_path: Path
 
         def start(one: socket.socket, won: list[socket.socket] = won) -> None:
             try:
-                domain.listen(one, bytes(path), None, 5)
+                unixdomain.listen(one, bytes(path), None, 5)
                 won.append(one)
             except OSError:
                 pass
@@ -110,24 +110,24 @@ def test_of_many_that_start_at_once_one_gets_the_dead_one_s_place(tmp_path: Path
         for thread in threads:
             thread.join()
         assert len(won) == 1
-        assert not domain.is_dead(bytes(path))  # and it is the one that is there
+        assert not unixdomain.is_dead(bytes(path))  # and it is the one that is there
         path.unlink()
         for one in socks:
             one.close()
 
 
 def test_lock_that_nobody_gives_back_holds_nobody_for_long(sock: socket.socket, tmp_path: Path) -> None:
-    held = domain._lock_directory(bytes(tmp_path / "s"))
-    domain.listen(sock, bytes(tmp_path / "s"), None, 5)
+    held = unixdomain._lock_directory(bytes(tmp_path / "s"))
+    unixdomain.listen(sock, bytes(tmp_path / "s"), None, 5)
     os.close(held)
 
 
 def test_client_is_who_the_system_says(sock: socket.socket, tmp_path: Path) -> None:
-    domain.listen(sock, bytes(tmp_path / "s"), None, 5)
-    assert domain.accept(sock) is None
+    unixdomain.listen(sock, bytes(tmp_path / "s"), None, 5)
+    assert unixdomain.accept(sock) is None
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(tmp_path / "s"))
-        accepted = domain.accept(sock)
+        accepted = unixdomain.accept(sock)
         assert accepted is not None
         descriptor, credentials = accepted
         assert credentials == (os.getpid(), os.getuid(), os.getgid())

@@ -156,7 +156,7 @@ class Caller:
 
     def call_path(self, path: bytes) -> Connection:
         """Connect to a Unix socket; raise as `connect` does."""
-        from ucspi.unix.domain import require_path  # few clients need it
+        from ucspi.unix.unixdomain import require_path  # few clients need it
 
         sock = _make(_socket.AF_UNIX)
         try:

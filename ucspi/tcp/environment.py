@@ -65,7 +65,7 @@ def _unix(connection: "Connection") -> dict[bytes, bytes]:
     if connection.user is not None:
         other = (connection.remote_port, *connection.user)
     else:
-        from ucspi.unix.domain import credentials
+        from ucspi.unix.unixdomain import credentials
 
         path, own_pid = connection.path or b"", b"%d" % os.getpid()
         other = credentials(connection.descriptor)

@@ -6,7 +6,7 @@ Source: skarnet.org/software/s6/notifywhenup.html; sd_notify(3).
 import _socket
 import os
 
-from ucspi.unix.domain import require_path
+from ucspi.unix.unixdomain import require_path
 
 
 def ready_descriptor(number: int) -> None:

@@ -8,7 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.unix.domain import SocketFile
+    from ucspi.unix.unixdomain import SocketFile
 
 # What ``accept`` reports of a client that is gone again, or of trouble on its
 # way: the next client may well be fine.  Source: accept(2).

@@ -12,7 +12,7 @@ import os
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.server.door import Door
 from ucspi.tcp.server.listener import Listener, ListenError
-from ucspi.unix import domain
+from ucspi.unix import unixdomain
 
 MODE = b"mode="
 PID_VARIABLE = b"UNIXLOCALPID="  # only the handler's process knows its value
@@ -35,8 +35,8 @@ def parse_place(text: bytes) -> tuple[bytes, int | None]:
     mode = int(digits, 8) if comma else None
     if mode is not None and mode > 0o777:
         raise BadPlaceError(b"a mode of at most 0777")
-    if len(path) > domain.PATH_MAX:
-        raise BadPlaceError(b"a path of at most %d bytes" % domain.PATH_MAX)
+    if len(path) > unixdomain.PATH_MAX:
+        raise BadPlaceError(b"a path of at most %d bytes" % unixdomain.PATH_MAX)
     return path, mode
 
 
@@ -49,7 +49,7 @@ def listen(path: bytes, mode: int | None, backlog: int) -> Listener:
     try:
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         sock.setblocking(False)
-        return Listener(sock, domain.listen(sock, path, mode, backlog))
+        return Listener(sock, unixdomain.listen(sock, path, mode, backlog))
     except OSError as error:
         raise ListenError(b"unable to bind unix:" + path, error) from error
 
@@ -66,7 +66,7 @@ class LocalDoor(Door):
 
     def accept(self) -> Connection | None:
         """Accept one connection, or return None when no client is there; see `domain.accept`."""
-        accepted = domain.accept(self.listener.socket)
+        accepted = unixdomain.accept(self.listener.socket)
         if accepted is None:
             return None
         descriptor, (pid, uid, gid) = accepted
