@@ -59,9 +59,9 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        birth cachedstat environ errtext fds guard helper inheritedstate locks native notify oom privilege
-        processtree publish regularfile relay reserve rlimits search signals socketnames sockets spawn start
-        stderr streams tai threadtask title unixdomain
+        birth cachedstat environ errtext fds helper inheritedstate locks native notify oom privilege
+        processtree publish regularfile relay reserve rlimits safeopen search signals socketnames sockets
+        spawn start stderr streams tai threadtask title unixdomain
     """,
 }
 

@@ -4,7 +4,7 @@ import os
 
 from ucspi.logs.leftovers import attempt
 from ucspi.unix import fds
-from ucspi.unix.guard import open_named
+from ucspi.unix.safeopen import open_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ucspi.errors import LogError
 from ucspi.logs.finished import SAFE, UNSAFE, finish
 from ucspi.logs.rotation import APPEND, OPEN
 from ucspi.unix import fds
-from ucspi.unix.guard import open_inside
+from ucspi.unix.safeopen import open_inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import os
 
 from ucspi.logs.leftovers import attempt, open_current
 from ucspi.logs.rotation import CLOSED, Rotation
-from ucspi.unix import fds, guard, locks
+from ucspi.unix import fds, locks, safeopen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Directory:
         self._rotation = Rotation(described, patience, complain)
         self._directory = _enter(self._path)
         step = b"unable to lock directory " + self._path
-        is_guarded = not attempt(step, guard.is_private)
+        is_guarded = not attempt(step, safeopen.is_private)
         self._lock = attempt(step, locks.acquire, b"lock", is_guarded=is_guarded)
         self._current, self.size = open_current(described, patience)
 
@@ -87,7 +87,7 @@ def _enter(path: bytes) -> int:
 
 def _open_guarded(path: bytes, flags: int) -> int:
     """Open a directory as root, who follows no link that another user can have made."""
-    folder = guard.enter(path)
+    folder = safeopen.enter(path)
     try:
         return os.open(b".", flags, dir_fd=folder)
     finally:

@@ -13,7 +13,7 @@ from _signal import SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 from ucspi.unix import fds
 from ucspi.unix import start as unix_start
 from ucspi.unix.environ import inherited
-from ucspi.unix.guard import open_inside
+from ucspi.unix.safeopen import open_inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ Source: observed from the original multilog with strace.
 import os
 
 from ucspi.logs.finished import SAFE, finish
-from ucspi.unix import fds, guard
+from ucspi.unix import fds, safeopen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ class Rotation:
         what = b"unable to rename current to previous in directory " + path
         until_done(what, os.rename, b"current", b"previous")
         number = until_done(
-            b"unable to create %s/current" % path, guard.open_inside, b"current", APPEND, 0o600
+            b"unable to create %s/current" % path, safeopen.open_inside, b"current", APPEND, 0o600
         )
         until_done(b"unable to set mode of %s/current" % path, os.fchmod, number, OPEN)
-        until_done(b"unable to set mode of %s/previous" % path, guard.set_mode, b"previous", CLOSED)
+        until_done(b"unable to set mode of %s/previous" % path, safeopen.set_mode, b"previous", CLOSED)
         return number
 
     def finish(self) -> None:
@@ -103,7 +103,9 @@ class Rotation:
     def _save(self, name: bytes, mode: int | None) -> None:
         """Force a file of the processor's to the disk."""
         until_done, path = self._patience.until_done, self._path
-        number = until_done(b"unable to create %s/%s" % (path, name), guard.open_inside, name, APPEND, 0o600)
+        number = until_done(
+            b"unable to create %s/%s" % (path, name), safeopen.open_inside, name, APPEND, 0o600
+        )
         until_done(b"unable to write %s/%s to disk" % (path, name), os.fsync, number)
         if mode is not None:
             until_done(b"unable to set mode of %s/%s" % (path, name), os.fchmod, number, mode)

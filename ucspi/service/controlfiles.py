@@ -5,7 +5,7 @@ fifo without a reader cannot be opened for writing: `is_supervised` rests on it.
 
 ``supervise`` may be given to another user, who then controls the service.  What
 he puts there must not direct our rights at something else: inside it no link is
-followed, and what is not of its kind is not opened (`ucspi.unix.guard`).
+followed, and what is not of its kind is not opened (`ucspi.unix.safeopen`).
 
 Source: order and flags as observed from svc, svok and svstat.
 """
@@ -13,8 +13,8 @@ Source: order and flags as observed from svc, svok and svstat.
 import posix as os
 from errno import ENXIO
 
-from ucspi.unix.guard import FIFO, PLAIN, open_file
-from ucspi.unix.guard import enter as enter_guarded
+from ucspi.unix.safeopen import FIFO, PLAIN, open_file
+from ucspi.unix.safeopen import enter as enter_guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

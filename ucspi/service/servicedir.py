@@ -21,7 +21,7 @@ import os
 
 from ucspi.errors import ServiceError, UnsafeFileError
 from ucspi.service import controlfiles
-from ucspi.unix import birth, guard, locks
+from ucspi.unix import birth, locks, safeopen
 from ucspi.unix.errtext import explain
 
 TYPE_CHECKING = False
@@ -100,7 +100,7 @@ class Directory:
             OSError: it cannot be entered.
         """
         if self.state < 0:
-            self.state = guard.enter(b"supervise", self.fd)
+            self.state = safeopen.enter(b"supervise", self.fd)
             self.disk = os.fstat(self.state).st_dev
 
     def _make(self) -> None:
@@ -109,7 +109,7 @@ class Directory:
             os.mkdir(b"supervise", 0o700, dir_fd=self.fd)
         except OSError:
             try:
-                target = guard.follow(b"supervise", self.fd)
+                target = safeopen.follow(b"supervise", self.fd)
                 if target is not None:
                     os.mkdir(target, 0o700, dir_fd=self.fd)
             except OSError:
@@ -145,13 +145,13 @@ class Directory:
     def _open_fifo(self, name: bytes, flags: int) -> int:
         """Open what must be a fifo: a plain file is always ready, and the original never rests then."""
         try:
-            return guard.open_file(name, flags, guard.FIFO, self.state)
+            return safeopen.open_file(name, flags, safeopen.FIFO, self.state)
         except UnsafeFileError as error:
             raise ServiceError(b"%s/supervise/%s %s" % (self.name, name, error.reason)) from None
 
     def _is_readable(self, name: bytes) -> bool:
         try:
-            os.close(guard.open_file(name, os.O_RDONLY, guard.FIFO, self.state))
+            os.close(safeopen.open_file(name, os.O_RDONLY, safeopen.FIFO, self.state))
         except OSError:
             return False
         return True
@@ -167,7 +167,7 @@ class Directory:
         """Put a new status in the place of the old one; what fails is a warning."""
         step = b"open %s/supervise/status.new" % self.name
         try:
-            fd = guard.open_file(NEW, _TRUNCATE, guard.PLAIN, self.state, 0o644)
+            fd = safeopen.open_file(NEW, _TRUNCATE, safeopen.PLAIN, self.state, 0o644)
             step = b"write %s/supervise/status.new" % self.name
             try:
                 written = os.write(fd, record)
@@ -184,7 +184,7 @@ class Directory:
     def read_status(self) -> bytes:
         """Return what the status file holds; nothing when it cannot be read."""
         try:
-            fd = guard.open_file(STATUS, os.O_RDONLY, guard.PLAIN, self.state)
+            fd = safeopen.open_file(STATUS, os.O_RDONLY, safeopen.PLAIN, self.state)
         except OSError:
             return b""
         try:
@@ -219,6 +219,6 @@ class Directory:
         It stays open, for later the disk may hang.
         """
         try:
-            self.birth = guard.open_file(BIRTH, os.O_WRONLY | os.O_CREAT, guard.PLAIN, self.state)
+            self.birth = safeopen.open_file(BIRTH, os.O_WRONLY | os.O_CREAT, safeopen.PLAIN, self.state)
         except OSError:
             pass

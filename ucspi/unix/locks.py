@@ -29,9 +29,9 @@ def open_file(path: bytes, directory: int | None = None, *, is_guarded: bool = F
     """
     if not is_guarded:
         return os.open(path, _FLAGS, MODE, dir_fd=directory)
-    from ucspi.unix import guard  # not for setlock
+    from ucspi.unix import safeopen  # not for setlock
 
-    return guard.open_file(path, _FLAGS, guard.PLAIN, directory, MODE)
+    return safeopen.open_file(path, _FLAGS, safeopen.PLAIN, directory, MODE)
 
 
 def lock(number: int, *, wait: bool = False) -> None:

@@ -109,11 +109,11 @@ class Publication:
     def _empty(self, found: os.stat_result) -> None:
         is_plain = S_ISREG(found.st_mode)
         if not is_plain or found.st_nlink > 1 or found.st_uid != os.geteuid():
-            from ucspi.unix import guard  # most are plain and ours
+            from ucspi.unix import safeopen  # most are plain and ours
 
             folder = self.temporary[: self.temporary.rfind(b"/") + 1] or b"."
-            if not guard.is_private(folder):
-                guard.demand(found, guard.PLAIN, folder)
+            if not safeopen.is_private(folder):
+                safeopen.demand(found, safeopen.PLAIN, folder)
         if is_plain:
             os.ftruncate(self._fd, 0)
 

@@ -13,7 +13,7 @@ from tests.support.commands import ours, run
 from tests.support.logtrees import tree
 from tests.support.oracles import Oracle
 from ucspi.logs import processor
-from ucspi.unix import guard
+from ucspi.unix import safeopen
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 OTHER = 65534
@@ -94,11 +94,11 @@ def test_mode_is_not_set_through_a_link(log: Path, precious: Path, monkeypatch: 
     monkeypatch.chdir(log)
     (log / "previous").symlink_to(precious)
     with pytest.raises(OSError, match="symbolic links"):
-        guard.set_mode(b"previous", 0o700)
+        safeopen.set_mode(b"previous", 0o700)
     assert is_untouched(precious)
     (log / "previous").unlink()
     (log / "previous").touch(0o600)
-    guard.set_mode(b"previous", 0o744)
+    safeopen.set_mode(b"previous", 0o744)
     assert (log / "previous").stat().st_mode & 0o777 == 0o744
 
 
