@@ -1,4 +1,4 @@
-/* What a helper process says of itself before it works; see ucspi/unix/helper.py. */
+/* What a helper process says of itself before it works; see ucspi/unix/helperprocess.py. */
 #ifndef USYS_HELPERPROCESS_H
 #define USYS_HELPERPROCESS_H
 

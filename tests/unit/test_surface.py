@@ -59,7 +59,7 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        birth cachedstat environ errtext fds helper inheritedstate locks native notify oom privilege
+        birth cachedstat environ errtext fds helperprocess inheritedstate locks native notify oom privilege
         processtree publish regularfile relay reserve rlimits safeopen search signals socketnames sockets
         spawn start stderr streams tai threadtask title unixdomain
     """,

@@ -17,7 +17,7 @@ from _collections import deque
 
 from ucspi.tcp.background import READABLE
 from ucspi.tcp.resolver import ANSWER, KNOWN, LACK, MESSAGE_MAX, QUESTION, Resolver
-from ucspi.unix.helper import Helper
+from ucspi.unix.helperprocess import Helper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
