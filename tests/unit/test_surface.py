@@ -59,9 +59,9 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        birth cachedstat environ errtext fds helperprocess inheritedstate locks native notify oom privilege
-        processtree publish regularfile relay reserve rlimits safeopen search signals socketnames sockets
-        spawn start stderr streams tai threadtask title unixdomain
+        birth cachedstat environ errtext fds helperprocess inheritedstate locks memoryreserve native notify
+        oom privilege processtree publish regularfile relay rlimits safeopen search signals socketnames
+        sockets spawn start stderr streams tai threadtask title unixdomain
     """,
 }
 

@@ -6,7 +6,7 @@ from ucspi.errors import CdbFormatError
 from ucspi.tcp.environment import variables
 from ucspi.tcp.server.census import Census
 from ucspi.tcp.server.clientlimits import BadLimitError, message, over_assigned
-from ucspi.unix import reserve
+from ucspi.unix import memoryreserve
 from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
@@ -142,7 +142,7 @@ class Admission:
 
     def fail(self, connection: "Connection", error: OSError | MemoryError) -> None:
         """Cut off a client for whom we are out of something, unless it has a handler; rest a little."""
-        reserve.give_up()
+        memoryreserve.give_up()
         self._doors.pause()
         if connection.descriptor < 0:
             return

@@ -3,7 +3,7 @@
 import _socket
 from itertools import islice
 
-from ucspi.unix import reserve
+from ucspi.unix import memoryreserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Census:
         try:
             self._add(ip, -1)
         except MemoryError:
-            reserve.give_up()
+            memoryreserve.give_up()
             self._add(ip, -1)
 
     def _add(self, ip: bytes, change: int) -> None:

@@ -14,7 +14,7 @@ import time
 from itertools import islice
 
 from ucspi.errors import EXIT_TEMPORARY
-from ucspi.unix import reserve
+from ucspi.unix import memoryreserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Handlers:
         try:
             self._connections[pid] = connection
         except MemoryError:
-            reserve.give_up()
+            memoryreserve.give_up()
             self._connections[pid] = connection
         return pid
 

@@ -21,7 +21,7 @@ from ucspi.tcp.server.doors import Doors
 from ucspi.tcp.server.handlers import Handlers
 from ucspi.tcp.server.reporting import reporter
 from ucspi.tcp.server.shutdown import Ending
-from ucspi.unix import reserve
+from ucspi.unix import memoryreserve
 from ucspi.unix.errtext import describe
 from ucspi.unix.sockets import NoLocalAddressError
 
@@ -81,7 +81,7 @@ class Server:
         self._buckets = _buckets(settings)
         if judge is not None:
             judge.begin(wakeup.wake)
-        reserve.keep()
+        memoryreserve.keep()
 
     def run(self) -> None:
         """Serve until a signal ends it, as the settings say; SIGTERM may also raise out of here."""
@@ -96,7 +96,7 @@ class Server:
 
     def _turn(self) -> None:
         """Wait for something to do and do it."""
-        reserve.keep()
+        memoryreserve.keep()
         if self._status_file is not None:
             self._status_file.publish_if_due()
         others, doors = self._doors.wait(self._has_room(), self._next_deadline())
@@ -117,7 +117,7 @@ class Server:
 
     def _recover(self) -> None:
         """Go on after a turn that failed for want of memory; what was left undone is due still."""
-        reserve.give_up()
+        memoryreserve.give_up()
         try:
             if self._doors.pause():
                 self._report.warn(b"out of memory, pausing")
