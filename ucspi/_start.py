@@ -62,9 +62,9 @@ def _show_what_was_typed(name: bytes) -> None:
     except ImportError:
         hide = None
     if hide is None or not hide(HIDDEN, name):
-        from ucspi.unix import title
+        from ucspi.unix import processtitle
 
-        title.hide(HIDDEN, name)
+        processtitle.hide(HIDDEN, name)
 
 
 def _let_interrupts_through(facts: str) -> None:

@@ -60,8 +60,8 @@ MODULES = {
     """,
     "ucspi.unix": """
         birth cachedstat environ errtext fds helperprocess inheritedstate locks memoryreserve native notify
-        oom privilege processtree publish regularfile relay rlimits safeopen search signals socketnames
-        sockets spawn start stderr streams tai threadtask title unixdomain
+        oom privilege processtitle processtree publish regularfile relay rlimits safeopen search signals
+        socketnames sockets spawn start stderr streams tai threadtask unixdomain
     """,
 }
 

@@ -6,9 +6,9 @@ it from right to left.
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, run
+from ucspi.unix.processtitle import Title
 from ucspi.unix.stderr import say
 from ucspi.unix.streams import read_some
-from ucspi.unix.title import Title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

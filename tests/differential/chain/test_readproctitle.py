@@ -154,7 +154,7 @@ def test_signal_ends_it(tmp_path: Path) -> None:
 
 def test_log_is_read_on_where_nothing_can_be_shown(tmp_path: Path) -> None:
     code = (
-        "import sys, ucspi.unix.title as t; t._ARG_END = 3\n"
+        "import sys, ucspi.unix.processtitle as t; t._ARG_END = 3\n"
         "from ucspi.programs.readproctitle import main; sys.exit(main())"
     )
     done = run([sys.executable, "-c", code, DOTS], tmp_path, b"x" * 1_000_000)
