@@ -315,7 +315,7 @@ class TestNames:
     def test_kernel_that_cannot_be_told_has_the_text_moved(self, tmp_path: Path) -> None:
         """Where it was built without `PR_SET_MM_MAP`; the rest is empty arguments."""
         code = (
-            "from ucspi.unix import title; title.hide(3, b'a name')\n"
+            "from ucspi.unix import processtitle; processtitle.hide(3, b'a name')\n"
             "line = open('/proc/self/cmdline', 'rb').read()\n"
             "print(line.startswith(b'one\\0\\0two\\0'), line[9:].strip(b'\\0'),"
             "open('/proc/self/comm').read())"
