@@ -449,7 +449,8 @@ def test_arguments_are_bytes_in_every_locale(tmp_path: Path, name: str) -> None:
 
 
 def test_limits_are_loaded_before_anybody_drops_privileges() -> None:
-    script = "from ucspi.unix import given; given.limits.append((9, 1)); import sys, ucspi.unix.search"
+    script = "from ucspi.unix import inheritedstate; inheritedstate.limits.append((9, 1))"
+    script += "; import sys, ucspi.unix.search"
     script += "; sys.exit('ucspi.unix.rlimits' not in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
 

@@ -14,17 +14,10 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-<<<<<<< HEAD
 from tests.support import hangingfs
 from tests.support.oracles import missing
 from tests.support.serving import COMMAND, Served, read_all, serving
-from ucspi.unix.glance import Glancer
-=======
-from tests import hangingfs
-from tests.conftest import missing
-from tests.e2e.serving import COMMAND, Served, read_all, serving
 from ucspi.unix.cachedstat import CachedStat
->>>>>>> a401b26 (unix: glance is cachedstat; a Glancer is a CachedStat)
 
 pytestmark = [
     pytest.mark.e2e,
