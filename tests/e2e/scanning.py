@@ -25,6 +25,31 @@ while :; do
 done
 """
 
+# Says many lines when it gets TERM, more than a pipe takes, and is gone.
+TALKER = """#!/bin/sh
+trap 'i=0
+while [ $i -lt 2000 ]; do echo "$i the last words of a service that was told to end"; i=$((i+1)); done
+exit 0' TERM
+echo ready > ready
+while :; do sleep 0.05; done
+"""
+# Does not end for TERM.
+STUBBORN = """#!/bin/sh
+trap '' TERM
+echo ready > ready
+while :; do sleep 0.05; done
+"""
+
+# Mounts a disk that never answers, and becomes the rest of its command line.
+HUNG = """
+import ctypes, os, sys
+disk = os.open("/dev/fuse", os.O_RDWR)
+os.set_inheritable(disk, True)
+data = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % disk
+assert ctypes.CDLL(None).mount(b"hung", os.fsencode(sys.argv[1]), b"fuse", 0, data) == 0
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
 OURS = ours("svscan")
 IN_PROCESS = [*OURS, "--in-process"]
 
@@ -198,3 +223,21 @@ def have_only_three(*pids: int) -> None:
 def descriptors(pid: int) -> set[str]:
     """Return the numbers of the descriptors that a process has open."""
     return set(os.listdir(f"/proc/{pid}/fd"))
+
+
+def ready(scanning: Scanning, *names: str) -> None:
+    """Wait until services have set their traps."""
+    for name in names:
+        wait_for((scanning.scanned / name / "ready").exists, f"{name} to be ready")
+
+
+def nothing_runs(scanning: Scanning) -> bool:
+    """Say whether no process is left; those of a shell that was killed end by themselves."""
+    return [command for command in scanning.running().values() if not command.startswith("sleep 0.")] == []
+
+
+def last_words(scanning: Scanning, name: str) -> list[int]:
+    """Return the numbers of the lines that the logger of a talker has stored."""
+    log = scanning.scanned / name / "log/main"
+    text = b"".join(file.read_bytes() for file in [*sorted(log.glob("@*")), log / "current"])
+    return [int(line.split()[0]) for line in text.splitlines() if b"last words" in line]

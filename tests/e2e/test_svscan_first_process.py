@@ -10,8 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scanning import IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add
-from tests.e2e.test_svscan_stopping import STUBBORN, TALKER, last_words, nothing_runs, ready
+from tests.e2e.scanning import (
+    IN_PROCESS,
+    LOGGER,
+    OURS,
+    SLEEPER,
+    STUBBORN,
+    TALKER,
+    Scanning,
+    add,
+    last_words,
+    nothing_runs,
+    ready,
+)
 from tests.support.oracles import Oracle
 from tests.support.world import SYSTEM_PATH, wait_for
 

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scanning import IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add
-from tests.e2e.test_svscan_in_process import HUNG
-from tests.e2e.test_svscan_stopping import TALKER, last_words
+from tests.e2e.scanning import HUNG, IN_PROCESS, LOGGER, OURS, SLEEPER, TALKER, Scanning, add, last_words
 from tests.support.oracles import Oracle
 from tests.support.world import wait_for
 

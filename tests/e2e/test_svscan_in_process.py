@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.e2e.scanning import COUNTER, IN_PROCESS, LOGGER, Scanning, add, have_only_three, pipe_of
+from tests.e2e.scanning import COUNTER, HUNG, IN_PROCESS, LOGGER, Scanning, add, have_only_three, pipe_of
 from tests.support.oracles import Oracle
 from tests.support.world import wait_for
 
@@ -215,17 +215,6 @@ def test_services_keep_the_soft_limit_of_descriptors(scanning: Scanning) -> None
     scanning.start(IN_PROCESS, before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, 1000)))
     for pid in scanning.wait_up(*map(str, range(8))):
         assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (20, 1000)
-
-
-# Mounts a disk that never answers, and becomes the rest of its command line.
-HUNG = """
-import ctypes, os, sys
-disk = os.open("/dev/fuse", os.O_RDWR)
-os.set_inheritable(disk, True)
-data = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % disk
-assert ctypes.CDLL(None).mount(b"hung", os.fsencode(sys.argv[1]), b"fuse", 0, data) == 0
-os.execvp(sys.argv[2], sys.argv[2:])
-"""
 
 
 @pytest.mark.slow  # the next scan finds it

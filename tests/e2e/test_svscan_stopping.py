@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scanning import IN_PROCESS, LOGGER, OURS, SLEEPER, Scanning, add
+from tests.e2e.scanning import (
+    IN_PROCESS,
+    LOGGER,
+    OURS,
+    SLEEPER,
+    STUBBORN,
+    TALKER,
+    Scanning,
+    add,
+    last_words,
+    nothing_runs,
+    ready,
+)
 from tests.support.oracles import Oracle
 from tests.support.world import SYSTEM_PATH, wait_for
 
@@ -21,19 +33,6 @@ QUICK = 20.0  # seconds that are not the 60 either, on a machine under load
 
 EACH_MODE = pytest.mark.parametrize("command", [OURS, IN_PROCESS], ids=["processes", "in process"])
 
-# Says many lines when it gets TERM, more than a pipe takes, and is gone.
-TALKER = """#!/bin/sh
-trap 'i=0
-while [ $i -lt 2000 ]; do echo "$i the last words of a service that was told to end"; i=$((i+1)); done
-exit 0' TERM
-echo ready > ready
-while :; do sleep 0.05; done
-"""
-STUBBORN = """#!/bin/sh
-trap '' TERM
-echo ready > ready
-while :; do sleep 0.05; done
-"""
 DEAF_LOGGER = "#!/bin/sh\nexec sleep 1000\n"  # does not care for the end of its input
 # Takes its time for each line.
 SLOW_LOGGER = "#!/bin/sh\nwhile read -r line; do sleep 0.1; echo $line >> stored; done\n"
@@ -57,30 +56,12 @@ def scanning(tmp_path: Path, oracle: Oracle, our_commands: Path, whose: str) -> 
         yield made
 
 
-def ready(scanning: Scanning, *names: str) -> None:
-    """Wait until services have set their traps."""
-    for name in names:
-        wait_for((scanning.scanned / name / "ready").exists, f"{name} to be ready")
-
-
 def end(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> float:
     """Tell a scanner to end; return how long that took."""
     begun = time.monotonic()
     process.send_signal(number)
     assert process.wait(QUICK) == 0
     return time.monotonic() - begun
-
-
-def nothing_runs(scanning: Scanning) -> bool:
-    """Say whether no process is left; those of a shell that was killed end by themselves."""
-    return [command for command in scanning.running().values() if not command.startswith("sleep 0.")] == []
-
-
-def last_words(scanning: Scanning, name: str) -> list[int]:
-    """Return the numbers of the lines that the logger of a talker has stored."""
-    log = scanning.scanned / name / "log/main"
-    text = b"".join(file.read_bytes() for file in [*sorted(log.glob("@*")), log / "current"])
-    return [int(line.split()[0]) for line in text.splitlines() if b"last words" in line]
 
 
 EACH_SUPERVISE = pytest.mark.parametrize(

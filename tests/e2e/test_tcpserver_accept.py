@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_tcpserver_faults import processor_time
+from tests.support.accept_errors import OF_ONE_CLIENT, OF_THE_SYSTEM
+from tests.support.processes import processor_time
 from tests.support.serving import read_all, serving
-from tests.unit.test_server_doors import OF_ONE_CLIENT, OF_THE_SYSTEM
 
 pytestmark = pytest.mark.e2e
 

@@ -12,17 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, descriptors, read_all, serving
+from tests.support.processes import descriptors, processor_time
+from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
 QUIET = ("-HRl0",)
 LOUD = ("-vHRl0",)
-
-
-def processor_time(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_out_of_descriptors_it_pauses_says_so_once_and_goes_on(tmp_path: Path) -> None:

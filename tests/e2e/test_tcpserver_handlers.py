@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.e2e.test_tcpserver_faults import processor_time
 from tests.support.oracles import find_oracle
+from tests.support.processes import processor_time
 from tests.support.serving import COMMAND, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e

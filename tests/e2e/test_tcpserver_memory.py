@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.support.serving import DEADLINE, Served, descriptors, read_all, serving
+from tests.support.processes import descriptors
+from tests.support.serving import DEADLINE, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.support.serving import Served, descriptors, serving
+from tests.support.processes import descriptors
+from tests.support.serving import Served, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

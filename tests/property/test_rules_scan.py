@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.cdbfiles import packed
-from tests.unit.test_rules_bulk import ASK, END, FULL, needs_core, scan
+from tests.support.rules_scan import ASK, END, FULL, needs_core, scan
 from ucspi.rules import Diagnostic, compile_rules
 
 pieces = st.sampled_from(

@@ -112,8 +112,3 @@ def read_all(client: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return text
-
-
-def descriptors(pid: int) -> int:
-    """Return how many descriptors a process has open."""
-    return len(os.listdir(f"/proc/{pid}/fd"))

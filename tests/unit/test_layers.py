@@ -1,5 +1,8 @@
 """The direction of imports, and what start-up may cost in imports."""
 
+import ast
+from pathlib import Path
+
 from tests.support.layers import MAY_IMPORT, NATIVE_USERS, imported, modules
 
 
@@ -31,3 +34,14 @@ def test_private_modules_stay_inside_their_package() -> None:
             parts = name.split(".")
             if any(part.startswith("_") for part in parts[2:]):
                 assert parts[1] == layer, f"{path}: {name}"
+
+
+def test_tests_share_by_support_alone() -> None:
+    """A module imports of the others only what is in its own folder and no test, or in ``tests/support``."""
+    top = Path(__file__).parents[1]
+    for path in sorted(top.rglob("*.py")):
+        folder = ".".join(("tests", *path.relative_to(top).parts[:-1]))
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tests."):
+                assert node.module.startswith((folder, "tests.support")), f"{path}: {node.module}"
+                assert ".test_" not in node.module, f"{path}: {node.module}"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.json_strings import undone
 from tests.support.watched import Hands, connected
-from tests.unit.test_report_jsontext import undone
 from ucspi.rules import expand
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.report import classic, jsonlog

@@ -1,26 +1,17 @@
 """JSON of our own making, read by Python's."""
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.json_strings import undone
 from ucspi.tcp.report.jsontext import Raw, encode, milliseconds, moment, quote, seconds
 
 if TYPE_CHECKING:
     from ucspi.tcp.report.jsontext import Value
-
-
-def undone(shown: str) -> bytes:
-    r"""Give back the bytes of a string, as the manual page says: ``\\`` and ``\xNN`` are undone."""
-    pieces = re.split(r"(\\\\|\\x[0-9a-f]{2})", shown)
-    return b"".join(
-        b"\\" if piece == "\\\\" else bytes([int(piece[2:], 16)]) if index % 2 else piece.encode()
-        for index, piece in enumerate(pieces)
-    )
 
 
 @pytest.mark.parametrize(

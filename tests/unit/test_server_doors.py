@@ -5,38 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.accept_errors import OF_ONE_CLIENT, OF_THE_SYSTEM
 from ucspi.tcp.server.doors import GONE_MAX, PAUSE, Doors
 from ucspi.tcp.server.listener import listen
 from ucspi.tcp.server.settings import Settings
-
-# What accept(2) lists.  EAGAIN is not among them: it means that no client is there.
-OF_ONE_CLIENT = [
-    "ECONNABORTED",
-    "EINTR",
-    "EPERM",
-    "EPROTO",
-    "ENETDOWN",
-    "ENOPROTOOPT",
-    "EHOSTDOWN",
-    "ENONET",
-    "EHOSTUNREACH",
-    "EOPNOTSUPP",
-    "ENETUNREACH",
-]
-OF_THE_SYSTEM = [
-    "EBADF",
-    "EFAULT",
-    "EINVAL",
-    "EMFILE",
-    "ENFILE",
-    "ENOBUFS",
-    "ENOMEM",
-    "ENOTSOCK",
-    "ENOSR",
-    "ESOCKTNOSUPPORT",
-    "EPROTONOSUPPORT",
-    "ETIMEDOUT",
-]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.logs.test_multilog_live import PATIENCE, Running, started, until
+from tests.differential.logs.running import PATIENCE, Running, started, until
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.launching import is_launched
 from tests.support.logtrees import tree

@@ -5,104 +5,22 @@ what makes it a judge.
 """
 
 import os
-import re
 import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ENVIRONMENT, ours, signals
+from tests.differential.logs.running import PATIENCE, UNFINISHED, WHOLE, Running, started, until
+from tests.support.commands import ours, signals
 from tests.support.logtrees import logged
 from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
 
-PATIENCE = 20.0  # seconds
-UNFINISHED = 0o644
-WHOLE = 0o744
 
 Start = Callable[..., "Running"]
-
-
-def until(condition: Callable[[], object], what: str = "") -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what or condition
-        time.sleep(0.005)
-
-
-class Running:
-    """A multilog that reads a pipe and writes ``log``."""
-
-    def __init__(self, command: list[str], where: Path, actions: list[str]) -> None:
-        self.log = where / "log"
-        self.current = self.log / "current"
-        self.reader, self.writer = os.pipe()
-        self.process = subprocess.Popen(
-            [*command, *actions, "./log"],
-            cwd=where,
-            stdin=self.reader,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-        )
-        until(self.is_ready, "it starts")
-
-    def is_ready(self) -> bool:
-        """Whether its handlers stand: they are the last that it sets up before it opens the log."""
-        return self.process.poll() is not None or (self.current.exists() and self.mode() == UNFINISHED)
-
-    def mode(self) -> int:
-        return self.current.stat().st_mode & 0o7777
-
-    def write(self, data: bytes) -> None:
-        os.write(self.writer, data)
-
-    def logs(self, data: bytes) -> None:
-        """Wait until ``current`` holds exactly this."""
-        until(lambda: self.current.exists() and self.current.read_bytes() == data, "it logs")
-
-    def finished(self) -> list[bytes]:
-        return [path.read_bytes() for path in sorted(self.log.glob("@*"))]
-
-    def kill(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def heeds(self, number: int) -> None:
-        """Send a signal, and wait until it was taken: what is written then is not read together with it."""
-        self.kill(number)
-        status = Path(f"/proc/{self.process.pid}/status")
-        until(lambda: not int(re.findall(r"^ShdPnd:\s*(.*)$", status.read_text(), re.MULTILINE)[0], 16))
-
-    def ends(self) -> tuple[int, bytes]:
-        """Wait for its end; return the exit code and what it said."""
-        code = self.process.wait(PATIENCE)
-        assert self.process.stderr is not None
-        return code, self.process.stderr.read()
-
-    def close(self) -> tuple[int, bytes]:
-        """Close the pipe, and wait for its end."""
-        os.close(self.writer)
-        self.writer = -1
-        return self.ends()
-
-
-@contextmanager
-def started(command: list[str], where: Path, actions: list[str]) -> Iterator[Running]:
-    running = Running(command, where, actions)
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait(PATIENCE)
-        assert running.process.stderr is not None
-        running.process.stderr.close()
-        for number in {running.reader, running.writer} - {-1}:
-            os.close(number)
 
 
 @pytest.fixture(params=["ours", "original"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.logs.test_multilog import prepare, results, same
+from tests.differential.logs.compared import prepare, results, same
 from tests.support.logtrees import slips
 from tests.support.oracles import Oracle
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.differential.tcpserver.report import Report, parse
 from tests.support.commands import place
+from tests.support.probe import Report, parse
 
 DEADLINE = 40.0
 ORIGINALS = Path("/usr/bin")

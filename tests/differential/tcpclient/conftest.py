@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.differential.tcpclient.both import write_commands
-from tests.differential.tcpserver.report import compile_probe
 from tests.support.oracles import Oracle
+from tests.support.probe import compile_probe
 
 
 @pytest.fixture(scope="session")

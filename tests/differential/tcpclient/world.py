@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from tests.differential.tcpclient.both import ORIGINALS, Seen, run
-from tests.differential.tcpserver import world as servers
+from tests.support import named_clients
 from tests.support.dns_tables import labels
 
 ANYTHING = bytes(range(256))
@@ -69,13 +69,16 @@ DIFFERENT: dict[str, tuple[list[str], bytes]] = {
 }
 
 PORT = "7000"
-ADDRESSES = {**servers.ADDRESSES, labels(b"two.test"): ["127.0.3.1", "127.0.3.1"]}
+ADDRESSES = {**named_clients.ADDRESSES, labels(b"two.test"): ["127.0.3.1", "127.0.3.1"]}
 OLD = dict.fromkeys((b"TCPREMOTEHOST", b"TCPREMOTEINFO", b"TCPLOCALHOST"), b"old")
 CLIENT: dict[str, str] = {
-    **{f"name of {ip}": f"-R -l0 {ip} {PORT}" for ip in (*servers.NAMES, servers.UNKNOWN)},
-    **{f"local name of {ip}": f"-RH -i {ip} 127.0.3.1 {PORT}" for ip in (*servers.NAMES, servers.UNKNOWN)},
-    **{f"ident of {ip}": f"-Hl0 {ip} {PORT}" for ip in (*servers.IDENT, servers.REFUSED)},
-    "ident that hangs": f"-t1 -Hl0 {servers.HANGING} {PORT}",
+    **{f"name of {ip}": f"-R -l0 {ip} {PORT}" for ip in (*named_clients.NAMES, named_clients.UNKNOWN)},
+    **{
+        f"local name of {ip}": f"-RH -i {ip} 127.0.3.1 {PORT}"
+        for ip in (*named_clients.NAMES, named_clients.UNKNOWN)
+    },
+    **{f"ident of {ip}": f"-Hl0 {ip} {PORT}" for ip in (*named_clients.IDENT, named_clients.REFUSED)},
+    "ident that hangs": f"-t1 -Hl0 {named_clients.HANGING} {PORT}",
     "a host by name": f"-vRHl0 one.two.test {PORT}",
     "a name of a dead host": f"-vRHl0 liar.test {PORT}",
     "a name that does not exist": f"-vRHl0 nosuch.test {PORT}",
@@ -151,8 +154,8 @@ def _client(place: Path, line: str, probe: str) -> Seen:
 def main() -> None:
     """Run all cases; the answer is one pickle."""
     ours, probe, place = sys.argv[1:]
-    servers.ADDRESSES.update(ADDRESSES)
-    servers._make(Path(place))
+    named_clients.ADDRESSES.update(ADDRESSES)
+    named_clients.start_servers(Path(place))
     requests: SimpleQueue[bytes] = SimpleQueue()
     for ip, pieces in ANSWERS.items():
         for port in SERVED:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.differential.tcpserver.pairs import Pairs
-from tests.differential.tcpserver.report import compile_probe
 from tests.support.commands import place as put
 from tests.support.oracles import Oracle
+from tests.support.probe import compile_probe
 
 
 @pytest.fixture(scope="session")

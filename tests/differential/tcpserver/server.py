@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.differential.tcpserver.connection import DEADLINE, Connection, Prepare, no_options
-from tests.differential.tcpserver.report import Report, parse, split
 from tests.differential.tcpserver.words import Words
+from tests.support.probe import Report, parse, split
 
 QUIET = 0.05  # seconds without a log line that end a conversation
 

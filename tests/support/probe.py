@@ -1,4 +1,4 @@
-"""What the probe saw: its report parsed into a value that compares and prints well."""
+"""A handler that reports what it was given: how it is compiled, and its report as a value to compare."""
 
 import shutil
 import subprocess
