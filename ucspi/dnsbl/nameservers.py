@@ -5,9 +5,10 @@ Source: observed from the original rblsmtpd.
 
 import _socket
 
+from ucspi.decimal import leading_digits, whole_number
+
 RESOLV_CONF = "/etc/resolv.conf"
 MOST = 16
-_DIGITS = b"0123456789"
 
 
 def nameservers(dnscacheip: bytes | None, resolv_conf: str = RESOLV_CONF) -> list[bytes]:
@@ -35,11 +36,12 @@ def _take_ip(text: bytes) -> tuple[bytes, bytes]:
     """Split an IPv4 address from the front of a text; it is empty when there is none."""
     numbers: list[bytes] = []
     while True:
-        rest = text.lstrip(_DIGITS)
-        number = text[: len(text) - len(rest)]
-        if not number or len(number) > 3 or int(number) > 255:
+        digits = leading_digits(text)
+        rest = text[len(digits) :]
+        number = whole_number(digits, 255) if len(digits) <= 3 else None
+        if number is None:
             return b"", b""
-        numbers.append(b"%d" % int(number))
+        numbers.append(b"%d" % number)
         if len(numbers) == 4:
             return b".".join(numbers), rest
         if not rest.startswith(b"."):

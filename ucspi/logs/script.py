@@ -29,7 +29,6 @@ _NAMING = {b".", b"/"}
 _TAKING = {*_NAMING, b"e", b"="}
 _ACTIONS = {*_SELECTING, *_DESCRIBING, *_TAKING, b"t"}
 _BEYOND = 1 << 64  # a number of the original's loses what is above
-_DIGITS = 1000  # read at once; int() does not take any number of them
 
 
 class Action:
@@ -141,9 +140,6 @@ def _idle(arguments: list[bytes], kind: "Container[bytes]", users: "Container[by
 
 def _number(text: bytes) -> int:
     """Return the number that the leading digits are, 0 without any."""
-    digits = text[: len(text) - len(text.lstrip(b"0123456789"))]
-    number = 0
-    for at in range(0, len(digits), _DIGITS):
-        piece = digits[at : at + _DIGITS]
-        number = (number * 10 ** len(piece) + int(piece)) % _BEYOND
-    return number
+    from ucspi.decimal import leading_digits, remainder  # here, as many scripts have no number
+
+    return remainder(leading_digits(text), _BEYOND)

@@ -102,9 +102,11 @@ def number(program: bytes, option: bytes, value: bytes, largest: int = LARGEST) 
     Raises:
         Stop: it is none, or above ``largest``; exit code 100.
     """
-    digits = value.lstrip(b"0") or b"0"  # int() does not take zeros without end
-    if value.isdigit() and len(digits) <= len(str(largest)) and int(digits) <= largest:
-        return int(digits)
+    from ucspi.decimal import whole_number  # here, as few programs are given a number
+
+    found = whole_number(value, largest)
+    if found is not None:
+        return found
     dashed = b"-" + option if len(option) == 1 else b"--" + option
     wanted = b"%s wants a number of at most %d, not %s" % (dashed, largest, value[:100] or b"nothing")
     raise fatal(program, wanted, code=100)

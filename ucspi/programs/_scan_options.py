@@ -53,6 +53,9 @@ class Options:
 
 
 def _number(text: bytes, usage: bytes) -> int:
-    if not text.isdigit() or len(text) > _DIGITS:
+    from ucspi.decimal import whole_number  # here, as few programs are given a number
+
+    number = whole_number(text, 10**_DIGITS) if len(text) <= _DIGITS else None
+    if number is None:
         raise Stop(usage, EXIT_USAGE)
-    return int(text)
+    return number

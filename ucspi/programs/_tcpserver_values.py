@@ -3,6 +3,7 @@
 import posix as os
 import sys
 
+from ucspi.decimal import whole_number
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.environ import value_of
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 NAME = b"tcpserver"
 LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
 _LARGEST_PORT = 65535
-_DIGITS_MAX = 18  # the interpreter does not read numbers of any length
+_DIGITS_MAX = 18
 _MOST_PASSED = 65536  # sockets of a service manager
 
 
@@ -54,7 +55,8 @@ def place(value: bytes) -> tuple[bytes, bytes]:
         raise refuse(
             b"--listen wants ADDRESS:PORT, an IPv6 address in brackets, not " + (value or b"nothing")
         )
-    if not port or (port.isdigit() and (len(port) > _DIGITS_MAX or int(port) > _LARGEST_PORT)):
+    is_too_long = port.isdigit() and len(port) > _DIGITS_MAX
+    if not port or is_too_long or (port.isdigit() and whole_number(port, _LARGEST_PORT) is None):
         raise refuse(
             b"--listen wants a port of at most %d, not %s" % (_LARGEST_PORT, port[:100] or b"nothing")
         )

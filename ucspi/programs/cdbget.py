@@ -9,7 +9,7 @@ from ucspi.programs._standard import InputError, write
 PROGRAM = b"cdbget"
 USAGE = b"cdbget: usage: cdbget key [skip]"
 EXIT_ABSENT = 100
-DIGITS = 20  # no file has so many records; and int() refuses thousands of digits
+DIGITS_MAX = 20  # of a number; no file has so many records
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -50,7 +50,6 @@ def _find(reader: Reader, key: bytes, skip: int) -> "bytes | memoryview | None":
 
 def _number(text: bytes) -> int:
     """Return the digits that a text begins with as a number; none are 0."""
-    end = 0
-    while text[end : end + 1].isdigit():
-        end += 1
-    return int(text[:end].lstrip(b"0")[:DIGITS] or b"0")
+    from ucspi.decimal import first_digits, leading_digits
+
+    return first_digits(leading_digits(text), DIGITS_MAX)

@@ -11,6 +11,7 @@ import errno
 import os
 import select
 
+from ucspi.decimal import whole_number
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.stderr import say
@@ -46,8 +47,8 @@ def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
     if len(operands) != 2:
         raise Stop(b"connect: " + USAGE, EXIT_USAGE)
     host, port = operands
-    number = int(port.lstrip(b"0")[:6] or b"0") if port.isdigit() else 0
-    if not 0 < number < 65536:
+    number = whole_number(port, 65535)
+    if not number:
         raise Stop(b"connect: the port must be a number from 1 to 65535, not %s" % port, EXIT_USAGE)
     return source, host, number
 

@@ -2,6 +2,7 @@
 
 import posix as os
 
+from ucspi.decimal import DIGITS, first_digits
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
@@ -61,10 +62,9 @@ def _value(text: bytes) -> int | None:
     """
     if text == b"=":
         return None
-    if text.strip(b"0123456789"):
+    if text.strip(DIGITS):
         raise Stop(USAGE, EXIT_USAGE)
-    digits = text.lstrip(b"0")[:32]  # a longer one is above every limit all the same
-    return int(digits or b"0")
+    return first_digits(text, 32)  # a longer one is above every limit all the same
 
 
 def _limits(wanted: list[tuple[bytes, int | None]]) -> "list[Limit]":

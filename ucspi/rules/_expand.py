@@ -8,6 +8,7 @@ Source: cr.yp.to/ucspi-tcp/tcprules.html, "Address ranges"; the bounds' quirks
 are observed from the original ``tcprules``.  Networks: see `_network`.
 """
 
+from ucspi.decimal import leading_digits, remainder
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules._bytes import require_bytes
 from ucspi.rules._network import network_key
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 OCTET_MAX = 255
 OCTETS = frozenset(b"%d" % number for number in range(OCTET_MAX + 1))
-WORD_MASK = 2**64 - 1  # the original counts in an unsigned 64-bit word, which wraps
+WORD = 2**64  # the original counts in an unsigned 64-bit word, which wraps
 
 
 def expand(address: bytes) -> "Sequence[bytes]":
@@ -67,14 +68,10 @@ def is_plain(address: bytes) -> bool:
 
 
 def _bound(address: bytes, start: int, end: int) -> int:
-    number = 0
-    for at in range(start, end):
-        if address[at] == 0:
-            break
-        digit = address[at] - 48
-        if not 0 <= digit <= 9:
-            reason = "a range needs digits on both sides of its dash"
-            advice = "a name is written =name"
-            raise RuleSyntaxError(reason, line=1, column=at + 1, text=address, suggestion=advice)
-        number = (number * 10 + digit) & WORD_MASK
-    return number
+    bound = address[start:end].partition(b"\0")[0]
+    digits = leading_digits(bound)
+    if digits != bound:
+        reason, advice = "a range needs digits on both sides of its dash", "a name is written =name"
+        column = start + len(digits) + 1
+        raise RuleSyntaxError(reason, line=1, column=column, text=address, suggestion=advice)
+    return remainder(digits, WORD)

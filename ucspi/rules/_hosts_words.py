@@ -7,6 +7,7 @@ names is ``.suffix``, or one name.
 Source: the manual page hosts_access(5).
 """
 
+from ucspi.decimal import whole_number
 from ucspi.errors import HostsAccessError
 from ucspi.rules._network import LENGTH_MIN, MAPPED, packed6
 
@@ -110,11 +111,12 @@ def _octet(text: bytes) -> str:
 
 
 def _number(text: bytes, most: int) -> int:
-    if not text.isdigit() or len(text) > 3 or int(text) > most:
+    number = whole_number(text, most) if len(text) <= 3 else None
+    if number is None:
         raise refusal(f"a number here is at most {most}", 1)
     if text[:1] == b"0" != text:
         raise refusal("tcpd takes a number that begins with 0 for another one, or for none: remove it", 1)
-    return int(text)
+    return number
 
 
 def _prefix6(word: bytes) -> str:

@@ -14,6 +14,7 @@ does not take the one and never looks for the other.
 Source: the key forms of ucspi-tcp6 1.11, so that its files and ours are one.
 """
 
+from ucspi.decimal import whole_number
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules._bytes import require_bytes
 
@@ -92,8 +93,8 @@ def _bits_of_new(octets: "Sequence[bytes]") -> bytes:
     """Do what `bits4` does, for octets not all of which were seen before."""
     for place, (octet, known) in enumerate(zip(octets, _octets, strict=True)):
         if octet not in known:
-            number = int(octet) if len(octet) <= 3 and octet.isdigit() else 256
-            if number > 255 or octet != b"%d" % number:
+            number = whole_number(octet, 255)
+            if number is None or octet != b"%d" % number:
                 return b""
             known[octet] = _piece4(number, 8 * place)
     return b"".join([known[octet] for octet, known in zip(octets, _octets, strict=True)])
@@ -171,7 +172,7 @@ def _piece6(octet: int, ones: int) -> bytes:
 def _key4(address: bytes, octets: "Sequence[bytes]", length: bytes) -> bytes:
     at = 0
     for octet in octets:
-        if len(octet) > 3 or int(octet) > 255:
+        if len(octet) > 3 or whole_number(octet, 255) is None:
             raise _fault("an octet is at most 255", address, at, "write a number from 0 to 255")
         if octet[:1] == b"0" and octet != b"0":
             raise _fault("an octet has no leading zeros", address, at, "leave them out")
@@ -231,7 +232,8 @@ def _mapped(address: bytes, at: int, packed: bytes, size: int) -> RuleSyntaxErro
 
 
 def _length(address: bytes, text: bytes, at: int, most: int) -> int:
-    size = int(text) if text.isdigit() and len(text) <= 3 else -1
+    number = whole_number(text, most) if len(text) <= 3 else None
+    size = -1 if number is None else number
     if not LENGTH_MIN <= size <= most or (text[:1] == b"0" and size):
         suggestions = {0: "the empty address is everybody", 1: "write its two halves, of length 2"}
         reason = f"the length of a prefix is a number from {LENGTH_MIN} to {most}"

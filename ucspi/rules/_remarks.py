@@ -4,6 +4,7 @@ Such a line means something else than it seems to, or nothing: its address can
 belong to no client, or a variable gets a name or value that nobody meant.
 """
 
+from ucspi.decimal import first_digits
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import OCTET_MAX, OCTETS, expand, is_plain
 from ucspi.rules._network import network_key
@@ -130,8 +131,7 @@ def _range(address: bytes) -> "Remark | None":
     keys = expand(address)
     dash = address.find(b"-")
     upper = address[dash + 1 :].partition(b".")[0]
-    high = upper.lstrip(b"0")
-    too_high = len(high) > 3 or int(high or b"0") > OCTET_MAX
+    too_high = first_digits(upper, 4) > OCTET_MAX
     if keys and address[:dash].rpartition(b".")[2] == b"":
         return dash, "a range without its first number begins at 0", f"write 0-{_shown(upper) or 0}"
     if not keys and too_high:

@@ -3,11 +3,11 @@
 import _socket
 import errno
 
+from ucspi.decimal import DIGITS, first_digits
 from ucspi.errors import BadPortError, NoAddressError
 
-DIGITS = b"0123456789"
 PORT_MAX, OCTET_MAX = 65535, 255
-NUMBER_MAX = 18  # digits that are looked at: the interpreter does not read numbers of any length
+NUMBER_MAX = 18  # digits that are looked at
 LABEL_MAX, NAME_MAX = 63, 255  # bytes of a label, and of a name with its lengths, in DNS
 _NO_ADDRESS = (_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY)
 _LITERAL = frozenset(DIGITS + b".[]")
@@ -25,7 +25,7 @@ def parse_port(operand: bytes) -> int:
         OSError: no such service.
     """
     if all(byte in DIGITS for byte in operand):
-        return require_port(_number(operand))
+        return require_port(first_digits(operand, NUMBER_MAX))
     if b"\0" in operand:
         raise OSError("service/proto not found")  # as of any other
     return _socket.getservbyname(operand.decode("latin-1"), "tcp")
@@ -60,7 +60,7 @@ def _quads(literal: bytes) -> list[bytes]:
     groups = [group.strip(b"[]") for group in literal.split(b".")]
     quads = []
     while len(groups) >= 4 and all(group.isdigit() for group in groups[:4]):
-        numbers = [_number(group) for group in groups[:4]]
+        numbers = [first_digits(group, NUMBER_MAX) for group in groups[:4]]
         if max(numbers) > OCTET_MAX:
             raise NoAddressError(literal)
         quads.append(b"%d.%d.%d.%d" % (*numbers,))
@@ -68,11 +68,6 @@ def _quads(literal: bytes) -> list[bytes]:
     if not quads:
         raise NoAddressError(literal)
     return quads
-
-
-def _number(digits: bytes) -> int:
-    """Return what digits, however many, count, no more than a huge number; none count 0."""
-    return int(digits.lstrip(b"0")[:NUMBER_MAX] or b"0")
 
 
 def resolve(operand: bytes) -> bytes:

@@ -12,6 +12,7 @@ import errno
 import os
 import select
 
+from ucspi.decimal import first_digits
 from ucspi.errors import ConnectError, NoAddressError
 from ucspi.tcp.address import parse_port, require_port, resolve_all
 from ucspi.tcp.connection import Connection
@@ -210,7 +211,7 @@ def _index(zone: str) -> int:
     try:
         if not (zone.isascii() and zone.isdigit()):
             return _socket.if_nametoindex(zone)
-        number = int(zone.lstrip("0")[:_INDEX_DIGITS] or "0")
+        number = first_digits(zone.encode(), _INDEX_DIGITS)
         _socket.if_indextoname(number)
         return number
     except (OSError, OverflowError):  # the first has no errno

@@ -17,6 +17,7 @@ import select
 import sys
 from _signal import SIGPIPE, SIGXFSZ
 
+from ucspi.decimal import whole_number
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs.demo._servicedir import adopt, fill, make_temporary, quote, remove
@@ -84,8 +85,8 @@ def _arguments(operands: list[bytes]) -> tuple[int | None, bytes | None]:
             raise Stop(b"demo: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
         if not equals:
             value = operands.pop(0) if operands else b""
-        port = int(value.lstrip(b"0")[:6] or b"0") if value.isdigit() else 0
-        if not 0 < port < 65536:
+        port = whole_number(value, 65535)
+        if not port:
             raise Stop(b"demo: the port must be a number from 1 to 65535, not '%s'" % value, EXIT_USAGE)
     if len(operands) > 1:
         raise Stop(b"demo: " + USAGE, EXIT_USAGE)

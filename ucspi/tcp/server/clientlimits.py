@@ -6,6 +6,7 @@ limits patch: MAXCONNIP (of one address), MAXCONNC (of one network) and DIEMSG
 (what a client that is over one is told).  The client in hand is counted too.
 """
 
+from ucspi.decimal import whole_number
 from ucspi.tcp.server.census import NET4_BITS, NET6_BITS
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.settings import Settings
 
 
-DIGITS_MAX = 18  # no limit is larger, and the interpreter does not read numbers of any length
+DIGITS_MAX = 18  # no limit is larger
 
 
 class BadLimitError(Exception):
@@ -44,19 +45,22 @@ def over_assigned(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, 
         BadLimitError: the rule's limit is no number.
     """
     for name, value in assignments:
-        if name == b"MAXCONNIP" and census.of_ip(ip) > _number(name, value):
-            return _told(name, census.of_ip(ip), int(value))
-        if name == b"MAXCONNC":
-            held = census.of_network(ip, NET4_BITS, NET6_BITS)
-            if held > _number(name, value):
-                return _told(name, held, int(value))
+        if name == b"MAXCONNIP":
+            held, limit = census.of_ip(ip), _number(name, value)
+        elif name == b"MAXCONNC":
+            held, limit = census.of_network(ip, NET4_BITS, NET6_BITS), _number(name, value)
+        else:
+            continue
+        if held > limit:
+            return _told(name, held, limit)
     return b""
 
 
 def _number(name: bytes, value: bytes) -> int:
-    if not value.isdigit() or len(value) > DIGITS_MAX:
+    number = whole_number(value, 10**DIGITS_MAX) if len(value) <= DIGITS_MAX else None
+    if number is None:
         raise BadLimitError(name)
-    return int(value)
+    return number
 
 
 def _told(name: bytes, held: int, limit: int) -> bytes:

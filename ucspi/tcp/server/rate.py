@@ -13,6 +13,7 @@ stays known.
 
 import time
 
+from ucspi.decimal import whole_number
 from ucspi.tcp.server.census import NET6_BITS, network
 
 TYPE_CHECKING = False
@@ -51,10 +52,10 @@ def parse_rate(text: bytes) -> Rate:
 
 
 def _number(text: bytes) -> int:
-    digits = text.lstrip(b"0")
-    if not text.isdigit() or not 0 < len(digits) <= len(str(LARGEST)) or int(digits) > LARGEST:
+    number = whole_number(text, LARGEST)
+    if not number:
         raise ValueError(text)
-    return int(digits)
+    return number
 
 
 class Buckets:
