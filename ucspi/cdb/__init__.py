@@ -10,6 +10,7 @@ Keys and data are bytes.  The format is djb's, byte for byte; for files
 that may pass 4 GB it is his cdb64: ``create(path, format="cdb64")``.
 """
 
+from ucspi import _late_names
 from ucspi.cdb._core import CORE as _CORE
 from ucspi.cdb._core import backend as backend
 from ucspi.errors import CdbFormatError as CdbFormatError
@@ -38,7 +39,7 @@ else:
     hash = _CORE.hash
     hash64 = _CORE.hash64
 
-    # What a program does not use it does not load: these are imported when they are asked for.
+    # A program loads only what it uses: these names are imported when they are first used.
     _LATER = {
         "Reader": "_reader",
         "Stats": "_stats",
@@ -50,16 +51,4 @@ else:
         "open": "_open",
         "scan": "_text",
     }
-
-    def __getattr__(name: str) -> object:
-        """Import a name of ``_LATER``, once."""
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        # Not importlib: that one would have to be imported.
-        value = getattr(__import__(f"ucspi.cdb.{_LATER[name]}", fromlist=[name]), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        """Name those too that nobody has asked for yet."""
-        return sorted({*globals(), *_LATER})
+    __getattr__, __dir__ = _late_names(globals(), _LATER)

@@ -8,6 +8,7 @@ Everything is bytes.  Only `load`, `LiveRules` and `LiveText` touch the file
 system.
 """
 
+from ucspi import _late_names
 from ucspi.errors import RuleSyntaxError as RuleSyntaxError
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ucspi.rules._record import encode as encode
     from ucspi.rules._record import segments as segments
 else:
-    # What a program does not use it does not load: these are imported when they are asked for.
+    # A program loads only what it uses: these names are imported when they are first used.
     _LATER = {
         "Diagnostic": "_diagnostic",
         "Lengths": "_lengths",
@@ -52,19 +53,7 @@ else:
         "readable": "_network",
         "segments": "_record",
     }
-
-    def __getattr__(name: str) -> object:
-        """Import a name of ``_LATER``, once."""
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        # Not importlib: that one would have to be imported.
-        value = getattr(__import__(f"ucspi.rules.{_LATER[name]}", fromlist=[name]), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        """Name those too that nobody has asked for yet."""
-        return sorted({*globals(), *_LATER})
+    __getattr__, __dir__ = _late_names(globals(), _LATER)
 
 
 def explain(

@@ -7,21 +7,11 @@
 Everything but `connect` is in modules; import the one you need.
 """
 
-TYPE_CHECKING = False
-_LATER = ("connect",)
+from ucspi import _late_names
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.client import connect as connect
 else:
-
-    def __getattr__(name: str) -> object:
-        """Import `connect` when it is asked for: a server has no use for it."""
-        if name == "connect":
-            from ucspi.tcp.client import connect
-
-            return connect
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        """Name it too as long as nobody has asked for it."""
-        return sorted({*globals(), *_LATER})
+    _LATER = {"connect": "client"}  # a server does not use it
+    __getattr__, __dir__ = _late_names(globals(), _LATER)
