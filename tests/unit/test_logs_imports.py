@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 import ucspi.lines
-from ucspi.lines import loader
+from ucspi.lines import kernelloader
+from ucspi.lines.crlf import Adder
 from ucspi.lines.label import Stamper
 from ucspi.logs.distributor import Switching
 from ucspi.logs.patience import Patience
@@ -55,8 +56,8 @@ def test_processor_is_imported_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.fixture
 def replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Have another package stand where ours stood when it was loaded."""
-    monkeypatch.setattr(loader, "__file__", str(tmp_path / "loader.py"))
-    (tmp_path / "loader.py").touch()
+    monkeypatch.setattr(kernelloader, "__file__", str(tmp_path / "kernelloader.py"))
+    (tmp_path / "kernelloader.py").touch()
     for module in ("logs._distributor", "lines.kernel"):  # which nobody may ask for
         monkeypatch.setitem(sys.modules, f"ucspi.{module}", None)
 
@@ -73,6 +74,7 @@ def test_nothing_is_loaded_of_a_package_that_was_replaced(monkeypatch: pytest.Mo
     stamper = Stamper()
     stamped = b"".join(bytes(piece) for piece in (*stamper.feed(lines), *stamper.feed(lines)))
     assert stamped.count(b" a line\n") == 80000
+    assert isinstance(Adder().feed(lines), bytes)  # in C it would be a view
     assert loaded == []
 
 

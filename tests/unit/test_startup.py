@@ -63,11 +63,11 @@ CDB_PROGRAMS = {
 # None of these needs the compiled module to start.
 LINKS = {
     "argv0 true true": 12,
-    "addcr": 13,
-    "delcr": 13,
+    "addcr": 14,
+    "delcr": 14,
     "recordio true": 16,
-    "fixcrio true": 18,
-    "mconnect-io": 13,
+    "fixcrio true": 19,
+    "mconnect-io": 14,
     "multilog t DIRECTORY/log": 30,
     "setuidgid root true": 14,
     "envuidgid root true": 13,

@@ -41,7 +41,7 @@ NAMES = {
 # Packages whose modules are public, each with names of its own.
 MODULES = {
     "ucspi.compat": "cdb cdbx",
-    "ucspi.lines": "crlf kernel label loader localtime streamfilter",
+    "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """
         distributor fileend finished last leftovers logdir logger patience pattern processor rotation script
     """,

@@ -5,6 +5,8 @@ what can be said of it.  The C functions are asked for large blocks only, so
 that who moves a few lines does not load them.
 """
 
+from ucspi.lines.kernelloader import load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -27,7 +29,7 @@ class Adder:
         if len(data) < _LARGE:
             return data.replace(b"\n", b"\r\n")
         if self._native is _NOT_LOADED:
-            self._native = _load("usys_add_cr", 2)
+            self._native = load(lambda: _Compiled("usys_add_cr", 2))
         return data.replace(b"\n", b"\r\n") if self._native is None else self._native(data)
 
     def finish(self) -> bytes:
@@ -57,7 +59,7 @@ class Remover:
         if len(data) < _LARGE:
             return data.replace(b"\r\n", b"\n")
         if self._native is _NOT_LOADED:
-            self._native = _load("usys_remove_cr", 1)
+            self._native = load(lambda: _Compiled("usys_remove_cr", 1))
         return data.replace(b"\r\n", b"\n") if self._native is None else self._native(data)
 
     def finish(self) -> bytes:
@@ -82,13 +84,15 @@ class Fixer:
         return whole + data[len(whole) :].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-class _Native:
-    """One of the C functions, with room for what it writes."""
+class _Compiled:
+    """A function of the compiled module, with room for its output: ``factor`` times as long at most."""
 
     __slots__ = ("_convert", "_factor", "_ffi", "_room", "_view")
 
-    def __init__(self, ffi: "Any", convert: "Any", factor: int) -> None:
-        self._ffi, self._convert, self._factor = ffi, convert, factor
+    def __init__(self, function: str, factor: int) -> None:
+        from ucspi.unix import native
+
+        self._ffi, self._convert, self._factor = native.ffi, getattr(native.lib, function), factor
         self._view = memoryview(b"")
 
     def __call__(self, data: bytes) -> memoryview:
@@ -96,10 +100,3 @@ class _Native:
             self._view = memoryview(bytearray(self._factor * len(data)))
             self._room = self._ffi.from_buffer(self._view)
         return self._view[: self._convert(data, len(data), self._room)]
-
-
-def _load(name: str, factor: int) -> "_Native | None":
-    """Return the C function of this name, or None in a pure build."""
-    from ucspi.unix import native
-
-    return None if native.lib is None else _Native(native.ffi, getattr(native.lib, name), factor)

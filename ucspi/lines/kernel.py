@@ -38,8 +38,3 @@ class Kernel:
                 break
             yield self._view[:produced]
         self.rest = data[at:]
-
-
-def load(kind: str, function: str, *, inside: bool) -> Kernel | None:
-    """Return the kernel of these names, or None in a pure build."""
-    return None if native.lib is None else Kernel(kind, function, inside=inside)

@@ -1,6 +1,6 @@
 """What the filters of lines share: Python at first, and C once loading it pays."""
 
-from ucspi.lines.loader import may_load
+from ucspi.lines.kernelloader import load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Filter:
     def feed(self, data: bytes) -> "Iterator[bytes | memoryview]":
         """Yield what can be said of the block; a piece is good until the next is asked for."""
         if self._kernel is None and not self._is_final and self._seen + len(data) >= _LARGE:
-            self._load()
+            self._is_final = True
+            self._kernel = load(self._make_kernel)
         self._seen += len(data)
         data, self._held = self._held + data, b""
         if self._kernel is None:
@@ -51,12 +52,7 @@ class Filter:
     def _convert(self, data: bytes) -> bytes:
         raise NotImplementedError
 
-    def _load(self) -> None:
-        self._is_final = True
-        if not may_load():
-            return
-        try:
-            from ucspi.lines.kernel import load
-        except (ImportError, OSError, MemoryError):
-            return  # lines come first; it is slower without
-        self._kernel = load(*self._KERNEL, inside=self._inside)
+    def _make_kernel(self) -> "Kernel":
+        from ucspi.lines.kernel import Kernel
+
+        return Kernel(*self._KERNEL, inside=self._inside)

@@ -6,8 +6,8 @@ is beyond goes where they went.
 
 from time import time_ns
 
+from ucspi.lines.kernelloader import load
 from ucspi.lines.label import label
-from ucspi.lines.loader import may_load
 from ucspi.logs.fileend import STEP, Ending
 from ucspi.logs.pattern import matches
 from ucspi.logs.script import DESELECT, SELECT, TO_ECHO, TO_LAST
@@ -79,24 +79,19 @@ class Switching:
     def feed(self, data: bytes) -> None:
         """See `Distributor.feed`."""
         if len(data) >= _LARGE and not self._is_final:
-            self._switch()
+            self._is_final = True
+            self._now = load(self._make_native) or self._now
         self._now.feed(data)
 
     def restart(self, index: int) -> None:
         """See `Distributor.restart`."""
         self._now.restart(index)
 
-    def _switch(self) -> None:
-        self._is_final = True
-        if not may_load():
-            return
-        try:
-            from ucspi.logs._distributor import NativeDistributor
-            from ucspi.unix import native
-        except (ImportError, OSError, MemoryError):
-            return  # no descriptor is left, or the package is being replaced: logs come first
-        if native.lib is not None and isinstance(self._now, PureDistributor):
-            self._now = NativeDistributor(self._script, self._outlets, self._now.standing())
+    def _make_native(self) -> "Distributor":
+        from ucspi.logs._distributor import NativeDistributor
+
+        assert isinstance(self._now, PureDistributor)
+        return NativeDistributor(self._script, self._outlets, self._now.standing())
 
 
 class Standing:
