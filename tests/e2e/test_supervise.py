@@ -17,7 +17,7 @@ from tests.support.commands import ENVIRONMENT, ours, run, signals
 from tests.support.launching import is_launched
 from tests.support.oracles import Oracle
 from tests.support.supervised import PLAIN, Service, is_in, processes_in, wait_for
-from ucspi.unix import birth
+from ucspi.service import birthrecord
 
 Make = Callable[..., Service]
 
@@ -146,7 +146,7 @@ class TestKilled:
         path = service.directory / "supervise" / "birth"
         line = path.read_bytes()
         start = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-        path.write_bytes(line[: birth.SIZE - 42] + b"%-20d %-20d\n" % (os.getpid(), start + 1))
+        path.write_bytes(line[: birthrecord.SIZE - 42] + b"%-20d %-20d\n" % (os.getpid(), start + 1))
         service.start(MINE)
         assert service.wait_up(starts=2) not in (first, os.getpid())
         assert service.said() == b""
@@ -161,7 +161,7 @@ class TestKilled:
         stranger = subprocess.Popen(["sleep", "1000"])
         try:
             path = service.directory / "supervise" / "birth"
-            line = path.read_bytes()[: birth.SIZE - 42]
+            line = path.read_bytes()[: birthrecord.SIZE - 42]
             start = Path(f"/proc/{stranger.pid}/stat").read_text().rpartition(")")[2].split()[19]
             path.write_bytes(line + b"%-20d %-20d\n" % (stranger.pid, int(start)))
             os.chown(service.directory / owned, 65534, -1)

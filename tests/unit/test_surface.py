@@ -46,8 +46,8 @@ MODULES = {
         distributor fileend finished last leftovers logdir logger patience pattern processor rotation script
     """,
     "ucspi.service": """
-        aside controlfiles crew elsewhere inprocess keeping loop machine pipe piperecovery processes
-        publishing registry scanner scans servicedir spawned statusrecord supervisor teardown
+        aside birthrecord controlfiles crew elsewhere inprocess keeping loop machine pipe piperecovery
+        processes publishing registry scanner scans servicedir spawned statusrecord supervisor teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """
@@ -60,9 +60,9 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        birth cachedstat environ errtext fds helperprocess inheritedstate locks memoryreserve native notify
-        oom privilege processtitle processtree publish regularfile relay rlimits safeopen search signals
-        socketnames sockets spawn start stderr streams tai threadtask unixdomain
+        cachedstat environ errtext fds helperprocess inheritedstate locks memoryreserve native notify oom
+        privilege processtitle processtree procfiles publish regularfile relay rlimits safeopen search
+        signals socketnames sockets spawn start stderr streams tai threadtask unixdomain
     """,
 }
 

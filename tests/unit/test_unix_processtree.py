@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.world import wait_for
-from ucspi.unix import birth, processtree
+from ucspi.service import birthrecord
+from ucspi.unix import processtree
 
 # A parent that would start another child at once.
 PARENT = "while :; do sleep 1000; done"
@@ -53,7 +54,7 @@ def test_children_are_killed_first_and_none_is_started_again(parent: "subprocess
     child = os.pidfd_open(sleepers(parent.pid)[0])
     processtree.kill_with_children(parent.pid)
     assert parent.wait(20) == -signal.SIGKILL
-    wait_for(lambda: birth.has_ended(child), "the child's end")
+    wait_for(lambda: birthrecord.has_ended(child), "the child's end")
     os.close(child)
 
 

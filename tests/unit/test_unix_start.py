@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from tests.support.commands import ENVIRONMENT, signals
-from ucspi.unix import birth, native
+from ucspi.service import birthrecord
+from ucspi.unix import native
 from ucspi.unix import start as module
-from ucspi.unix.start import Announcement, Circumstances, start_by_clone, start_by_fork
+from ucspi.unix.start import Circumstances, PidFile, PidLine, start_by_clone, start_by_fork
 
 Start = Callable[..., int]
 
@@ -30,19 +31,21 @@ def start(request: pytest.FixtureRequest) -> Start:
     if request.param == "native" and native.lib is None:
         pytest.skip("the compiled module is not built")
 
-    def begin(script: str, *, environ: tuple[bytes, ...] = (b"A=1",), **there: Any) -> int:
+    def begin(script: str, *, environ: tuple[bytes, ...] = (b"A=1",), name: bytes = b"", **there: Any) -> int:
+        """Start a script; let it write its birth into a file called ``name``."""
         argv, program = [b"name", b"-c", script.encode()], b"/bin/sh"
         if script.startswith("/"):  # without a shell, which changes its signal mask
             argv = script.encode().split()
             program = argv[0]
-        name = there.get("birth")
-        if isinstance(name, bytes):
-            there["birth"] = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=there["directory"])
+        file = -1
+        if name:
+            file = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=there["directory"])
+            there["pid_line"] = PidLine(file, birthrecord.head(b"m"))
         try:
             return by([b"/nonexistent/sh", program], argv, list(environ), Circumstances(**there))
         finally:
-            if isinstance(name, bytes):
-                os.close(there["birth"])
+            if name:
+                os.close(file)
 
     return begin
 
@@ -51,7 +54,7 @@ def write_own(path: Path) -> None:
     """Write this process's birth into a file."""
     with path.open("wb") as file:
         path.chmod(0o600)
-        birth.write(file.fileno(), b"m")
+        PidLine(file.fileno(), birthrecord.head(b"m")).write()
 
 
 @pytest.fixture
@@ -240,9 +243,7 @@ def test_program_survives_what_could_not_be_written_before_it(start: Start, tmp_
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
-        pid = start(
-            "exit 7", directory=directory, birth=b"birth", announcement=Announcement(b"1234", 0, b"n", b"a")
-        )
+        pid = start("exit 7", directory=directory, name=b"birth", pid_file=PidFile(b"1234", 0, b"n", b"a"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         os.close(directory)
@@ -259,45 +260,45 @@ class TestBirth:
         os.close(fd)
 
     def test_child_is_found_while_it_runs(self, start: Start, directory: int) -> None:
-        pid = start("exec sleep 100", directory=directory, birth=b"birth", mark=b"m")
-        found = birth.find(b"birth", b"m", directory)
+        pid = start("exec sleep 100", directory=directory, name=b"birth")
+        found = birthrecord.find(b"birth", b"m", directory)
         assert found
         assert found[0] == pid
-        assert not birth.has_ended(found[1])
+        assert not birthrecord.has_ended(found[1])
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        assert birth.has_ended(found[1])
+        assert birthrecord.has_ended(found[1])
         os.close(found[1])
-        assert birth.find(b"birth", b"m", directory) is None, "not reaped, but ended"
+        assert birthrecord.find(b"birth", b"m", directory) is None, "not reaped, but ended"
         os.waitpid(pid, 0)
-        assert birth.find(b"birth", b"m", directory) is None
+        assert birthrecord.find(b"birth", b"m", directory) is None
 
     def test_line_is_replaced_by_the_next_child(self, start: Start, directory: int, tmp_path: Path) -> None:
         for _ in range(2):
-            pid = start("exit 0", directory=directory, birth=b"birth", mark=b"m")
+            pid = start("exit 0", directory=directory, name=b"birth")
             os.waitpid(pid, 0)
             line = (tmp_path / "birth").read_bytes()
-            assert len(line) == birth.SIZE
-            assert line.startswith(birth.head(b"m"))
+            assert len(line) == birthrecord.SIZE
+            assert line.startswith(birthrecord.head(b"m"))
             assert int(line.split()[3]) == pid
         assert (tmp_path / "birth").stat().st_mode & 0o777 == 0o600
 
     def test_child_runs_although_it_cannot_be_written(self, start: Start, directory: int) -> None:
-        pid = start("exit 7", directory=directory, birth=directory)
+        pid = start("exit 7", directory=directory, pid_line=PidLine(directory, b"text "))
         assert os.waitpid(pid, 0)[1] == 7 << 8
 
     @pytest.mark.parametrize("field", range(5))
     def test_process_that_differs_in_anything_is_a_stranger(
         self, start: Start, directory: int, tmp_path: Path, field: int
     ) -> None:
-        pid = start("exec sleep 100", directory=directory, birth=b"birth", mark=b"m")
+        pid = start("exec sleep 100", directory=directory, name=b"birth")
         fields = (tmp_path / "birth").read_bytes().split()
         try:
             fields[field] = b"%d" % os.getpid() if field == 3 else fields[field][:-1] + b"x"
             other = b"%-36s %-20s %-34s %-20s %-20s\n" % tuple(fields)
             (tmp_path / "birth").write_bytes(other)
-            assert len(other) == birth.SIZE
-            assert birth.find(b"birth", b"m", directory) is None
+            assert len(other) == birthrecord.SIZE
+            assert birthrecord.find(b"birth", b"m", directory) is None
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -305,16 +306,16 @@ class TestBirth:
     @pytest.mark.parametrize("damage", [b"", b"\n", b"x" * 100, b"1 2 3 4\n"])
     def test_damaged_line_names_nobody(self, directory: int, tmp_path: Path, damage: bytes) -> None:
         (tmp_path / "birth").write_bytes(damage)
-        assert birth.find(b"birth", b"m", directory) is None
-        whole = birth.head(b"m") + b"%-20d %-20s\n" % (os.getpid(), b"x")
+        assert birthrecord.find(b"birth", b"m", directory) is None
+        whole = birthrecord.head(b"m") + b"%-20d %-20s\n" % (os.getpid(), b"x")
         for end in range(0, len(whole), 7):
             (tmp_path / "birth").write_bytes(whole[:end])
-            assert birth.find(b"birth", b"m", directory) is None
+            assert birthrecord.find(b"birth", b"m", directory) is None
 
     @pytest.mark.parametrize("pid", [b"9" * 20, b"-1", b"0", b"1_0", b"+1", b"1.0"])
     def test_number_that_is_no_pid_names_nobody(self, directory: int, tmp_path: Path, pid: bytes) -> None:
-        (tmp_path / "birth").write_bytes(birth.head(b"m") + b"%-20s %-20d\n" % (pid, 1))
-        assert birth.find(b"birth", b"m", directory) is None
+        (tmp_path / "birth").write_bytes(birthrecord.head(b"m") + b"%-20s %-20d\n" % (pid, 1))
+        assert birthrecord.find(b"birth", b"m", directory) is None
 
     @pytest.mark.parametrize("what", [".", "birth"])
     @pytest.mark.parametrize("mode", [None, 0o620, 0o602])
@@ -323,7 +324,7 @@ class TestBirth:
     ) -> None:
         """Whoever can write a line could have a supervisor of root's signal any process."""
         write_own(tmp_path / "birth")
-        found = birth.find(b"birth", b"m", directory)
+        found = birthrecord.find(b"birth", b"m", directory)
         assert found
         os.close(found[1])
         if mode is not None:
@@ -332,7 +333,7 @@ class TestBirth:
             pytest.skip("only root can give a file away")
         else:
             os.chown(tmp_path / what, 65534, -1)
-        assert birth.find(b"birth", b"m", directory) is None
+        assert birthrecord.find(b"birth", b"m", directory) is None
 
     @pytest.mark.parametrize("left", range(3))
     def test_it_is_an_error_when_there_are_too_few_descriptors_to_find_out(
@@ -340,7 +341,7 @@ class TestBirth:
     ) -> None:
         """Not that there is nobody: a second copy would be started."""
         write_own(tmp_path / "birth")
-        birth.head(b"m")
+        birthrecord.head(b"m")
         taken = [os.dup(directory)]
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 200, hard))
@@ -350,9 +351,9 @@ class TestBirth:
                 os.close(taken.pop())
             if left < 2:
                 with pytest.raises(OSError, match="Too many open files"):
-                    birth.find(b"birth", b"m", directory)
+                    birthrecord.find(b"birth", b"m", directory)
             else:
-                found = birth.find(b"birth", b"m", directory)
+                found = birthrecord.find(b"birth", b"m", directory)
                 assert found
                 os.close(found[1])
         finally:
@@ -362,7 +363,7 @@ class TestBirth:
 
     def test_both_ways_write_the_same_line(self, directory: int, tmp_path: Path) -> None:
         write_own(tmp_path / "mine")
-        found = birth.find(b"mine", b"m", directory)
+        found = birthrecord.find(b"mine", b"m", directory)
         assert found
         assert found[0] == os.getpid()
         os.close(found[1])
@@ -370,10 +371,10 @@ class TestBirth:
     def test_process_with_an_odd_name_is_found(self, start: Start, directory: int, tmp_path: Path) -> None:
         odd = tmp_path / ") 1 (2"
         odd.symlink_to("/bin/sleep")
-        pid = start("exec './) 1 (2' 100", directory=directory, birth=b"birth", mark=b"m")
+        pid = start("exec './) 1 (2' 100", directory=directory, name=b"birth")
         while b") 1 (2" not in Path(f"/proc/{pid}/stat").read_bytes():
             pass
-        found = birth.find(b"birth", b"m", directory)
+        found = birthrecord.find(b"birth", b"m", directory)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         assert found
@@ -381,20 +382,20 @@ class TestBirth:
         os.close(found[1])
 
 
-class TestAnnouncement:
+class TestPidFile:
     """What a child publishes before it executes."""
 
-    def started(self, start: Start, tmp_path: Path, announcement: Announcement) -> int:
+    def started(self, start: Start, tmp_path: Path, file: PidFile) -> int:
         directory = os.open(tmp_path, os.O_RDONLY)
-        pid = start("exit 0", directory=directory, announcement=announcement)
+        pid = start("exit 0", directory=directory, pid_file=file)
         os.close(directory)
         os.waitpid(pid, 0)
         return pid
 
     def test_it_has_the_pid(self, start: Start, tmp_path: Path) -> None:
-        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
-        pid = self.started(start, tmp_path, announcement)
-        if announcement.is_done:
+        file = PidFile(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        pid = self.started(start, tmp_path, file)
+        if file.is_done:
             wanted = b"0123456789ab" + pid.to_bytes(4, "little") + b"\0u"
             assert (tmp_path / "name").read_bytes() == wanted
             assert (tmp_path / "name").stat().st_mode & 0o777 == 0o644 & ~umask()
@@ -402,29 +403,29 @@ class TestAnnouncement:
 
     def test_what_failed_is_told(self, start: Start, tmp_path: Path) -> None:
         (tmp_path / "new").mkdir()
-        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
-        self.started(start, tmp_path, announcement)
-        assert not announcement.is_done
+        file = PidFile(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        self.started(start, tmp_path, file)
+        assert not file.is_done
         assert not (tmp_path / "name").exists()
 
     def test_no_link_is_followed(self, start: Start, tmp_path: Path) -> None:
         (tmp_path / "other").write_bytes(b"not ours")
         (tmp_path / "new").symlink_to("other")
-        announcement = Announcement(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
-        self.started(start, tmp_path, announcement)
-        assert not announcement.is_done
+        file = PidFile(b"0123456789ab\0\0\0\0\0u", 12, b"new", b"name")
+        self.started(start, tmp_path, file)
+        assert not file.is_done
         assert (tmp_path / "other").read_bytes() == b"not ours"
 
     def test_the_compiled_way_can(self, tmp_path: Path) -> None:
         if native.lib is None:
             pytest.skip("the compiled module is not built")
         directory = os.open(tmp_path, os.O_RDONLY)
-        announcement = Announcement(b"1234", 0, b"new", b"name")
-        there = Circumstances(directory=directory, announcement=announcement)
+        file = PidFile(b"1234", 0, b"new", b"name")
+        there = Circumstances(directory=directory, pid_file=file)
         pid = start_by_clone([b"/bin/true"], [b"true"], [], there)
         os.close(directory)
         os.waitpid(pid, 0)
-        assert announcement.is_done
+        assert file.is_done
 
 
 def copies(descriptor: int) -> Iterator[int]:
@@ -443,7 +444,7 @@ def umask() -> int:
 
 
 class TestLate:
-    """A child that waits before it executes, as for a disk that hangs: here it cannot write its birth."""
+    """A child that waits before it executes, as for a disk that hangs: here it cannot write its line."""
 
     @pytest.fixture
     def full(self) -> Iterator[tuple[int, int]]:
@@ -458,9 +459,9 @@ class TestLate:
         os.close(reader)
         os.close(writer)
 
-    def begin(self, script: str, birth: int, **there: Any) -> tuple[int, Circumstances]:
+    def begin(self, script: str, file: int, **there: Any) -> tuple[int, Circumstances]:
         argv = [b"name", b"-c", script.encode()]
-        with_it = Circumstances(birth=birth, mark=b"m", patience=0.02, **there)
+        with_it = Circumstances(pid_line=PidLine(file, b"text "), patience=0.02, **there)
         pid = self.by([b"/nonexistent/sh", b"/bin/sh"], argv, [b"A=value"], with_it)
         return pid, with_it
 
@@ -472,7 +473,7 @@ class TestLate:
 
     def test_quick_child_is_not_late(self, tmp_path: Path) -> None:
         fd = os.open(tmp_path / "birth", os.O_WRONLY | os.O_CREAT)
-        with_it = Circumstances(birth=fd, mark=b"m", patience=20.0)
+        with_it = Circumstances(pid_line=PidLine(fd, b"text "), patience=20.0)
         pid = self.by([b"/bin/sh"], [b"sh", b"-c", b"exit 3"], [], with_it)
         os.close(fd)
         assert with_it.late is None

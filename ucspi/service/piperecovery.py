@@ -4,7 +4,7 @@ A scanner that was killed leaves services and loggers running, each with its
 end of a pipe whose other descriptors died with the scanner.  A new pipe would
 part them: the service, restarted, would fill the new one while its logger
 waits at the old one.  So the next scanner looks which process the logger is
-(`ucspi.unix.birth`), and opens both ends of what that one has as input.
+(`ucspi.service.birthrecord`), and opens both ends of what that one has as input.
 
 When the logger is gone, the service still holds the pipe and what is in it.
 Its output may as well lead elsewhere, but then somebody reads there: a pipe
@@ -23,10 +23,11 @@ not be handed another's pipe by a link to another's files.
 import os
 import select
 
-from ucspi.service import controlfiles
+from ucspi.service import birthrecord, controlfiles
 from ucspi.service.pipe import Pipe
 from ucspi.service.servicedir import LOCK, Directory
-from ucspi.unix import birth, locks
+from ucspi.unix import locks, safeopen
+from ucspi.unix.fds import EXHAUSTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _from(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
     pid, process = found
     try:
         pipe = _try(take, pid)
-        if pipe is not None and birth.has_ended(process):
+        if pipe is not None and birthrecord.has_ended(process):
             pipe.close()  # the pid may have been another's already
             return None
         return pipe
@@ -88,7 +89,7 @@ def find_running(name: bytes) -> tuple[int, int] | None:
 
 def _demand_means(number: int | None) -> None:
     """Raise an error that does not say that there is nothing: another pipe would part who runs."""
-    if number in birth.EXHAUSTED:
+    if number in EXHAUSTED:
         raise OSError(number, os.strerror(number))
 
 
@@ -140,7 +141,9 @@ def _open_lock(name: bytes) -> int:
         directory = Directory(name, lambda text: None)
         try:
             directory.enter_state()
-            return birth.open_ours(LOCK, directory.state) if controlfiles.is_supervised(directory.fd) else -1
+            return (
+                safeopen.open_own(LOCK, directory.state) if controlfiles.is_supervised(directory.fd) else -1
+            )
         finally:
             directory.close()
     except OSError as error:

@@ -6,7 +6,7 @@
     supervise/ok          fifo that nobody writes: it can be opened for writing
                           while a supervisor lives
     supervise/status      18 bytes, see `ucspi.service.statusrecord`
-    supervise/birth       ours: which process the last one was, see `ucspi.unix.birth`
+    supervise/birth       ours: which process the last one was, see `ucspi.service.birthrecord`
 
 All is opened relative to descriptors of the two directories, so that one
 process can hold any number of them, and nothing waits for the other end of a
@@ -20,8 +20,8 @@ Source: order, flags, modes and messages as observed from daemontools 0.76.
 import os
 
 from ucspi.errors import ServiceError, UnsafeFileError
-from ucspi.service import controlfiles
-from ucspi.unix import birth, locks, safeopen
+from ucspi.service import birthrecord, controlfiles
+from ucspi.unix import locks, safeopen
 from ucspi.unix.errtext import explain
 
 TYPE_CHECKING = False
@@ -202,7 +202,7 @@ class Directory:
         """
         try:
             self.enter_state()
-            return birth.find(BIRTH, self.mark(), self.state)
+            return birthrecord.find(BIRTH, self.mark(), self.state)
         except OSError as error:
             raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
 

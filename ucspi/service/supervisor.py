@@ -17,13 +17,13 @@ stopped: it takes the running process over, with what was wanted of it.
 import _signal
 import os
 
-from ucspi.service import machine, statusrecord
+from ucspi.service import birthrecord, machine, statusrecord
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.service.publishing import AtOnce
 from ucspi.service.servicedir import NEW, STATUS, Directory
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
-from ucspi.unix.start import Announcement, Circumstances, start
+from ucspi.unix.start import Circumstances, PidFile, PidLine, start
 from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
@@ -214,8 +214,8 @@ class Supervisor:
         stamp = tai.now()
         # It will not be paused then, and its pid is put in by itself.
         record = statusrecord.Status(stamp, 0, 0, self._want()).pack()
-        announcement = Announcement(record, statusrecord.PID, NEW, STATUS, self.directory.state)
-        there = self._circumstances(None if self.publisher.is_behind() else announcement)
+        status = PidFile(record, statusrecord.PID, NEW, STATUS, self.directory.state)
+        there = self._circumstances(None if self.publisher.is_behind() else status)
         try:
             self.pid = start([b"./run"], [b"./run"], self._where.environ, there)
         except OSError as error:
@@ -223,29 +223,34 @@ class Supervisor:
             self._warn(text % (self.name, describe(error.errno)))
             return machine.UNSTARTED
         if there.late:
-            self.publisher.wait_for(there.late, publishes=there.announcement is not None)
-        if not announcement.is_done:
+            self.publisher.wait_for(there.late, publishes=there.pid_file is not None)
+        if not status.is_done:
             return machine.STARTED
         self._stamp = stamp
         self._shown = statusrecord.Status(stamp, self.pid, 0, self._want()).pack()
         return machine.ANNOUNCED
 
-    def _circumstances(self, announcement: Announcement | None) -> Circumstances:
+    def _circumstances(self, status: PidFile | None) -> Circumstances:
         where, directory = self._where, self.directory
-        if directory.birth >= 0:
-            os.lseek(directory.birth, 0, os.SEEK_SET)
         return Circumstances(
             directory=directory.fd,
             input=where.input,
             output=where.output,
             complaint=b"supervise: fatal: unable to start %s/run: " % self.name,
             open_files=where.open_files,
-            birth=directory.birth,
-            mark=self._mark,
-            announcement=announcement,
+            pid_line=self._birth_line(),
+            pid_file=status,
             kept=None if where.inherited is None else [*where.inherited, directory.lock],
             patience=self.publisher.patience,
         )
+
+    def _birth_line(self) -> PidLine | None:
+        """Return what the child writes into ``supervise/birth``; None where it cannot."""
+        birth, head = self.directory.birth, birthrecord.head(self._mark)
+        if birth < 0 or not head:
+            return None
+        os.lseek(birth, 0, os.SEEK_SET)
+        return PidLine(birth, head)
 
     def _forget(self) -> None:
         """The process has ended: its pid may be a stranger's from now on."""

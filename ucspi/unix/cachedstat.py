@@ -12,9 +12,9 @@ from _struct import unpack_from
 from stat import S_ISLNK
 
 from ucspi.unix import native
+from ucspi.unix.fds import EXHAUSTED
 
 UNAVAILABLE = frozenset((errno.EAGAIN, errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.E2BIG))
-NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 FORM = "=QQqqQQQQ"  # struct usys_glimpse
 MOUNT, IS_ROOT = 6, 7  # fields of it
 SAME = 1  # usys_glance: the file is as it was at the last glance
@@ -83,7 +83,7 @@ class CachedStat:
         """Return what can be found without a descriptor, or raise what is wrong with the path."""
         if number in UNAVAILABLE:
             return None
-        if number in NO_DESCRIPTOR:
+        if number in EXHAUSTED:
             return self._stat() if self._is_local else None
         raise OSError(number, os.strerror(number), self._path)
 

@@ -7,6 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Errors that say nothing about what was looked for: we lack the means to look.
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 GAP_MAX = 256  # closed descriptors in a row behind which we look for none
 
 

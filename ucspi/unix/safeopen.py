@@ -31,6 +31,7 @@ _LOOK: "Final" = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENTER: "Final" = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _ALWAYS: "Final" = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _NOT_AGAIN: "Final" = os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_NOFOLLOW
+_READ: "Final" = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS_MAY_WRITE: "Final" = 0o022
 _LINKS: "Final" = 10  # links in a row
 _TRIES: "Final" = 10  # while somebody makes and removes the file
@@ -184,6 +185,28 @@ def _open_held(held: int, name: bytes, flags: int, folder: int | None) -> int:
         os.close(number)
         raise
     return number
+
+
+def open_own(name: bytes, folder: int) -> int:
+    """Open a file to read it; return -1 if another user, root too, may have made or replaced it.
+
+    Args:
+        name: in the directory.
+        folder: a descriptor of the directory.
+
+    Raises:
+        OSError: it cannot be opened; ELOOP for a link.
+    """
+    fd = os.open(name, _READ, dir_fd=folder)
+    if _is_own(folder) and _is_own(fd):
+        return fd
+    os.close(fd)
+    return -1
+
+
+def _is_own(fd: int) -> bool:
+    found = os.fstat(fd)
+    return found.st_uid == os.geteuid() and not found.st_mode & _OTHERS_MAY_WRITE
 
 
 def open_inside(name: bytes, flags: int, mode: int, folder: int | None = None) -> int:

@@ -11,7 +11,7 @@ import os
 from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import birth, fds, inheritedstate, native, oom, search
+from ucspi.unix import fds, inheritedstate, native, oom, procfiles, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.signals import hold, release, restore_actions
 from ucspi.unix.stderr import emit
@@ -23,13 +23,43 @@ if TYPE_CHECKING:
 
     Descriptors = Sequence[tuple[int, int]]
 
+PID_LINE_TAIL = 42  # bytes
+
 _ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
 _LATE: "list[Late]" = []  # until they are over: a child uses memory that they keep
 _ENVIRON: "list[Any]" = []  # the last environment, and itself in C memory
 
 
-class Announcement:
-    """A file that tells others the child's pid, published by the child itself.
+class PidLine:
+    """A line that the child writes into an open file before it executes: a text, its pid, its start time.
+
+    The two numbers take 20 bytes each, padded with spaces; a blank stands between
+    them and a newline behind them, `PID_LINE_TAIL` bytes in all.  A child that
+    cannot write the line executes all the same.
+    """
+
+    __slots__ = ("descriptor", "text")
+
+    def __init__(self, descriptor: int, text: bytes) -> None:
+        """Describe the line.
+
+        Args:
+            descriptor: of the file, at its beginning, or wherever the line belongs.
+            text: what the line begins with, at most 96 bytes.
+        """
+        self.descriptor, self.text = descriptor, text
+
+    def write(self) -> None:
+        """Write the line about this process; what cannot be written is not reported."""
+        try:
+            numbers = b"%-20d %-20s\n" % (os.getpid(), procfiles.start_time(b"self"))
+            os.write(self.descriptor, self.text + numbers)
+        except OSError:
+            pass
+
+
+class PidFile:
+    """A file with the child's pid in it, which the child publishes before it executes.
 
     Attributes:
         is_done: whether the child could; if not, it is left to whoever started it.
@@ -64,11 +94,9 @@ class Circumstances:
             text of the error follows.  Empty: silent.  We do not wait for whoever
             reads it: where a pipe is full the line may be lost.
         open_files: its soft limit of open files.  0: the one we have.
-        birth: a descriptor, at the beginning of a file, to which the child writes down
-            which process it is (`ucspi.unix.birth`) before it executes.  -1: none.
-        mark: by which only its starter finds it there, at most `birth.MARK` bytes.
-        announcement: what others shall see before we have waited for the exec; its
-            ``is_done`` says whether they do.
+        pid_line: written by the child before it executes; None: none.
+        pid_file: published by the child before that; its ``is_done`` says whether it
+            was.  Others see it before we have waited for the exec.  None: none.
         kept: descriptors above 2 that it has until it executes, besides those named
             here; others, which may be locks, are closed first.  None: all that we have.
         patience: seconds to wait for the exec; None: as long as it takes.
@@ -76,18 +104,17 @@ class Circumstances:
     """
 
     __slots__ = (
-        "announcement",
-        "birth",
         "complaint",
         "directory",
         "input",
         "kept",
         "late",
-        "mark",
         "open_files",
         "others",
         "output",
         "patience",
+        "pid_file",
+        "pid_line",
     )
 
     def __init__(
@@ -99,25 +126,27 @@ class Circumstances:
         others: "Descriptors" = (),
         complaint: bytes = b"",
         open_files: int = 0,
-        birth: int = -1,
-        mark: bytes = b"",
-        announcement: Announcement | None = None,
+        pid_line: PidLine | None = None,
+        pid_file: PidFile | None = None,
         kept: "Sequence[int] | None" = None,
         patience: float | None = None,
     ) -> None:
         """Note them; what is left out is as it is here, or not done."""
         self.directory, self.input, self.output = directory, input, output
         self.complaint, self.open_files = complaint, open_files
-        self.birth, self.mark, self.announcement = birth, mark, announcement
+        self.pid_line, self.pid_file = pid_line, pid_file
         self.others = others
         self.kept, self.patience = kept, patience
         self.late: Late | None = None
 
     def all_kept(self) -> list[int]:
         """Return all descriptors above 2 that the child needs, in order."""
-        named = (self.directory, self.input, self.output, self.birth, *(source for source, _ in self.others))
-        folder = self.announcement.folder if self.announcement else -1
-        return sorted({number for number in (*named, folder, *(self.kept or ())) if number > 2})
+        named = [self.directory, self.input, self.output, *(source for source, _ in self.others)]
+        if self.pid_line:
+            named.append(self.pid_line.descriptor)
+        if self.pid_file:
+            named.append(self.pid_file.folder)
+        return sorted({number for number in (*named, *(self.kept or ())) if number > 2})
 
 
 class Late:
@@ -172,15 +201,14 @@ def start(
 
 def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
     """Start a program through the compiled module; see `start`."""
-    ffi, told = native.ffi, there.announcement
+    ffi, pid_line, pid_file = native.ffi, there.pid_line, there.pid_file
     if not _ERRORS:
         _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
     if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
         _ENVIRON[:] = [environ, _strings(environ)]
-    head = birth.head(there.mark) if there.birth >= 0 else b""
-    texts = [there.complaint, head, oom.given]
-    if told:
-        texts += [told.record, told.temporary, told.target]
+    texts = [there.complaint, pid_line.text if pid_line else b"", oom.given]
+    if pid_file:
+        texts += [pid_file.record, pid_file.temporary, pid_file.target]
     kept = [_strings(some) for some in (paths, argv, texts)]
     cells = kept[2][0]
     what = ffi.new("struct usys_start *")
@@ -197,11 +225,11 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     kept_open = ffi.new("int[]", [*there.all_kept(), -1]) if there.kept is not None else ffi.NULL
     what.kept = kept_open
     what.patience = -1 if there.patience is None else round(there.patience * 1000)
-    what.birth, what.birth_head = there.birth if head else -1, cells[1]
-    if told:
+    what.birth, what.birth_head = pid_line.descriptor if pid_line else -1, cells[1]
+    if pid_file:
         what.record, what.record_new, what.record_name = cells[3:]
-        what.record_folder = told.folder
-        what.record_length, what.record_pid = len(told.record), told.at
+        what.record_folder = pid_file.folder
+        what.record_length, what.record_pid = len(pid_file.record), pid_file.at
     pid: int = native.lib.usys_start(what)
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid))
@@ -209,8 +237,8 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
         late.is_over()  # it leaves the list then
     if what.busy:
         there.late = Late((what, kept, others, kept_open, _ENVIRON[:]))
-    elif told:
-        told.is_done = bool(what.is_published)
+    elif pid_file:
+        pid_file.is_done = bool(what.is_published)
     if there.patience is not None:
         _lower_again()
     return pid
@@ -281,8 +309,8 @@ def _arrange(there: Circumstances, executed: int) -> None:
         fds.close_others([*there.all_kept(), executed])
     if there.directory >= 0:
         os.fchdir(there.directory)
-    if there.birth >= 0:
-        birth.write(there.birth, there.mark)
+    if there.pid_line:
+        there.pid_line.write()
     for descriptor, target in ((there.input, 0), (there.output, 1), *there.others):
         if descriptor >= 0:
             os.dup2(descriptor, target)
