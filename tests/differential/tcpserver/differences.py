@@ -29,77 +29,78 @@ class Difference:
 
 
 DENIED = Difference(
-    "the pid in the five lines of a denied client is that of a child made to deny it",
-    "it is the server's own pid; the five lines are one write",
-    "denying costs no process",
+    "starts a child to deny a client; its pid is in the five log lines",
+    "denies the client itself; its own pid is in the five lines, which are one write",
+    "denying needs no process",
 )
 UNREADABLE = Difference(
-    "a client whose rules file cannot be read gets a child, which warns and exits 111",
-    "no child; `pid` and `end PID status 28416` carry the server's pid",
-    "judged before a process is made",
+    "if the rules file cannot be read, starts a child, which warns and exits 111",
+    "starts no child; its own pid is in the lines `pid` and `end PID status 28416`",
+    "clients are judged before a process is started",
 )
 DAMAGED = Difference(
-    "a damaged rules file is noticed only where a look-up touches the damage, else clients are allowed; "
-    "on some its child ends badly",
-    "`protocol error` (a directory: `is a directory`) for every client until the file changes",
+    "notices damage in a rules file only if a look-up meets it, and otherwise allows the client; "
+    "with some files its child crashes",
+    "`protocol error` (for a directory, `is a directory`) for every client until the file changes",
     "fail closed",
 )
 NUMBERS = Difference(
-    "a number that is none is read as its leading digits, or 0: `-u nobody` stays root, `-c 0` never serves",
-    "the server does not start: a message naming the value, exit 100 or 111",
-    "fail closed, loudly",
+    "reads a value that is not a number as its leading digits, or as 0: "
+    "with `-u nobody` it stays root, with `-c 0` it never serves",
+    "does not start; a message names the value, exit 100 or 111",
+    "fail closed, with a message",
 )
 LONG_OPTIONS = Difference(
     "any argument that begins with two dashes ends the options, as `--` does",
-    "`--help` and `--version` are answered, other long options refused with the usage, exit 100",
-    "a mistyped option must not pass unseen",
+    "answers `--help` and `--version`, and refuses unknown long options with the usage, exit 100",
+    "a mistyped option must not pass unnoticed",
 )
 IDENTITY_FROM_NOTHING = Difference(
-    "`-U` without UID or GID in the environment silently changes nothing",
+    "`-U` without UID or GID in the environment changes nothing, without a message",
     "as root, exit 100",
-    "fail closed, loudly",
+    "fail closed, with a message",
 )
 CLOSED_AT_START = Difference(
-    "started with descriptor 0, 1 or 2 closed, the listener takes its number, which ends badly",
-    "`/dev/null` is put there first",
+    "started with descriptor 0, 1 or 2 closed, the listener takes that number, and no client can connect",
+    "`/dev/null` takes that number",
     "robustness",
 )
 IP_OPTIONS = Difference(
-    "`-O`, the default, clears IP_TOS instead of IP_OPTIONS on Linux, and so keeps source routes",
+    "`-O`, the default, clears IP_TOS instead of IP_OPTIONS on Linux, so source routes stay",
     "`-O` clears the IP options",
-    "what the option says",
+    "that is what the option means",
 )
 ORDER = Difference(
-    "replacing an inherited variable moves the last one into its place",
-    "inherited variables keep their order, ours follow",
+    "setting a variable moves the last inherited variable into its old place",
+    "inherited variables keep their order, and the new ones follow",
     "easier to read in `env`; no program depends on it",
 )
 GROUPS = Difference(
-    "`-u N` without `-g` silently keeps the groups of root",
-    "the same, with a warning at the start when root's groups are kept",
-    "fail loudly, where scripts forbid to fail closed",
+    "`-u N` without `-g` keeps the groups of root, without a message",
+    "keeps them too, with a warning at the start",
+    "existing scripts rely on it, so it cannot be refused",
 )
 FOREWARNED = Difference(
-    "that a program cannot be run, or rules cannot be read, shows when the first client comes",
-    "`-v` says it at the start, in a line of warning",
-    "a server that drops everybody should not look well",
+    "reports a program that cannot be run, or rules that cannot be read, only when the first client comes",
+    "`-v` also warns at the start",
+    "a server that drops every client should not look healthy",
 )
 STRANGERS = Difference(
-    "children that the server was started with (`exec` in a shell) are counted and logged when they end",
-    "they are reaped, not counted, not logged",
-    "the count stays that of the clients",
+    "counts children that it was started with (`exec` in a shell), and logs their end",
+    "reaps them, and neither counts nor logs them",
+    "the count is that of the clients",
 )
 NAMES = Difference(
-    "names are asked of `$DNSCACHEIP` or the servers of `/etc/resolv.conf` alone",
-    "the system resolver answers, so `/etc/hosts` counts and `$DNSCACHEIP` does not",
-    "names as the rest of the system sees them",
+    "asks only `$DNSCACHEIP` or the servers in `/etc/resolv.conf` for names",
+    "asks the system resolver, so `/etc/hosts` counts and `$DNSCACHEIP` does not",
+    "names are the same as in the rest of the system",
 )
 
 PURE = Difference(
-    "has no other way to start a handler, and passes on an entry without `=` as it is",
-    "where the compiled module is missing, `-v` says so at the start, handlers are forked, "
+    "has only one way to start a handler, and passes on an entry without `=` unchanged",
+    "without the compiled module, `-v` says so at the start, handlers are forked, "
     "and an entry without `=` gets one",
-    "slower must not mean silently; CPython writes it",
+    "a slower server must not go unnoticed; CPython adds the `=`",
 )
 
 ALL = (
