@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.logtrees import script, stream, timeless
-from ucspi.logs.distributor import PureDistributor, Standing, Switching
+from ucspi.logs.distributor import PureDistributor, Standing
 from ucspi.logs.script import Script
+from ucspi.logs.switchingdistributor import SwitchingDistributor
 from ucspi.unix import native
 
 TYPE_CHECKING = False
@@ -54,13 +55,13 @@ class Shown:
 def in_c(made: Script, shown: Shown) -> "Distributor":
     if native.lib is None:
         pytest.skip("not compiled")
-    from ucspi.logs._distributor import NativeDistributor
+    from ucspi.logs.nativedistributor import NativeDistributor
 
     return NativeDistributor(made, shown, Standing())
 
 
 def switching(made: Script, shown: Shown) -> "Distributor":
-    return Switching(made, shown)
+    return SwitchingDistributor(made, shown)
 
 
 def blocks(chance: random.Random) -> list[bytes]:

@@ -10,10 +10,10 @@ import ucspi.lines
 from ucspi.lines import kernelloader
 from ucspi.lines.crlf import Adder
 from ucspi.lines.label import Stamper
-from ucspi.logs.distributor import Switching
 from ucspi.logs.patience import Patience
 from ucspi.logs.rotation import Rotation
 from ucspi.logs.script import Destination, Script
+from ucspi.logs.switchingdistributor import SwitchingDistributor
 
 
 class Memory:
@@ -39,9 +39,9 @@ class Memory:
 def test_large_block_is_logged_where_the_compiled_way_cannot_be_imported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ucspi.logs._distributor", None)
+    monkeypatch.setitem(sys.modules, "ucspi.logs.nativedistributor", None)
     shown, lines = Memory(), b"a line\n" * 10000
-    Switching(Script([b"./log"]), shown).feed(lines)
+    SwitchingDistributor(Script([b"./log"]), shown).feed(lines)
     assert shown.written == lines
 
 
@@ -58,7 +58,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Have another package stand where ours stood when it was loaded."""
     monkeypatch.setattr(kernelloader, "__file__", str(tmp_path / "kernelloader.py"))
     (tmp_path / "kernelloader.py").touch()
-    for module in ("logs._distributor", "lines.kernel"):  # which nobody may ask for
+    for module in ("logs.nativedistributor", "lines.kernel"):  # which nobody may ask for
         monkeypatch.setitem(sys.modules, f"ucspi.{module}", None)
 
 
@@ -68,7 +68,7 @@ def test_nothing_is_loaded_of_a_package_that_was_replaced(monkeypatch: pytest.Mo
     loaded: list[str] = []
     monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=lambda name, *_: loaded.append(name))])
     shown, lines = Memory(), b"a line\n" * 10000
-    Switching(Script([b"./log"]), shown).feed(lines)
+    SwitchingDistributor(Script([b"./log"]), shown).feed(lines)
     assert shown.written == lines
     lines *= 4
     stamper = Stamper()

@@ -68,7 +68,7 @@ LINKS = {
     "recordio true": 16,
     "fixcrio true": 19,
     "mconnect-io": 14,
-    "multilog t DIRECTORY/log": 30,
+    "multilog t DIRECTORY/log": 31,
     "setuidgid root true": 14,
     "envuidgid root true": 13,
     "envdir DIRECTORY true": 12,

@@ -6,7 +6,6 @@ is beyond goes where they went.
 
 from time import time_ns
 
-from ucspi.lines.kernelloader import load
 from ucspi.lines.label import label
 from ucspi.logs.fileend import STEP, Ending
 from ucspi.logs.pattern import matches
@@ -54,44 +53,6 @@ if TYPE_CHECKING:
 
 HEAD: "Final" = 1000
 ECHO: "Final" = 200
-
-
-# From so many bytes on the compiled module is worth loading.
-_LARGE: "Final" = 8192
-
-
-class Switching:
-    """Distributes without the compiled module until the first large block: most logs never see one."""
-
-    __slots__ = ("_is_final", "_now", "_outlets", "_script")
-
-    def __init__(self, script: "Script", outlets: "Outlets") -> None:
-        """Begin a stream."""
-        self._script, self._outlets = script, outlets
-        self._now: Distributor = PureDistributor(script, outlets)
-        self._is_final = False
-
-    @property
-    def is_inside(self) -> bool:
-        """See `Distributor.is_inside`."""
-        return self._now.is_inside
-
-    def feed(self, data: bytes) -> None:
-        """See `Distributor.feed`."""
-        if len(data) >= _LARGE and not self._is_final:
-            self._is_final = True
-            self._now = load(self._make_native) or self._now
-        self._now.feed(data)
-
-    def restart(self, index: int) -> None:
-        """See `Distributor.restart`."""
-        self._now.restart(index)
-
-    def _make_native(self) -> "Distributor":
-        from ucspi.logs._distributor import NativeDistributor
-
-        assert isinstance(self._now, PureDistributor)
-        return NativeDistributor(self._script, self._outlets, self._now.standing())
 
 
 class Standing:

@@ -9,11 +9,11 @@ import os
 import select
 from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
-from ucspi.logs.distributor import Switching
 from ucspi.logs.fileend import MARGIN, STEP
 from ucspi.logs.last import LastLine
 from ucspi.logs.leftovers import attempt
 from ucspi.logs.logdir import Directory
+from ucspi.logs.switchingdistributor import SwitchingDistributor
 from ucspi.unix import fds
 from ucspi.unix.signals import Wakeup, note
 
@@ -101,7 +101,7 @@ class Logger:
         self._source, self._signals = source, signals
         self._logs, self._is_labelled = outlets.logs, script.is_labelled
         self._ends = [described.size - MARGIN for described in script.logs]
-        self._distributor = Switching(script, outlets)
+        self._distributor = SwitchingDistributor(script, outlets)
         self._is_stopping = False
 
     def run(self) -> None:

@@ -1,0 +1,48 @@
+"""A distributor that is written in Python until the first large block, and in C from then on."""
+
+from ucspi.lines.kernelloader import load
+from ucspi.logs.distributor import PureDistributor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from ucspi.logs.distributor import Distributor, Outlets
+    from ucspi.logs.script import Script
+
+# From so many bytes on the compiled module is worth loading.
+_LARGE: "Final" = 8192
+
+
+class SwitchingDistributor:
+    """Distributes without the compiled module until the first large block: most logs never see one."""
+
+    __slots__ = ("_is_final", "_now", "_outlets", "_script")
+
+    def __init__(self, script: "Script", outlets: "Outlets") -> None:
+        """Begin a stream."""
+        self._script, self._outlets = script, outlets
+        self._now: Distributor = PureDistributor(script, outlets)
+        self._is_final = False
+
+    @property
+    def is_inside(self) -> bool:
+        """See `Distributor.is_inside`."""
+        return self._now.is_inside
+
+    def feed(self, data: bytes) -> None:
+        """See `Distributor.feed`."""
+        if len(data) >= _LARGE and not self._is_final:
+            self._is_final = True
+            self._now = load(self._make_native) or self._now
+        self._now.feed(data)
+
+    def restart(self, index: int) -> None:
+        """See `Distributor.restart`."""
+        self._now.restart(index)
+
+    def _make_native(self) -> "Distributor":
+        from ucspi.logs.nativedistributor import NativeDistributor
+
+        assert isinstance(self._now, PureDistributor)
+        return NativeDistributor(self._script, self._outlets, self._now.standing())
