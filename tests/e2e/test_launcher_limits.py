@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from tests.support.commands import COMMANDS, ENVIRONMENT, ours
 from tests.support.launching import needs_launcher
 from tests.support.oracles import Oracle
+from tests.support.unshared import run_unshared
 
 pytestmark = [pytest.mark.e2e, needs_launcher]
 
@@ -41,7 +41,6 @@ int main(void)
   return 0;
 }
 """
-ROOT = Path(__file__).resolve().parent.parent.parent
 MORE = 64 << 20
 ENOUGH = 32_000_000
 # What stands in front of a program behind each command that executes one.
@@ -263,12 +262,7 @@ class TestHardLimits:
     def test_number_that_is_said_to_be_enough_is_enough(
         self, kind: str, limit: str, size: int, tmp_path: Path
     ) -> None:
-        unshare = ["unshare", "-n", "-m"]
-        if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
-            pytest.skip("cannot make a network namespace here")
-        module = [sys.executable, "-m", "tests.e2e.limited_names", str(tmp_path), kind, limit, str(size)]
-        done = subprocess.run([*unshare, *module], capture_output=True, timeout=60, cwd=ROOT, text=True)
-        assert done.returncode == 0, done.stderr
-        counted, *log = done.stdout.splitlines()
+        told = run_unshared("tests.e2e.limited_names", str(tmp_path), kind, limit, str(size))
+        counted, *log = told.decode().splitlines()
         assert counted == "40 True True", log
         assert not [line for line in log if "warning" in line or "memory" in line]

@@ -5,18 +5,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import ucspi.cdb
+from tests.support.oracles import missing
 from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.unshared import run_unshared
 from ucspi.unix import native
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
 SHOW = ["sh", "-c", "env | grep -E '^(PROTO|TCP)' | sort"]
 PLAIN = ["-vHRl0"]
 
@@ -139,13 +139,9 @@ def test_stopped_server_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_link_local_client_of_a_global_address_has_its_interface_and_is_asked_for_ident(
     tmp_path: Path,
 ) -> None:
-    unshare = ["unshare", "-n", "-m"]
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0 or not shutil.which("ip"):
-        pytest.skip("cannot make a network namespace: not root, or forbidden")
-    module = [sys.executable, "-m", "tests.e2e.link_local", str(tmp_path)]
-    done = subprocess.run([*unshare, *module], capture_output=True, timeout=60, cwd=ROOT)
-    assert done.returncode == 0, done.stderr.decode()
-    lines = done.stdout.decode().splitlines()
+    if not shutil.which("ip"):
+        missing("not installed: ip")
+    lines = run_unshared("tests.e2e.link_local", str(tmp_path)).decode().splitlines()
     ways = 1 if native.lib is None else 2
     assert lines[:ways] == [repr((b"fd00::1", b"fe80::55", "link0"))] * ways
     assert lines[ways:] == [

@@ -1,37 +1,23 @@
-"""rblsmtpd's block lists against the original, in a world with name servers of its own."""
+"""rblsmtpd's block lists against the original, in a network namespace with name servers of its own."""
 
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.differential.rblsmtpd.world import CASES, Decision, Shown
+from tests.differential.rblsmtpd.in_namespace import CASES, Decision, Shown
 from tests.support.oracles import Oracle
-from tests.support.world import why_not
+from tests.support.unshared import run_unshared
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 
-ROOT = Path(__file__).parents[3]
 Answers = tuple[dict[str, tuple[Shown, Shown]], list[Decision]]
 
 
 @pytest.fixture(scope="module")
 def answers(oracle: Oracle) -> Answers:
-    """Run the whole world once."""
-    reason = why_not()
-    if reason:
-        pytest.skip(reason)
-    module = [sys.executable, "-m", "tests.differential.rblsmtpd.world"]
-    done = subprocess.run(
-        ["unshare", "-n", *module, oracle("rblsmtpd"), oracle("dnsmasq")],
-        capture_output=True,
-        timeout=120,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    found: Answers = pickle.loads(done.stdout)
+    """Run all cases once."""
+    module = "tests.differential.rblsmtpd.in_namespace"
+    found: Answers = pickle.loads(run_unshared(module, oracle("rblsmtpd"), oracle("dnsmasq")))
     return found
 
 

@@ -1,9 +1,9 @@
 """Cases about names and ident, in a network namespace with its own DNS and ident servers.
 
-    unshare -n -m python -m tests.differential.tcpserver.world ORIGINAL OURS PROBE TCPRULES PLACE
+    unshare -n -m python -m tests.differential.tcpserver.in_namespace ORIGINAL OURS PROBE TCPRULES PLACE
 
 Runs every case on both and writes the pickled observations to standard output.
-The clients' addresses choose what the servers of this world answer about them.
+The clients' addresses choose what the servers in it answer about them.
 """
 
 import os

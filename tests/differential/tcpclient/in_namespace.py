@@ -1,6 +1,6 @@
 """Names, ident and the small clients, in a network namespace with servers on the ports they want.
 
-    unshare -n -m python -m tests.differential.tcpclient.world OURS PROBE PLACE
+    unshare -n -m python -m tests.differential.tcpclient.in_namespace OURS PROBE PLACE
 
 Runs every case with the originals and with ours, and writes what was seen as a
 pickle to standard output.
@@ -15,7 +15,6 @@ from queue import Empty, SimpleQueue
 
 from tests.differential.tcpclient.both import ORIGINALS, Seen, run
 from tests.support import named_clients
-from tests.support.dns_tables import labels
 
 ANYTHING = bytes(range(256))
 LINES = b"one\r\ntwo\nthree\r\r\nfour\rfive\r\n\r\n\nlast"
@@ -69,7 +68,6 @@ DIFFERENT: dict[str, tuple[list[str], bytes]] = {
 }
 
 PORT = "7000"
-ADDRESSES = {**named_clients.ADDRESSES, labels(b"two.test"): ["127.0.3.1", "127.0.3.1"]}
 OLD = dict.fromkeys((b"TCPREMOTEHOST", b"TCPREMOTEINFO", b"TCPLOCALHOST"), b"old")
 CLIENT: dict[str, str] = {
     **{f"name of {ip}": f"-R -l0 {ip} {PORT}" for ip in (*named_clients.NAMES, named_clients.UNKNOWN)},
@@ -154,7 +152,6 @@ def _client(place: Path, line: str, probe: str) -> Seen:
 def main() -> None:
     """Run all cases; the answer is one pickle."""
     ours, probe, place = sys.argv[1:]
-    named_clients.ADDRESSES.update(ADDRESSES)
     named_clients.start_servers(Path(place))
     requests: SimpleQueue[bytes] = SimpleQueue()
     for ip, pieces in ANSWERS.items():

@@ -1,38 +1,30 @@
-"""tcpserver's names and ident against the original, in a world with its own DNS and ident servers."""
+"""tcpserver's names and ident against the original, in a namespace with its own DNS and ident servers."""
 
 import os
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.differential.tcpserver.alike import assert_alike
+from tests.differential.tcpserver.in_namespace import CASES, HOSTS_ONLY
 from tests.differential.tcpserver.server import Observation
-from tests.differential.tcpserver.world import CASES, HOSTS_ONLY
 from tests.support.oracles import Oracle
+from tests.support.unshared import run_unshared
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 
-ROOT = Path(__file__).parents[3]
 Answers = dict[str, tuple[Observation, Observation] | str]
 
 
 @pytest.fixture(scope="module")
 def answers(oracle: Oracle, original: bytes, ours: bytes, probe: Path, place: Path) -> Answers:
-    """Run the whole world once."""
-    unshare = ["unshare", "-n", "-m"]
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
-        pytest.skip("cannot make a network namespace: not root, or forbidden")
-    directory = place / "world"
+    """Run all cases once."""
+    directory = place / "namespace"
     directory.mkdir()
-    module = [sys.executable, "-m", "tests.differential.tcpserver.world"]
     arguments = [os.fsdecode(original), os.fsdecode(ours), str(probe), oracle("tcprules"), str(directory)]
-    done = subprocess.run([*unshare, *module, *arguments], capture_output=True, timeout=90, cwd=ROOT)
-    assert done.returncode == 0, done.stderr.decode()
-    answers: Answers = pickle.loads(done.stdout)
+    answers: Answers = pickle.loads(run_unshared("tests.differential.tcpserver.in_namespace", *arguments))
     return answers
 
 

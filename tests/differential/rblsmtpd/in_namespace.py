@@ -1,6 +1,6 @@
 """What rblsmtpd makes of block lists, in a network namespace with name servers at port 53.
 
-    unshare -n python -m tests.differential.rblsmtpd.world ORIGINAL DNSMASQ
+    unshare -n python -m tests.differential.rblsmtpd.in_namespace ORIGINAL DNSMASQ
 
 The original asks no other port.  Writes what each case showed, the original's
 and ours, as a pickle to standard output.

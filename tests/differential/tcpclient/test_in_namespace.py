@@ -1,19 +1,17 @@
-"""Names, ident and the small clients against the originals, in a world of their own."""
+"""Names, ident and the small clients against the originals, in a network namespace."""
 
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.differential.tcpclient.both import assert_alike
-from tests.differential.tcpclient.world import CLIENT, SMALL, Answers
+from tests.differential.tcpclient.in_namespace import CLIENT, SMALL, Answers
 from tests.support.oracles import Oracle
+from tests.support.unshared import run_unshared
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e, pytest.mark.slow]  # silent servers take their time
 
-ROOT = Path(__file__).parents[3]
 CLIENTS = ("who@", "date@", "finger@", "http@", "tcpcat", "mconnect", "mconnect-io")
 
 
@@ -21,17 +19,14 @@ CLIENTS = ("who@", "date@", "finger@", "http@", "tcpcat", "mconnect", "mconnect-
 def answers(
     oracle: Oracle, our_clients: Path, client_probe: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Answers:
-    """Run the whole world once."""
+    """Run all cases once."""
     for name in CLIENTS:
         oracle(name)
-    unshare = ["unshare", "-n", "-m"]
-    if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
-        pytest.skip("cannot make a network namespace: not root, or forbidden")
-    module = [sys.executable, "-m", "tests.differential.tcpclient.world"]
-    arguments = [str(our_clients), client_probe, str(tmp_path_factory.mktemp("world"))]
-    done = subprocess.run([*unshare, *module, *arguments], capture_output=True, timeout=170, cwd=ROOT)
-    assert done.returncode == 0, done.stderr.decode()
-    found: Answers = pickle.loads(done.stdout)
+    place = tmp_path_factory.mktemp("namespace")
+    module = "tests.differential.tcpclient.in_namespace"
+    found: Answers = pickle.loads(
+        run_unshared(module, str(our_clients), client_probe, str(place), timeout=170)
+    )
     return found
 
 
