@@ -21,7 +21,7 @@ STEPS = {
     "ucspi.tcp.lookups.Lookups._hand_over": "dropping connection, out of memory",
     "ucspi.tcp.server.admission.over_assigned": "dropping connection, out of memory",
     "ucspi.tcp.server.admission.variables": "dropping connection, out of memory",
-    "ucspi.tcp.report.classic.ClassicReport.started": "dropping connection, out of memory",
+    "ucspi.tcp.report.classic.ClassicReport.starting": "dropping connection, out of memory",
     "ucspi.tcp.names.reverse": "dropping connection, unable to look up names: out of memory",
 }
 # These fail in the loop itself, while a client is served.
