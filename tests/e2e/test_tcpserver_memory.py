@@ -18,7 +18,7 @@ STEPS = {
     "ucspi.tcp.server.census._add": "dropping connection, out of memory",
     "ucspi.tcp.server.clientlookups.Facts.find": "dropping connection, out of memory",
     "ucspi.tcp.server.clientlookups.Facts._failing": "dropping connection, out of memory",
-    "ucspi.tcp.lookups.Lookups._hand_over": "dropping connection, out of memory",
+    "ucspi.tcp.namelookups.NameLookups._hand_over": "dropping connection, out of memory",
     "ucspi.tcp.server.admission.over_assigned": "dropping connection, out of memory",
     "ucspi.tcp.server.admission.variables": "dropping connection, out of memory",
     "ucspi.tcp.report.classic.ClassicReport.starting": "dropping connection, out of memory",

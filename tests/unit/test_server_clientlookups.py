@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ucspi.tcp.background import Background
 from ucspi.tcp.clientnotes import ClientNotes, Clock
 from ucspi.tcp.connection import Connection
-from ucspi.tcp.lookups import Lookups
+from ucspi.tcp.namelookups import NameLookups
 from ucspi.tcp.server import clientlookups
 from ucspi.tcp.server.clientlookups import Facts
 from ucspi.tcp.server.settings import Settings
@@ -17,7 +17,7 @@ Fail = Callable[[OSError], object]
 Failures = list[tuple[Connection, OSError | MemoryError]]
 
 
-class Asked(Lookups):
+class Asked(NameLookups):
     """Notes who wants which answer."""
 
     def __init__(self) -> None:

@@ -52,8 +52,8 @@ MODULES = {
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """
-        address background client clientnotes connection environment ident inquiry lookupchoices lookups
-        names resolver
+        address background client clientnotes connection environment ident lookupchoices namelookups
+        names resolver serverlookups
     """,
     "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ucspi.errors import BadPortError, ConnectError, NoAddressError
-from ucspi.tcp import client, connect, environment, ident, inquiry, names
+from ucspi.tcp import client, connect, environment, ident, names, serverlookups
 from ucspi.tcp.address import resolve_all
 from ucspi.tcp.background import Background
 from ucspi.tcp.connection import Connection
@@ -213,7 +213,7 @@ def test_what_is_found_out_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ident, "ask", answer)
     connection = Connection(-1, b"127.0.0.1", 1, b"127.0.0.2", 2, 3)
-    inquiry.inquire(connection, local=True, remote=True, info_timeout=1)
+    serverlookups.look_up(connection, local=True, remote=True, info_timeout=1)
     assert (connection.local_host, connection.remote_host) == (b"", None)
     assert connection.remote_info == b"2 of 1 at 3"
 
@@ -225,10 +225,10 @@ def no_answer(ip: bytes) -> bytes | None:
 
 
 def test_question_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inquiry, "NAMES_TIMEOUT", 0.05)
+    monkeypatch.setattr(serverlookups, "NAMES_TIMEOUT", 0.05)
     monkeypatch.setattr(names, "find", no_answer)
     connection = Connection(-1, b"127.0.0.1", 1, b"127.0.0.2", 2)
-    inquiry.inquire(connection, local=True, remote=False, info_timeout=0)
+    serverlookups.look_up(connection, local=True, remote=False, info_timeout=0)
     assert connection.local_host is None
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # the program that we become has no child

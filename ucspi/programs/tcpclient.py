@@ -57,7 +57,7 @@ def _become_client(choices: Choices) -> "NoReturn":
     if choices.verbosity > 1:
         say(b"%s: connected to %s" % (NAME, place(connection.remote_ip or host, port)))
     connection.local_host = choices.local_host
-    _inquire(choices, connection)
+    _look_up(choices, connection)
     inherited = environ.inherited()
     entries = _entries(connection, inherited)
     _hand_over(connection)
@@ -81,14 +81,14 @@ def _operands(choices: Choices) -> tuple[bytes, int, list[bytes]]:
     return host, port, program
 
 
-def _inquire(choices: Choices, connection: "Connection") -> None:
+def _look_up(choices: Choices, connection: "Connection") -> None:
     local, remote = choices.local_host is None, choices.lookup_remote_host
     info_timeout = choices.info_timeout if choices.ask_info else 0.0
     if connection.path is None and (local or remote or info_timeout):
-        from ucspi.tcp.inquiry import inquire  # a helper, which -RHl0 has no use for
+        from ucspi.tcp.serverlookups import look_up  # a helper, which -RHl0 has no use for
 
         try:
-            inquire(connection, local=local, remote=remote, info_timeout=info_timeout)
+            look_up(connection, local=local, remote=remote, info_timeout=info_timeout)
         except OSError as error:
             raise fatal(NAME, b"unable to look up names", error) from None
 

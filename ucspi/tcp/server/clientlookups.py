@@ -9,7 +9,7 @@ import time
 
 from ucspi.tcp import ident, resolver
 from ucspi.tcp.background import Background
-from ucspi.tcp.lookups import Lookups
+from ucspi.tcp.namelookups import NameLookups
 from ucspi.unix import native, oom
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def finder(settings: "Settings", ready: "Ready", fail: "Fail") -> "Facts":
         if native.lib is not None:
             native.lib.usys_help(HELPER, server)
 
-    lookups = Lookups(settings.lookup_limit, background, prepare=prepare)
+    lookups = NameLookups(settings.lookup_limit, background, prepare=prepare)
     return Facts(settings, lookups, background, ready, fail)
 
 
@@ -64,7 +64,7 @@ class Facts:
     def __init__(
         self,
         settings: "Settings",
-        lookups: "Lookups",
+        lookups: "NameLookups",
         background: "Background",
         ready: "Ready",
         fail: "Fail",

@@ -54,7 +54,7 @@ class _Asked:
         self.lost: set[int] = set()  # past their deadline, and hanging still
 
 
-class Lookups:
+class NameLookups:
     """Asks for names; what is told comes in a turn of the background."""
 
     __slots__ = (

@@ -9,7 +9,7 @@ Source: the original tcpclient as observed.
 
 from ucspi.tcp import ident, resolver
 from ucspi.tcp.background import Background
-from ucspi.tcp.lookups import Lookups
+from ucspi.tcp.namelookups import NameLookups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAMES_TIMEOUT = 60.0  # seconds
 
 
-def inquire(connection: "Connection", *, local: bool, remote: bool, info_timeout: float) -> None:
+def look_up(connection: "Connection", *, local: bool, remote: bool, info_timeout: float) -> None:
     """Ask in parallel, and wait until all is answered or given up.
 
     Args:
@@ -30,37 +30,37 @@ def inquire(connection: "Connection", *, local: bool, remote: bool, info_timeout
     Raises:
         OSError, MemoryError: we could not ask, for want of something.
     """
-    inquiry = _Inquiry(connection)
+    lookups = _ServerLookups(connection)
     try:
         if local:
-            inquiry.ask_name("local_host", connection.local_ip)
+            lookups.look_up_name("local_host", connection.local_ip)
         if remote:
-            inquiry.ask_name("remote_host", connection.remote_ip)
+            lookups.look_up_name("remote_host", connection.remote_ip)
         if info_timeout > 0:
-            inquiry.ask_info(info_timeout)
-        inquiry.wait()
+            lookups.look_up_info(info_timeout)
+        lookups.wait()
     finally:
-        inquiry.close()
+        lookups.close()
 
 
-class _Inquiry:
+class _ServerLookups:
     """What is asked about one connection."""
 
-    __slots__ = ("_background", "_connection", "_failure", "_lookups", "_unknown")
+    __slots__ = ("_background", "_connection", "_failure", "_name_lookups", "_unknown")
 
     def __init__(self, connection: "Connection") -> None:
         self._connection, self._background = connection, Background()
-        self._lookups = Lookups(2, self._background, reap=True)
+        self._name_lookups = NameLookups(2, self._background, reap=True)
         self._unknown: set[str] = set()
         self._failure: OSError | MemoryError | None = None
 
-    def ask_name(self, fact: str, ip: bytes) -> None:
-        self._unknown.add(fact)
-        self._lookups.ask(
-            resolver.FIND, ip, NAMES_TIMEOUT, lambda answer: self._note(fact, answer), self._fail
+    def look_up_name(self, attribute: str, ip: bytes) -> None:
+        self._unknown.add(attribute)
+        self._name_lookups.ask(
+            resolver.FIND, ip, NAMES_TIMEOUT, lambda answer: self._note(attribute, answer), self._fail
         )
 
-    def ask_info(self, timeout: float) -> None:
+    def look_up_info(self, timeout: float) -> None:
         self._unknown.add("remote_info")
         connection = self._connection
         ident.ask(
@@ -73,9 +73,9 @@ class _Inquiry:
             self._fail,
         )
 
-    def _note(self, fact: str, answer: bytes | None) -> None:
-        setattr(self._connection, fact, answer)
-        self._unknown.discard(fact)
+    def _note(self, attribute: str, answer: bytes | None) -> None:
+        setattr(self._connection, attribute, answer)
+        self._unknown.discard(attribute)
 
     def _fail(self, error: OSError | MemoryError) -> None:
         self._failure = error
@@ -89,5 +89,5 @@ class _Inquiry:
 
     def close(self) -> None:
         """Leave no child to the program that we become."""
-        self._lookups.close()
+        self._name_lookups.close()
         self._background.close()

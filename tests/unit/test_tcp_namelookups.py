@@ -11,18 +11,18 @@ import pytest
 
 from ucspi.tcp import names
 from ucspi.tcp.background import Background
-from ucspi.tcp.lookups import Lookups
+from ucspi.tcp.namelookups import NameLookups
 from ucspi.tcp.resolver import CHECKED, FIND, REVERSE
 
 IPS = [b"192.0.2.%d" % number for number in range(200)]
 
 
 class Asking:
-    """Lookups, and what they told: ``answers`` in order, an error where we could not ask."""
+    """NameLookups, and what they told: ``answers`` in order, an error where we could not ask."""
 
     def __init__(self, limit: int) -> None:
         self.background = Background()
-        self.lookups = Lookups(limit, self.background, reap=True)
+        self.lookups = NameLookups(limit, self.background, reap=True)
         self.answers: list[bytes | str | None] = []
 
     def ask(self, ip: bytes, timeout: float = 20.0, kind: int = REVERSE) -> None:
