@@ -9,7 +9,7 @@ from ucspi.tcp.clientnotes import ClientNotes, Clock
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.namelookups import NameLookups
 from ucspi.tcp.server import clientlookups
-from ucspi.tcp.server.clientlookups import Facts
+from ucspi.tcp.server.clientlookups import ClientLookups
 from ucspi.tcp.server.settings import Settings
 
 Deliver = Callable[[bytes | None], object]
@@ -35,7 +35,7 @@ def client(local_ip: bytes = b"127.0.0.1") -> Connection:
 
 def asking(
     *, remote_host: bool = True, failures: Failures | None = None
-) -> tuple[Facts, Asked, list[Connection]]:
+) -> tuple[ClientLookups, Asked, list[Connection]]:
     settings, asked, ready = Settings(), Asked(), list[Connection]()
     settings.ask_info, settings.lookup_remote_host = False, remote_host
 
@@ -43,7 +43,7 @@ def asking(
         assert failures is not None
         failures.append((connection, error))
 
-    return Facts(settings, asked, Background(), ready.append, fail), asked, ready
+    return ClientLookups(settings, asked, Background(), ready.append, fail), asked, ready
 
 
 def test_client_is_ready_with_its_last_answer() -> None:

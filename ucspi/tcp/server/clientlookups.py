@@ -29,8 +29,8 @@ LOCAL_MOST = 1024
 HELPER = b"tcpserver-names"  # for ps; the kernel keeps 15 bytes
 
 
-def finder(settings: "Settings", ready: "Ready", fail: "Fail") -> "Facts":
-    """Return what finds out about the clients of a server, with a background of its own; see `Facts`."""
+def client_lookups(settings: "Settings", ready: "Ready", fail: "Fail") -> "ClientLookups":
+    """Return the look-ups for the clients of a server, with a background of their own."""
     background, server = Background(), os.getpid()
 
     def prepare() -> None:
@@ -38,11 +38,11 @@ def finder(settings: "Settings", ready: "Ready", fail: "Fail") -> "Facts":
         if native.lib is not None:
             native.lib.usys_help(HELPER, server)
 
-    lookups = NameLookups(settings.lookup_limit, background, prepare=prepare)
-    return Facts(settings, lookups, background, ready, fail)
+    name_lookups = NameLookups(settings.lookup_limit, background, prepare=prepare)
+    return ClientLookups(settings, name_lookups, background, ready, fail)
 
 
-class Facts:
+class ClientLookups:
     """Asks, for each connection, what the settings say.
 
     Attributes:
@@ -54,7 +54,7 @@ class Facts:
         "_asks_remote",
         "_fail",
         "_local_names",
-        "_lookups",
+        "_name_lookups",
         "_ready",
         "_settings",
         "_waiting",
@@ -64,7 +64,7 @@ class Facts:
     def __init__(
         self,
         settings: "Settings",
-        lookups: "NameLookups",
+        name_lookups: "NameLookups",
         background: "Background",
         ready: "Ready",
         fail: "Fail",
@@ -73,12 +73,12 @@ class Facts:
 
         Args:
             settings: what shall be asked.
-            lookups: asks for names.
+            name_lookups: asks for names.
             background: where ident's questions wait.
             ready: called with a connection once everything asked about it is answered.
             fail: called instead when we cannot ask, for want of something.
         """
-        self._settings, self._lookups, self.background = settings, lookups, background
+        self._settings, self._name_lookups, self.background = settings, name_lookups, background
         self._ready, self._fail = ready, fail
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
         self._waiting: dict[Connection, None] = {}  # for answers, in the order that they came
@@ -151,7 +151,7 @@ class Facts:
 
         connection.waiting += 1
         fail = self._failing(connection)
-        self._lookups.ask(kind, ip, self._settings.names_timeout, deliver, fail)
+        self._name_lookups.ask(kind, ip, self._settings.names_timeout, deliver, fail)
 
     def _find_info(self, connection: "Connection") -> None:
         def deliver(answer: bytes | None) -> None:

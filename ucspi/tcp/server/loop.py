@@ -1,6 +1,6 @@
 """The super-server: one thread decides.
 
-    doors -> accept -> limits -> banner -> facts -> judge -> limits -> handler -> reap -> report
+    doors -> accept -> limits -> banner -> look-ups -> judge -> limits -> handler -> reap -> report
 
 It listens, accepts, judges, counts, starts, reaps and reports, each in a short
 step that never waits for a client.  Questions about a client wait beside the
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ucspi.tcp.server.admission import Judge
-    from ucspi.tcp.server.clientlookups import Facts
+    from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.door import Door
     from ucspi.tcp.server.handlers import Ended
     from ucspi.tcp.server.listener import Listener
@@ -67,16 +67,16 @@ class Server:
         self._settings, self._wakeup, self._spawner = settings, wakeup, spawner
         self._judge = judge
         self._report, self._status_file = reporter(settings, listeners)
-        self._facts = _facts(settings, self._decide, self._fail)
+        self._lookups = _lookups(settings, self._decide, self._fail)
         others = [wakeup.fileno()]
-        if self._facts is not None:
-            others.append(self._facts.background.fileno())
+        if self._lookups is not None:
+            others.append(self._lookups.background.fileno())
         self._doors = Doors(listeners, settings, others)
         self._handlers = Handlers(spawner)
         self._admission = Admission(settings, judge, self._doors, self._handlers, self._report)
         self._census = self._admission.census
         self._ending = Ending(
-            settings, self._doors, self._admission, self._facts, self._handlers, self._report
+            settings, self._doors, self._admission, self._lookups, self._handlers, self._report
         )
         self._buckets = _buckets(settings)
         if judge is not None:
@@ -108,8 +108,8 @@ class Server:
             self._count_out(self._handlers.reap(all_of_them=is_full))
         if self._spawner.shield.due is not None:
             self._spawner.shield.close(self._spawner.is_preparing)
-        if self._facts is not None:
-            self._facts.background.turn()
+        if self._lookups is not None:
+            self._lookups.background.turn()
         if self._judge is not None:
             self._judge.attend()
         for door in doors:
@@ -139,7 +139,7 @@ class Server:
 
     def _next_deadline(self) -> float | None:
         deadlines = (
-            None if self._facts is None else self._facts.background.deadline(),
+            None if self._lookups is None else self._lookups.background.deadline(),
             self._handlers.due,
             self._spawner.shield.due,
             self._ending.deadline,
@@ -197,10 +197,10 @@ class Server:
             except OSError as error:
                 self._admission.drop(connection, b"unable to print banner: " + describe(error.errno))
                 return
-        if self._facts is None:
+        if self._lookups is None:
             self._admission.decide(connection)
         else:
-            self._facts.find(connection)
+            self._lookups.find(connection)
             self._report.flush()  # the status line, when the client has to wait for answers
 
     def _decide(self, connection: Connection) -> None:
@@ -208,8 +208,8 @@ class Server:
 
     def _fail(self, connection: Connection, error: OSError | MemoryError) -> None:
         """Cut off a client for whom we are out of something."""
-        if self._facts is not None:
-            self._facts.drop(connection)
+        if self._lookups is not None:
+            self._lookups.drop(connection)
         self._admission.fail(connection, error)
 
     def _count_out(self, ended: "Iterator[Ended]") -> None:
@@ -225,16 +225,16 @@ class Server:
                 self._report.ended(ends)
 
 
-def _facts(
+def _lookups(
     settings: "Settings",
     ready: "Callable[[Connection], None]",
     fail: "Callable[[Connection, OSError | MemoryError], None]",
-) -> "Facts | None":
+) -> "ClientLookups | None":
     if not settings.asks:
         return None
-    from ucspi.tcp.server.clientlookups import finder  # many servers ask nothing
+    from ucspi.tcp.server.clientlookups import client_lookups  # many servers ask nothing
 
-    return finder(settings, ready, fail)
+    return client_lookups(settings, ready, fail)
 
 
 def _buckets(settings: "Settings") -> "Buckets | None":

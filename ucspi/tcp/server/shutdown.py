@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.admission import Admission
-    from ucspi.tcp.server.clientlookups import Facts
+    from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.settings import Settings
@@ -53,9 +53,9 @@ class Ending:
         "_admission",
         "_doors",
         "_drain",
-        "_facts",
         "_handlers",
         "_is_told_to_exit",
+        "_lookups",
         "_report",
         "_settings",
     )
@@ -65,13 +65,13 @@ class Ending:
         settings: "Settings",
         doors: "Doors",
         admission: "Admission",
-        facts: "Facts | None",
+        lookups: "ClientLookups | None",
         handlers: "Handlers",
         report: "Report",
     ) -> None:
         """End nothing yet."""
         self._settings, self._doors, self._admission = settings, doors, admission
-        self._facts, self._handlers, self._report = facts, handlers, report
+        self._lookups, self._handlers, self._report = lookups, handlers, report
         self._drain: Drain | None = None
         self._is_told_to_exit = False
 
@@ -116,7 +116,7 @@ class Ending:
         signal = self._drain.due(time.monotonic())
         if signal is not None:
             self._handlers.signal(signal)
-            for connection in self._facts.give_up() if self._facts is not None else ():
+            for connection in self._lookups.give_up() if self._lookups is not None else ():
                 # A handler that started now would get no SIGTERM, only SIGKILL.
                 self._admission.drop(connection, b"the server is ending")
         return self._drain.is_over or not self._admission.census.children
