@@ -20,7 +20,7 @@ from ucspi.tcp.server.clientlimits import over_general
 from ucspi.tcp.server.doors import Doors
 from ucspi.tcp.server.handlers import Handlers
 from ucspi.tcp.server.reporting import reporter
-from ucspi.tcp.server.shutdown import Ending
+from ucspi.tcp.server.shutdown import Shutdown
 from ucspi.unix import memoryreserve
 from ucspi.unix.errtext import describe
 from ucspi.unix.sockets import NoLocalAddressError
@@ -75,7 +75,7 @@ class Server:
         self._handlers = Handlers(spawner)
         self._admission = Admission(settings, judge, self._doors, self._handlers, self._report)
         self._census = self._admission.census
-        self._ending = Ending(
+        self._shutdown = Shutdown(
             settings, self._doors, self._admission, self._lookups, self._handlers, self._report
         )
         self._buckets = _buckets(settings)
@@ -88,7 +88,7 @@ class Server:
         self._report.listening(self._census.children)
         while True:
             try:
-                if self._ending.is_over():
+                if self._shutdown.is_over():
                     return
                 self._turn()
             except MemoryError:
@@ -104,7 +104,7 @@ class Server:
         if woken:
             self._obey(self._wakeup.clear())
         if woken or self._handlers.is_due():
-            is_full = not self._ending.has_begun and not self._has_room()
+            is_full = not self._shutdown.has_begun and not self._has_room()
             self._count_out(self._handlers.reap(all_of_them=is_full))
         if self._spawner.shield.due is not None:
             self._spawner.shield.close(self._spawner.is_preparing)
@@ -135,14 +135,14 @@ class Server:
         """Do what the signals that were noted ask."""
         if self._status_file is not None and SIGUSR1 in signals:
             self._status_file.demand()
-        self._ending.obey(signals)
+        self._shutdown.obey(signals)
 
     def _next_deadline(self) -> float | None:
         deadlines = (
             None if self._lookups is None else self._lookups.background.deadline(),
             self._handlers.due,
             self._spawner.shield.due,
-            self._ending.deadline,
+            self._shutdown.deadline,
             None if self._judge is None else self._judge.deadline(),
             None if self._status_file is None else self._status_file.deadline(),
         )
@@ -152,7 +152,7 @@ class Server:
         """Return whether another client may come in: none that cannot be judged yet, or while we end."""
         if self._judge is not None and not self._judge.is_ready():
             return False
-        return not self._ending.has_begun and self._census.children < self._settings.limit
+        return not self._shutdown.has_begun and self._census.children < self._settings.limit
 
     def _accept_batch(self, door: "Door") -> None:
         for _ in range(BATCH):

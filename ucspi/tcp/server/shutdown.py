@@ -46,7 +46,7 @@ class Drain:
         return self._signals.pop(0)
 
 
-class Ending:
+class Shutdown:
     """Ends a server at once, or gently."""
 
     __slots__ = (
