@@ -22,9 +22,9 @@ def door(listener: "Listener", settings: "Settings") -> Door:
     """Return the door of a listener of either kind."""
     if listener.path is None:
         return Door(listener, settings)
-    from ucspi.tcp.server.unixdoor import LocalDoor  # most servers have none
+    from ucspi.tcp.server.unixdoor import UnixDoor  # most servers have none
 
-    return LocalDoor(listener, listener.path)
+    return UnixDoor(listener, listener.path)
 
 
 class Doors:

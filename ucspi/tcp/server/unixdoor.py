@@ -54,7 +54,7 @@ def listen(path: bytes, mode: int | None, backlog: int) -> Listener:
         raise ListenError(b"unable to bind unix:" + path, error) from error
 
 
-class LocalDoor(Door):
+class UnixDoor(Door):
     """A listener of the UNIX domain, and how to accept from it."""
 
     __slots__ = ("_path",)
