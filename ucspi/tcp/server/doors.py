@@ -96,10 +96,10 @@ class Doors:
         self._pause_until = now + PAUSE
         return is_news
 
-    def stumble(self, number: int | None) -> bool:
-        """Take note that accept failed, with this errno; return whether to tell.
+    def accept_failed(self, number: int | None) -> bool:
+        """Note that accept failed with this errno; return whether to warn of it.
 
-        The next client may well be fine, unless it is the system that is in trouble: then pause.
+        Where one client is the cause, the next may be fine.  Where the system is, accept nothing for a while.
         """
         now = time.monotonic()
         if now - self._gone_since > PAUSE:

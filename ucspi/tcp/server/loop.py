@@ -172,7 +172,7 @@ class Server:
             self._admission.enter(connection)
             self._admission.drop(connection, b"unable to get local address: " + describe(failure.error.errno))
         except OSError as error:
-            if self._doors.stumble(error.errno):
+            if self._doors.accept_failed(error.errno):
                 self._report.warn(b"unable to accept, pausing: " + describe(error.errno))
         except MemoryError as error:
             if connection is None:
