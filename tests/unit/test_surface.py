@@ -55,7 +55,7 @@ MODULES = {
         address background client clientnotes connection environment ident lookupchoices namelookups
         names resolver serverlookups
     """,
-    "ucspi.tcp.report": "classic classiclines clientview jsonlog jsontext protocol several statusfile",
+    "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door doors handlers listener loop rate reporting settings
         shutdown unixdoor

@@ -9,7 +9,7 @@ line itself, before anything that the handler prints.
 import _signal
 
 from ucspi.tcp.report import classiclines
-from ucspi.tcp.report.clientview import address, facts
+from ucspi.tcp.report.clientfields import address_fields, client_fields
 from ucspi.tcp.report.jsontext import Raw, encode, moment, seconds
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import emit
@@ -51,8 +51,8 @@ class JsonReport:
     def admitted(self, connection: "Connection", children: int) -> None:
         """Note that a client was accepted, to be told with what comes next."""
         if self._verbosity >= 2:
-            told = {**_whose(connection), **self._counts(children)}
-            self._unsaid = self._line(b"accept", told)
+            fields = {**_short_fields(connection), **self._counts(children)}
+            self._unsaid = self._line(b"accept", fields)
 
     def flush(self) -> None:
         """Tell what was only noted."""
@@ -64,7 +64,7 @@ class JsonReport:
         self.flush()
         if self._verbosity < 2:
             return b""
-        return self._line(b"ok", {**_facts(connection), b"pid": Raw(classiclines.PID)})
+        return self._line(b"ok", {**_all_fields(connection), b"pid": Raw(classiclines.PID)})
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
         """Tell of a client that was turned away; ``why`` is a limit, if it was one."""
@@ -98,31 +98,31 @@ class JsonReport:
         self._say(1, b"warning", {b"reason": text})
 
     def _end(self, pid: int, status: int, left: int, connection: "Connection") -> bytes:
-        told = {
-            **_whose(connection),
+        fields = {
+            **_short_fields(connection),
             b"pid": pid,
             **decode(status),
             b"seconds": seconds(_notes_of(connection).lasted()),
             **self._counts(left),
         }
-        return self._line(b"end", told)
+        return self._line(b"end", fields)
 
     def _refused(self, event: bytes, connection: "Connection", children: int, reason: bytes) -> None:
-        told = _facts(connection)
+        fields = _all_fields(connection)
         if reason:
-            told[b"reason"] = reason
-        told[b"seconds"] = seconds(_notes_of(connection).lasted())
-        self._say(1, event, {**told, **self._counts(children)})
+            fields[b"reason"] = reason
+        fields[b"seconds"] = seconds(_notes_of(connection).lasted())
+        self._say(1, event, {**fields, **self._counts(children)})
 
     def _counts(self, children: int) -> "dict[bytes, Value]":
         return {b"children": children, b"limit": self._limit}
 
-    def _line(self, event: bytes, told: "Mapping[bytes, Value]") -> bytes:
-        return encode({b"time": moment(self._clock.wall()), b"event": event, **told}) + b"\n"
+    def _line(self, event: bytes, fields: "Mapping[bytes, Value]") -> bytes:
+        return encode({b"time": moment(self._clock.wall()), b"event": event, **fields}) + b"\n"
 
-    def _say(self, verbosity: int, event: bytes, told: "Mapping[bytes, Value]") -> None:
+    def _say(self, verbosity: int, event: bytes, fields: "Mapping[bytes, Value]") -> None:
         if self._verbosity >= verbosity:
-            self._emit(self._line(event, told))
+            self._emit(self._line(event, fields))
 
     def _emit(self, lines: bytes) -> None:
         lines, self._unsaid = self._unsaid + lines, b""
@@ -135,10 +135,10 @@ def decode(status: int) -> "dict[bytes, Value]":
     number = status & 0x7F
     if not number:
         return {b"exit": status >> 8}
-    told: dict[bytes, Value] = {b"signal": signal_name(number)}
+    fields: dict[bytes, Value] = {b"signal": signal_name(number)}
     if status & _CORE:
-        told[b"core"] = True
-    return told
+        fields[b"core"] = True
+    return fields
 
 
 def signal_name(number: int) -> bytes:
@@ -161,10 +161,10 @@ def _notes_of(connection: "Connection") -> "ClientNotes":
     return notes
 
 
-def _whose(connection: "Connection") -> "dict[bytes, Value]":
-    return {b"connection": _notes_of(connection).number, **address(connection)}
+def _short_fields(connection: "Connection") -> "dict[bytes, Value]":
+    return {b"connection": _notes_of(connection).number, **address_fields(connection)}
 
 
-def _facts(connection: "Connection") -> "dict[bytes, Value]":
+def _all_fields(connection: "Connection") -> "dict[bytes, Value]":
     notes = _notes_of(connection)
-    return {b"connection": notes.number, **facts(connection, notes)}
+    return {b"connection": notes.number, **client_fields(connection, notes)}

@@ -10,7 +10,7 @@ import os
 import stat
 from _signal import SIGTERM
 
-from ucspi.tcp.report.clientview import facts
+from ucspi.tcp.report.clientfields import client_fields
 from ucspi.tcp.report.jsontext import encode, moment, seconds
 from ucspi.unix.errtext import describe
 from ucspi.unix.publish import Publication
@@ -158,7 +158,7 @@ class StatusFile:
         return b""
 
     def _text(self) -> bytes:
-        told: dict[bytes, Value] = {
+        fields: dict[bytes, Value] = {
             **self._header,
             b"time": moment(self._clock.wall()),
             b"seconds": seconds(self._clock.steady() - self._began),
@@ -168,7 +168,7 @@ class StatusFile:
             **self._counts,
         }
         clients = [b"\n" + _client(connection) for connection in self._here.values()]  # one a line, for grep
-        return encode(told)[:-1] + b',"connections":[%s]}\n' % b",".join(clients)
+        return encode(fields)[:-1] + b',"connections":[%s]}\n' % b",".join(clients)
 
 
 def _client(connection: "Connection") -> bytes:
@@ -179,13 +179,13 @@ def _client(connection: "Connection") -> bytes:
 
 def _constant(connection: "Connection", notes: "ClientNotes") -> bytes:
     """Return what does not change any more once there is a handler, and remember it from then on."""
-    told: dict[bytes, Value] = {
+    fields: dict[bytes, Value] = {
         b"connection": notes.number,
         b"pid": notes.pid,
         b"since": moment(notes.since),
-        **facts(connection, notes),
+        **client_fields(connection, notes),
     }
-    text = encode(told)[1:]
+    text = encode(fields)[1:]
     if notes.pid is not None:
         notes.shown = text
     return text

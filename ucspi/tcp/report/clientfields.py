@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from ucspi.tcp.report.jsontext import Value
 
 
-def address(connection: "Connection") -> "dict[bytes, Value]":
+def address_fields(connection: "Connection") -> "dict[bytes, Value]":
     """Return where a client comes from, in full."""
     return {b"remote_ip": connection.remote_ip, b"remote_port": connection.remote_port}
 
 
-def facts(connection: "Connection", notes: "ClientNotes") -> "dict[bytes, Value]":
+def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes, Value]":
     """Return all that is known of a client; what is not, or was not asked, is left out."""
-    told: dict[bytes, Value] = {
-        **address(connection),
+    fields: dict[bytes, Value] = {
+        **address_fields(connection),
         b"remote_host": connection.remote_host,
         b"remote_info": connection.remote_info,
         b"local_ip": connection.local_ip,
@@ -26,12 +26,12 @@ def facts(connection: "Connection", notes: "ClientNotes") -> "dict[bytes, Value]
         b"names_ms": None if notes.names is None else milliseconds(notes.names),
         b"ident_ms": None if notes.ident is None else milliseconds(notes.ident),
     }
-    told = {name: value for name, value in told.items() if value is not None}
+    fields = {name: value for name, value in fields.items() if value is not None}
     if notes.is_judged:
-        told[b"rule"] = notes.rule if notes.rule is None else _readable(notes.rule)
+        fields[b"rule"] = notes.rule if notes.rule is None else _readable(notes.rule)
         if notes.line is not None:
-            told[b"line"] = notes.line
-    return told
+            fields[b"line"] = notes.line
+    return fields
 
 
 def _readable(rule: bytes) -> bytes:
