@@ -417,7 +417,7 @@ def test_core_that_there_is_not_is_one_line(line: str, tmp_path: Path) -> None:
         timeout=20,
     )
     assert done.returncode == 111
-    assert done.stderr == f"{command}: fatal: UCSPI_CDB is 'bogus'; use one of auto, native, cffi, pure\n"
+    assert done.stderr == f"{command}: fatal: UCSPI_CDB is 'bogus'; use one of auto, native, pure\n"
 
 
 CHARMAPS = Path("/usr/share/i18n/charmaps")

@@ -16,7 +16,6 @@ from ucspi.rules._sound import BAD_DATA
 
 def test_each_core_is_had_by_its_name(core: Core) -> None:
     assert choose(core.name).name == core.name
-    assert core.backend == ("pure" if core.name == "pure" else "native")
 
 
 def test_auto_takes_the_fastest_that_is_there() -> None:
@@ -29,7 +28,7 @@ def test_auto_takes_the_fastest_that_is_there() -> None:
 
 
 def test_bad_value_is_an_error_that_names_the_good_ones() -> None:
-    with pytest.raises(BackendUnavailableError, match=r"'fast'.*auto, native, cffi, pure"):
+    with pytest.raises(BackendUnavailableError, match=r"'fast'.*auto, native, pure"):
         choose("fast")
 
 
@@ -37,9 +36,8 @@ def test_core_that_is_not_built_is_an_error_not_another_core(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "ucspi._cdbcore", None)
     monkeypatch.delitem(sys.modules, "ucspi.cdb._native", raising=False)
     monkeypatch.delattr(cdb, "_native", raising=False)
-    for name in ("native", "cffi"):
-        with pytest.raises(BackendUnavailableError, match="not built"):
-            choose(name)
+    with pytest.raises(BackendUnavailableError, match="not built"):
+        choose("native")
     assert choose("auto").name == "pure"
 
 
@@ -55,7 +53,6 @@ def test_environment_chooses(name: str) -> None:
     answer = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=20).stdout
     assert answer.split() == {
         "native": [b"native", b"method_descriptor"],  # no Python frame
-        "cffi": [b"native", b"function"],
         "pure": [b"pure", b"function"],
     }.get(name)
 
@@ -81,4 +78,4 @@ def test_c_core_names_damage_in_the_same_words() -> None:
 
 
 def test_one_core_is_chosen_for_the_process() -> None:
-    assert cdb.backend() == _core.CORE.backend
+    assert cdb.backend() == _core.CORE.name

@@ -1,7 +1,7 @@
 """Which core reads and builds images: chosen once, at import.
 
-``UCSPI_CDB`` is ``auto`` (the default: the fastest there is), ``native`` (fail
-rather than be slow), ``cffi`` (the C core without its native type) or ``pure``.
+``UCSPI_CDB`` is ``auto`` (the default: ``native`` if it was built, else ``pure``),
+``native`` (an error if it was not built) or ``pure``.
 """
 
 import posix
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ucspi.cdb._builder import Builder
     from ucspi.cdb._pure import Image
 
-NAMES = ("native", "cffi", "pure")
+NAMES = ("native", "pure")
 
 
 class Core:
@@ -37,11 +37,6 @@ class Core:
         """Gather what a core offers."""
         self.name, self.image, self.builder, self.hash, self.hash64 = name, image, builder, hash_, hash64
 
-    @property
-    def backend(self) -> str:
-        """``native`` for the two ways into the C core, else ``pure``."""
-        return "pure" if self.name == "pure" else "native"
-
 
 def load(name: str) -> Core:
     """Return the named core, or raise `BackendUnavailableError`."""
@@ -54,11 +49,7 @@ def load(name: str) -> Core:
         from ucspi.cdb import _native
     except ImportError as error:
         raise BackendUnavailableError(f"the C core of ucspi.cdb is not built: {error}") from error
-    if name == "native":
-        return Core(name, *_native.types())
-    from ucspi.cdb import _plain
-
-    return Core(name, _plain.Image, _plain.Builder, _plain.hash, _plain.hash64)
+    return Core(name, *_native.types())
 
 
 def choose(wanted: str) -> Core:
@@ -93,4 +84,4 @@ CORE = choose(_wanted() or "auto")
 
 def backend() -> str:
     """Return which core is in use: ``"native"`` or ``"pure"``."""
-    return CORE.backend
+    return CORE.name

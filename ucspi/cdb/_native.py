@@ -1,7 +1,7 @@
 """The C core: the module that cffi compiled, and the native types inside it.
 
 The only module of this package that imports ``ucspi._cdbcore``.  What comes out
-of it has no types of its own and gets them here and in `_plain`.
+of it has no types of its own and gets them here.
 """
 
 import ucspi._cdbcore as _cdbcore

@@ -48,15 +48,13 @@ class Image:
         view = memoryview(buffer).toreadonly()
         if view.format != "B" or view.ndim != 1:
             view = view.cast("B")
-        layout = cls._recognise(view) if format is None else named(format)
+        layout = recognise(view) if format is None else named(format)
         if len(view) < layout.header_size:
             raise CdbFormatError(SHORT_HEADER, offset=len(view))
         self = super().__new__(cls)
         self._layout, self._view, self._bytes = layout, view, bytes_under(view)
         self._tables = list(layout.pair.iter_unpack(view[: layout.header_size]))
         return self
-
-    _recognise = staticmethod(recognise)
 
     @property
     def format(self) -> str:

@@ -100,7 +100,7 @@ def load(source: "Source", into: "Records", *, empty_lengths: bool = True) -> in
 def _bulk_loader(into: "Records") -> "BulkLoader | None":
     """Return what fills a builder of the C core faster; None for all else that takes records."""
     builder = into._builder if type(into) is Writer else into
-    if CORE.backend != "native" or type(builder) is not CORE.builder:
+    if CORE.name != "native" or type(builder) is not CORE.builder:
         return None
     from ucspi.cdb._bulk import BulkLoader
 
@@ -120,7 +120,7 @@ def dump(source: "Reader | Source", sink: "Callable[[bytes], object]") -> None:
     """
     image = _Image(_blocks(source))
     bulk = None
-    if CORE.backend == "native":
+    if CORE.name == "native":
         from ucspi.cdb._bulk import BulkDumper
 
         bulk = BulkDumper(sink, wide=image.is_wide)
