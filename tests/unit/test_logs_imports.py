@@ -10,7 +10,7 @@ import ucspi.lines
 from ucspi.lines import kernelloader
 from ucspi.lines.crlf import Adder
 from ucspi.lines.label import Stamper
-from ucspi.logs.patience import Patience
+from ucspi.logs.retry import Patience
 from ucspi.logs.rotation import Rotation
 from ucspi.logs.script import Destination, Script
 from ucspi.logs.switchingdistributor import SwitchingDistributor

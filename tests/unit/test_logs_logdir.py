@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ucspi.logs.logdir import Directory
-from ucspi.logs.patience import Patience
+from ucspi.logs.retry import Patience
 from ucspi.logs.script import Destination
 
 

@@ -43,8 +43,8 @@ MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """
-        distributor fileend finished last leftovers logdir logger nativedistributor patience pattern processor
-        rotation script switchingdistributor
+        distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern
+        processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
         aside birthrecord controlfiles crew elsewhere inprocess keeping loop machine pipe piperecovery

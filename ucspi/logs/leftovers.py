@@ -15,7 +15,7 @@ Source: observed from the original multilog.
 import os
 
 from ucspi.errors import LogError
-from ucspi.logs.finished import SAFE, UNSAFE, finish
+from ucspi.logs.finishedfiles import SAFE, UNSAFE, finish
 from ucspi.logs.rotation import APPEND, OPEN
 from ucspi.unix import fds
 from ucspi.unix.safeopen import open_inside
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import ParamSpec, TypeVar
 
-    from ucspi.logs.patience import Patience
+    from ucspi.logs.retry import Patience
     from ucspi.logs.script import Destination
 
     Taken = ParamSpec("Taken")

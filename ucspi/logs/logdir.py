@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.logs.patience import Patience
+    from ucspi.logs.retry import Patience
     from ucspi.logs.script import Destination
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC

@@ -10,7 +10,7 @@ import select
 from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
 from ucspi.logs.fileend import MARGIN, STEP
-from ucspi.logs.last import LastLine
+from ucspi.logs.lastlinefile import LastLine
 from ucspi.logs.leftovers import attempt
 from ucspi.logs.logdir import Directory
 from ucspi.logs.switchingdistributor import SwitchingDistributor
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from ucspi.logs.patience import Patience
+    from ucspi.logs.retry import Patience
     from ucspi.logs.script import Script
 
 # What a pipe holds.

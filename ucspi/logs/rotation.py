@@ -9,7 +9,7 @@ Source: observed from the original multilog with strace.
 
 import os
 
-from ucspi.logs.finished import SAFE, finish
+from ucspi.logs.finishedfiles import SAFE, finish
 from ucspi.unix import fds, safeopen
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from ucspi.logs.patience import Patience
+    from ucspi.logs.retry import Patience
     from ucspi.logs.script import Destination
 
 CLOSED: "Final" = 0o744  # the mode of a file that is whole

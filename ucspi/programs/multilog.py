@@ -5,7 +5,7 @@ from _signal import SIG_DFL, SIGCHLD, SIGPIPE, signal
 
 from ucspi.errors import LogError
 from ucspi.logs.logger import Logger, Outlets, Signals
-from ucspi.logs.patience import Patience
+from ucspi.logs.retry import Patience
 from ucspi.logs.script import Script
 from ucspi.programs._program import fatal, run
 from ucspi.unix import fds

@@ -8,7 +8,7 @@ from ucspi.unix.safeopen import open_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.logs.patience import Patience
+    from ucspi.logs.retry import Patience
 
 _CREATE = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
 _REWRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC

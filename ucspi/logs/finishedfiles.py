@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from ucspi.logs.patience import Patience
+    from ucspi.logs.retry import Patience
     from ucspi.logs.script import Destination
 
 SAFE: "Final" = b".s"

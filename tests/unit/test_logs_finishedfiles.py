@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ucspi.lines.label import label
-from ucspi.logs import finished
-from ucspi.logs.finished import SAFE, finish
-from ucspi.logs.patience import Patience
+from ucspi.logs import finishedfiles
+from ucspi.logs.finishedfiles import SAFE, finish
+from ucspi.logs.retry import Patience
 from ucspi.logs.script import Destination
 
 FIRST, SECOND = 1_790_000_000_000_000_000, 1_790_000_001_000_000_000
@@ -28,7 +28,7 @@ def patience(said: list[bytes]) -> Patience:
 
 def clock(monkeypatch: pytest.MonkeyPatch, *times: int) -> None:
     left: Iterator[int] = iter(times)
-    monkeypatch.setattr(finished, "time_ns", lambda: next(left))
+    monkeypatch.setattr(finishedfiles, "time_ns", lambda: next(left))
 
 
 def name(time: int) -> str:
