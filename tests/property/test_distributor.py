@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.logtrees import script, stream, timeless
-from ucspi.logs.distributor import PureDistributor, Standing
+from ucspi.logs.distributor import LineState, PureDistributor
 from ucspi.logs.script import Script
 from ucspi.logs.switchingdistributor import SwitchingDistributor
 from ucspi.unix import native
@@ -41,8 +41,8 @@ class Shown:
 
     def __init__(self, made: Script, sizes: Sequence[int]) -> None:
         self.logs = [Files(size) for _, size in zip(made.logs, sizes, strict=False)]
-        self.last = [[b""] for _ in made.lasts]
-        self.lasts = [texts.append for texts in self.last]
+        self.last = [[b""] for _ in made.last_line_paths]
+        self.last_line_writers = [texts.append for texts in self.last]
         self.echoes: list[bytes] = []
         self.echo = self.echoes.append
 
@@ -57,7 +57,7 @@ def in_c(made: Script, shown: Shown) -> "Distributor":
         pytest.skip("not compiled")
     from ucspi.logs.nativedistributor import NativeDistributor
 
-    return NativeDistributor(made, shown, Standing())
+    return NativeDistributor(made, shown, LineState())
 
 
 def switching(made: Script, shown: Shown) -> "Distributor":

@@ -36,9 +36,9 @@ def logged(log: Path) -> bytes:
     return b"".join(path.read_bytes() for path in [*finished, log / "current"] if path.exists())
 
 
-def slips(actions: list[bytes]) -> bytes:
+def mistakes(actions: list[bytes]) -> bytes:
     """Return what our multilog says at the start, and the original does not, of a script."""
-    said = b"".join(b"multilog: warning: %s\n" % slip for slip in Script(actions).slips)
+    said = b"".join(b"multilog: warning: %s\n" % mistake for mistake in Script(actions).mistakes)
     return LABEL.sub(b"@", said)
 
 

@@ -1,6 +1,6 @@
 """Where files end, by what the manual of the original says about it."""
 
-from ucspi.logs.fileend import MARGIN, Ending
+from ucspi.logs.fileend import MARGIN, RotatingWriter
 
 LIMIT = 99_999
 
@@ -19,12 +19,12 @@ class Files:
 
 def files(lines: list[bytes], limit: int = LIMIT) -> list[bytes]:
     log = Files()
-    ending = Ending(log, limit)
+    writer = RotatingWriter(log, limit)
     for line in lines:
-        ending.put(line)
-        ending.put_each(b"\n")
-    ending.release()
-    ending.write()
+        writer.put(line)
+        writer.put_each(b"\n")
+    writer.release()
+    writer.write()
     return log.files
 
 

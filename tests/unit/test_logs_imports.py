@@ -10,7 +10,7 @@ import ucspi.lines
 from ucspi.lines import kernelloader
 from ucspi.lines.crlf import Adder
 from ucspi.lines.label import Stamper
-from ucspi.logs.retry import Patience
+from ucspi.logs.retry import Retry
 from ucspi.logs.rotation import Rotation
 from ucspi.logs.script import Destination, Script
 from ucspi.logs.switchingdistributor import SwitchingDistributor
@@ -21,7 +21,7 @@ class Memory:
 
     size = 0
     written = b""
-    lasts = ()
+    last_line_writers = ()
 
     def __init__(self) -> None:
         self.logs = [self]
@@ -48,8 +48,8 @@ def test_large_block_is_logged_where_the_compiled_way_cannot_be_imported(
 def test_processor_is_imported_at_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delitem(sys.modules, "ucspi.logs.processor", raising=False)
     monkeypatch.delattr(ucspi.logs, "processor", raising=False)
-    described = Destination(bytes(tmp_path), processor=b"cat")
-    Rotation(described, Patience(lambda what, error: None), lambda what, error: None)
+    destination = Destination(bytes(tmp_path), processor=b"cat")
+    Rotation(destination, Retry(lambda what, error: None), lambda what, error: None)
     assert "ucspi.logs.processor" in sys.modules
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ucspi.logs.logdir import Directory
-from ucspi.logs.retry import Patience
+from ucspi.logs.logdir import LogDirectory
+from ucspi.logs.retry import Retry
 from ucspi.logs.script import Destination
 
 
@@ -27,10 +27,10 @@ def test_error_of_a_close_ends_no_log(
 
     monkeypatch.chdir(tmp_path)
     said: list[bytes] = []
-    patience = Patience(lambda what, error: said.append(what), pause=0.0)
+    retry = Retry(lambda what, error: said.append(what), pause=0.0)
     with monkeypatch.context() as patch:
         patch.setattr(os, "close", close_and_fail)
-        log = Directory(Destination(b"./log", processor=processor), patience, lambda what, error: None)
+        log = LogDirectory(Destination(b"./log", processor=processor), retry, lambda what, error: None)
         log.write(b"one\n")
         log.rotate()
         log.write(b"two\n")

@@ -9,8 +9,8 @@ IDLE = "nothing stands behind it that it is for, so it does nothing"
 NO_ACTION = "no action, so it does nothing; a directory begins with . or /"
 
 
-def slips(*arguments: str) -> list[str]:
-    return [slip.decode() for slip in Script([argument.encode() for argument in arguments]).slips]
+def mistakes(*arguments: str) -> list[str]:
+    return [mistake.decode() for mistake in Script([argument.encode() for argument in arguments]).mistakes]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def slips(*arguments: str) -> list[str]:
     ],
 )
 def test_script_that_means_what_it_says_has_none(arguments: tuple[str, ...]) -> None:
-    assert slips(*arguments) == []
+    assert mistakes(*arguments) == []
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_script_that_means_what_it_says_has_none(arguments: tuple[str, ...]) -> 
     ],
 )
 def test_slip_is_noted(arguments: tuple[str, ...], expected: list[str]) -> None:
-    assert slips(*arguments) == expected
+    assert mistakes(*arguments) == expected

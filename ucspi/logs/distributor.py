@@ -7,7 +7,7 @@ is beyond goes where they went.
 from time import time_ns
 
 from ucspi.lines.label import label
-from ucspi.logs.fileend import STEP, Ending
+from ucspi.logs.fileend import STEP, RotatingWriter
 from ucspi.logs.pattern import matches
 from ucspi.logs.script import DESELECT, SELECT, TO_ECHO, TO_LAST
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ucspi.logs.fileend import Log
     from ucspi.logs.script import Script
 
-    class Outlets(Protocol):
+    class Outputs(Protocol):
         """What a script feeds."""
 
         @property
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
             """The logs, in the order of the script."""
 
         @property
-        def lasts(self) -> Sequence[Callable[[bytes], object]]:
+        def last_line_writers(self) -> Sequence[Callable[[bytes], object]]:
             """For each file with a last line, what puts one there."""
 
         def echo(self, line: bytes) -> object:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
             to read at once.  Of the lines for one file only the last is put there.
             """
 
-        def restart(self, index: int) -> None:
+        def log_was_rotated(self, index: int) -> None:
             """Reckon with a log that was rotated by somebody else."""
 
 
@@ -55,7 +55,7 @@ HEAD: "Final" = 1000
 ECHO: "Final" = 200
 
 
-class Standing:
+class LineState:
     """Where a stream stands: inside a line or not, and what is known of that line.
 
     ``head`` is what was read of it, None beyond its head; ``fed`` are the logs
@@ -78,44 +78,45 @@ class PureDistributor:
         "_actions",
         "_echo",
         "_echoes",
-        "_endings",
         "_fed",
         "_head",
         "_is_labelled",
-        "_lasts",
+        "_last_line_writers",
         "_new",
+        "_writers",
         "is_inside",
     )
 
-    def __init__(self, script: "Script", outlets: "Outlets") -> None:
+    def __init__(self, script: "Script", outputs: "Outputs") -> None:
         """Begin a stream."""
         self._actions, self._is_labelled = script.actions, script.is_labelled
-        self._endings = [
-            Ending(log, described.size) for log, described in zip(outlets.logs, script.logs, strict=True)
+        self._writers = [
+            RotatingWriter(log, destination.size)
+            for log, destination in zip(outputs.logs, script.logs, strict=True)
         ]
-        self._lasts, self._echo = outlets.lasts, outlets.echo
+        self._last_line_writers, self._echo = outputs.last_line_writers, outputs.echo
         self._echoes: list[bytes] = []
         self._new: dict[int, bytes] = {}
         self._head: bytes | None = b""
-        self._fed: list[Ending] = []
+        self._fed: list[RotatingWriter] = []
         self.is_inside = False
 
     def feed(self, data: bytes) -> None:
         """See `Distributor.feed`."""
         for at in range(0, len(data), STEP):
             self._step(data[at : at + STEP])
-        for ending in self._endings:
-            ending.write()
+        for writer in self._writers:
+            writer.write()
         self._show()
 
-    def restart(self, index: int) -> None:
-        """See `Distributor.restart`."""
-        self._endings[index].restart()
+    def log_was_rotated(self, index: int) -> None:
+        """See `Distributor.log_was_rotated`."""
+        self._writers[index].log_was_rotated()
 
-    def standing(self) -> Standing:
+    def line_state(self) -> LineState:
         """Return where the stream stands, between two blocks."""
-        fed = [index for index, ending in enumerate(self._endings) if ending in self._fed]
-        return Standing(self._head, fed, is_inside=self.is_inside)
+        fed = [index for index, writer in enumerate(self._writers) if writer in self._fed]
+        return LineState(self._head, fed, is_inside=self.is_inside)
 
     def _show(self) -> None:
         """Show what is not logged, after what is: who dies of it has lost no line."""
@@ -123,7 +124,7 @@ class PureDistributor:
         for line in echoes:
             self._echo(line)
         for index, text in self._new.items():
-            self._lasts[index](text)
+            self._last_line_writers[index](text)
         self._new.clear()
 
     def _step(self, data: bytes) -> None:
@@ -133,8 +134,8 @@ class PureDistributor:
             self._end_line()
         if rest:
             self._take(rest)
-        for ending in self._endings:
-            ending.release()
+        for writer in self._writers:
+            writer.release()
 
     def _take(self, part: bytes) -> None:
         """Take what comes next of a line, without its newline."""
@@ -147,14 +148,14 @@ class PureDistributor:
             if len(self._head) < HEAD:
                 return
             self._decide(self._head)
-        for ending in self._fed:
-            ending.put_each(part)
+        for writer in self._fed:
+            writer.put_each(part)
 
     def _end_line(self) -> None:
         if self._head is not None:
             self._decide(self._head)
-        for ending in self._fed:
-            ending.put_each(b"\n")
+        for writer in self._fed:
+            writer.put_each(b"\n")
         self.is_inside = False
 
     def _decide(self, line: bytes) -> None:
@@ -175,5 +176,5 @@ class PureDistributor:
         elif act == TO_LAST:
             self._new[index] = line.ljust(HEAD + 1, b"\n")
         else:
-            self._endings[index].put(line)
-            self._fed.append(self._endings[index])
+            self._writers[index].put(line)
+            self._fed.append(self._writers[index])

@@ -34,7 +34,7 @@ BUFFER: "Final" = 512
 STEP: "Final" = 1024
 
 
-class Ending:
+class RotatingWriter:
     """Feeds one log, and ends its files.
 
     ``_held`` is the original's buffer: in which file that will be is not known
@@ -95,6 +95,6 @@ class Ending:
             settled, self._settled = self._settled, bytearray()
             self._log.write(settled)
 
-    def restart(self) -> None:
+    def log_was_rotated(self) -> None:
         """Reckon with a log that was rotated by somebody else, nothing being held."""
         self._size = self._log.size

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from ucspi.logs.retry import Patience
+    from ucspi.logs.retry import Retry
     from ucspi.logs.script import Destination
 
 SAFE: "Final" = b".s"
@@ -25,20 +25,20 @@ UNSAFE: "Final" = b".u"
 _BEYOND = b"@z"  # what sorts from here on is no label, and never the oldest
 
 
-def finish(described: "Destination", name: bytes, suffix: bytes, patience: "Patience") -> None:
+def finish(destination: "Destination", name: bytes, suffix: bytes, retry: "Retry") -> None:
     """Give a file its last name, if it is there, and remove the oldest beyond those to be kept.
 
     A link is made first, which never replaces a file.  So a file with two
     links has its last name already: somebody was interrupted here.
     """
-    what = b"unable to stat %s/%s" % (described.path, name)
-    links = patience.until_done(what, _count_links, name)
+    what = b"unable to stat %s/%s" % (destination.path, name)
+    links = retry.until_done(what, _count_links, name)
     if links == 0:
         return
     if links == 1:
-        _link(described, name, suffix, patience)
-    patience.until_done(b"unable to remove %s/%s" % (described.path, name), os.unlink, name)
-    patience.until_done(b"unable to read " + described.path, _trim, described.count)
+        _link(destination, name, suffix, retry)
+    retry.until_done(b"unable to remove %s/%s" % (destination.path, name), os.unlink, name)
+    retry.until_done(b"unable to read " + destination.path, _trim, destination.count)
 
 
 def _count_links(name: bytes) -> int:
@@ -48,13 +48,13 @@ def _count_links(name: bytes) -> int:
         return 0
 
 
-def _link(described: "Destination", name: bytes, suffix: bytes, patience: "Patience") -> None:
+def _link(destination: "Destination", name: bytes, suffix: bytes, retry: "Retry") -> None:
     while True:
         new = label.label(time_ns()) + suffix
         try:
             return os.link(name, new)
         except OSError as error:
-            patience.pause(b"unable to link to %s/%s" % (described.path, new), error)
+            retry.pause(b"unable to link to %s/%s" % (destination.path, new), error)
 
 
 def _trim(count: int) -> None:

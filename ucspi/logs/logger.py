@@ -10,9 +10,9 @@ import select
 from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGALRM, SIGTERM, pthread_sigmask
 
 from ucspi.logs.fileend import MARGIN, STEP
-from ucspi.logs.lastlinefile import LastLine
-from ucspi.logs.leftovers import attempt
-from ucspi.logs.logdir import Directory
+from ucspi.logs.lastlinefile import LastLineFile
+from ucspi.logs.logdir import LogDirectory
+from ucspi.logs.retry import try_once
 from ucspi.logs.switchingdistributor import SwitchingDistributor
 from ucspi.unix import fds
 from ucspi.unix.signals import Wakeup, note
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from ucspi.logs.retry import Patience
+    from ucspi.logs.retry import Retry
     from ucspi.logs.script import Script
 
 # What a pipe holds.
@@ -35,15 +35,15 @@ LITTLE: "Final" = STEP
 _CAUGHT = (SIGTERM, SIGALRM)
 
 
-class Outlets:
+class OpenOutputs:
     """Everything that a script feeds, open."""
 
-    __slots__ = ("echo", "lasts", "logs")
+    __slots__ = ("echo", "last_line_writers", "logs")
 
     def __init__(
         self,
         script: "Script",
-        patience: "Patience",
+        retry: "Retry",
         complain: "Callable[[bytes, OSError], object]",
         echo: "Callable[[bytes], object]",
     ) -> None:
@@ -53,12 +53,12 @@ class Outlets:
             LogError: one cannot be opened; those before it are left as after a crash.
         """
         self.echo = echo
-        here = attempt(b"unable to switch to current directory", os.open, b".", os.O_RDONLY | os.O_CLOEXEC)
-        self.lasts = [LastLine(path, patience).replace for path in script.lasts]
-        self.logs: list[Directory] = []
-        for described in script.logs:
-            attempt(b"unable to switch to starting directory", os.fchdir, here)
-            self.logs.append(Directory(described, patience, complain))
+        here = try_once(b"unable to switch to current directory", os.open, b".", os.O_RDONLY | os.O_CLOEXEC)
+        self.last_line_writers = [LastLineFile(path, retry).replace for path in script.last_line_paths]
+        self.logs: list[LogDirectory] = []
+        for destination in script.logs:
+            try_once(b"unable to switch to starting directory", os.fchdir, here)
+            self.logs.append(LogDirectory(destination, retry, complain))
         fds.close(here)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Outlets:
             log.close()
 
 
-class Signals:
+class InputWait:
     """SIGTERM and SIGALRM, noted from the moment that this is made."""
 
     __slots__ = ("_poll", "_source", "_wakeup")
@@ -96,12 +96,12 @@ class Logger:
 
     __slots__ = ("_distributor", "_ends", "_is_labelled", "_is_stopping", "_logs", "_signals", "_source")
 
-    def __init__(self, script: "Script", outlets: Outlets, signals: Signals, source: int) -> None:
+    def __init__(self, script: "Script", outputs: OpenOutputs, signals: InputWait, source: int) -> None:
         """Take the stream's descriptor, which ``signals`` waits for."""
         self._source, self._signals = source, signals
-        self._logs, self._is_labelled = outlets.logs, script.is_labelled
-        self._ends = [described.size - MARGIN for described in script.logs]
-        self._distributor = SwitchingDistributor(script, outlets)
+        self._logs, self._is_labelled = outputs.logs, script.is_labelled
+        self._ends = [destination.size - MARGIN for destination in script.logs]
+        self._distributor = SwitchingDistributor(script, outputs)
         self._is_stopping = False
 
     def run(self) -> None:
@@ -125,7 +125,7 @@ class Logger:
             for index, log in enumerate(self._logs):
                 if log.size:
                     log.rotate()
-                    self._distributor.restart(index)
+                    self._distributor.log_was_rotated(index)
 
     def _read(self) -> bool:
         """Read once; return whether there may be more."""

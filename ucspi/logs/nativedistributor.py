@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ucspi.logs.distributor import Outlets, Standing
+    from ucspi.logs.distributor import LineState, Outputs
     from ucspi.logs.script import Script
 
 # What a block of lines of ordinary length becomes in one piece.
@@ -18,11 +18,24 @@ _ECHO = 256  # bytes, more than one line on stderr takes
 class NativeDistributor:
     """See `Distributor`; what C reads and writes belongs to this object."""
 
-    __slots__ = ("_distribute", "_distributor", "_echo", "_echoes", "_kept", "_lasts", "_logs", "_views")
+    __slots__ = (
+        "_distribute",
+        "_distributor",
+        "_echo",
+        "_echoes",
+        "_kept",
+        "_last_line_writers",
+        "_logs",
+        "_views",
+    )
 
-    def __init__(self, script: "Script", outlets: "Outlets", standing: "Standing") -> None:
+    def __init__(self, script: "Script", outputs: "Outputs", line_state: "LineState") -> None:
         """Lay the script out in C memory, and go on with a stream from where it stands."""
-        self._lasts, self._logs, self._echo = outlets.lasts, outlets.logs, outlets.echo
+        self._last_line_writers, self._logs, self._echo = (
+            outputs.last_line_writers,
+            outputs.logs,
+            outputs.echo,
+        )
         self._views = [memoryview(bytearray(_ROOM)) for _ in script.logs]
         self._echoes: list[bytes] = []
         self._kept: list[Any] = []  # what only C points to
@@ -30,8 +43,8 @@ class NativeDistributor:
         self._distributor = self._new("struct usys_distributor *")
         self._distributor.labelled = script.is_labelled
         self._lay_out_actions(script)
-        self._lay_out_outlets(script)
-        self._stand(standing)
+        self._lay_out_outputs(script)
+        self._resume(line_state)
 
     def _new(self, kind: str, initial: "Any" = None) -> "Any":
         made = native.ffi.new(kind, initial)
@@ -50,25 +63,25 @@ class NativeDistributor:
         if any(action.act == TO_ECHO for action in script.actions):
             distributor.echo = self._new("char[]", distributor.echo_room)
 
-    def _lay_out_outlets(self, script: "Script") -> None:
+    def _lay_out_outputs(self, script: "Script") -> None:
         distributor = self._distributor
-        distributor.lasts = self._new("struct usys_last[]", len(script.lasts))
+        distributor.lasts = self._new("struct usys_last[]", len(script.last_line_paths))
         distributor.cuts = self._new("struct usys_cut[]", len(script.logs))
         distributor.logs = logs = self._new("struct usys_log[]", len(script.logs))
         distributor.log_count, distributor.room = len(script.logs), _ROOM
-        for index, described in enumerate(script.logs):
+        for index, destination in enumerate(script.logs):
             room = native.ffi.from_buffer(self._views[index])
             self._kept.append(room)
-            logs[index].out, logs[index].limit = room, described.size
-            self.restart(index)
+            logs[index].out, logs[index].limit = room, destination.size
+            self.log_was_rotated(index)
 
-    def _stand(self, standing: "Standing") -> None:
-        distributor, head = self._distributor, standing.head or b""
-        distributor.inside = standing.is_inside
-        distributor.beyond = standing.head is None
+    def _resume(self, line_state: "LineState") -> None:
+        distributor, head = self._distributor, line_state.head or b""
+        distributor.inside = line_state.is_inside
+        distributor.beyond = line_state.head is None
         distributor.head_length = len(head)
         native.ffi.memmove(distributor.head, head, len(head))
-        for index in standing.fed:
+        for index in line_state.fed:
             distributor.logs[index].selected = True
 
     @property
@@ -84,8 +97,8 @@ class NativeDistributor:
             self._write()
         self._show()
 
-    def restart(self, index: int) -> None:
-        """See `Distributor.restart`."""
+    def log_was_rotated(self, index: int) -> None:
+        """See `Distributor.log_was_rotated`."""
         self._distributor.logs[index].size = self._logs[index].size
 
     def _write(self) -> None:
@@ -109,7 +122,7 @@ class NativeDistributor:
         echoes, self._echoes = self._echoes, []
         for line in b"".join(echoes).split(b"\n")[:-1]:
             self._echo(line + b"\n")
-        for index, replace in enumerate(self._lasts):
+        for index, replace in enumerate(self._last_line_writers):
             last = self._distributor.lasts[index]
             if last.is_new:
                 last.is_new = 0

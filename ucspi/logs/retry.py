@@ -2,6 +2,8 @@
 
 from time import sleep
 
+from ucspi.errors import LogError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +15,21 @@ if TYPE_CHECKING:
 PAUSE: "Final" = 5.02  # seconds, as the original sleeps
 
 
-class Patience:
+def try_once(
+    step: bytes, action: "Callable[Taken, Result]", *arguments: "Taken.args", **options: "Taken.kwargs"
+) -> "Result":
+    """Call it once.
+
+    Raises:
+        LogError: it raised an `OSError`; ``step`` says what was attempted.
+    """
+    try:
+        return action(*arguments, **options)
+    except OSError as error:
+        raise LogError(step, error) from None
+
+
+class Retry:
     """Tells somebody what fails, waits, and tries again."""
 
     __slots__ = ("_pause", "_warn")

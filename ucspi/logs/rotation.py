@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from ucspi.logs.retry import Patience
+    from ucspi.logs.retry import Retry
     from ucspi.logs.script import Destination
 
 CLOSED: "Final" = 0o744  # the mode of a file that is whole
@@ -29,24 +29,24 @@ APPEND: "Final" = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_
 class Rotation:
     """The rotations of one log."""
 
-    __slots__ = ("_complain", "_described", "_path", "_patience")
+    __slots__ = ("_complain", "_destination", "_path", "_retry")
 
     def __init__(
         self,
-        described: "Destination",
-        patience: "Patience",
+        destination: "Destination",
+        retry: "Retry",
         complain: "Callable[[bytes, OSError], object]",
     ) -> None:
         """Take whom to tell of a processor that cannot be run."""
-        self._described, self._patience, self._complain = described, patience, complain
-        self._path = described.path
-        if described.processor is not None:
+        self._destination, self._retry, self._complain = destination, retry, complain
+        self._path = destination.path
+        if destination.processor is not None:
             # Now: later there may be no descriptor, or no such package in that directory.
             from ucspi.logs import processor  # noqa: F401 - for `_run`
 
     def replace(self, number: int) -> int:
         """End ``current``, open on a descriptor, which is closed; return the next one's."""
-        until_done, path = self._patience.until_done, self._path
+        until_done, path = self._retry.until_done, self._path
         until_done(b"unable to write %s/current to disk" % path, os.fsync, number)
         fds.close(number)
         what = b"unable to rename current to previous in directory " + path
@@ -61,13 +61,13 @@ class Rotation:
     def finish(self) -> None:
         """Finish ``previous``, after the processor has made something else of it if there is one."""
         name = b"previous"
-        if self._described.processor is not None:
-            self._process(self._described.processor)
+        if self._destination.processor is not None:
+            self._process(self._destination.processor)
             name = b"processed"
-        finish(self._described, name, SAFE, self._patience)
+        finish(self._destination, name, SAFE, self._retry)
 
     def _process(self, command: bytes) -> None:
-        until_done, path = self._patience.until_done, self._path
+        until_done, path = self._retry.until_done, self._path
         while not self._succeeds(command):
             pass
         self._save(b"processed", CLOSED)
@@ -82,7 +82,7 @@ class Rotation:
         if status == 0:
             return True
         how = b"crashed" if os.WIFSIGNALED(status) else b"failed"
-        self._patience.pause(b"processor %s in %s" % (how, self._path))
+        self._retry.pause(b"processor %s in %s" % (how, self._path))
         return False
 
     def _run(self, command: bytes) -> int:
@@ -95,14 +95,14 @@ class Rotation:
             return 111 << 8  # as a child of the original ends, which opens them
         try:
             what = b"unable to fork for processor in " + self._path
-            pid = self._patience.until_done(what, processor.start, command, opened)
+            pid = self._retry.until_done(what, processor.start, command, opened)
         finally:
             processor.close_files(opened)
-        return self._patience.until_done(b"wait failed for processor in " + self._path, os.waitpid, pid, 0)[1]
+        return self._retry.until_done(b"wait failed for processor in " + self._path, os.waitpid, pid, 0)[1]
 
     def _save(self, name: bytes, mode: int | None) -> None:
         """Force a file of the processor's to the disk."""
-        until_done, path = self._patience.until_done, self._path
+        until_done, path = self._retry.until_done, self._path
         number = until_done(
             b"unable to create %s/%s" % (path, name), safeopen.open_inside, name, APPEND, 0o600
         )

@@ -66,70 +66,70 @@ class Script:
     """A whole script: ``actions`` in order, and what they feed, each numbered in order.
 
     ``is_labelled`` says whether a line gets the time before it, ``logs`` are
-    directories, ``lasts`` the files that hold a last line, ``slips`` what
+    directories, ``last_line_paths`` the files that hold a last line, ``mistakes`` what
     nobody can mean, each as a text.
     """
 
-    __slots__ = ("actions", "is_labelled", "lasts", "logs", "slips")
+    __slots__ = ("actions", "is_labelled", "last_line_paths", "logs", "mistakes")
 
     def __init__(self, arguments: list[bytes]) -> None:
         """Read a script; there is none that is wrong."""
         self.actions: list[Action] = []
         self.logs: list[Destination] = []
-        self.lasts: list[bytes] = []
+        self.last_line_paths: list[bytes] = []
         self.is_labelled = bool(arguments) and arguments[0].startswith(b"t")
-        self.slips: list[bytes] = []
-        described = Destination(b"")
+        self.mistakes: list[bytes] = []
+        template = Destination(b"")
         for at, argument in enumerate(arguments):
-            self._take(argument[:1], argument, described)
-            self._note(argument, at, described)
+            self._take(argument[:1], argument, template)
+            self._check(argument, at, template)
         if self.logs or any(action.act > SELECT for action in self.actions):
             for argument in [*_idle(arguments, _DESCRIBING, _NAMING), *_idle(arguments, _SELECTING, _TAKING)]:
-                self._slip(argument, b"nothing stands behind it that it is for, so it does nothing")
+                self._add_mistake(argument, b"nothing stands behind it that it is for, so it does nothing")
         else:
-            self.slips.append(b"nothing takes the lines, which are lost; a directory begins with . or /")
+            self.mistakes.append(b"nothing takes the lines, which are lost; a directory begins with . or /")
 
-    def _note(self, argument: bytes, at: int, described: Destination) -> None:
+    def _check(self, argument: bytes, at: int, template: Destination) -> None:
         """Note what nobody can mean about one argument, which has been taken."""
         first, rest = argument[:1], argument[1:]
         if first == b"s":
-            if rest.lstrip(b"0") != b"%d" % described.size:
+            if rest.lstrip(b"0") != b"%d" % template.size:
                 wanted = b"a size from %d to %d" % (SIZE_LEAST, SIZE_MOST)
-                self._slip(argument, b"%s stands behind the s; %d is taken" % (wanted, described.size))
+                self._add_mistake(argument, b"%s stands behind the s; %d is taken" % (wanted, template.size))
         elif first == b"n":
-            if rest.lstrip(b"0") != b"%d" % described.count:
+            if rest.lstrip(b"0") != b"%d" % template.count:
                 wanted = b"a number from %d" % COUNT_LEAST
-                self._slip(argument, b"%s stands behind the n; %d is taken" % (wanted, described.count))
+                self._add_mistake(argument, b"%s stands behind the n; %d is taken" % (wanted, template.count))
         elif first == b"!" and not rest:
-            self._slip(argument, b"it has no command, so the finished files become empty")
+            self._add_mistake(argument, b"it has no command, so the finished files become empty")
         elif first == b"t" and at:
-            self._slip(argument, b"t counts only as the first action")
+            self._add_mistake(argument, b"t counts only as the first action")
         elif first in (b"t", b"e") and rest:
-            self._slip(argument, b"%s stands alone; what follows is not looked at" % first)
+            self._add_mistake(argument, b"%s stands alone; what follows is not looked at" % first)
         elif first not in _ACTIONS:
-            self._slip(argument, b"no action, so it does nothing; a directory begins with . or /")
+            self._add_mistake(argument, b"no action, so it does nothing; a directory begins with . or /")
 
-    def _slip(self, argument: bytes, reason: bytes) -> None:
+    def _add_mistake(self, argument: bytes, reason: bytes) -> None:
         shown = argument[:SHOWN_MOST].replace(b"\n", b"?") or b"(empty)"
-        self.slips.append(shown + b": " + reason)
+        self.mistakes.append(shown + b": " + reason)
 
-    def _take(self, first: bytes, argument: bytes, described: Destination) -> None:
+    def _take(self, first: bytes, argument: bytes, template: Destination) -> None:
         if first in _SELECTING:
             self.actions.append(Action(_SELECTING[first], argument[1:]))
         elif first == b"e":
             self.actions.append(Action(TO_ECHO))
         elif first == b"=":
-            self.actions.append(Action(TO_LAST, index=len(self.lasts)))
-            self.lasts.append(argument[1:])
+            self.actions.append(Action(TO_LAST, index=len(self.last_line_paths)))
+            self.last_line_paths.append(argument[1:])
         elif first == b"s":
-            described.size = min(max(_number(argument[1:]), SIZE_LEAST), SIZE_MOST)
+            template.size = min(max(_number(argument[1:]), SIZE_LEAST), SIZE_MOST)
         elif first == b"n":
-            described.count = max(_number(argument[1:]), COUNT_LEAST)
+            template.count = max(_number(argument[1:]), COUNT_LEAST)
         elif first == b"!":
-            described.processor = argument[1:]
+            template.processor = argument[1:]
         elif first in (b".", b"/"):
             self.actions.append(Action(TO_LOG, index=len(self.logs)))
-            self.logs.append(Destination(argument, described.size, described.count, described.processor))
+            self.logs.append(Destination(argument, template.size, template.count, template.processor))
 
 
 def _idle(arguments: list[bytes], kind: "Container[bytes]", users: "Container[bytes]") -> list[bytes]:

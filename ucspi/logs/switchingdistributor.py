@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from ucspi.logs.distributor import Distributor, Outlets
+    from ucspi.logs.distributor import Distributor, Outputs
     from ucspi.logs.script import Script
 
 # From so many bytes on the compiled module is worth loading.
@@ -17,12 +17,12 @@ _LARGE: "Final" = 8192
 class SwitchingDistributor:
     """Distributes without the compiled module until the first large block: most logs never see one."""
 
-    __slots__ = ("_is_final", "_now", "_outlets", "_script")
+    __slots__ = ("_is_final", "_now", "_outputs", "_script")
 
-    def __init__(self, script: "Script", outlets: "Outlets") -> None:
+    def __init__(self, script: "Script", outputs: "Outputs") -> None:
         """Begin a stream."""
-        self._script, self._outlets = script, outlets
-        self._now: Distributor = PureDistributor(script, outlets)
+        self._script, self._outputs = script, outputs
+        self._now: Distributor = PureDistributor(script, outputs)
         self._is_final = False
 
     @property
@@ -37,12 +37,12 @@ class SwitchingDistributor:
             self._now = load(self._make_native) or self._now
         self._now.feed(data)
 
-    def restart(self, index: int) -> None:
-        """See `Distributor.restart`."""
-        self._now.restart(index)
+    def log_was_rotated(self, index: int) -> None:
+        """See `Distributor.log_was_rotated`."""
+        self._now.log_was_rotated(index)
 
     def _make_native(self) -> "Distributor":
         from ucspi.logs.nativedistributor import NativeDistributor
 
         assert isinstance(self._now, PureDistributor)
-        return NativeDistributor(self._script, self._outlets, self._now.standing())
+        return NativeDistributor(self._script, self._outputs, self._now.line_state())

@@ -4,8 +4,8 @@ import os
 from _signal import SIG_DFL, SIGCHLD, SIGPIPE, signal
 
 from ucspi.errors import LogError
-from ucspi.logs.logger import Logger, Outlets, Signals
-from ucspi.logs.retry import Patience
+from ucspi.logs.logger import InputWait, Logger, OpenOutputs
+from ucspi.logs.retry import Retry
 from ucspi.logs.script import Script
 from ucspi.programs._program import fatal, run
 from ucspi.unix import fds
@@ -27,16 +27,16 @@ def _multilog(argv: list[bytes]) -> int:
     os.umask(0o022)
     undo_ignored(SIGPIPE)  # who reads no more what ``e`` says ends us
     signal(SIGCHLD, SIG_DFL)  # or nothing would be left to wait for
-    signals = Signals(0)
+    signals = InputWait(0)
     script = Script(argv[1:])
-    for slip in script.slips:
-        _warn(slip, None)
+    for mistake in script.mistakes:
+        _warn(mistake, None)
     try:
-        outlets = Outlets(script, Patience(_warn), _complain, emit)
+        outputs = OpenOutputs(script, Retry(_warn), _complain, emit)
     except LogError as error:
         raise fatal(NAME, error.step, error.error) from None
-    Logger(script, outlets, signals, 0).run()
-    outlets.close()
+    Logger(script, outputs, signals, 0).run()
+    outputs.close()
     return 0
 
 

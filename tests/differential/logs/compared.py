@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT, Outcome, ours
-from tests.support.logtrees import LABEL, Tree, slips, tree
+from tests.support.logtrees import LABEL, Tree, mistakes, tree
 from tests.support.oracles import Oracle
 
 
@@ -31,7 +31,7 @@ def results(oracle: Oracle, actions: list[bytes], where: Path, data: bytes) -> l
     for name, command in (("ours", ours("multilog")), ("original", [oracle("multilog")])):
         code, output, said = run(command, actions, where / name, source)
         if name == "original":
-            said = slips(actions) + said
+            said = mistakes(actions) + said
         found.append(((code, output, said), tree(where / name)))
     return found
 

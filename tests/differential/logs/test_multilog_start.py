@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.logs.compared import prepare, results, same
-from tests.support.logtrees import slips
+from tests.support.logtrees import mistakes
 from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle
@@ -158,7 +158,7 @@ def test_counts_are_read_alike(oracle: Oracle, count: bytes, tmp_path: Path) -> 
 
 def test_no_script_reads_everything(oracle: Oracle, tmp_path: Path) -> None:
     mine, original = results(oracle, [], tmp_path, b"x\n" * 100000)
-    assert mine == original == ((0, b"", slips([])), [])
+    assert mine == original == ((0, b"", mistakes([])), [])
 
 
 def test_last_line_of_a_longer_file_keeps_what_follows(oracle: Oracle, tmp_path: Path) -> None:
