@@ -61,7 +61,8 @@ IDENTITY_FROM_NOTHING = Difference(
     "fail closed, with a message",
 )
 CLOSED_AT_START = Difference(
-    "started with descriptor 0, 1 or 2 closed, the listener takes that number, and no client can connect",
+    "started with descriptor 0, 1 or 2 closed, the listener takes that number: "
+    "with 0 or 1, no client can connect; with 2, the log is lost",
     "`/dev/null` takes that number",
     "robustness",
 )
