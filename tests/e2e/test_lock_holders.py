@@ -50,7 +50,7 @@ MOUNT = {
 # Prints who is told to hold each lock, and the two who really do; and again when the first has been killed.
 ASK = """
 import os
-from ucspi.unix import locks
+from ucspi.unix import locks, procfiles
 
 holders = []
 for name in ("held", "other"):
@@ -66,10 +66,10 @@ for name in ("held", "other"):
     holders.append(pid)
 for name in ("held", "other", "never"):
     number = os.open("place/x/" + name, os.O_RDONLY)
-    print(locks.find_holder(number), *holders)
+    print(procfiles.find_lock_holder(number), *holders)
 os.kill(holders[0], 9)
 os.waitpid(holders[0], 0)
-print(locks.find_holder(os.open("place/x/held", os.O_RDONLY)), *holders)
+print(procfiles.find_lock_holder(os.open("place/x/held", os.O_RDONLY)), *holders)
 os.kill(holders[1], 9)
 """
 

@@ -14,7 +14,7 @@ from ucspi.service.pipe import Pipe
 from ucspi.service.piperecovery import recover
 from ucspi.service.servicedir import Directory
 from ucspi.service.supervisor import Supervisor, Surroundings
-from ucspi.unix import environ, locks
+from ucspi.unix import environ, procfiles
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_holder_of_a_lock_that_is_no_supervise_has_no_pipe_of_ours(here: Path) -
 def holder(path: Path) -> int | None:
     """Return the pid of who has locked a file."""
     with path.open("rb") as file:
-        return locks.find_holder(file.fileno())
+        return procfiles.find_lock_holder(file.fileno())
 
 
 class Supervising:

@@ -26,7 +26,7 @@ import select
 from ucspi.service import birthrecord, controlfiles
 from ucspi.service.pipe import Pipe
 from ucspi.service.servicedir import LOCK, Directory
-from ucspi.unix import locks, safeopen
+from ucspi.unix import procfiles, safeopen
 from ucspi.unix.fds import EXHAUSTED
 
 TYPE_CHECKING = False
@@ -107,11 +107,11 @@ def _from_supervisor(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe 
     if lock < 0:
         return None
     try:
-        pid = locks.find_holder(lock)
+        pid = procfiles.find_lock_holder(lock)
         if pid is None or not is_supervise(pid):
             return None
         pipe = _try(take, pid)
-        if pipe is not None and locks.find_holder(lock) != pid:
+        if pipe is not None and procfiles.find_lock_holder(lock) != pid:
             pipe.close()  # as above
             return None
         return pipe
@@ -129,7 +129,7 @@ def find_supervise(name: bytes) -> int | None:
     if lock < 0:
         return None
     try:
-        pid = locks.find_holder(lock)
+        pid = procfiles.find_lock_holder(lock)
         return pid if pid is not None and is_supervise(pid) else None
     finally:
         os.close(lock)
@@ -156,8 +156,9 @@ def is_supervise(pid: int) -> bool:
     try:
         if os.stat(b"/proc/%d" % pid).st_uid != os.geteuid():
             return False
-        with open(b"/proc/%d/cmdline" % pid, "rb", buffering=0) as file:
-            words = file.read().split(b"\0")  # the directory and the end are the last two
+        words = procfiles.read(b"/proc/%d/cmdline" % pid).split(
+            b"\0"
+        )  # the directory and the end are the last two
     except OSError as error:
         _demand_means(error.errno)
         return False

@@ -10,8 +10,6 @@ import fcntl
 import os
 
 MODE = 0o600
-# A process, or one of its descriptors, that has gone meanwhile or is none of our business.
-_UNSEEN = (FileNotFoundError, ProcessLookupError, PermissionError)
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -64,56 +62,3 @@ def acquire(
         os.close(number)
         raise
     return number
-
-
-def find_holder(number: int) -> int | None:
-    """Return the pid of who has locked a file; None when nobody has, or this system does not tell.
-
-    Args:
-        number: a descriptor of the file, open in whatever way.
-
-    Raises:
-        OSError: we have not the means to find out: descriptors, memory.
-    """
-    found = os.fstat(number)
-    this = b"%02x:%02x:%d" % (os.major(found.st_dev), os.minor(found.st_dev), found.st_ino)
-    others: list[tuple[bool, int]] = []
-    for line in _read_lines(b"/proc/locks"):
-        words = line.split()  # NUMBER: FLOCK ADVISORY WRITE PID FILE FIRST LAST; those who wait have an arrow
-        if words[1] == b"FLOCK" and int(words[4]) > 0:
-            if words[5] == this:
-                return int(words[4])
-            others.append((not words[5].endswith(b":%d" % found.st_ino), int(words[4])))
-    # On btrfs, overlayfs and the like the kernel names another device there than `stat`, or another inode.
-    for _, pid in sorted(set(others)):
-        if _has_locked(pid, found):
-            return pid
-    return None
-
-
-def _has_locked(pid: int, found: os.stat_result) -> bool:
-    """Return whether a process has a file open, and a lock on that very descriptor."""
-    folder = b"/proc/%d/fd" % pid
-    try:
-        numbers = os.listdir(folder)
-    except _UNSEEN:
-        return False
-    for number in numbers:
-        try:
-            if os.path.samestat(os.stat(folder + b"/" + number), found) and any(
-                line.startswith(b"lock:") and b"FLOCK" in line
-                for line in _read_lines(b"/proc/%d/fdinfo/%s" % (pid, number))
-            ):
-                return True
-        except _UNSEEN:
-            continue
-    return False
-
-
-def _read_lines(path: bytes) -> list[bytes]:
-    """Return the lines of a file of the kernel's; none when it is gone, or none of our business."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return file.readall().splitlines()
-    except _UNSEEN:
-        return []

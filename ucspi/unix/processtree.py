@@ -4,6 +4,8 @@ import _signal
 import os
 from time import sleep
 
+from ucspi.unix import procfiles
+
 LOOKS = 10  # how often we look whether a process has stopped
 BETWEEN = 0.001  # seconds between two looks
 
@@ -18,8 +20,7 @@ def children(pid: int) -> list[int]:
 
 
 def _children_of(task: bytes) -> list[int]:
-    with open(task + b"/children", "rb", buffering=0) as file:
-        return [int(word) for word in file.readall().split()]
+    return [int(word) for word in procfiles.read(task + b"/children").split()]
 
 
 def _entries() -> list[bytes]:
@@ -32,11 +33,9 @@ def _entries() -> list[bytes]:
 def _stat(pid: bytes) -> list[bytes]:
     """Return the fields of ``stat`` from the state on; an empty list when there is no such process."""
     try:
-        with open(b"/proc/%s/stat" % pid, "rb", buffering=0) as file:
-            text = file.readall()
+        return procfiles.stat_fields(pid)
     except OSError:
         return []
-    return text[text.rindex(b")") + 1 :].split()  # the name may have blanks and parentheses
 
 
 def kill_with_children(pid: int) -> None:
