@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from ucspi.service import aside
+from ucspi.service import diskthreads
 from ucspi.service import scans as scans_module
 from ucspi.service.inprocess import Hosted
 from ucspi.service.loop import Loop
@@ -160,7 +160,7 @@ def test_directory_that_never_opens_holds_up_no_other(
 
 def test_as_many_as_hang_hold_up_no_other(here: Path, loop: Loop) -> None:
     """Each costs a thread, one that hangs is replaced, and those of one disk leave the others' alone."""
-    aside_of = aside.Aside(loop)
+    threads = diskthreads.DiskThreads(loop)
     hanging = allocate_lock()
     done: list[str] = []
 
@@ -169,23 +169,25 @@ def test_as_many_as_hang_hold_up_no_other(here: Path, loop: Loop) -> None:
             pass
 
     with hanging:
-        for _ in range(2 * aside.WORKERS):
-            aside_of.call(hang, lambda _: done.append("hung"))
-        aside_of.call(lambda: None, lambda _: done.append("good"))
+        for _ in range(2 * diskthreads.WORKERS):
+            threads.call(hang, lambda _: done.append("hung"))
+        threads.call(lambda: None, lambda _: done.append("good"))
         turn_until(loop, lambda: done == ["good"])
-        for _ in range(aside.MOST):
-            aside_of.call(hang, lambda _: done.append("hung"))
-        aside_of.call(lambda: None, lambda _: done.append("late"))
-        aside_of.call(lambda: None, lambda _: done.append("other"), disk=1)
+        for _ in range(diskthreads.MOST):
+            threads.call(hang, lambda _: done.append("hung"))
+        threads.call(lambda: None, lambda _: done.append("late"))
+        threads.call(lambda: None, lambda _: done.append("other"), disk=1)
         turn_until(loop, lambda: done == ["good", "other"])
-    turn_until(loop, lambda: done.count("hung") == 2 * aside.WORKERS + aside.MOST and "late" in done)
+    turn_until(
+        loop, lambda: done.count("hung") == 2 * diskthreads.WORKERS + diskthreads.MOST and "late" in done
+    )
 
 
 def test_failed_work_is_a_line_and_no_result(
     here: Path, loop: Loop, capfd: pytest.CaptureFixture[str]
 ) -> None:
     done: list[int | None] = []
-    aside.Aside(loop).call(lambda: 1 // 0, done.append)
+    diskthreads.DiskThreads(loop).call(lambda: 1 // 0, done.append)
     turn_until(loop, lambda: done == [None])
     assert capfd.readouterr().err.startswith("svscan: warning: unable to work aside: ZeroDivisionError(")
 
@@ -196,7 +198,7 @@ def test_without_threads_directories_are_opened_all_the_same(
     def refuse(body: Callable[[], object]) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(aside, "start_deaf_thread", refuse)
+    monkeypatch.setattr(diskthreads, "start_deaf_thread", refuse)
     hosted = Hosted(loop, lambda token: None)
     for name in (b"bad", b"good"):
         hosted.start(name, MAIN, None)

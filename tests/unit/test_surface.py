@@ -47,7 +47,7 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        aside birthrecord controlfiles crew elsewhere inprocess keeping loop machine pipe piperecovery
+        birthrecord controlfiles crew diskthreads elsewhere inprocess keeping loop machine pipe piperecovery
         processes publishing registry scanner scans servicedir spawned statusrecord supervisor teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",

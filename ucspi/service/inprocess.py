@@ -9,8 +9,8 @@ import os
 
 from ucspi.errors import ServiceError
 from ucspi.service import controlfiles
-from ucspi.service.aside import Aside
 from ucspi.service.crew import Crew
+from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.loop import Loop
 from ucspi.service.publishing import Apart
 from ucspi.service.registry import LOG
@@ -63,7 +63,7 @@ class Here:
 class Hosted:
     """Starts supervisors in a `Loop`; see `crew.Crew` for the tokens."""
 
-    __slots__ = ("_aside", "_environ", "_inherited", "_loop", "_open_files", "crew")
+    __slots__ = ("_environ", "_inherited", "_loop", "_open_files", "_threads", "crew")
 
     def __init__(self, loop: Loop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -77,7 +77,7 @@ class Hosted:
         self._loop, self._open_files = loop, open_files
         self._environ = environ.inherited()
         self._inherited = fds.inherited()
-        self._aside = Aside(loop)
+        self._threads = DiskThreads(loop)
         self.crew = Crew(ended)
 
     def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int | None:
@@ -92,7 +92,7 @@ class Hosted:
             inherited=self._inherited,
         )
         token = self.crew.add(name, role, pipe)
-        self._aside.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
+        self._threads.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
         return token
 
     def _host(self, supervisor: Supervisor | None, token: int) -> None:
@@ -100,7 +100,7 @@ class Hosted:
         if supervisor is None:
             self.crew.end(token)
             return
-        supervisor.publisher = Apart(supervisor.directory, self._loop, self._aside)
+        supervisor.publisher = Apart(supervisor.directory, self._loop, self._threads)
         if self.crew.is_closed and not supervisor.pid:
             supervisor.retire(lambda: self.crew.end(token))  # it would start what is to end
             return

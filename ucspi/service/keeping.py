@@ -48,10 +48,10 @@ def keep(make: "Make", seconds: float | None = None) -> "NoReturn":
 
 
 def _listen(loop: Loop, scans: Scans, crew: "Crew", seconds: float) -> None:
-    from ucspi.service.aside import Aside
+    from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.teardown import Ending
 
-    ending = Ending(loop, crew, Aside(loop), seconds)
+    ending = Ending(loop, crew, DiskThreads(loop), seconds)
 
     def end(*, with_loggers: bool = True) -> None:
         scans.stop()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final, Protocol
 
-    from ucspi.service.aside import Aside
+    from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.loop import Loop
     from ucspi.service.servicedir import Directory
     from ucspi.unix.start import Late
@@ -77,7 +77,6 @@ class Apart:
     """Publishes in threads."""
 
     __slots__ = (
-        "_aside",
         "_directory",
         "_has_told",
         "_is_busy",
@@ -86,12 +85,13 @@ class Apart:
         "_next",
         "_since",
         "_then",
+        "_threads",
         "patience",
     )
 
-    def __init__(self, directory: "Directory", loop: "Loop", aside: "Aside") -> None:
+    def __init__(self, directory: "Directory", loop: "Loop", threads: "DiskThreads") -> None:
         """Publish in a directory; a start waits for the exec for a moment only."""
-        self._directory, self._loop, self._aside = directory, loop, aside
+        self._directory, self._loop, self._threads = directory, loop, threads
         self.patience: float | None = PATIENCE
         self._next: bytes | None = None
         self._late: Late | None = None
@@ -149,7 +149,7 @@ class Apart:
             self._is_busy = False
             then()
 
-        self._aside.call(work, finish, self._directory.disk)
+        self._threads.call(work, finish, self._directory.disk)
         self._loop.after(LATE, lambda: self._tell() if self._is_busy and self._since == since else None)
 
     def _tell(self) -> None:

@@ -1,6 +1,6 @@
 """Scans of a directory of services, from a loop that has more to do."""
 
-from ucspi.service.aside import Aside
+from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.scanner import INTERVAL, Scanner
 from ucspi.unix.stderr import say_soon
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Scans:
     """A scan every five seconds, aside: what hangs in a directory holds up the next scan, and no service."""
 
-    __slots__ = ("_aside", "_ended", "_is_over", "_is_scanning", "_is_wanted", "_loop", "_scanner")
+    __slots__ = ("_ended", "_is_over", "_is_scanning", "_is_wanted", "_loop", "_scanner", "_threads")
 
     def __init__(self, loop: "Loop", make: "Callable[[Callable[[int], object]], Starter]") -> None:
         """Scan nothing yet.
@@ -27,7 +27,7 @@ class Scans:
         """
         self._ended: list[int] = []
         self._scanner = Scanner(make(self._ended.append))
-        self._loop, self._aside, self._is_scanning = loop, Aside(loop), False
+        self._loop, self._threads, self._is_scanning = loop, DiskThreads(loop), False
         self._is_wanted = self._is_over = False
 
     def turn(self) -> None:
@@ -51,7 +51,7 @@ class Scans:
         if self._is_over:
             return
         self._is_scanning, self._is_wanted = True, False
-        self._aside.call(self._scan, self._finish)
+        self._threads.call(self._scan, self._finish)
 
     def _scan(self) -> None:
         """Look through the directory, in a thread, which alone touches the registry."""

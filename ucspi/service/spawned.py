@@ -2,8 +2,8 @@
 
 import os
 
-from ucspi.service.aside import Aside
 from ucspi.service.crew import Crew, Post
+from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.elsewhere import Child, place
 from ucspi.service.processes import Processes, open_place
 from ucspi.service.scanner import label, warn
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Spawned:
     """Starts supervisors in processes of their own, in turns of a loop; see `crew.Crew` for the tokens."""
 
-    __slots__ = ("_aside", "_loop", "_processes", "crew")
+    __slots__ = ("_loop", "_processes", "_threads", "crew")
 
     def __init__(self, loop: "Loop", ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -29,7 +29,7 @@ class Spawned:
             ended: called with the token of one that has ended, or could not begin.
             open_files: see `processes.Processes`.
         """
-        self._loop, self._aside = loop, Aside(loop)
+        self._loop, self._threads = loop, DiskThreads(loop)
         self._processes = Processes(open_files)
         self.crew = Crew(ended)
 
@@ -38,7 +38,7 @@ class Spawned:
         if self.crew.is_closed:
             return None
         token = self.crew.add(name, role, pipe)
-        self._aside.call(lambda: open_place(name, role), lambda opened: self._launch(token, opened))
+        self._threads.call(lambda: open_place(name, role), lambda opened: self._launch(token, opened))
         return token
 
     def _launch(self, token: int, directory: int | None) -> None:

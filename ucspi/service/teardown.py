@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from ucspi.service.aside import Aside
     from ucspi.service.crew import Crew, Post
+    from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.loop import Loop
     from ucspi.service.pipe import Pipe
 
@@ -37,18 +37,18 @@ APART: "Final" = 1.0  # seconds between two signals that were not sent as one
 class Ending:
     """Ends what a crew runs, and stops the loop when the last has ended."""
 
-    __slots__ = ("_aside", "_begun", "_crew", "_loop", "_phase", "_seconds", "_waiting", "_with_loggers")
+    __slots__ = ("_begun", "_crew", "_loop", "_phase", "_seconds", "_threads", "_waiting", "_with_loggers")
 
-    def __init__(self, loop: "Loop", crew: "Crew", aside: "Aside", seconds: float) -> None:
+    def __init__(self, loop: "Loop", crew: "Crew", threads: "DiskThreads", seconds: float) -> None:
         """Do nothing yet.
 
         Args:
             loop: has the time, and is stopped at the end.
             crew: who is to end.
-            aside: looks where it may hang.
+            threads: looks where it may hang.
             seconds: after which services are killed.
         """
-        self._loop, self._crew, self._aside, self._seconds = loop, crew, aside, seconds
+        self._loop, self._crew, self._threads, self._seconds = loop, crew, threads, seconds
         self._with_loggers = True
         self._begun, self._phase = 0.0, 0
         self._waiting: list[set[Post]] = [set(), set()]  # for their end, by role
@@ -126,7 +126,7 @@ class Ending:
 
     def _seek(self, post: "Post") -> None:
         where = place(post)
-        self._aside.call(lambda: find(where), lambda found: self._found(post, found))
+        self._threads.call(lambda: find(where), lambda found: self._found(post, found))
         self._forget_later(post)
 
     def _forget_later(self, post: "Post") -> None:

@@ -50,7 +50,7 @@ class _Queue:
         return bool(self.waiting) and busy < WORKERS and len(self.since) < MOST
 
 
-class Aside:
+class DiskThreads:
     """Does work elsewhere, and hands its results over here."""
 
     __slots__ = ("_bell", "_done", "_has_told", "_is_looking", "_lock", "_loop", "_queues")
