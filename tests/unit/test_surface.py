@@ -47,8 +47,9 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles crew diskthreads elsewhere inprocess keeping loop machine pipe piperecovery
-        processes publishing registry scanner scans servicedir spawned statusrecord supervisor teardown
+        birthrecord controlfiles diskthreads elsewhere inprocess keeping loop machine pipe piperecovery
+        processes publishing registry scanner scans servicedir spawned statusrecord supervisor
+        supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """

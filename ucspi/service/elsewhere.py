@@ -21,17 +21,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.service.crew import Post
     from ucspi.service.loop import Loop
+    from ucspi.service.supervisorlist import SupervisorEntry
 
 AGAIN = 0.02  # seconds until a supervisor that did not hear yet is looked at again
 
 _CONTROL = b"/control"  # what is before it is another name where ``supervise`` is a link
 
 
-def place(post: "Post") -> bytes:
-    """Return the directory of a post."""
-    return post.name + b"/log" if post.role == LOG else post.name
+def place(entry: "SupervisorEntry") -> bytes:
+    """Return the directory of an entry."""
+    return entry.name + b"/log" if entry.role == LOG else entry.name
 
 
 class _Speaker:
@@ -51,7 +51,7 @@ class _Speaker:
         heard()
 
     def has_left(self) -> bool:
-        """See `crew.Handle.has_left`; this is not seen from outside."""
+        """See `supervisors.Handle.has_left`; this is not seen from outside."""
         return False
 
     def _is_alive(self) -> bool:
@@ -72,7 +72,7 @@ class Child(_Speaker):
         return not self.has_ended
 
     def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
-        """See `crew.Handle.tell`; one that is just starting is told when it listens."""
+        """See `supervisors.Handle.tell`; one that is just starting is told when it listens."""
         if self.has_ended:
             heard()
             return
@@ -86,7 +86,7 @@ class Child(_Speaker):
         self._loop.after(AGAIN, lambda: self.tell(letters, heard))
 
     def kill(self) -> bool:
-        """See `crew.Handle.kill`."""
+        """See `supervisors.Handle.kill`."""
         if not self.has_ended:
             _kill(self._pid, self._where)
         return True
@@ -124,7 +124,7 @@ class Foreigner(_Speaker):
         self._ended()
 
     def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
-        """See `crew.Handle.tell`."""
+        """See `supervisors.Handle.tell`."""
         if self._ok < 0:
             heard()
         elif _write(self._control, letters):
@@ -133,7 +133,7 @@ class Foreigner(_Speaker):
             self._loop.after(AGAIN, lambda: self.tell(letters, heard))
 
     def kill(self) -> bool:
-        """See `crew.Handle.kill`; only what certainly is a ``supervise`` of our own user."""
+        """See `supervisors.Handle.kill`; only what certainly is a ``supervise`` of our own user."""
         try:
             pid = find_supervise(self._where)
         except OSError:

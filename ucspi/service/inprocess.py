@@ -9,13 +9,13 @@ import os
 
 from ucspi.errors import ServiceError
 from ucspi.service import controlfiles
-from ucspi.service.crew import Crew
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.loop import Loop
 from ucspi.service.publishing import Apart
 from ucspi.service.registry import LOG
 from ucspi.service.scanner import label, warn
 from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisorlist import SupervisorList
 from ucspi.unix import environ, fds
 from ucspi.unix.errtext import explain
 from ucspi.unix.stderr import say_soon
@@ -40,7 +40,7 @@ class Here:
         self.holds_lock = True
 
     def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
-        """See `crew.Handle.tell`.
+        """See `supervisors.Handle.tell`.
 
         It does not rest meanwhile: a logger that has ended is first started again, for what is in its pipe.
         """
@@ -51,19 +51,19 @@ class Here:
         heard()
 
     def has_left(self) -> bool:
-        """See `crew.Handle.has_left`."""
+        """See `supervisors.Handle.has_left`."""
         return self._supervisor.has_left
 
     def kill(self) -> bool:
-        """See `crew.Handle.kill`; it leaves when its process has ended."""
+        """See `supervisors.Handle.kill`; it leaves when its process has ended."""
         self._supervisor.kill()
         return self._supervisor.pid > 0
 
 
 class Hosted:
-    """Starts supervisors in a `Loop`; see `crew.Crew` for the tokens."""
+    """Starts supervisors in a `Loop`; see `supervisors.SupervisorList` for the tokens."""
 
-    __slots__ = ("_environ", "_inherited", "_loop", "_open_files", "_threads", "crew")
+    __slots__ = ("_environ", "_inherited", "_loop", "_open_files", "_threads", "supervisors")
 
     def __init__(self, loop: Loop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -78,11 +78,11 @@ class Hosted:
         self._environ = environ.inherited()
         self._inherited = fds.inherited()
         self._threads = DiskThreads(loop)
-        self.crew = Crew(ended)
+        self.supervisors = SupervisorList(ended)
 
     def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int | None:
         """See `scanner.Starter.start`; a supervisor that cannot begin ends at once."""
-        if self.crew.is_closed:
+        if self.supervisors.is_closed:
             return None
         where = Surroundings(
             self._environ,
@@ -91,28 +91,28 @@ class Hosted:
             open_files=self._open_files,
             inherited=self._inherited,
         )
-        token = self.crew.add(name, role, pipe)
+        token = self.supervisors.add(name, role, pipe)
         self._threads.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
         return token
 
     def _host(self, supervisor: Supervisor | None, token: int) -> None:
         """Host a supervisor that has opened its directory; None when it could not."""
         if supervisor is None:
-            self.crew.end(token)
+            self.supervisors.end(token)
             return
         supervisor.publisher = Apart(supervisor.directory, self._loop, self._threads)
-        if self.crew.is_closed and not supervisor.pid:
-            supervisor.retire(lambda: self.crew.end(token))  # it would start what is to end
+        if self.supervisors.is_closed and not supervisor.pid:
+            supervisor.retire(lambda: self.supervisors.end(token))  # it would start what is to end
             return
         try:
             fds.demand_spare(SPARE)
-            self._loop.add(supervisor, lambda: self.crew.end(token))
+            self._loop.add(supervisor, lambda: self.supervisors.end(token))
         except OSError as error:
             _complain(ServiceError(b"unable to supervise " + supervisor.name, error))
-            supervisor.retire(lambda: self.crew.end(token))
+            supervisor.retire(lambda: self.supervisors.end(token))
             return
-        if token in self.crew.posts:  # else it has left already
-            self.crew.runs(token, Here(self._loop, supervisor, self.crew.posts[token].role))
+        if token in self.supervisors.entries:  # else it has left already
+            self.supervisors.runs(token, Here(self._loop, supervisor, self.supervisors.entries[token].role))
 
 
 def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn, Protocol
 
-    from ucspi.service.crew import Crew
     from ucspi.service.scanner import Starter
+    from ucspi.service.supervisorlist import SupervisorList
 
-    class CrewStarter(Starter, Protocol):
+    class ListingStarter(Starter, Protocol):
         """A starter that knows whom it started: `hosted.Hosted` or `spawned.Spawned`."""
 
-        crew: Crew
+        supervisors: SupervisorList
 
-    Make = Callable[[Loop, Callable[[int], object]], CrewStarter]
+    Make = Callable[[Loop, Callable[[int], object]], ListingStarter]
 
 
 def keep(make: "Make", seconds: float | None = None) -> "NoReturn":
@@ -33,7 +33,7 @@ def keep(make: "Make", seconds: float | None = None) -> "NoReturn":
         seconds: after which a service that still runs is killed; None: no signal is caught.
     """
     loop = Loop()
-    starters: list[CrewStarter] = []
+    starters: list[ListingStarter] = []
 
     def begin(ended: "Callable[[int], object]") -> "Starter":
         starters.append(make(loop, ended))
@@ -41,17 +41,17 @@ def keep(make: "Make", seconds: float | None = None) -> "NoReturn":
 
     scans = Scans(loop, begin)
     if seconds is not None:
-        _listen(loop, scans, starters[0].crew, seconds)
+        _listen(loop, scans, starters[0].supervisors, seconds)
     scans.turn()
     loop.run()
     os._exit(0)  # whatever hangs in a thread
 
 
-def _listen(loop: Loop, scans: Scans, crew: "Crew", seconds: float) -> None:
+def _listen(loop: Loop, scans: Scans, supervisors: "SupervisorList", seconds: float) -> None:
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.teardown import Ending
 
-    ending = Ending(loop, crew, DiskThreads(loop), seconds)
+    ending = Ending(loop, supervisors, DiskThreads(loop), seconds)
 
     def end(*, with_loggers: bool = True) -> None:
         scans.stop()

@@ -2,11 +2,11 @@
 
 import os
 
-from ucspi.service.crew import Crew, Post
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.elsewhere import Child, place
 from ucspi.service.processes import Processes, open_place
 from ucspi.service.scanner import label, warn
+from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Spawned:
-    """Starts supervisors in processes of their own, in turns of a loop; see `crew.Crew` for the tokens."""
+    """Starts supervisors in processes of their own, in turns of a loop; see `supervisors.SupervisorList` for the tokens."""
 
-    __slots__ = ("_loop", "_processes", "_threads", "crew")
+    __slots__ = ("_loop", "_processes", "_threads", "supervisors")
 
     def __init__(self, loop: "Loop", ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -31,39 +31,39 @@ class Spawned:
         """
         self._loop, self._threads = loop, DiskThreads(loop)
         self._processes = Processes(open_files)
-        self.crew = Crew(ended)
+        self.supervisors = SupervisorList(ended)
 
     def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int | None:
         """See `scanner.Starter.start`; one that cannot begin ends at once."""
-        if self.crew.is_closed:
+        if self.supervisors.is_closed:
             return None
-        token = self.crew.add(name, role, pipe)
+        token = self.supervisors.add(name, role, pipe)
         self._threads.call(lambda: open_place(name, role), lambda opened: self._launch(token, opened))
         return token
 
     def _launch(self, token: int, directory: int | None) -> None:
-        post = self.crew.posts[token]
-        pid = self._try(post, directory)
+        entry = self.supervisors.entries[token]
+        pid = self._try(entry, directory)
         if pid is None:
-            self.crew.end(token)
+            self.supervisors.end(token)
             return
-        child = Child(self._loop, pid, place(post))
+        child = Child(self._loop, pid, place(entry))
         self._loop.expect(pid, lambda: self._end(token, child))
-        self.crew.runs(token, child)
+        self.supervisors.runs(token, child)
 
-    def _try(self, post: Post, directory: int | None) -> int | None:
+    def _try(self, entry: SupervisorEntry, directory: int | None) -> int | None:
         if directory is None:
             return None
-        if self.crew.is_closed:
+        if self.supervisors.is_closed:
             if directory >= 0:
                 os.close(directory)
             return None
         try:
-            return self._processes.launch(post.name, post.role, post.pipe, directory)
+            return self._processes.launch(entry.name, entry.role, entry.pipe, directory)
         except OSError as error:
-            warn(b"unable to fork for " + label(post.name, post.role), error)
+            warn(b"unable to fork for " + label(entry.name, entry.role), error)
             return None
 
     def _end(self, token: int, child: Child) -> None:
         child.has_ended = True
-        self.crew.end(token)
+        self.supervisors.end(token)

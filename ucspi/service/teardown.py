@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from ucspi.service.crew import Crew, Post
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.loop import Loop
     from ucspi.service.pipe import Pipe
+    from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
 FINISH: "Final" = 1.0  # seconds more for loggers
 UNKNOWN: "Final" = 1.0  # seconds for finding out who supervises, where that cannot be told at once
@@ -35,23 +35,34 @@ APART: "Final" = 1.0  # seconds between two signals that were not sent as one
 
 
 class Ending:
-    """Ends what a crew runs, and stops the loop when the last has ended."""
+    """Ends all supervisors of a list, and stops the loop when the last has ended."""
 
-    __slots__ = ("_begun", "_crew", "_loop", "_phase", "_seconds", "_threads", "_waiting", "_with_loggers")
+    __slots__ = (
+        "_begun",
+        "_loop",
+        "_phase",
+        "_seconds",
+        "_supervisors",
+        "_threads",
+        "_waiting",
+        "_with_loggers",
+    )
 
-    def __init__(self, loop: "Loop", crew: "Crew", threads: "DiskThreads", seconds: float) -> None:
+    def __init__(
+        self, loop: "Loop", supervisors: "SupervisorList", threads: "DiskThreads", seconds: float
+    ) -> None:
         """Do nothing yet.
 
         Args:
             loop: has the time, and is stopped at the end.
-            crew: who is to end.
+            supervisors: who is to end.
             threads: looks where it may hang.
             seconds: after which services are killed.
         """
-        self._loop, self._crew, self._threads, self._seconds = loop, crew, threads, seconds
+        self._loop, self._supervisors, self._threads, self._seconds = loop, supervisors, threads, seconds
         self._with_loggers = True
         self._begun, self._phase = 0.0, 0
-        self._waiting: list[set[Post]] = [set(), set()]  # for their end, by role
+        self._waiting: list[set[SupervisorEntry]] = [set(), set()]  # for their end, by role
 
     def order(self, *, with_loggers: bool = True) -> None:
         """End all, for the first time; another order, a second later or more, is for what still runs.
@@ -69,46 +80,46 @@ class Ending:
         self._look()
 
     def _begin(self) -> None:
-        crew = self._crew
-        crew.close(self._run, self._end)
-        there, lost = list(crew.posts.values()), list(crew.lost.values())
-        for post in [*there, *lost]:
-            self._waiting[post.role].add(post)
-        for post in lost:
-            self._seek(post)
-        for post in there:
-            if post.handle:
-                self._run(post)
+        supervisors = self._supervisors
+        supervisors.close(self._run, self._end)
+        there, lost = list(supervisors.entries.values()), list(supervisors.lost.values())
+        for entry in [*there, *lost]:
+            self._waiting[entry.role].add(entry)
+        for entry in lost:
+            self._seek(entry)
+        for entry in there:
+            if entry.handle:
+                self._run(entry)
             else:
-                self._forget_later(post)
+                self._forget_later(entry)
         self._hurry(self._seconds)
         self._loop.after(UNKNOWN, self._pass_over)
 
     def _pass_over(self) -> None:
         """Wait no longer for those that have left, but for a disk."""
-        for posts in self._waiting:
-            for post in [post for post in posts if post.handle and post.handle.has_left()]:
-                self._over(post)
+        for entries in self._waiting:
+            for entry in [entry for entry in entries if entry.handle and entry.handle.has_left()]:
+                self._over(entry)
         self._loop.after(UNKNOWN, self._pass_over)
 
-    def _run(self, post: "Post") -> None:
+    def _run(self, entry: "SupervisorEntry") -> None:
         """It can be told."""
-        self._waiting[post.role].add(post)
-        if not post.handle:
+        self._waiting[entry.role].add(entry)
+        if not entry.handle:
             return
-        if post.role == MAIN:
-            post.handle.tell(b"dx", _nothing)
-        elif self._is_written(post.pipe):
-            post.handle.tell(b"c", _nothing)  # or its service may wait for it
+        if entry.role == MAIN:
+            entry.handle.tell(b"dx", _nothing)
+        elif self._is_written(entry.pipe):
+            entry.handle.tell(b"c", _nothing)  # or its service may wait for it
         else:
-            post.handle.tell(b"c", _nothing)
-            self._release(post)
+            entry.handle.tell(b"c", _nothing)
+            self._release(entry)
 
     def _is_written(self, pipe: "Pipe | None") -> bool:
         """Say whether the service whose logger has this pipe still runs, or may."""
-        return any(post.pipe is pipe for post in self._waiting[MAIN])
+        return any(entry.pipe is pipe for entry in self._waiting[MAIN])
 
-    def _release(self, logger: "Post") -> None:
+    def _release(self, logger: "SupervisorEntry") -> None:
         """Its service has ended: let it end when it has read all."""
         pipe = logger.pipe
         if logger.handle and pipe:
@@ -118,40 +129,40 @@ class Ending:
 
     def _end(self, token: int) -> None:
         """One has ended, or could not begin: another's may hold its lock."""
-        post = self._crew.posts[token]
-        if post.was_alone:
-            self._over(post)
+        entry = self._supervisors.entries[token]
+        if entry.was_alone:
+            self._over(entry)
         else:
-            self._seek(post)
+            self._seek(entry)
 
-    def _seek(self, post: "Post") -> None:
-        where = place(post)
-        self._threads.call(lambda: find(where), lambda found: self._found(post, found))
-        self._forget_later(post)
+    def _seek(self, entry: "SupervisorEntry") -> None:
+        where = place(entry)
+        self._threads.call(lambda: find(where), lambda found: self._found(entry, found))
+        self._forget_later(entry)
 
-    def _forget_later(self, post: "Post") -> None:
+    def _forget_later(self, entry: "SupervisorEntry") -> None:
         """Wait for long for nobody of whom is not known whether he runs."""
-        self._loop.after(UNKNOWN, lambda: None if post.handle else self._over(post))
+        self._loop.after(UNKNOWN, lambda: None if entry.handle else self._over(entry))
 
-    def _found(self, post: "Post", found: tuple[int, int] | None) -> None:
+    def _found(self, entry: "SupervisorEntry", found: tuple[int, int] | None) -> None:
         """Nobody supervises there, or somebody else does."""
         if found is None:
-            self._over(post)
+            self._over(entry)
             return
-        post.handle = Foreigner(self._loop, found, place(post), lambda: self._over(post))
-        self._run(post)
+        entry.handle = Foreigner(self._loop, found, place(entry), lambda: self._over(entry))
+        self._run(entry)
 
-    def _over(self, post: "Post") -> None:
-        if post not in self._waiting[post.role]:
+    def _over(self, entry: "SupervisorEntry") -> None:
+        if entry not in self._waiting[entry.role]:
             return
-        post.handle = None
-        self._waiting[post.role].discard(post)
-        if post.role == MAIN and post.pipe and not self._is_written(post.pipe):
-            loggers = [logger for logger in self._waiting[LOG] if logger.pipe is post.pipe]
+        entry.handle = None
+        self._waiting[entry.role].discard(entry)
+        if entry.role == MAIN and entry.pipe and not self._is_written(entry.pipe):
+            loggers = [logger for logger in self._waiting[LOG] if logger.pipe is entry.pipe]
             for logger in loggers:
                 self._release(logger)
             if not loggers:
-                post.pipe.end()
+                entry.pipe.end()
         self._look()
 
     def _hurry(self, seconds: float) -> None:
@@ -167,9 +178,9 @@ class Ending:
         self._loop.after(seconds + FINISH + LAST, unless_changed(self._give_up))
 
     def _kill(self, role: int) -> None:
-        for post in list(self._waiting[role]):
-            name = label(post.name, role)
-            if post.handle and post.handle.kill():
+        for entry in list(self._waiting[role]):
+            name = label(entry.name, role)
+            if entry.handle and entry.handle.kill():
                 say_soon(b"svscan: warning: %s has not ended: killed" % name)
             else:
                 say_soon(b"svscan: warning: %s has not ended, and cannot be killed" % name)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_LOST = 4096  # more than a scan tries to start: the oldest are of services that are gone
 
 
-class Post:
+class SupervisorEntry:
     """A supervisor that is wanted: of which service, in which role.
 
     Attributes:
@@ -54,50 +54,50 @@ class Post:
         self.handle: Handle | None = None
 
 
-class Crew:
-    """All posts of a directory of services.
+class SupervisorList:
+    """All entries of a directory of services.
 
     Attributes:
-        posts: by their token, which no other one ever had: those that run, or are about to.
+        entries: by their token, which no other one ever had: those that run, or are about to.
         lost: those whose last supervisor has ended or could not begin; another's may run there.
         is_closed: nobody is to be started any more.
     """
 
-    __slots__ = ("_ended", "_ran", "_tokens", "is_closed", "lost", "posts")
+    __slots__ = ("_ended", "_ran", "_tokens", "entries", "is_closed", "lost")
 
     def __init__(self, ended: "Callable[[int], object]") -> None:
         """Know nobody; ``ended`` is called with the token of one that has ended, or could not begin."""
         self._tokens = count()
         self._ended: Callable[[int], object] = ended
-        self._ran: Callable[[Post], object] = lambda post: None
-        self.posts: dict[int, Post] = {}
-        self.lost: dict[tuple[bytes, int], Post] = {}
+        self._ran: Callable[[SupervisorEntry], object] = lambda entry: None
+        self.entries: dict[int, SupervisorEntry] = {}
+        self.lost: dict[tuple[bytes, int], SupervisorEntry] = {}
         self.is_closed = False
 
-    def close(self, ran: "Callable[[Post], object]", ended: "Callable[[int], object]") -> None:
-        """Have nobody started any more; from now on call ``ran`` with a post that runs after all."""
+    def close(self, ran: "Callable[[SupervisorEntry], object]", ended: "Callable[[int], object]") -> None:
+        """Have nobody started any more; from now on call ``ran`` with an entry that runs after all."""
         self.is_closed, self._ran, self._ended = True, ran, ended
 
     def add(self, name: bytes, role: int, pipe: "Pipe | None") -> int:
         """Note that a supervisor is about to be started; return its token.  Safe in any thread."""
         token = next(self._tokens)
-        self.posts[token] = Post(name, role, pipe)
+        self.entries[token] = SupervisorEntry(name, role, pipe)
         self.lost.pop((name, role), None)
         return token
 
     def runs(self, token: int, handle: "Handle") -> None:
         """Note that it runs."""
-        post = self.posts[token]
-        post.handle = handle
-        self._ran(post)
+        entry = self.entries[token]
+        entry.handle = handle
+        self._ran(entry)
 
     def end(self, token: int) -> None:
         """Note that it has ended, or could not begin."""
-        post = self.posts[token]
-        handle, post.handle = post.handle, None
-        post.was_alone = handle is not None and handle.holds_lock
-        self.lost[post.name, post.role] = post
+        entry = self.entries[token]
+        handle, entry.handle = entry.handle, None
+        entry.was_alone = handle is not None and handle.holds_lock
+        self.lost[entry.name, entry.role] = entry
         if len(self.lost) > MOST_LOST:
             del self.lost[next(iter(self.lost))]
         self._ended(token)
-        del self.posts[token]
+        del self.entries[token]
