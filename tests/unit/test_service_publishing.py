@@ -36,7 +36,7 @@ class Stage:
             call()
 
 
-class Child:
+class ChildHandle:
     """A late one."""
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ def test_directory_is_closed_when_all_is_published(apart: Apart, stage: Stage, d
 def test_nothing_is_published_while_a_child_may_publish_itself(
     apart: Apart, stage: Stage, directory: Written
 ) -> None:
-    child = Child()
+    child = ChildHandle()
     apart.wait_for(cast(Any, child), publishes=True)
     apart.publish(b"1")
     apart.close(lambda: None)
@@ -119,7 +119,7 @@ def test_nothing_is_published_while_a_child_may_publish_itself(
 def test_child_that_publishes_nothing_holds_nothing_up(
     apart: Apart, stage: Stage, directory: Written
 ) -> None:
-    apart.wait_for(cast(Any, Child()), publishes=False)
+    apart.wait_for(cast(Any, ChildHandle()), publishes=False)
     apart.publish(b"1")
     stage.finish()
     assert directory.done == [b"1"]

@@ -47,8 +47,8 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles diskthreads elsewhere inprocess keeping loop machine pipe piperecovery
-        processes publishing registry scanner scans servicedir spawned statusrecord supervisor
+        birthrecord controlfiles diskthreads inprocess keeping loop machine pipe piperecovery processes
+        processhandles publishing registry scanner scans servicedir spawned statusrecord supervisor
         supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",

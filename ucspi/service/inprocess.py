@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SPARE = 4  # descriptors for the services that run: they need some, for a moment, at every change
 
 
-class Here:
+class InProcessHandle:
     """A supervisor in a loop, as who wants to end it knows it."""
 
     __slots__ = ("_is_log", "_loop", "_supervisor", "holds_lock")
@@ -112,7 +112,9 @@ class Hosted:
             supervisor.retire(lambda: self.supervisors.end(token))
             return
         if token in self.supervisors.entries:  # else it has left already
-            self.supervisors.runs(token, Here(self._loop, supervisor, self.supervisors.entries[token].role))
+            self.supervisors.runs(
+                token, InProcessHandle(self._loop, supervisor, self.supervisors.entries[token].role)
+            )
 
 
 def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:

@@ -3,8 +3,8 @@
 import os
 
 from ucspi.service.diskthreads import DiskThreads
-from ucspi.service.elsewhere import Child, place
 from ucspi.service.processes import Processes, open_place
+from ucspi.service.processhandles import ChildHandle, place
 from ucspi.service.scanner import label, warn
 from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
@@ -47,7 +47,7 @@ class Spawned:
         if pid is None:
             self.supervisors.end(token)
             return
-        child = Child(self._loop, pid, place(entry))
+        child = ChildHandle(self._loop, pid, place(entry))
         self._loop.expect(pid, lambda: self._end(token, child))
         self.supervisors.runs(token, child)
 
@@ -64,6 +64,6 @@ class Spawned:
             warn(b"unable to fork for " + label(entry.name, entry.role), error)
             return None
 
-    def _end(self, token: int, child: Child) -> None:
+    def _end(self, token: int, child: ChildHandle) -> None:
         child.has_ended = True
         self.supervisors.end(token)

@@ -13,7 +13,7 @@ found out, published or killed, on a disk that hangs, is waited for no longer.
 
 from time import monotonic
 
-from ucspi.service.elsewhere import Foreigner, find, place
+from ucspi.service.processhandles import ForeignHandle, find, place
 from ucspi.service.registry import LOG, MAIN
 from ucspi.service.scanner import label
 from ucspi.unix.stderr import say_soon
@@ -149,7 +149,7 @@ class Ending:
         if found is None:
             self._over(entry)
             return
-        entry.handle = Foreigner(self._loop, found, place(entry), lambda: self._over(entry))
+        entry.handle = ForeignHandle(self._loop, found, place(entry), lambda: self._over(entry))
         self._run(entry)
 
     def _over(self, entry: "SupervisorEntry") -> None:

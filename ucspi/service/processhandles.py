@@ -34,7 +34,7 @@ def place(entry: "SupervisorEntry") -> bytes:
     return entry.name + b"/log" if entry.role == LOG else entry.name
 
 
-class _Speaker:
+class _ProcessHandle:
     """Writes to a control fifo, and sees that it is read."""
 
     __slots__ = ("_loop", "holds_lock")
@@ -58,7 +58,7 @@ class _Speaker:
         raise NotImplementedError
 
 
-class Child(_Speaker):
+class ChildHandle(_ProcessHandle):
     """A supervisor that is our child, until it has been reaped."""
 
     __slots__ = ("_pid", "_where", "has_ended")
@@ -92,7 +92,7 @@ class Child(_Speaker):
         return True
 
 
-class Foreigner(_Speaker):
+class ForeignHandle(_ProcessHandle):
     """A supervisor that was found in a directory."""
 
     __slots__ = ("_control", "_ended", "_ok", "_where")
