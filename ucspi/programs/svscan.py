@@ -46,26 +46,26 @@ def _enter(directory: bytes) -> None:
 
 
 def _host(seconds: int | None) -> "NoReturn":
-    from ucspi.service.inprocess import Hosted
     from ucspi.service.keeping import keep
+    from ucspi.service.startinprocess import InProcessStarter
 
     open_files = raise_open_files()
-    keep(lambda loop, ended: Hosted(loop, ended, open_files), seconds)
+    keep(lambda loop, ended: InProcessStarter(loop, ended, open_files), seconds)
 
 
 def _spawn(seconds: int) -> "NoReturn":
     from ucspi.service.keeping import keep
-    from ucspi.service.spawned import Spawned
+    from ucspi.service.startchildren import ChildStarter
 
     open_files = raise_open_files()
-    keep(lambda loop, ended: Spawned(loop, ended, open_files), seconds)
+    keep(lambda loop, ended: ChildStarter(loop, ended, open_files), seconds)
 
 
 def _keep_supervised() -> "NoReturn":
-    from ucspi.service.processes import Processes
+    from ucspi.service.startclassic import ClassicStarter
     from ucspi.unix.start import ended
 
-    scanner = Scanner(Processes(raise_open_files()))
+    scanner = Scanner(ClassicStarter(raise_open_files()))
     while True:
         for pid in ended():
             scanner.registry.ended(pid)

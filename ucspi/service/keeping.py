@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ucspi.service.supervisorlist import SupervisorList
 
     class ListingStarter(Starter, Protocol):
-        """A starter that knows whom it started: `hosted.Hosted` or `spawned.Spawned`."""
+        """A starter that lists the supervisors that it started: all but the classic one."""
 
         supervisors: SupervisorList
 

@@ -151,7 +151,7 @@ def test_relative_path_is_looked_up_where_the_supervisor_will_be(oracle: Oracle,
 
 # svscan that has loaded all it needs before it becomes another user.
 LATE = """
-import os, sys, ucspi.service.processes, ucspi.unix.rlimits
+import os, sys, ucspi.service.startclassic, ucspi.unix.rlimits
 from resource import RLIMIT_NPROC, setrlimit
 from ucspi.programs.svscan import main
 os.setgid(54321)

@@ -60,8 +60,11 @@ class InProcessHandle:
         return self._supervisor.pid > 0
 
 
-class Hosted:
-    """Starts supervisors in a `Loop`; see `supervisors.SupervisorList` for the tokens."""
+class InProcessStarter:
+    """Starts each supervisor in this process, in turns of a loop.
+
+    A token is the one that `supervisorlist.SupervisorList.add` returned.
+    """
 
     __slots__ = ("_environ", "_inherited", "_loop", "_open_files", "_threads", "supervisors")
 

@@ -12,7 +12,7 @@ from ucspi.unix.start import Circumstances, start
 PROGRAM = b"supervise"
 
 
-class Processes:
+class ClassicStarter:
     """Starts supervisors as children of this process; a token is a pid."""
 
     __slots__ = ("_environ", "_open_files", "_paths")

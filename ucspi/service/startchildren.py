@@ -3,9 +3,9 @@
 import os
 
 from ucspi.service.diskthreads import DiskThreads
-from ucspi.service.processes import Processes, open_place
 from ucspi.service.processhandles import ChildHandle, place
 from ucspi.service.scanner import label, warn
+from ucspi.service.startclassic import ClassicStarter, open_place
 from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
 TYPE_CHECKING = False
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from ucspi.service.pipe import Pipe
 
 
-class Spawned:
-    """Starts supervisors in processes of their own, in turns of a loop; see `supervisors.SupervisorList` for the tokens."""
+class ChildStarter:
+    """Starts each supervisor as a child process, in turns of a loop.
 
-    __slots__ = ("_loop", "_processes", "_threads", "supervisors")
+    A token is the one that `supervisorlist.SupervisorList.add` returned.
+    """
+
+    __slots__ = ("_classic", "_loop", "_threads", "supervisors")
 
     def __init__(self, loop: "Loop", ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
@@ -27,10 +30,10 @@ class Spawned:
         Args:
             loop: reaps them.
             ended: called with the token of one that has ended, or could not begin.
-            open_files: see `processes.Processes`.
+            open_files: see `startclassic.ClassicStarter`.
         """
         self._loop, self._threads = loop, DiskThreads(loop)
-        self._processes = Processes(open_files)
+        self._classic = ClassicStarter(open_files)
         self.supervisors = SupervisorList(ended)
 
     def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int | None:
@@ -59,7 +62,7 @@ class Spawned:
                 os.close(directory)
             return None
         try:
-            return self._processes.launch(entry.name, entry.role, entry.pipe, directory)
+            return self._classic.launch(entry.name, entry.role, entry.pipe, directory)
         except OSError as error:
             warn(b"unable to fork for " + label(entry.name, entry.role), error)
             return None

@@ -10,11 +10,11 @@ import pytest
 
 from ucspi.service import diskthreads
 from ucspi.service import scans as scans_module
-from ucspi.service.inprocess import Hosted
 from ucspi.service.loop import Loop
 from ucspi.service.pipe import Pipe
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
+from ucspi.service.startinprocess import InProcessStarter
 from ucspi.service.supervisor import Supervisor, Surroundings
 
 
@@ -55,7 +55,7 @@ def test_error_of_a_step_ends_that_supervisor_alone(
     here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ended: list[int] = []
-    hosted = Hosted(loop, ended.append)
+    hosted = InProcessStarter(loop, ended.append)
     bad, good = (hosted.start(name, MAIN, None) for name in (b"bad", b"good"))
     turn_until(loop, lambda: loop.hosts() == 2)
     honest = Supervisor.resume
@@ -84,7 +84,7 @@ def test_error_while_it_begins_is_one_line_and_tried_again(
         ended.append(token)
         scanner.registry.ended(token)
 
-    scanner = Scanner(Hosted(loop, note), Registry())
+    scanner = Scanner(InProcessStarter(loop, note), Registry())
     with monkeypatch.context() as patch:
         patch.setattr(Supervisor, "__init__", lambda self, name, where, parent=None: 1 // 0)
         scanner.scan()
@@ -105,7 +105,7 @@ def test_unwatchable_supervisor_is_closed(
         raise OSError(28, "no space")
 
     ended: list[int] = []
-    hosted = Hosted(loop, ended.append)
+    hosted = InProcessStarter(loop, ended.append)
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "watch", watch)
         token = hosted.start(b"good", MAIN, None)
@@ -125,7 +125,7 @@ def test_logger_without_its_directory_is_a_warning(
     here: Path, loop: Loop, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ended: list[int] = []
-    hosted = Hosted(loop, ended.append)
+    hosted = InProcessStarter(loop, ended.append)
     for name in (b"absent", b"good"):
         token = hosted.start(name, LOG, Pipe(-1, -1))
         turn_until(loop, lambda token=token: token in ended)  # type: ignore[misc]
@@ -148,7 +148,7 @@ def test_directory_that_never_opens_holds_up_no_other(
         honest(self, name, where, parent)
 
     monkeypatch.setattr(Supervisor, "__init__", hang)
-    hosted = Hosted(loop, lambda token: None)
+    hosted = InProcessStarter(loop, lambda token: None)
     with hanging:
         for name in (b"bad", b"good"):
             hosted.start(name, MAIN, None)
@@ -199,7 +199,7 @@ def test_without_threads_directories_are_opened_all_the_same(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(diskthreads, "start_deaf_thread", refuse)
-    hosted = Hosted(loop, lambda token: None)
+    hosted = InProcessStarter(loop, lambda token: None)
     for name in (b"bad", b"good"):
         hosted.start(name, MAIN, None)
     turn_until(loop, lambda: loop.hosts() == 2)
@@ -214,7 +214,7 @@ def test_scan_that_never_ends_holds_up_no_service(
     hanging, begun = allocate_lock(), allocate_lock()
     begun.acquire()
     honest = Scanner.scan
-    scans = scans_module.Scans(loop, lambda ended: Hosted(loop, ended))
+    scans = scans_module.Scans(loop, lambda ended: InProcessStarter(loop, ended))
     scans.turn()
     turn_until(loop, lambda: loop.hosts() == 2)
 
