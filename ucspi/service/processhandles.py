@@ -13,7 +13,6 @@ from stat import S_ISFIFO
 
 from ucspi.service import controlfiles
 from ucspi.service.piperecovery import find_running, find_supervise
-from ucspi.service.registry import LOG
 from ucspi.unix import processtree
 from ucspi.unix.fds import is_readable
 
@@ -22,16 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ucspi.service.loop import Loop
-    from ucspi.service.supervisorlist import SupervisorEntry
 
 AGAIN = 0.02  # seconds until a supervisor that did not hear yet is looked at again
 
 _CONTROL = b"/control"  # what is before it is another name where ``supervise`` is a link
-
-
-def place(entry: "SupervisorEntry") -> bytes:
-    """Return the directory of an entry."""
-    return entry.name + b"/log" if entry.role == LOG else entry.name
 
 
 class _ProcessHandle:

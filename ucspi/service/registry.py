@@ -25,6 +25,11 @@ LIMIT = 1000  # services at once, as many as the original keeps
 MAIN, LOG = 0, 1  # the supervisors of a service
 
 
+def path_of(name: bytes, role: int) -> bytes:
+    """Return the directory of a supervisor, by which messages also call it."""
+    return name + b"/log" if role == LOG else name
+
+
 class Service:
     """A directory that is supervised; ``pipe`` is None when it is not logged."""
 

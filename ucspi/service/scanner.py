@@ -11,7 +11,7 @@ from stat import S_ISDIR
 
 from ucspi.service.pipe import Pipe, make
 from ucspi.service.piperecovery import recover
-from ucspi.service.registry import LOG, Registry, Service
+from ucspi.service.registry import Registry, Service, path_of
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import say_soon
 
@@ -47,11 +47,6 @@ INTERVAL = 5  # seconds from the end of a scan to the next one
 def warn(what: bytes, error: OSError) -> None:
     """Say what could not be done, and why."""
     say_soon(b"svscan: warning: %s: %s" % (what, describe(error.errno)))
-
-
-def label(name: bytes, role: int) -> bytes:
-    """Return what a supervisor is called in messages."""
-    return name + b"/log" if role == LOG else name
 
 
 class Scanner:
@@ -113,7 +108,7 @@ class Scanner:
             try:
                 token = self._starter.start(name, role, service.pipe)
             except OSError as error:
-                warn(b"unable to fork for " + label(name, role), error)
+                warn(b"unable to fork for " + path_of(name, role), error)
                 return
             if token is not None:
                 self.registry.started(token, service, role)

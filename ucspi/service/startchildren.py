@@ -3,8 +3,8 @@
 import os
 
 from ucspi.service.diskthreads import DiskThreads
-from ucspi.service.processhandles import ChildHandle, place
-from ucspi.service.scanner import label, warn
+from ucspi.service.processhandles import ChildHandle
+from ucspi.service.scanner import warn
 from ucspi.service.startclassic import ClassicStarter, open_place
 from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
@@ -50,7 +50,7 @@ class ChildStarter:
         if pid is None:
             self.supervisors.end(token)
             return
-        child = ChildHandle(self._loop, pid, place(entry))
+        child = ChildHandle(self._loop, pid, entry.path)
         self._loop.expect(pid, lambda: self._end(token, child))
         self.supervisors.runs(token, child)
 
@@ -64,7 +64,7 @@ class ChildStarter:
         try:
             return self._classic.launch(entry.name, entry.role, entry.pipe, directory)
         except OSError as error:
-            warn(b"unable to fork for " + label(entry.name, entry.role), error)
+            warn(b"unable to fork for " + entry.path, error)
             return None
 
     def _end(self, token: int, child: ChildHandle) -> None:

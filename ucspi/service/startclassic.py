@@ -4,8 +4,8 @@ import os
 
 from ucspi.service import controlfiles
 from ucspi.service.pipe import Pipe
-from ucspi.service.registry import LOG
-from ucspi.service.scanner import label, warn
+from ucspi.service.registry import LOG, path_of
+from ucspi.service.scanner import warn
 from ucspi.unix import environ, search
 from ucspi.unix.start import Circumstances, start
 
@@ -44,7 +44,7 @@ class ClassicStarter:
             directory=directory,
             input=pipe.reader if pipe and is_log else -1,
             output=pipe.writer if pipe and not is_log else -1,
-            complaint=b"svscan: warning: unable to start supervise %s: " % label(name, role),
+            complaint=b"svscan: warning: unable to start supervise %s: " % path_of(name, role),
             open_files=self._open_files,
         )
         try:

@@ -12,8 +12,8 @@ from ucspi.service import controlfiles
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.loop import Loop
 from ucspi.service.publishing import Apart
-from ucspi.service.registry import LOG
-from ucspi.service.scanner import label, warn
+from ucspi.service.registry import LOG, path_of
+from ucspi.service.scanner import warn
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.service.supervisorlist import SupervisorList
 from ucspi.unix import environ, fds
@@ -128,7 +128,7 @@ def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:
         _complain(error)
     except Exception as error:
         # What nobody thought of, in one service, must not end all others.
-        say_soon(b"svscan: warning: unable to start %s: %a" % (label(name, role), error))
+        say_soon(b"svscan: warning: unable to start %s: %a" % (path_of(name, role), error))
     return None
 
 

@@ -2,6 +2,8 @@
 
 from itertools import count
 
+from ucspi.service.registry import path_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +54,11 @@ class SupervisorEntry:
         self.name, self.role, self.pipe = name, role, pipe
         self.was_alone = False
         self.handle: Handle | None = None
+
+    @property
+    def path(self) -> bytes:
+        """The directory of the supervisor, by which messages also call it."""
+        return path_of(self.name, self.role)
 
 
 class SupervisorList:

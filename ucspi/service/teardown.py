@@ -13,9 +13,8 @@ found out, published or killed, on a disk that hangs, is waited for no longer.
 
 from time import monotonic
 
-from ucspi.service.processhandles import ForeignHandle, find, place
+from ucspi.service.processhandles import ForeignHandle, find
 from ucspi.service.registry import LOG, MAIN
-from ucspi.service.scanner import label
 from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
@@ -136,7 +135,7 @@ class Ending:
             self._seek(entry)
 
     def _seek(self, entry: "SupervisorEntry") -> None:
-        where = place(entry)
+        where = entry.path
         self._threads.call(lambda: find(where), lambda found: self._found(entry, found))
         self._forget_later(entry)
 
@@ -149,7 +148,7 @@ class Ending:
         if found is None:
             self._over(entry)
             return
-        entry.handle = ForeignHandle(self._loop, found, place(entry), lambda: self._over(entry))
+        entry.handle = ForeignHandle(self._loop, found, entry.path, lambda: self._over(entry))
         self._run(entry)
 
     def _over(self, entry: "SupervisorEntry") -> None:
@@ -179,7 +178,7 @@ class Ending:
 
     def _kill(self, role: int) -> None:
         for entry in list(self._waiting[role]):
-            name = label(entry.name, role)
+            name = entry.path
             if entry.handle and entry.handle.kill():
                 say_soon(b"svscan: warning: %s has not ended: killed" % name)
             else:
