@@ -141,7 +141,7 @@ def test_one_bad_directory_troubles_no_other(scanning: Scanning) -> None:
 
 # A scanner that has loaded all it needs before it becomes another user, who may have no process more.
 LIMITED = """
-import os, sys, ucspi.service.startinprocess, ucspi.service.keeping, ucspi.unix.rlimits
+import os, sys, ucspi.service.startinprocess, ucspi.service.superviseall, ucspi.unix.rlimits
 from resource import RLIMIT_NPROC, setrlimit
 from ucspi.programs.svscan import main
 os.setgid(54321)

@@ -236,7 +236,7 @@ def test_small_programs_do_without_os(line: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "last", "most"),
-    [([], "ucspi.service.startclassic", 31), (["--in-process"], "ucspi.service.keeping", 41)],
+    [([], "ucspi.service.startclassic", 31), (["--in-process"], "ucspi.service.superviseall", 41)],
     ids=["processes", "in process"],
 )
 def test_svscan_loads_little(

@@ -47,9 +47,9 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles diskthreads keeping loop machine pipe piperecovery processhandles
-        publishing registry scanner scans servicedir startchildren startclassic startinprocess statusrecord
-        supervisor supervisorlist teardown
+        birthrecord controlfiles diskthreads loop machine pipe piperecovery processhandles publishing
+        registry scanner scans servicedir startchildren startclassic startinprocess statusrecord
+        superviseall supervisor supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """

@@ -46,19 +46,19 @@ def _enter(directory: bytes) -> None:
 
 
 def _host(seconds: int | None) -> "NoReturn":
-    from ucspi.service.keeping import keep
     from ucspi.service.startinprocess import InProcessStarter
+    from ucspi.service.superviseall import supervise_all
 
     open_files = raise_open_files()
-    keep(lambda loop, ended: InProcessStarter(loop, ended, open_files), seconds)
+    supervise_all(lambda loop, ended: InProcessStarter(loop, ended, open_files), seconds)
 
 
 def _spawn(seconds: int) -> "NoReturn":
-    from ucspi.service.keeping import keep
     from ucspi.service.startchildren import ChildStarter
+    from ucspi.service.superviseall import supervise_all
 
     open_files = raise_open_files()
-    keep(lambda loop, ended: ChildStarter(loop, ended, open_files), seconds)
+    supervise_all(lambda loop, ended: ChildStarter(loop, ended, open_files), seconds)
 
 
 def _keep_supervised() -> "NoReturn":

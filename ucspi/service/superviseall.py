@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Make = Callable[[Loop, Callable[[int], object]], ListingStarter]
 
 
-def keep(make: "Make", seconds: float | None = None) -> "NoReturn":
+def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
     """Scan the current directory every five seconds, and have what is there supervised.
 
     With ``seconds``, HUP scans at once, and TERM, INT and QUIT end all, and then this process with 0.
