@@ -1,4 +1,4 @@
-"""Scans of real directories, with supervisors that are only noted."""
+"""PeriodicScan of real directories, with supervisors that are only noted."""
 
 import os
 import shutil

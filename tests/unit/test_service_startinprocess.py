@@ -8,8 +8,7 @@ from time import monotonic
 
 import pytest
 
-from ucspi.service import diskthreads
-from ucspi.service import scans as scans_module
+from ucspi.service import diskthreads, periodicscan
 from ucspi.service.loop import Loop
 from ucspi.service.pipe import Pipe
 from ucspi.service.registry import LOG, MAIN, Registry
@@ -210,11 +209,11 @@ def test_scan_that_never_ends_holds_up_no_service(
     here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a link leads to a network disk that has gone away."""
-    monkeypatch.setattr(scans_module, "INTERVAL", 0.05)
+    monkeypatch.setattr(periodicscan, "INTERVAL", 0.05)
     hanging, begun = allocate_lock(), allocate_lock()
     begun.acquire()
     honest = Scanner.scan
-    scans = scans_module.Scans(loop, lambda ended: InProcessStarter(loop, ended))
+    scans = periodicscan.PeriodicScan(loop, lambda ended: InProcessStarter(loop, ended))
     scans.turn()
     turn_until(loop, lambda: loop.hosts() == 2)
 

@@ -47,8 +47,8 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles diskthreads loop machine pipe piperecovery processhandles publishing
-        registry scanner scans servicedir startchildren startclassic startinprocess statusrecord
+        birthrecord controlfiles diskthreads loop machine periodicscan pipe piperecovery processhandles
+        publishing registry scanner servicedir startchildren startclassic startinprocess statusrecord
         superviseall supervisor supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",

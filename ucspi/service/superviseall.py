@@ -4,7 +4,7 @@ import _signal
 import os
 
 from ucspi.service.loop import Loop
-from ucspi.service.scans import Scans
+from ucspi.service.periodicscan import PeriodicScan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
         starters.append(make(loop, ended))
         return starters[0]
 
-    scans = Scans(loop, begin)
+    scans = PeriodicScan(loop, begin)
     if seconds is not None:
         _listen(loop, scans, starters[0].supervisors, seconds)
     scans.turn()
@@ -47,7 +47,7 @@ def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
     os._exit(0)  # whatever hangs in a thread
 
 
-def _listen(loop: Loop, scans: Scans, supervisors: "SupervisorList", seconds: float) -> None:
+def _listen(loop: Loop, scans: PeriodicScan, supervisors: "SupervisorList", seconds: float) -> None:
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.teardown import Ending
 

@@ -1,4 +1,4 @@
-"""Scans of a directory of services, from a loop that has more to do."""
+"""PeriodicScan of a directory of services, from a loop that has more to do."""
 
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.scanner import INTERVAL, Scanner
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ucspi.service.scanner import Starter
 
 
-class Scans:
+class PeriodicScan:
     """A scan every five seconds, aside: what hangs in a directory holds up the next scan, and no service."""
 
     __slots__ = ("_ended", "_is_over", "_is_scanning", "_is_wanted", "_loop", "_scanner", "_threads")
