@@ -48,7 +48,7 @@ MODULES = {
     """,
     "ucspi.service": """
         birthrecord controlfiles diskthreads loop machine periodicscan pipe piperecovery processhandles
-        publishing registry scanner servicedir startchildren startclassic startinprocess statusrecord
+        registry scanner servicedir startchildren startclassic startinprocess statuspublisher statusrecord
         superviseall supervisor supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",

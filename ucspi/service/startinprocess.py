@@ -11,9 +11,9 @@ from ucspi.errors import ServiceError
 from ucspi.service import controlfiles
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.loop import Loop
-from ucspi.service.publishing import Apart
 from ucspi.service.registry import LOG, path_of
 from ucspi.service.scanner import warn
+from ucspi.service.statuspublisher import ThreadPublisher
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.service.supervisorlist import SupervisorList
 from ucspi.unix import environ, fds
@@ -103,7 +103,7 @@ class InProcessStarter:
         if supervisor is None:
             self.supervisors.end(token)
             return
-        supervisor.publisher = Apart(supervisor.directory, self._loop, self._threads)
+        supervisor.publisher = ThreadPublisher(supervisor.directory, self._loop, self._threads)
         if self.supervisors.is_closed and not supervisor.pid:
             supervisor.retire(lambda: self.supervisors.end(token))  # it would start what is to end
             return

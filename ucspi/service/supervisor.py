@@ -19,8 +19,8 @@ import os
 
 from ucspi.service import birthrecord, machine, statusrecord
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
-from ucspi.service.publishing import AtOnce
 from ucspi.service.servicedir import NEW, STATUS, Directory
+from ucspi.service.statuspublisher import DirectPublisher
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
 from ucspi.unix.start import Circumstances, PidFile, PidLine, start
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Final
 
-    from ucspi.service.publishing import Publisher
+    from ucspi.service.statuspublisher import StatusPublisher
 
 # Seconds of deafness; the original's poll waits 20 ms longer than it is told.
 REST: "Final" = 1.02
@@ -113,7 +113,7 @@ class Supervisor:
         self._where = where
         self._stamp = tai.now()
         self.directory = Directory(name, self._warn, parent)
-        self.publisher: Publisher = AtOnce(self.directory)
+        self.publisher: StatusPublisher = DirectPublisher(self.directory)
         self._shown = b""
         try:
             self._state = WANT_UP if self.directory.is_normally_up() else WANT_DOWN

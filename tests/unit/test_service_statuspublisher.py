@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from ucspi.service.publishing import Apart
 from ucspi.service.servicedir import Directory
+from ucspi.service.statuspublisher import ThreadPublisher
 
 
 class Stage:
@@ -71,11 +71,13 @@ def directory() -> Written:
 
 
 @pytest.fixture
-def apart(stage: Stage, directory: Written) -> Apart:
-    return Apart(cast(Directory, directory), cast(Any, stage), cast(Any, stage))
+def apart(stage: Stage, directory: Written) -> ThreadPublisher:
+    return ThreadPublisher(cast(Directory, directory), cast(Any, stage), cast(Any, stage))
 
 
-def test_of_what_waits_only_the_latest_is_published(apart: Apart, stage: Stage, directory: Written) -> None:
+def test_of_what_waits_only_the_latest_is_published(
+    apart: ThreadPublisher, stage: Stage, directory: Written
+) -> None:
     for record in (b"1", b"2", b"3"):
         apart.publish(record)
     assert apart.is_behind()
@@ -85,7 +87,9 @@ def test_of_what_waits_only_the_latest_is_published(apart: Apart, stage: Stage, 
     assert not apart.is_behind()
 
 
-def test_directory_is_closed_when_all_is_published(apart: Apart, stage: Stage, directory: Written) -> None:
+def test_directory_is_closed_when_all_is_published(
+    apart: ThreadPublisher, stage: Stage, directory: Written
+) -> None:
     left: list[bool] = []
     apart.publish(b"1")
     apart.publish(b"2")
@@ -100,7 +104,7 @@ def test_directory_is_closed_when_all_is_published(apart: Apart, stage: Stage, d
 
 
 def test_nothing_is_published_while_a_child_may_publish_itself(
-    apart: Apart, stage: Stage, directory: Written
+    apart: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
     child = ChildHandle()
     apart.wait_for(cast(Any, child), publishes=True)
@@ -117,7 +121,7 @@ def test_nothing_is_published_while_a_child_may_publish_itself(
 
 
 def test_child_that_publishes_nothing_holds_nothing_up(
-    apart: Apart, stage: Stage, directory: Written
+    apart: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
     apart.wait_for(cast(Any, ChildHandle()), publishes=False)
     apart.publish(b"1")
@@ -126,7 +130,7 @@ def test_child_that_publishes_nothing_holds_nothing_up(
 
 
 def test_disk_that_hangs_is_told_once(
-    apart: Apart, stage: Stage, directory: Written, capfd: pytest.CaptureFixture[str]
+    apart: ThreadPublisher, stage: Stage, directory: Written, capfd: pytest.CaptureFixture[str]
 ) -> None:
     apart.publish(b"1")
     stage.ring()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ucspi.service.servicedir import Directory
     from ucspi.unix.start import Late
 
-    class Publisher(Protocol):
+    class StatusPublisher(Protocol):
         """Publishes what one supervisor says."""
 
         patience: float | None
@@ -46,7 +46,7 @@ PATIENCE: "Final" = 0.02  # seconds for a new process to execute; most take a hu
 LATE: "Final" = 1.0  # seconds after which a disk is said to hang
 
 
-class AtOnce:
+class DirectPublisher:
     """Publishes without delay: whoever has one service has nothing to do meanwhile."""
 
     __slots__ = ("_directory", "patience")
@@ -57,23 +57,23 @@ class AtOnce:
         self.patience: float | None = None
 
     def publish(self, record: bytes) -> None:
-        """See `Publisher`."""
+        """See `StatusPublisher`."""
         self._directory.publish(record)
 
     def is_behind(self) -> bool:
-        """See `Publisher`."""
+        """See `StatusPublisher`."""
         return False
 
     def wait_for(self, late: "Late", *, publishes: bool) -> None:
-        """See `Publisher`; there is none."""
+        """See `StatusPublisher`; there is none."""
 
     def close(self, then: "Callable[[], object]") -> None:
-        """See `Publisher`."""
+        """See `StatusPublisher`."""
         self._directory.close()
         then()
 
 
-class Apart:
+class ThreadPublisher:
     """Publishes in threads."""
 
     __slots__ = (
@@ -100,23 +100,23 @@ class Apart:
         self._since = 0  # which publication this is
 
     def publish(self, record: bytes) -> None:
-        """See `Publisher`."""
+        """See `StatusPublisher`."""
         self._next = record
         self._go()
 
     def is_behind(self) -> bool:
-        """See `Publisher`."""
+        """See `StatusPublisher`."""
         return self._is_busy or self._next is not None or self._late is not None
 
     def wait_for(self, late: "Late", *, publishes: bool) -> None:
-        """See `Publisher`."""
+        """See `StatusPublisher`."""
         if publishes:
             self._late = late
         self._loop.after(AGAIN, lambda: self._look(late))
         self._loop.after(LATE, lambda: None if late.is_over() else self._tell())
 
     def close(self, then: "Callable[[], object]") -> None:
-        """See `Publisher`; the disk may hang at that, too."""
+        """See `StatusPublisher`; the disk may hang at that, too."""
         self._then = then
         self._go()
 
