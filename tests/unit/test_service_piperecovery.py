@@ -12,7 +12,7 @@ import pytest
 from ucspi.service import piperecovery
 from ucspi.service.pipe import Pipe
 from ucspi.service.piperecovery import recover
-from ucspi.service.servicedir import Directory
+from ucspi.service.servicedir import ServiceDirectory
 from ucspi.service.supervisor import Supervisor, Surroundings
 from ucspi.unix import environ, procfiles
 
@@ -90,7 +90,7 @@ def test_too_few_means_are_not_taken_for_nothing_there(
     def fail(*_: object) -> None:
         raise OSError(number, "none left")
 
-    monkeypatch.setattr(Directory, "find_running", fail)
+    monkeypatch.setattr(ServiceDirectory, "find_running", fail)
     with pytest.raises(OSError, match=os.strerror(number)):
         recover(b"a")
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from ucspi.service.servicedir import Directory
+from ucspi.service.servicedir import ServiceDirectory
 from ucspi.service.statuspublisher import ThreadPublisher
 
 
@@ -72,7 +72,7 @@ def directory() -> Written:
 
 @pytest.fixture
 def apart(stage: Stage, directory: Written) -> ThreadPublisher:
-    return ThreadPublisher(cast(Directory, directory), cast(Any, stage), cast(Any, stage))
+    return ThreadPublisher(cast(ServiceDirectory, directory), cast(Any, stage), cast(Any, stage))
 
 
 def test_of_what_waits_only_the_latest_is_published(
@@ -148,7 +148,7 @@ def test_disk_that_hangs_is_told_once(
 
 
 def test_closed_directory_has_no_descriptor_left(tmp_path: Path) -> None:
-    directory = Directory(bytes(tmp_path), lambda text: None)
+    directory = ServiceDirectory(bytes(tmp_path), lambda text: None)
     directory.acquire()
     directory.open_birth()
     directory.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ucspi.service.servicedir import Directory
+from ucspi.service.servicedir import ServiceDirectory
 from ucspi.service.statusrecord import unpack
 from ucspi.service.supervisor import LONG_REST, REST, Supervisor, Surroundings
 from ucspi.unix import start as unix_start
@@ -70,13 +70,13 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Told:
     told: Told = []
     publish = Directory.publish
 
-    def noting(directory: Directory, record: bytes) -> None:
+    def noting(directory: ServiceDirectory, record: bytes) -> None:
         known = unpack(record)
         assert known
         told.append((known.pid > 0, chr(known.want)))
         publish(directory, record)
 
-    monkeypatch.setattr(Directory, "publish", noting)
+    monkeypatch.setattr(ServiceDirectory, "publish", noting)
     return told
 
 

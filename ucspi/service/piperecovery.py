@@ -25,7 +25,7 @@ import select
 
 from ucspi.service import birthrecord, controlfiles
 from ucspi.service.pipe import Pipe
-from ucspi.service.servicedir import LOCK, Directory
+from ucspi.service.servicedir import LOCK, ServiceDirectory
 from ucspi.unix import procfiles, safeopen
 from ucspi.unix.fds import EXHAUSTED
 
@@ -77,7 +77,7 @@ def find_running(name: bytes) -> tuple[int, int] | None:
         OSError: we have not the means to find out: descriptors, memory.
     """
     try:
-        directory = Directory(name, lambda text: None)
+        directory = ServiceDirectory(name, lambda text: None)
         try:
             return directory.find_running()
         finally:
@@ -138,7 +138,7 @@ def find_supervise(name: bytes) -> int | None:
 def _open_lock(name: bytes) -> int:
     """Return a descriptor of the lock in a directory that is supervised; -1 for none, or none of ours."""
     try:
-        directory = Directory(name, lambda text: None)
+        directory = ServiceDirectory(name, lambda text: None)
         try:
             directory.enter_state()
             return (

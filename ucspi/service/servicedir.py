@@ -38,7 +38,7 @@ STATUS: "Final" = b"status"
 NEW: "Final" = b"status.new"
 
 
-class Directory:
+class ServiceDirectory:
     """One service directory, held open; six descriptors when all is, ``state`` being ``supervise``.
 
     ``disk`` tells which one ``supervise`` is on, once it was entered.

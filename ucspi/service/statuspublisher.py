@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.loop import Loop
-    from ucspi.service.servicedir import Directory
+    from ucspi.service.servicedir import ServiceDirectory
     from ucspi.unix.start import Late
 
     class StatusPublisher(Protocol):
@@ -51,7 +51,7 @@ class DirectPublisher:
 
     __slots__ = ("_directory", "patience")
 
-    def __init__(self, directory: "Directory") -> None:
+    def __init__(self, directory: "ServiceDirectory") -> None:
         """Publish in a directory; a start waits for the exec as long as it takes."""
         self._directory = directory
         self.patience: float | None = None
@@ -89,7 +89,7 @@ class ThreadPublisher:
         "patience",
     )
 
-    def __init__(self, directory: "Directory", loop: "Loop", threads: "DiskThreads") -> None:
+    def __init__(self, directory: "ServiceDirectory", loop: "Loop", threads: "DiskThreads") -> None:
         """Publish in a directory; a start waits for the exec for a moment only."""
         self._directory, self._loop, self._threads = directory, loop, threads
         self.patience: float | None = PATIENCE

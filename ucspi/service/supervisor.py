@@ -19,7 +19,7 @@ import os
 
 from ucspi.service import birthrecord, machine, statusrecord
 from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
-from ucspi.service.servicedir import NEW, STATUS, Directory
+from ucspi.service.servicedir import NEW, STATUS, ServiceDirectory
 from ucspi.service.statuspublisher import DirectPublisher
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
@@ -112,7 +112,7 @@ class Supervisor:
         self.has_ended = self.has_left = False
         self._where = where
         self._stamp = tai.now()
-        self.directory = Directory(name, self._warn, parent)
+        self.directory = ServiceDirectory(name, self._warn, parent)
         self.publisher: StatusPublisher = DirectPublisher(self.directory)
         self._shown = b""
         try:
