@@ -71,29 +71,29 @@ def directory() -> Written:
 
 
 @pytest.fixture
-def apart(stage: Stage, directory: Written) -> ThreadPublisher:
+def publisher(stage: Stage, directory: Written) -> ThreadPublisher:
     return ThreadPublisher(cast(ServiceDirectory, directory), cast(Any, stage), cast(Any, stage))
 
 
 def test_of_what_waits_only_the_latest_is_published(
-    apart: ThreadPublisher, stage: Stage, directory: Written
+    publisher: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
     for record in (b"1", b"2", b"3"):
-        apart.publish(record)
-    assert apart.is_behind()
+        publisher.publish(record)
+    assert publisher.is_behind()
     stage.finish()
     stage.finish()
     assert directory.done == [b"1", b"3"]
-    assert not apart.is_behind()
+    assert not publisher.is_behind()
 
 
 def test_directory_is_closed_when_all_is_published(
-    apart: ThreadPublisher, stage: Stage, directory: Written
+    publisher: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
     left: list[bool] = []
-    apart.publish(b"1")
-    apart.publish(b"2")
-    apart.close(lambda: left.append(True))
+    publisher.publish(b"1")
+    publisher.publish(b"2")
+    publisher.close(lambda: left.append(True))
     stage.finish()
     stage.finish()
     assert directory.done == [b"1", b"2"]
@@ -104,15 +104,15 @@ def test_directory_is_closed_when_all_is_published(
 
 
 def test_nothing_is_published_while_a_child_may_publish_itself(
-    apart: ThreadPublisher, stage: Stage, directory: Written
+    publisher: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
     child = ChildHandle()
-    apart.wait_for(cast(Any, child), publishes=True)
-    apart.publish(b"1")
-    apart.close(lambda: None)
+    publisher.wait_for(cast(Any, child), publishes=True)
+    publisher.publish(b"1")
+    publisher.close(lambda: None)
     stage.ring()
     assert not stage.work
-    assert apart.is_behind()
+    assert publisher.is_behind()
     child.has_executed = True
     stage.ring()
     stage.finish()
@@ -121,20 +121,20 @@ def test_nothing_is_published_while_a_child_may_publish_itself(
 
 
 def test_child_that_publishes_nothing_holds_nothing_up(
-    apart: ThreadPublisher, stage: Stage, directory: Written
+    publisher: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
-    apart.wait_for(cast(Any, ChildHandle()), publishes=False)
-    apart.publish(b"1")
+    publisher.wait_for(cast(Any, ChildHandle()), publishes=False)
+    publisher.publish(b"1")
     stage.finish()
     assert directory.done == [b"1"]
 
 
 def test_disk_that_hangs_is_told_once(
-    apart: ThreadPublisher, stage: Stage, directory: Written, capfd: pytest.CaptureFixture[str]
+    publisher: ThreadPublisher, stage: Stage, directory: Written, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    apart.publish(b"1")
+    publisher.publish(b"1")
     stage.ring()
-    apart.publish(b"2")
+    publisher.publish(b"2")
     stage.ring()
     line = "supervise: warning: waiting for the disk of a\n"
     assert capfd.readouterr().err == line
@@ -142,7 +142,7 @@ def test_disk_that_hangs_is_told_once(
     stage.ring()
     assert capfd.readouterr().err == ""
     stage.finish()
-    apart.publish(b"3")
+    publisher.publish(b"3")
     stage.ring()
     assert capfd.readouterr().err == line
 

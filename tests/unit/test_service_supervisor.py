@@ -68,7 +68,7 @@ class Watched:
 def published(monkeypatch: pytest.MonkeyPatch) -> Told:
     """Give the states that supervisors publish themselves, up or not and wanted how, as they come."""
     told: Told = []
-    publish = Directory.publish
+    publish = ServiceDirectory.publish
 
     def noting(directory: ServiceDirectory, record: bytes) -> None:
         known = unpack(record)

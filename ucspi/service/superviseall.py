@@ -49,13 +49,13 @@ def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
 
 def _listen(loop: Loop, scans: PeriodicScan, supervisors: "SupervisorList", seconds: float) -> None:
     from ucspi.service.diskthreads import DiskThreads
-    from ucspi.service.teardown import Ending
+    from ucspi.service.teardown import Teardown
 
-    ending = Ending(loop, supervisors, DiskThreads(loop), seconds)
+    teardown = Teardown(loop, supervisors, DiskThreads(loop), seconds)
 
     def end(*, with_loggers: bool = True) -> None:
         scans.stop()
-        ending.order(with_loggers=with_loggers)
+        teardown.order(with_loggers=with_loggers)
 
     calls = {
         _signal.SIGTERM: end,

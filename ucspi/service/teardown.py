@@ -33,7 +33,7 @@ LAST: "Final" = 0.5  # seconds for what was killed
 APART: "Final" = 1.0  # seconds between two signals that were not sent as one
 
 
-class Ending:
+class Teardown:
     """Ends all supervisors of a list, and stops the loop when the last has ended."""
 
     __slots__ = (
