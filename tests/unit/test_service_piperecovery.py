@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ucspi.service import piperecovery
-from ucspi.service.pipe import Pipe
+from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.piperecovery import recover
 from ucspi.service.servicedir import ServiceDirectory
 from ucspi.service.supervisor import Supervisor, Surroundings
@@ -55,7 +55,7 @@ def left() -> Iterator[Left]:
     made.end()
 
 
-def which(pipe: Pipe | None) -> int:
+def which(pipe: LoggerPipe | None) -> int:
     """Return the inode of a pipe, which is closed; 0 for none."""
     if pipe is None:
         return 0

@@ -2,11 +2,11 @@
 
 import os
 
-from ucspi.service.pipe import Pipe
+from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.registry import LOG, MAIN, Registry
 
 HERE, THERE = (1, 1), (1, 2)
-PIPE = Pipe(-1, -1)
+PIPE = LoggerPipe(-1, -1)
 
 
 def scanned(registry: Registry, *identities: tuple[int, int]) -> list[tuple[int, int]]:
@@ -102,7 +102,7 @@ def test_original_keeps_a_thousand() -> None:
 
 
 def test_pipe_closes_both_ends() -> None:
-    pipe = Pipe(*os.pipe())
+    pipe = LoggerPipe(*os.pipe())
     pipe.close()
     for end in (pipe.reader, pipe.writer):
         try:

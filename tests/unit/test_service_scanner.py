@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ucspi.service.pipe import Pipe
+from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
 
@@ -16,11 +16,11 @@ class Noting:
     """Starts nothing, and notes what it was asked to."""
 
     def __init__(self) -> None:
-        self.started: list[tuple[bytes, int, Pipe | None]] = []
-        self.pipes: set[Pipe] = set()
+        self.started: list[tuple[bytes, int, LoggerPipe | None]] = []
+        self.pipes: set[LoggerPipe] = set()
         self.error: OSError | None = None
 
-    def start(self, name: bytes, role: int, pipe: Pipe | None) -> int:
+    def start(self, name: bytes, role: int, pipe: LoggerPipe | None) -> int:
         if self.error:
             raise self.error
         self.started.append((name, role, pipe))
@@ -69,7 +69,7 @@ def service(here: Path, name: str, *links: str, logged: bool = False) -> Path:
     return directory
 
 
-def is_open(pipe: Pipe | None) -> bool:
+def is_open(pipe: LoggerPipe | None) -> bool:
     assert pipe is not None
     try:
         return [os.fstat(end).st_nlink for end in (pipe.reader, pipe.writer)] == [1, 1]

@@ -9,8 +9,8 @@ from time import monotonic
 import pytest
 
 from ucspi.service import diskthreads, periodicscan
+from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.loop import Loop
-from ucspi.service.pipe import Pipe
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
 from ucspi.service.startinprocess import InProcessStarter
@@ -126,7 +126,7 @@ def test_logger_without_its_directory_is_a_warning(
     ended: list[int] = []
     hosted = InProcessStarter(loop, ended.append)
     for name in (b"absent", b"good"):
-        token = hosted.start(name, LOG, Pipe(-1, -1))
+        token = hosted.start(name, LOG, LoggerPipe(-1, -1))
         turn_until(loop, lambda token=token: token in ended)  # type: ignore[misc]
     assert capfd.readouterr().err == (
         "svscan: warning: unable to switch to absent: file does not exist\n"

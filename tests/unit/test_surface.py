@@ -47,9 +47,9 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles diskthreads loop machine periodicscan pipe piperecovery processhandles
-        registry scanner servicedir startchildren startclassic startinprocess statuspublisher statusrecord
-        superviseall supervisor supervisorlist teardown
+        birthrecord controlfiles diskthreads loggerpipe loop machine periodicscan piperecovery
+        processhandles registry scanner servicedir startchildren startclassic startinprocess statuspublisher
+        statusrecord superviseall supervisor supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist nameservers questions",
     "ucspi.tcp": """

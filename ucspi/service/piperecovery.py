@@ -24,7 +24,7 @@ import os
 import select
 
 from ucspi.service import birthrecord, controlfiles
-from ucspi.service.pipe import Pipe
+from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.servicedir import LOCK, ServiceDirectory
 from ucspi.unix import procfiles, safeopen
 from ucspi.unix.fds import EXHAUSTED
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _END = os.O_NONBLOCK | os.O_CLOEXEC  # opening must not wait for the other end
 
 
-def recover(name: bytes) -> Pipe | None:
+def recover(name: bytes) -> LoggerPipe | None:
     """Return the pipe between a service and its logger, if one of them runs and it can be found.
 
     Args:
@@ -54,7 +54,7 @@ def recover(name: bytes) -> Pipe | None:
     )
 
 
-def _from(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
+def _from(name: bytes, take: "Callable[[int], LoggerPipe | None]") -> LoggerPipe | None:
     """Return what the process has that a supervisor left running in a directory, or None."""
     found = find_running(name)
     if found is None:
@@ -93,7 +93,7 @@ def _demand_means(number: int | None) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _try(take: "Callable[[int], Pipe | None]", pid: int) -> Pipe | None:
+def _try(take: "Callable[[int], LoggerPipe | None]", pid: int) -> LoggerPipe | None:
     try:
         return take(pid)
     except OSError as error:
@@ -101,7 +101,7 @@ def _try(take: "Callable[[int], Pipe | None]", pid: int) -> Pipe | None:
         return None
 
 
-def _from_supervisor(name: bytes, take: "Callable[[int], Pipe | None]") -> Pipe | None:
+def _from_supervisor(name: bytes, take: "Callable[[int], LoggerPipe | None]") -> LoggerPipe | None:
     """Return what the process has that supervises a directory, or None."""
     lock = _open_lock(name)
     if lock < 0:
@@ -165,11 +165,11 @@ def is_supervise(pid: int) -> bool:
     return len(words) > 2 and os.path.basename(words[-3]) == b"supervise"
 
 
-def _of_logger(pid: int) -> Pipe | None:
+def _of_logger(pid: int) -> LoggerPipe | None:
     return _reopen(b"/proc/%d/fd/0" % pid)
 
 
-def _of_service(pid: int) -> Pipe | None:
+def _of_service(pid: int) -> LoggerPipe | None:
     path = b"/proc/%d/fd/1" % pid
     if not os.readlink(path).startswith(b"pipe:") or _is_read(path):
         return None
@@ -187,7 +187,7 @@ def _is_read(path: bytes) -> bool:
         os.close(writer)
 
 
-def _reopen(path: bytes) -> Pipe | None:
+def _reopen(path: bytes) -> LoggerPipe | None:
     """Open both ends of the pipe that a process has; None if it has something else there."""
     if not os.readlink(path).startswith(b"pipe:"):
         return None
@@ -199,4 +199,4 @@ def _reopen(path: bytes) -> Pipe | None:
         raise
     for end in (reader, writer):
         os.set_blocking(end, True)  # what is started shares this with us
-    return Pipe(reader, writer)
+    return LoggerPipe(reader, writer)

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from ucspi.service.pipe import Pipe
+    from ucspi.service.loggerpipe import LoggerPipe
 
     Identity = tuple[int, int]  # device and inode
 
@@ -35,7 +35,7 @@ class Service:
 
     __slots__ = ("_running", "_scan", "identity", "pipe")
 
-    def __init__(self, identity: "Identity", pipe: "Pipe | None") -> None:
+    def __init__(self, identity: "Identity", pipe: "LoggerPipe | None") -> None:
         """Take what is never looked at again."""
         self.identity, self.pipe = identity, pipe
         self._running = [False, False]
@@ -75,7 +75,7 @@ class Registry:
         """Say whether no service can be added."""
         return len(self._services) >= self._limit
 
-    def add(self, identity: "Identity", pipe: "Pipe | None") -> Service:
+    def add(self, identity: "Identity", pipe: "LoggerPipe | None") -> Service:
         """Register a directory that `see` did not know, and return its service."""
         service = self._services[identity] = Service(identity, pipe)
         service._scan = self._scan

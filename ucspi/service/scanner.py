@@ -9,7 +9,7 @@ Source: observed from svscan.
 import os
 from stat import S_ISDIR
 
-from ucspi.service.pipe import Pipe, make
+from ucspi.service.loggerpipe import LoggerPipe, make_pipe
 from ucspi.service.piperecovery import recover
 from ucspi.service.registry import Registry, Service, path_of
 from ucspi.unix.errtext import describe
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     class Starter(Protocol):
         """The way supervisors are started: as processes, or inside this one."""
 
-        def start(self, name: bytes, role: int, pipe: Pipe | None) -> "Hashable | None":
+        def start(self, name: bytes, role: int, pipe: LoggerPipe | None) -> "Hashable | None":
             """Start a supervisor of the service called ``name``.
 
             Args:
@@ -97,7 +97,7 @@ class Scanner:
             pipe = None
             if _is_logged(name):
                 step = b"unable to create pipe for %s"
-                pipe = recover(name) or make()
+                pipe = recover(name) or make_pipe()
         except OSError as error:
             warn(step % name, error)
             return None  # not registered: the next scan looks at it anew

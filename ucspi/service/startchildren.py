@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ucspi.service.loggerpipe import LoggerPipe
     from ucspi.service.loop import Loop
-    from ucspi.service.pipe import Pipe
 
 
 class ChildStarter:
@@ -36,7 +36,7 @@ class ChildStarter:
         self._classic = ClassicStarter(open_files)
         self.supervisors = SupervisorList(ended)
 
-    def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int | None:
+    def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:
         """See `scanner.Starter.start`; one that cannot begin ends at once."""
         if self.supervisors.is_closed:
             return None

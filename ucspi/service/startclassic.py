@@ -3,7 +3,7 @@
 import os
 
 from ucspi.service import controlfiles
-from ucspi.service.pipe import Pipe
+from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.registry import LOG, path_of
 from ucspi.service.scanner import warn
 from ucspi.unix import environ, search
@@ -28,12 +28,12 @@ class ClassicStarter:
         self._paths = search.files(PROGRAM, environ.value_of(self._environ, b"PATH"))
         self._open_files = open_files
 
-    def start(self, name: bytes, role: int, pipe: Pipe | None) -> int | None:
+    def start(self, name: bytes, role: int, pipe: LoggerPipe | None) -> int | None:
         """See `scanner.Starter.start`; a program that cannot be executed is seen to end at once."""
         directory = open_place(name, role)
         return None if directory is None else self.launch(name, role, pipe, directory)
 
-    def launch(self, name: bytes, role: int, pipe: Pipe | None, directory: int) -> int:
+    def launch(self, name: bytes, role: int, pipe: LoggerPipe | None, directory: int) -> int:
         """Start a supervisor in what `open_place` returned, which is closed; return its pid.
 
         Raises:

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.service.pipe import Pipe
+    from ucspi.service.loggerpipe import LoggerPipe
 
 SPARE = 4  # descriptors for the services that run: they need some, for a moment, at every change
 
@@ -83,7 +83,7 @@ class InProcessStarter:
         self._threads = DiskThreads(loop)
         self.supervisors = SupervisorList(ended)
 
-    def start(self, name: bytes, role: int, pipe: "Pipe | None") -> int | None:
+    def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:
         """See `scanner.Starter.start`; a supervisor that cannot begin ends at once."""
         if self.supervisors.is_closed:
             return None

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from ucspi.service.pipe import Pipe
+    from ucspi.service.loggerpipe import LoggerPipe
 
     class Handle(Protocol):
         """A supervisor that runs, here, as a child, or as nobody's child.
@@ -49,7 +49,7 @@ class SupervisorEntry:
 
     __slots__ = ("handle", "name", "pipe", "role", "was_alone")
 
-    def __init__(self, name: bytes, role: int, pipe: "Pipe | None") -> None:
+    def __init__(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> None:
         """It does not run yet."""
         self.name, self.role, self.pipe = name, role, pipe
         self.was_alone = False
@@ -85,7 +85,7 @@ class SupervisorList:
         """Have nobody started any more; from now on call ``ran`` with an entry that runs after all."""
         self.is_closed, self._ran, self._ended = True, ran, ended
 
-    def add(self, name: bytes, role: int, pipe: "Pipe | None") -> int:
+    def add(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int:
         """Note that a supervisor is about to be started; return its token.  Safe in any thread."""
         token = next(self._tokens)
         self.entries[token] = SupervisorEntry(name, role, pipe)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from ucspi.service.diskthreads import DiskThreads
+    from ucspi.service.loggerpipe import LoggerPipe
     from ucspi.service.loop import Loop
-    from ucspi.service.pipe import Pipe
     from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
 FINISH: "Final" = 1.0  # seconds more for loggers
@@ -114,7 +114,7 @@ class Teardown:
             entry.handle.tell(b"c", _nothing)
             self._release(entry)
 
-    def _is_written(self, pipe: "Pipe | None") -> bool:
+    def _is_written(self, pipe: "LoggerPipe | None") -> bool:
         """Say whether the service whose logger has this pipe still runs, or may."""
         return any(entry.pipe is pipe for entry in self._waiting[MAIN])
 

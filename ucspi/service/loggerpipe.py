@@ -8,7 +8,7 @@ from ucspi.unix.fds import demand_spare
 SPARE = 3
 
 
-class Pipe:
+class LoggerPipe:
     """Both ends of a pipe, close-on-exec: whoever is started gets one end as 0 or 1.
 
     The scanner keeps both open for as long as it knows the service, so neither
@@ -35,13 +35,13 @@ class Pipe:
             os.close(writer)
 
 
-def make() -> Pipe:
+def make_pipe() -> LoggerPipe:
     """Return a new pipe, and see that a logger could be started on it.
 
     Raises:
         OSError: there is none, or too few descriptors are left.
     """
-    pipe = Pipe(*os.pipe2(os.O_CLOEXEC))
+    pipe = LoggerPipe(*os.pipe2(os.O_CLOEXEC))
     try:
         demand_spare(SPARE)
     except OSError:
