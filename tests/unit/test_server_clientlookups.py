@@ -37,7 +37,7 @@ def asking(
     *, remote_host: bool = True, failures: Failures | None = None
 ) -> tuple[ClientLookups, Asked, list[Connection]]:
     settings, asked, ready = Settings(), Asked(), list[Connection]()
-    settings.ask_info, settings.lookup_remote_host = False, remote_host
+    settings.lookup_remote_info, settings.lookup_remote_host = False, remote_host
 
     def fail(connection: Connection, error: OSError | MemoryError) -> None:
         assert failures is not None

@@ -82,7 +82,7 @@ def test_client_still_looked_up_when_handlers_get_term_is_dropped(
     monkeypatch.setattr(names, "reverse", hang)
     settings = Settings()
     settings.verbosity, settings.drain_time = 2, 0.0
-    settings.local_host, settings.ask_info = b"0", False
+    settings.local_host, settings.lookup_remote_info = b"0", False
     listener = listen(b"127.0.0.1", 0, 5)
     spawner = ForkSpawner(Program([b"true"], [b"/bin/true"], [], b""))
     threading.Thread(target=order_the_end, daemon=True).start()

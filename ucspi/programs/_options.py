@@ -17,8 +17,8 @@ ASKING: "dict[bytes, tuple[str, bool | int]]" = {
     b"v": ("verbosity", 2),
     b"h": ("lookup_remote_host", True),
     b"H": ("lookup_remote_host", False),
-    b"r": ("ask_info", True),
-    b"R": ("ask_info", False),
+    b"r": ("lookup_remote_info", True),
+    b"R": ("lookup_remote_info", False),
 }
 
 

@@ -159,7 +159,7 @@ _FLAGS = _options.ASKING | {
     b"p": ("paranoid", True),
     b"P": ("paranoid", False),
     b"o": ("clear_ip_options", False),
-    b"holders": ("tell_holders", True),
+    b"holders": ("report_holders", True),
     b"O": ("clear_ip_options", True),
     b"d": ("no_delay", False),
     b"D": ("no_delay", True),

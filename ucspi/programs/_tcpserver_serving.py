@@ -62,11 +62,11 @@ def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]
     From here on nothing is imported any more: the new user may have no right to
     our files, and they may be those of another version by the time of need.
     """
-    if choices.settings.is_watched:
+    if choices.settings.keeps_notes:
         import ucspi.tcp.report.jsonlog
         import ucspi.tcp.report.several
         import ucspi.tcp.report.statusfile
-    if choices.settings.asks:
+    if choices.settings.needs_lookups:
         import ucspi.tcp.server.clientlookups
     if any(listener.path is not None for listener in listeners):
         import ucspi.tcp.server.unixdoor
@@ -79,7 +79,7 @@ def _judge(choices: "Choices") -> "Judge | None":
         _warn(choices.settings, line)
 
     if choices.rules_text is not None:
-        return _judge_by_text(choices.rules_text, tell, numbered=choices.settings.is_watched)
+        return _judge_by_text(choices.rules_text, tell, numbered=choices.settings.keeps_notes)
     if choices.rules is None:
         return None
     from ucspi.rules import LiveRules  # with no rules there is no cdb to load the code for

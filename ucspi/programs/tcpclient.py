@@ -83,7 +83,7 @@ def _operands(choices: Choices) -> tuple[bytes, int, list[bytes]]:
 
 def _look_up(choices: Choices, connection: "Connection") -> None:
     local, remote = choices.local_host is None, choices.lookup_remote_host
-    info_timeout = choices.info_timeout if choices.ask_info else 0.0
+    info_timeout = choices.info_timeout if choices.lookup_remote_info else 0.0
     if connection.path is None and (local or remote or info_timeout):
         from ucspi.tcp.serverlookups import look_up  # a helper, which -RHl0 has no use for
 

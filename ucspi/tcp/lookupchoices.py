@@ -4,12 +4,12 @@
 class LookupChoices:
     """The choices that tcpserver and tcpclient share, each as an option of the originals means it."""
 
-    __slots__ = ("ask_info", "info_timeout", "local_host", "lookup_remote_host", "verbosity")
+    __slots__ = ("info_timeout", "local_host", "lookup_remote_host", "lookup_remote_info", "verbosity")
 
     def __init__(self) -> None:
         """Begin with the original's defaults; times are in seconds."""
         self.verbosity = 1  # 0: silent, 1: errors, 2: every connection
         self.local_host: bytes | None = None  # None: look it up
         self.lookup_remote_host = True
-        self.ask_info = True
+        self.lookup_remote_info = True
         self.info_timeout = 26.0

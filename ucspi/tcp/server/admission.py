@@ -78,7 +78,7 @@ class Admission:
         census.enter(connection.remote_ip)
         connection.is_counted = True
         self._report.admitted(connection, census.children)
-        if self._settings.tell_holders and census.children == self._settings.limit:
+        if self._settings.report_holders and census.children == self._settings.limit:
             self._report.full(census.holders())
 
     def decide(self, connection: "Connection") -> None:

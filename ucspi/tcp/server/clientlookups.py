@@ -82,7 +82,7 @@ class ClientLookups:
         self._ready, self._fail = ready, fail
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
         self._waiting: dict[Connection, None] = {}  # for answers, in the order that they came
-        self._asks_info = settings.ask_info and settings.info_timeout > 0
+        self._asks_info = settings.lookup_remote_info and settings.info_timeout > 0
         self._asks_remote = settings.lookup_remote_host or self._asks_info
 
     def find(self, connection: "Connection") -> None:

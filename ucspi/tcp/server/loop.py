@@ -230,7 +230,7 @@ def _lookups(
     ready: "Callable[[Connection], None]",
     fail: "Callable[[Connection, OSError | MemoryError], None]",
 ) -> "ClientLookups | None":
-    if not settings.asks:
+    if not settings.needs_lookups:
         return None
     from ucspi.tcp.server.clientlookups import client_lookups  # many servers ask nothing
 

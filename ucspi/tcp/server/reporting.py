@@ -21,7 +21,7 @@ def reporter(
 
     Nothing is written yet.
     """
-    if settings.is_watched:
+    if settings.keeps_notes:
         return _several_reports(settings, listeners)
     return ClassicReport(settings.verbosity, settings.limit, os.getpid()), None
 

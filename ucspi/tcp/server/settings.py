@@ -28,9 +28,9 @@ class Settings(LookupChoices):
         "per_ip",
         "per_net",
         "rate",
+        "report_holders",
         "status_file",
         "status_on_signal",
-        "tell_holders",
     )
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Settings(LookupChoices):
         self.rate: Rate | None = None  # connections of one source
         self.net4_bits, self.net6_bits = 24, 64  # what is one network
         self.limit_message = b""  # for a client over one of these
-        self.tell_holders = False
+        self.report_holders = False
         self.drain_time: float | None = None  # None: SIGTERM ends the server at once
         self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT as s6-tcpserverd takes them
         self.log = b"classic"  # or json, or both
@@ -57,11 +57,12 @@ class Settings(LookupChoices):
         self.status_on_signal = False  # write it when SIGUSR1 arrives, not when something changes
 
     @property
-    def asks(self) -> bool:
-        """Whether something is found out about a client that has an address."""
-        return self.lookup_remote_host or self.local_host is None or (self.ask_info and self.info_timeout > 0)
+    def needs_lookups(self) -> bool:
+        """Whether anything is looked up about clients that have an address."""
+        looks_up_info = self.lookup_remote_info and self.info_timeout > 0
+        return self.lookup_remote_host or self.local_host is None or looks_up_info
 
     @property
-    def is_watched(self) -> bool:
-        """Whether more shall be noted of a client than the classic lines tell."""
+    def keeps_notes(self) -> bool:
+        """Whether clients get notes, from which JSON and the status file are made."""
         return self.log != b"classic" or self.status_file is not None
