@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 STEPS = {
     "ucspi.tcp.server.door.Connection": "dropping connection, out of memory",
     "ucspi.tcp.server.census._add": "dropping connection, out of memory",
-    "ucspi.tcp.server.clientlookups.ClientLookups.find": "dropping connection, out of memory",
+    "ucspi.tcp.server.clientlookups.ClientLookups.start": "dropping connection, out of memory",
     "ucspi.tcp.server.clientlookups.ClientLookups._failing": "dropping connection, out of memory",
     "ucspi.tcp.namelookups.NameLookups._hand_over": "dropping connection, out of memory",
     "ucspi.tcp.server.admission.over_assigned": "dropping connection, out of memory",

@@ -33,7 +33,7 @@ replies = st.lists(pieces | st.binary(max_size=20), max_size=12).map(b"".join) |
 
 
 def answer_of(reply: bytes) -> bytes | None:
-    return ident.Answer().feed(reply)
+    return ident.ReplyParser().feed(reply)
 
 
 def told_by(host: bytes | None, info: bytes | None) -> Connection:
@@ -115,7 +115,7 @@ def identd() -> Iterator[dict[str, bytes]]:
 def test_hostile_ident_server_gets_an_answer_or_none(identd: dict[str, bytes], reply: bytes) -> None:
     identd["reply"] = reply
     background, told = Background(), list[bytes | None]()
-    ident.ask(background, (b"127.0.0.1", 1), (b"127.0.0.1", 2), 0, 5.0, told.append, failed)
+    ident.query(background, (b"127.0.0.1", 1), (b"127.0.0.1", 2), 0, 5.0, told.append, failed)
     while not told:
         background.wait()
         background.turn()

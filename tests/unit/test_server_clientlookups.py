@@ -17,14 +17,14 @@ Fail = Callable[[OSError], object]
 Failures = list[tuple[Connection, OSError | MemoryError]]
 
 
-class Asked(NameLookups):
+class HeldLookups(NameLookups):
     """Notes who wants which answer."""
 
     def __init__(self) -> None:
         self.delivers: list[Deliver] = []
         self.fails: list[Fail] = []
 
-    def ask(self, kind: int, ip: bytes, timeout: float, deliver: Deliver, fail: Fail) -> None:
+    def look_up(self, kind: int, ip: bytes, timeout: float, deliver: Deliver, fail: Fail) -> None:
         self.delivers.append(deliver)
         self.fails.append(fail)
 
@@ -33,54 +33,54 @@ def client(local_ip: bytes = b"127.0.0.1") -> Connection:
     return Connection(-1, local_ip, 25, b"127.0.0.2", 40000)
 
 
-def asking(
+def looking_up(
     *, remote_host: bool = True, failures: Failures | None = None
-) -> tuple[ClientLookups, Asked, list[Connection]]:
-    settings, asked, ready = Settings(), Asked(), list[Connection]()
+) -> tuple[ClientLookups, HeldLookups, list[Connection]]:
+    settings, held, ready = Settings(), HeldLookups(), list[Connection]()
     settings.lookup_remote_info, settings.lookup_remote_host = False, remote_host
 
     def fail(connection: Connection, error: OSError | MemoryError) -> None:
         assert failures is not None
         failures.append((connection, error))
 
-    return ClientLookups(settings, asked, Background(), ready.append, fail), asked, ready
+    return ClientLookups(settings, held, Background(), ready.append, fail), held, ready
 
 
 def test_client_is_ready_with_its_last_answer() -> None:
-    found, asked, ready = asking()
+    lookups, held, ready = looking_up()
     connection = client()
-    found.find(connection)
-    asked.delivers[1](b"remote.example")
+    lookups.start(connection)
+    held.delivers[1](b"remote.example")
     assert ready == []
-    asked.delivers[0](b"local.example")
+    held.delivers[0](b"local.example")
     assert ready == [connection]
     assert (connection.local_host, connection.remote_host) == (b"local.example", b"remote.example")
-    assert found.give_up() == []
+    assert lookups.give_up() == []
 
 
 def test_clients_that_are_given_up_are_never_ready() -> None:
-    found, asked, ready = asking()
+    lookups, held, ready = looking_up()
     first, second = client(), client()
-    found.find(first)
-    found.find(second)
-    asked.delivers[0](b"local.example")
-    assert found.give_up() == [first, second]
-    for deliver in asked.delivers[1:]:
+    lookups.start(first)
+    lookups.start(second)
+    held.delivers[0](b"local.example")
+    assert lookups.give_up() == [first, second]
+    for deliver in held.delivers[1:]:
         deliver(None)
     assert ready == []
-    assert found.give_up() == []
+    assert lookups.give_up() == []
 
 
 def test_client_about_whom_we_cannot_ask_fails_once_and_is_never_ready() -> None:
     failures: Failures = []
-    found, asked, ready = asking(failures=failures)
+    lookups, held, ready = looking_up(failures=failures)
     connection, trouble = client(), OSError(errno.EAGAIN, "")
-    found.find(connection)
-    asked.fails[0](trouble)
-    asked.fails[1](trouble)
-    asked.delivers[1](b"remote.example")
+    lookups.start(connection)
+    held.fails[0](trouble)
+    held.fails[1](trouble)
+    held.delivers[1](b"remote.example")
     assert (ready, failures) == ([], [(connection, trouble)])
-    assert found.give_up() == []
+    assert lookups.give_up() == []
 
 
 def test_client_whose_answer_does_not_fit_into_memory_fails() -> None:
@@ -89,24 +89,24 @@ def test_client_whose_answer_does_not_fit_into_memory_fails() -> None:
             raise MemoryError
 
     failures: Failures = []
-    found, asked, ready = asking(failures=failures)
+    lookups, held, ready = looking_up(failures=failures)
     connection = client()
     connection.notes = Full(1, Clock())
-    found.find(connection)
-    asked.delivers[0](b"local.example")
-    asked.delivers[1](b"remote.example")
+    lookups.start(connection)
+    held.delivers[0](b"local.example")
+    held.delivers[1](b"remote.example")
     assert ready == []
     assert [(failed, type(error)) for failed, error in failures] == [(connection, MemoryError)]
 
 
 def test_local_names_are_remembered_but_not_without_end() -> None:
-    found, asked, _ = asking(remote_host=False)
+    lookups, held, _ = looking_up(remote_host=False)
     for number in range(clientlookups.LOCAL_MOST + 1):
         ip = socket.inet_ntoa((0x7F000000 + number).to_bytes(4, "big")).encode()
-        found.find(client(ip))
-        asked.delivers.pop()(b"name%d" % number)
-    assert len(found._local_names) == clientlookups.LOCAL_MOST
-    found.find(client(ip))
-    assert asked.delivers == []
-    found.find(client(b"127.0.0.0"))
-    assert len(asked.delivers) == 1
+        lookups.start(client(ip))
+        held.delivers.pop()(b"name%d" % number)
+    assert len(lookups._local_names) == clientlookups.LOCAL_MOST
+    lookups.start(client(ip))
+    assert held.delivers == []
+    lookups.start(client(b"127.0.0.0"))
+    assert len(held.delivers) == 1

@@ -211,7 +211,7 @@ def test_what_is_found_out_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> None:
         background.at(0.0, lambda: deliver(b"%d of %d at %d" % (remote[1], local[1], scope)))
 
-    monkeypatch.setattr(ident, "ask", answer)
+    monkeypatch.setattr(ident, "query", answer)
     connection = Connection(-1, b"127.0.0.1", 1, b"127.0.0.2", 2, 3)
     serverlookups.look_up(connection, local=True, remote=True, info_timeout=1)
     assert (connection.local_host, connection.remote_host) == (b"", None)

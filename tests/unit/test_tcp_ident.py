@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ucspi.tcp import ident
 from ucspi.tcp.background import Background
-from ucspi.tcp.ident import NAME_MAX, REPLY_MAX, Answer
+from ucspi.tcp.ident import NAME_MAX, REPLY_MAX, ReplyParser
 
 REPLIES = {
     b"1 , 2 : USERID : UNIX : joe\r\n": b"joe",
@@ -30,7 +30,7 @@ REPLIES = {
 
 
 def feed(blocks: list[bytes]) -> bytes | None:
-    answer = Answer()
+    answer = ReplyParser()
     for block in blocks:
         name = answer.feed(block)
         if name is not None:
@@ -55,7 +55,7 @@ def test_reply_may_arrive_byte_by_byte() -> None:
 
 @given(blocks=st.lists(st.binary(max_size=300).map(lambda b: b.replace(b"\n", b"").replace(b":", b""))))
 def test_memory_is_bounded_whatever_arrives(blocks: list[bytes]) -> None:
-    answer = Answer()
+    answer = ReplyParser()
     for block in blocks:
         assert answer.feed(block) is None
         assert len(answer._kept) <= NAME_MAX
@@ -132,39 +132,39 @@ def never(error: MemoryError) -> None:
     raise error
 
 
-def ask(background: Background, timeout: float, told: list[bytes | None], port: int = 2) -> None:
+def query(background: Background, timeout: float, names: list[bytes | None], port: int = 2) -> None:
     ends = (b"127.0.0.1", 1), (b"127.0.0.1", port)
-    ident.ask(background, *ends, 0, timeout, told.append, never)
+    ident.query(background, *ends, 0, timeout, names.append, never)
 
 
-def turn_until(background: Background, told: list[bytes | None], count: int) -> None:
-    while len(told) < count:
+def turn_until(background: Background, names: list[bytes | None], count: int) -> None:
+    while len(names) < count:
         background.wait()
         background.turn()
 
 
 def test_question_is_the_two_ports(served: Callable[..., Identd]) -> None:
     served(answers)
-    background, told = Background(), list[bytes | None]()
-    ask(background, 20.0, told, port=40000)
-    turn_until(background, told, 1)
-    assert told == [b"40000,1"]
+    background, names = Background(), list[bytes | None]()
+    query(background, 20.0, names, port=40000)
+    turn_until(background, names, 1)
+    assert names == [b"40000,1"]
     assert background.deadline() is None
     background.close()
 
 
 def test_hundreds_that_are_never_answered_delay_no_other(served: Callable[..., Identd]) -> None:
-    background, silence, told = Background(), list[bytes | None](), list[bytes | None]()
+    background, silence, names = Background(), list[bytes | None](), list[bytes | None]()
     server = served(silent)
     for _ in range(300):
-        ask(background, 2.0, silence)
+        query(background, 2.0, silence)
         background.turn()
     while len(server.held) < 300:
         background.turn()
     served(answers)
-    ask(background, 20.0, told)
-    turn_until(background, told, 1)
-    assert (told, silence) == ([b"2,1"], [])
+    query(background, 20.0, names)
+    turn_until(background, names, 1)
+    assert (names, silence) == ([b"2,1"], [])
     begin = time.monotonic()
     turn_until(background, silence, 300)
     assert silence == [None] * 300
@@ -173,11 +173,11 @@ def test_hundreds_that_are_never_answered_delay_no_other(served: Callable[..., I
 
 
 def test_answer_without_end_is_cut_off(served: Callable[..., Identd]) -> None:
-    background, told = Background(), list[bytes | None]()
+    background, names = Background(), list[bytes | None]()
     server = served(endless)
-    ask(background, 20.0, told)
-    turn_until(background, told, 1)
-    assert told == [None]
+    query(background, 20.0, names)
+    turn_until(background, names, 1)
+    assert names == [None]
     server.stop()
     assert server.sent < 1 << 26
     background.close()
@@ -186,10 +186,10 @@ def test_answer_without_end_is_cut_off(served: Callable[..., Identd]) -> None:
 def test_nobody_there_is_told_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         monkeypatch.setattr(ident, "PORT", free.getsockname()[1])
-    background, told = Background(), list[bytes | None]()
-    ask(background, 20.0, told)
-    ident.ask(background, (b"192.0.2.1", 1), (b"127.0.0.1", 2), 0, 20.0, told.append, never)
-    assert told == []
-    turn_until(background, told, 2)
-    assert told == [None, None]
+    background, names = Background(), list[bytes | None]()
+    query(background, 20.0, names)
+    ident.query(background, (b"192.0.2.1", 1), (b"127.0.0.1", 2), 0, 20.0, names.append, never)
+    assert names == []
+    turn_until(background, names, 2)
+    assert names == [None, None]
     background.close()

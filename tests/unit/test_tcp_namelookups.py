@@ -17,16 +17,16 @@ from ucspi.tcp.resolver import CHECKED, FIND, REVERSE
 IPS = [b"192.0.2.%d" % number for number in range(200)]
 
 
-class Asking:
-    """NameLookups, and what they told: ``answers`` in order, an error where we could not ask."""
+class CaughtAnswers:
+    """Look-ups, and what they answered: ``answers`` in order, an error where we could not ask."""
 
     def __init__(self, limit: int) -> None:
         self.background = Background()
         self.lookups = NameLookups(limit, self.background, reap=True)
         self.answers: list[bytes | str | None] = []
 
-    def ask(self, ip: bytes, timeout: float = 20.0, kind: int = REVERSE) -> None:
-        self.lookups.ask(
+    def look_up(self, ip: bytes, timeout: float = 20.0, kind: int = REVERSE) -> None:
+        self.lookups.look_up(
             kind, ip, timeout, self.answers.append, lambda error: self.answers.append(error.strerror)
         )
 
@@ -42,11 +42,11 @@ class Asking:
 
 
 @pytest.fixture
-def asking() -> Iterator[Callable[[int], Asking]]:
-    made: list[Asking] = []
+def looking_up() -> Iterator[Callable[[int], CaughtAnswers]]:
+    made: list[CaughtAnswers] = []
 
-    def make(limit: int) -> Asking:
-        made.append(Asking(limit))
+    def make(limit: int) -> CaughtAnswers:
+        made.append(CaughtAnswers(limit))
         return made[-1]
 
     yield make
@@ -79,43 +79,43 @@ def threads(pid: int) -> int:
 
 
 def test_each_question_is_asked_as_it_is_meant(
-    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+    looking_up: Callable[[int], CaughtAnswers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(names, "find", lambda ip: b"")
     monkeypatch.setattr(names, "reverse", lambda ip: None)
     monkeypatch.setattr(names, "reverse_checked", lambda ip: b"checked." + ip)
-    one = asking(1)
+    one = looking_up(1)
     for kind in (FIND, REVERSE, CHECKED):
-        one.ask(b"::1", kind=kind)
+        one.look_up(b"::1", kind=kind)
     assert one.until(3) == [b"", None, b"checked.::1"]
     assert one.background.deadline() is None
 
 
-def test_the_system_is_asked(asking: Callable[[int], Asking]) -> None:
-    one = asking(2)
-    one.ask(b"127.0.0.1")
+def test_the_system_is_asked(looking_up: Callable[[int], CaughtAnswers]) -> None:
+    one = looking_up(2)
+    one.look_up(b"127.0.0.1")
     assert one.until(1) == [b"localhost"]
 
 
 def test_hanging_question_counts_as_unanswered_and_delays_no_other(
-    asking: Callable[[int], Asking], hangs: Path
+    looking_up: Callable[[int], CaughtAnswers], hangs: Path
 ) -> None:
-    one = asking(2)
-    one.ask(IPS[0], 0.3)
-    one.ask(IPS[1])
+    one = looking_up(2)
+    one.look_up(IPS[0], 0.3)
+    one.look_up(IPS[1])
     assert one.until(2) == [b"name." + IPS[1], None]
     hangs.touch()
-    one.ask(IPS[2])
+    one.look_up(IPS[2])
     assert one.until(3)[2] == b"name." + IPS[2]  # nothing of the late answer
 
 
 def test_threads_are_bounded_and_every_question_is_answered(
-    asking: Callable[[int], Asking], hangs: Path
+    looking_up: Callable[[int], CaughtAnswers], hangs: Path
 ) -> None:
     before = children()
-    one = asking(3)
+    one = looking_up(3)
     for ip in IPS:
-        one.ask(ip)
+        one.look_up(ip)
     (helper,) = children() - before
     while threads(helper) < 4:  # and that which reads
         time.sleep(0.01)
@@ -125,16 +125,16 @@ def test_threads_are_bounded_and_every_question_is_answered(
 
 
 def test_questions_that_hang_for_good_are_written_off_and_names_go_on(
-    asking: Callable[[int], Asking], hangs: Path
+    looking_up: Callable[[int], CaughtAnswers], hangs: Path
 ) -> None:
     before = children()
-    one = asking(2)
+    one = looking_up(2)
     for turn in range(3):
         hanging = [ip for ip in IPS if ip[-1] % 2 == 0][:3]
         for ip in hanging:
-            one.ask(ip, 0.1)
+            one.look_up(ip, 0.1)
         one.until(4 * turn + 3)
-        one.ask(IPS[1])
+        one.look_up(IPS[1])
         assert one.until(4 * turn + 4)[4 * turn :] == [None, None, None, b"name." + IPS[1]]
         helpers = children() - before
         assert len(helpers) <= 2
@@ -142,7 +142,7 @@ def test_questions_that_hang_for_good_are_written_off_and_names_go_on(
 
 
 def test_helper_that_is_replaced_may_finish_what_does_not_hang(
-    asking: Callable[[int], Asking], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    looking_up: Callable[[int], CaughtAnswers], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its questions are not asked a second time."""
 
@@ -156,22 +156,22 @@ def test_helper_that_is_replaced_may_finish_what_does_not_hang(
 
     monkeypatch.setattr(names, "reverse", reverse)
     before = children()
-    one = asking(1)
-    one.ask(IPS[0], 0.1)
+    one = looking_up(1)
+    one.look_up(IPS[0], 0.1)
     one.until(1)
-    one.ask(IPS[1])
+    one.look_up(IPS[1])
     assert one.until(2) == [None, b"slow"]
     assert (tmp_path / "asked").read_bytes() == b"x"
     assert len(children() - before) == 1
 
 
 def test_helper_that_dies_is_replaced_and_its_questions_are_asked_once_more(
-    asking: Callable[[int], Asking], hangs: Path
+    looking_up: Callable[[int], CaughtAnswers], hangs: Path
 ) -> None:
     before = children()
-    one = asking(4)
-    one.ask(IPS[0])
-    one.ask(IPS[2])
+    one = looking_up(4)
+    one.look_up(IPS[0])
+    one.look_up(IPS[2])
     (helper,) = children() - before
     os.kill(helper, signal.SIGKILL)
     hangs.touch()
@@ -179,7 +179,7 @@ def test_helper_that_dies_is_replaced_and_its_questions_are_asked_once_more(
 
 
 def test_question_that_kills_every_helper_fails(
-    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+    looking_up: Callable[[int], CaughtAnswers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def reverse(ip: bytes) -> bytes:
         if ip == IPS[0]:
@@ -187,54 +187,54 @@ def test_question_that_kills_every_helper_fails(
         return b"fine"
 
     monkeypatch.setattr(names, "reverse", reverse)
-    one = asking(4)
-    one.ask(IPS[0])
+    one = looking_up(4)
+    one.look_up(IPS[0])
     assert one.until(1) == [os.strerror(11)]
-    one.ask(IPS[1])
+    one.look_up(IPS[1])
     assert one.until(2)[1] == b"fine"
 
 
 def test_without_a_process_every_question_that_waits_fails(
-    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+    looking_up: Callable[[int], CaughtAnswers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fork() -> int:
         raise BlockingIOError(11, os.strerror(11))
 
     monkeypatch.setattr(os, "fork", fork)
-    one = asking(4)
-    one.ask(IPS[0])
+    one = looking_up(4)
+    one.look_up(IPS[0])
     assert one.answers == [os.strerror(11)]
     assert one.background.deadline() is None
     monkeypatch.undo()
-    one.ask(b"127.0.0.1")
+    one.look_up(b"127.0.0.1")
     assert one.until(2)[1] == b"localhost"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError])
 def test_without_a_thread_one_question_is_asked_after_the_other(
-    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    looking_up: Callable[[int], CaughtAnswers], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     def start(*_: object) -> int:
         raise error
 
     monkeypatch.setattr("_thread.start_new_thread", start)
     monkeypatch.setattr(names, "reverse", lambda ip: b"name." + ip)
-    one = asking(4)
+    one = looking_up(4)
     for ip in IPS[:3]:
-        one.ask(ip)
+        one.look_up(ip)
     assert one.until(3) == [b"name." + ip for ip in IPS[:3]]
 
 
 def test_question_that_raises_is_unanswered_and_for_want_of_memory_fails(
-    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+    looking_up: Callable[[int], CaughtAnswers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def reverse(ip: bytes) -> bytes:
         raise MemoryError if ip == IPS[0] else ValueError
 
     monkeypatch.setattr(names, "reverse", reverse)
-    one = asking(1)
-    one.ask(IPS[0])
-    one.ask(IPS[1])
+    one = looking_up(1)
+    one.look_up(IPS[0])
+    one.look_up(IPS[1])
     assert one.until(2) == [os.strerror(12), None]
 
 
@@ -244,8 +244,8 @@ def test_helper_keeps_nothing_of_ours_and_ends_with_us(hangs: Path, tmp_path: Pa
         pid = os.fork()
         if pid == 0:
             try:
-                one = Asking(2)
-                one.ask(IPS[0])
+                one = CaughtAnswers(2)
+                one.look_up(IPS[0])
                 (helper,) = children()
                 while threads(helper) < 2:
                     time.sleep(0.01)
@@ -272,10 +272,10 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_helper_that_cannot_be_watched_fails_its_question_and_the_next_gets_another(
-    asking: Callable[[int], Asking], monkeypatch: pytest.MonkeyPatch
+    looking_up: Callable[[int], CaughtAnswers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a user may watch no more descriptors."""
-    one = asking(4)
+    one = looking_up(4)
     watch = Background.watch
 
     def refuse(*_: object) -> None:
@@ -283,8 +283,8 @@ def test_helper_that_cannot_be_watched_fails_its_question_and_the_next_gets_anot
 
     monkeypatch.setattr(names, "reverse", lambda ip: ip)
     monkeypatch.setattr(Background, "watch", refuse)
-    one.ask(IPS[0])
+    one.look_up(IPS[0])
     assert one.answers == [os.strerror(errno.ENOSPC)]
     monkeypatch.setattr(Background, "watch", watch)
-    one.ask(IPS[1])
+    one.look_up(IPS[1])
     assert len(one.until(2)) == 2

@@ -86,7 +86,7 @@ def resolve(operand: bytes) -> bytes:
     literal = parse_literal(operand)
     if literal is not None:
         return literal
-    return min(_ask(operand), key=lambda ip: b":" in ip)
+    return min(_look_up(operand), key=lambda ip: b":" in ip)
 
 
 def resolve_all(operand: bytes) -> list[bytes]:
@@ -106,10 +106,10 @@ def resolve_all(operand: bytes) -> list[bytes]:
         return [b"127.0.0.1"]
     if _LITERAL.issuperset(operand):
         return _quads(operand)
-    return _ask(operand)
+    return _look_up(operand)
 
 
-def _ask(name: bytes) -> list[bytes]:
+def _look_up(name: bytes) -> list[bytes]:
     """Return the addresses of a name, each once, as the system resolver orders them."""
     if b"\0" in name:  # which ends it for the resolver: another name would be found
         raise NoAddressError(name)

@@ -27,7 +27,7 @@ _BLOCK = 1024
 _BLANKS = b" \t\r"
 
 
-class Answer:
+class ReplyParser:
     """The user name in a reply, read as it arrives and bounded whatever arrives.
 
     The name is everything after the third ``:`` up to LF; blanks, tabs and CRs
@@ -61,7 +61,7 @@ class Answer:
         return self._kept.partition(b"\0")[0] if newline or len(self._kept) == NAME_MAX else None
 
 
-def ask(
+def query(
     background: "Background",
     local: tuple[bytes, int],
     remote: tuple[bytes, int],
@@ -84,25 +84,25 @@ def ask(
     Raises:
         MemoryError: nothing is on its way.
     """
-    question = _Question(background, min(max(timeout, 0.0), LONGEST), deliver, fail)
+    pending = _Query(background, min(max(timeout, 0.0), LONGEST), deliver, fail)
     try:
-        question.begin(local, remote, scope)
+        pending.begin(local, remote, scope)
     except OSError:
-        question.give_up_soon()
+        pending.give_up_soon()
     except BaseException:
-        question.close()
+        pending.close()
         raise
 
 
-class _Question:
+class _Query:
     """One question on its way."""
 
-    __slots__ = ("_alarm", "_answer", "_background", "_deliver", "_fail", "_socket", "_text", "_timeout")
+    __slots__ = ("_alarm", "_background", "_deliver", "_fail", "_reply", "_socket", "_text", "_timeout")
 
     def __init__(self, background: "Background", timeout: float, deliver: "Deliver", fail: "Fail") -> None:
         self._background, self._timeout = background, timeout
         self._deliver, self._fail = deliver, fail
-        self._answer, self._text = Answer(), b""
+        self._reply, self._text = ReplyParser(), b""
         self._socket: _socket.socket | None = None
         self._alarm = background.at(time.monotonic() + timeout, self._give_up)
 
@@ -145,7 +145,7 @@ class _Question:
         assert self._socket is not None
         try:
             block = self._socket.recv(_BLOCK)
-            name = self._answer.feed(block)
+            name = self._reply.feed(block)
         except BlockingIOError:
             return
         except OSError:
@@ -154,7 +154,7 @@ class _Question:
             self.close()
             self._fail(error)
         else:
-            if name is not None or not block or self._answer.is_hopeless:
+            if name is not None or not block or self._reply.is_hopeless:
                 self._end(name)
 
     def _give_up(self) -> None:

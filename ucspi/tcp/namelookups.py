@@ -16,7 +16,7 @@ import time
 from _collections import deque
 
 from ucspi.tcp.background import READABLE
-from ucspi.tcp.resolver import ANSWER, KNOWN, LACK, MESSAGE_MAX, QUESTION, Resolver
+from ucspi.tcp.resolver import ANSWER, KNOWN, MESSAGE_MAX, NO_MEMORY, QUESTION, Resolver
 from ucspi.unix.helperprocess import Helper
 
 TYPE_CHECKING = False
@@ -34,24 +34,24 @@ AT_ONCE = 64  # answers taken before others have their turn
 
 
 class _Lookup:
-    __slots__ = ("alarm", "asked_by", "deliver", "fail", "message", "number", "tries")
+    __slots__ = ("alarm", "deliver", "fail", "helper", "message", "number", "tries")
 
     def __init__(self, number: int, message: bytes, deliver: "Deliver", fail: "Fail") -> None:
         self.number, self.message, self.deliver, self.fail = number, message, deliver, fail
         self.alarm: Alarm | None = None
-        self.asked_by: _Asked | None = None  # once it is on its way
+        self.helper: _NameHelper | None = None  # once it is on its way
         self.tries = 0
 
 
-class _Asked:
-    """A helper, and what it was asked."""
+class _NameHelper:
+    """A helper process, and the questions that it was sent."""
 
-    __slots__ = ("helper", "lost", "open")
+    __slots__ = ("hanging", "pending", "process")
 
-    def __init__(self, helper: Helper) -> None:
-        self.helper = helper
-        self.open: dict[int, _Lookup] = {}
-        self.lost: set[int] = set()  # past their deadline, and hanging still
+    def __init__(self, process: Helper) -> None:
+        self.process = process
+        self.pending: dict[int, _Lookup] = {}
+        self.hanging: set[int] = set()  # past their deadline, and hanging still
 
 
 class NameLookups:
@@ -86,12 +86,12 @@ class NameLookups:
         """
         self._limit, self._background = limit, background
         self._prepare, self._is_parent = prepare, reap
-        self._current: _Asked | None = None
-        self._retired: list[_Asked] = []
+        self._current: _NameHelper | None = None
+        self._retired: list[_NameHelper] = []
         self._waiting: deque[_Lookup] = deque()
         self._sequence = 0
 
-    def ask(self, kind: int, ip: bytes, timeout: float, deliver: "Deliver", fail: "Fail") -> None:
+    def look_up(self, kind: int, ip: bytes, timeout: float, deliver: "Deliver", fail: "Fail") -> None:
         """Ask about an address.
 
         Args:
@@ -114,87 +114,87 @@ class NameLookups:
         while self._waiting:
             if self._current is None and not self._start():
                 return
-            asked, lookup = self._current, self._waiting[0]
-            assert asked is not None
-            if len(asked.open) >= self._limit:
+            helper, lookup = self._current, self._waiting[0]
+            assert helper is not None
+            if len(helper.pending) >= self._limit:
                 return
-            asked.open[lookup.number] = lookup
+            helper.pending[lookup.number] = lookup
             try:
-                asked.helper.channel.send(lookup.message)
+                helper.process.channel.send(lookup.message)
             except OSError as error:
-                del asked.open[lookup.number]
+                del helper.pending[lookup.number]
                 if isinstance(error, BlockingIOError):
                     return  # it has more than it can take; there is room after an answer
-                self._bury(asked)
+                self._bury(helper)
                 continue
             self._waiting.popleft()
-            lookup.asked_by = asked
+            lookup.helper = helper
 
     def _start(self) -> bool:
         """Start a helper; else fail whatever waits for one."""
         try:
-            asked = self._employ()
+            helper = self._employ()
         except OSError as error:
             waiting, self._waiting = self._waiting, deque()
             for lookup in waiting:
                 _close(lookup)
                 lookup.fail(error)
             return False
-        self._current = asked
+        self._current = helper
         return True
 
-    def _employ(self) -> _Asked:
+    def _employ(self) -> _NameHelper:
         """Start a helper and watch it."""
-        asked = _Asked(Helper(self._help))
+        helper = _NameHelper(Helper(self._help))
         try:
-            self._background.watch(asked.helper.channel.fileno(), READABLE, lambda: self._collect(asked))
+            self._background.watch(helper.process.channel.fileno(), READABLE, lambda: self._collect(helper))
         except BaseException:
-            self._close_helper(asked)
+            self._close_helper(helper)
             raise
-        return asked
+        return helper
 
     def _help(self, channel: "socket") -> None:
         self._prepare()
         Resolver(channel, 2 * self._limit).run()
 
-    def _collect(self, asked: _Asked) -> None:
+    def _collect(self, helper: _NameHelper) -> None:
         """Take the answers that have come from a helper, or its end."""
         for _ in range(AT_ONCE):
             try:
-                answer = asked.helper.channel.recv(MESSAGE_MAX)
+                answer = helper.process.channel.recv(MESSAGE_MAX)
             except BlockingIOError:
                 break
             except OSError:
                 answer = b""
             if not answer:
-                self._bury(asked)
+                self._bury(helper)
                 break
-            self._take(asked, answer)
+            self._take(helper, answer)
         self._let_go()
         self._hand_over()
 
-    def _take(self, asked: _Asked, answer: bytes) -> None:
+    def _take(self, helper: _NameHelper, answer: bytes) -> None:
         number, outcome = ANSWER.unpack_from(answer)
-        asked.lost.discard(number)
-        lookup = asked.open.pop(number, None)
+        helper.hanging.discard(number)
+        lookup = helper.pending.pop(number, None)
         if lookup is None:
             return  # too late
         _close(lookup)
-        if outcome == LACK:
+        if outcome == NO_MEMORY:
             lookup.fail(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
         else:
             lookup.deliver(answer[ANSWER.size :] if outcome == KNOWN else None)
 
     def _write_off(self, lookup: _Lookup) -> None:
         """Wait for an answer no longer."""
-        asked = lookup.asked_by
-        if asked is None:
+        helper = lookup.helper
+        if helper is None:
             if lookup in self._waiting:
                 self._waiting.remove(lookup)
-        elif asked.open.pop(lookup.number, None) is not None:
-            asked.lost.add(lookup.number)
-            if asked is self._current and len(asked.lost) >= self._limit:
-                self._retired.append(asked)
+        elif helper.pending.pop(lookup.number, None) is not None:
+            helper.hanging.add(lookup.number)
+            if helper is self._current and len(helper.hanging) >= self._limit:
+                self._retired.append(helper)
                 self._current = None
             self._let_go()
         self._hand_over()  # before: what fails for want of memory is done again
@@ -202,19 +202,19 @@ class NameLookups:
 
     def _let_go(self) -> None:
         """Kill the helpers of which nothing is expected any more but what hangs."""
-        for asked in [asked for asked in self._retired if not asked.open]:
-            self._retired.remove(asked)
-            self._close_helper(asked)
+        for helper in [helper for helper in self._retired if not helper.pending]:
+            self._retired.remove(helper)
+            self._close_helper(helper)
 
-    def _bury(self, asked: _Asked) -> None:
+    def _bury(self, helper: _NameHelper) -> None:
         """Ask once more what a helper has died over, perhaps of another client's name."""
-        if asked is self._current:
+        if helper is self._current:
             self._current = None
         else:
-            self._retired.remove(asked)
-        self._close_helper(asked)
-        for lookup in reversed(asked.open.values()):
-            lookup.asked_by = None
+            self._retired.remove(helper)
+        self._close_helper(helper)
+        for lookup in reversed(helper.pending.values()):
+            lookup.helper = None
             lookup.tries += 1
             if lookup.tries < TRIES:
                 self._waiting.appendleft(lookup)
@@ -222,17 +222,17 @@ class NameLookups:
                 _close(lookup)
                 lookup.fail(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
 
-    def _close_helper(self, asked: _Asked) -> None:
-        self._background.forget(asked.helper.channel.fileno())
+    def _close_helper(self, helper: _NameHelper) -> None:
+        self._background.forget(helper.process.channel.fileno())
         if self._is_parent:
-            asked.helper.reap()
+            helper.process.reap()
         else:
-            asked.helper.close()
+            helper.process.close()
 
     def close(self) -> None:
         """Leave no helper behind; nothing is answered any more."""
-        for asked in self._retired:
-            self._close_helper(asked)
+        for helper in self._retired:
+            self._close_helper(helper)
         self._retired.clear()
         if self._current is not None:
             self._close_helper(self._current)

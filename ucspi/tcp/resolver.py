@@ -15,7 +15,7 @@ from ucspi.tcp import names
 from ucspi.unix.signals import start_deaf_thread
 
 FIND, REVERSE, CHECKED = range(3)  # what is asked: `names.find`, `names.reverse`, `names.reverse_checked`
-KNOWN, UNKNOWN, LACK = range(3)  # what is answered: a name, none, or that we are out of something
+KNOWN, UNKNOWN, NO_MEMORY = range(3)  # what is answered: a name, none, or that we are out of something
 
 QUESTION = Struct("@QdB")  # number, deadline in monotonic seconds, what is asked; behind it the address
 ANSWER = Struct("@QB")  # number, what is answered; behind it the name
@@ -73,15 +73,15 @@ class Resolver:
         try:
             _, deadline, kind = QUESTION.unpack_from(question)
             ip = question[QUESTION.size :]
-            name = _ask(kind, ip) if time.monotonic() < deadline else None
+            name = _find_name(kind, ip) if time.monotonic() < deadline else None
         except MemoryError:
-            return LACK, b""
+            return NO_MEMORY, b""
         except Exception:
             return UNKNOWN, b""  # whatever a name server made of a resolver that is not ours
         return (UNKNOWN, b"") if name is None else (KNOWN, name)
 
 
-def _ask(kind: int, ip: bytes) -> bytes | None:
+def _find_name(kind: int, ip: bytes) -> bytes | None:
     if kind == FIND:
         return names.find(ip)
     return names.reverse_checked(ip) if kind == CHECKED else names.reverse(ip)

@@ -56,14 +56,14 @@ class _ServerLookups:
 
     def look_up_name(self, attribute: str, ip: bytes) -> None:
         self._unknown.add(attribute)
-        self._name_lookups.ask(
+        self._name_lookups.look_up(
             resolver.FIND, ip, NAMES_TIMEOUT, lambda answer: self._note(attribute, answer), self._fail
         )
 
     def look_up_info(self, timeout: float) -> None:
         self._unknown.add("remote_info")
         connection = self._connection
-        ident.ask(
+        ident.query(
             self._background,
             (connection.local_ip, connection.local_port),
             (connection.remote_ip, connection.remote_port),

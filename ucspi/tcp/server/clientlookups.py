@@ -50,10 +50,10 @@ class ClientLookups:
     """
 
     __slots__ = (
-        "_asks_info",
-        "_asks_remote",
         "_fail",
         "_local_names",
+        "_looks_up_info",
+        "_looks_up_remote",
         "_name_lookups",
         "_ready",
         "_settings",
@@ -82,25 +82,25 @@ class ClientLookups:
         self._ready, self._fail = ready, fail
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
         self._waiting: dict[Connection, None] = {}  # for answers, in the order that they came
-        self._asks_info = settings.lookup_remote_info and settings.info_timeout > 0
-        self._asks_remote = settings.lookup_remote_host or self._asks_info
+        self._looks_up_info = settings.lookup_remote_info and settings.info_timeout > 0
+        self._looks_up_remote = settings.lookup_remote_host or self._looks_up_info
 
-    def find(self, connection: "Connection") -> None:
+    def start(self, connection: "Connection") -> None:
         """Ask what must be asked; when nothing must, the connection is ready at once."""
         if connection.user is not None:
             self._ready(connection)  # a client of this machine has no names, and needs no ident
             return
-        if not self._asks_remote and connection.local_host is not None:
+        if not self._looks_up_remote and connection.local_host is not None:
             self._ready(connection)
             return
         connection.waiting = 1  # until all questions are put
         self._waiting[connection] = None
         if connection.local_host is None:
-            self._find_local_host(connection)
+            self._look_up_local_host(connection)
         if self._settings.lookup_remote_host and connection in self._waiting:
-            self._find_remote_host(connection)
-        if self._asks_info and connection in self._waiting:
-            self._find_info(connection)
+            self._look_up_remote_host(connection)
+        if self._looks_up_info and connection in self._waiting:
+            self._look_up_info(connection)
         self._answered(connection, lambda: None)
 
     def give_up(self) -> "list[Connection]":
@@ -112,7 +112,7 @@ class ClientLookups:
         """Wait no longer for answers about a client, who is cut off."""
         self._waiting.pop(connection, None)
 
-    def _find_local_host(self, connection: "Connection") -> None:
+    def _look_up_local_host(self, connection: "Connection") -> None:
         ip = connection.local_ip
         name, until = self._local_names.get(ip, (None, 0.0))
         if name is not None or time.monotonic() < until:
@@ -123,7 +123,7 @@ class ClientLookups:
             connection.local_host = answer
             self._remember_local(ip, answer)
 
-        self._ask(connection, resolver.REVERSE, ip, note)
+        self._look_up_name(connection, resolver.REVERSE, ip, note)
 
     def _remember_local(self, ip: bytes, name: bytes | None) -> None:
         self._local_names.pop(ip, None)
@@ -131,14 +131,14 @@ class ClientLookups:
             del self._local_names[next(iter(self._local_names))]  # the oldest
         self._local_names[ip] = name, time.monotonic() + NAMELESS_TIME
 
-    def _find_remote_host(self, connection: "Connection") -> None:
+    def _look_up_remote_host(self, connection: "Connection") -> None:
         def note(answer: bytes | None) -> None:
             connection.remote_host = answer
 
         kind = resolver.CHECKED if self._settings.paranoid else resolver.REVERSE
-        self._ask(connection, kind, connection.remote_ip, note)
+        self._look_up_name(connection, kind, connection.remote_ip, note)
 
-    def _ask(
+    def _look_up_name(
         self, connection: "Connection", kind: int, ip: bytes, note: "Callable[[bytes | None], None]"
     ) -> None:
         def deliver(answer: bytes | None) -> None:
@@ -151,9 +151,9 @@ class ClientLookups:
 
         connection.waiting += 1
         fail = self._failing(connection)
-        self._name_lookups.ask(kind, ip, self._settings.names_timeout, deliver, fail)
+        self._name_lookups.look_up(kind, ip, self._settings.names_timeout, deliver, fail)
 
-    def _find_info(self, connection: "Connection") -> None:
+    def _look_up_info(self, connection: "Connection") -> None:
         def deliver(answer: bytes | None) -> None:
             def take() -> None:
                 connection.remote_info = answer
@@ -163,7 +163,7 @@ class ClientLookups:
             self._answered(connection, take)
 
         connection.waiting += 1
-        ident.ask(
+        ident.query(
             self.background,
             (connection.local_ip, connection.local_port),
             (connection.remote_ip, connection.remote_port),

@@ -65,7 +65,7 @@ class Handlers:
             self.due = None
             yield from self._search()
             return
-        yield from self._ask(list(islice(reversed(self._connections), YOUNG)), MISSES)
+        yield from self._wait_for_each(list(islice(reversed(self._connections), YOUNG)), MISSES)
         begin = time.monotonic()
         if begin < self._rest_until and not all_of_them:
             self.due = self._rest_until
@@ -107,9 +107,9 @@ class Handlers:
                 yield pid, status, connection
             found += 1
             if found == FOUND and len(self._connections) > FEW:
-                yield from self._ask(list(self._connections), len(self._connections))
+                yield from self._wait_for_each(list(self._connections), len(self._connections))
 
-    def _ask(self, pids: list[int], misses: int) -> "Iterator[Ended]":
+    def _wait_for_each(self, pids: list[int], misses: int) -> "Iterator[Ended]":
         """Find who has ended among some of our own; after one, so many others in a row are the end."""
         patience = len(pids)
         for pid in pids:

@@ -200,7 +200,7 @@ class Server:
         if self._lookups is None:
             self._admission.decide(connection)
         else:
-            self._lookups.find(connection)
+            self._lookups.start(connection)
             self._report.flush()  # the status line, when the client has to wait for answers
 
     def _decide(self, connection: Connection) -> None:
