@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.tcp.server.census import TOLD, Census, network
-from ucspi.tcp.server.clientlimits import BadLimitError, message, over_assigned, over_general
+from ucspi.tcp.server.census import HOLDERS_SHOWN, Census, network
+from ucspi.tcp.server.clientlimits import BadLimitError, limit_message, over_rule_limit, over_server_limit
 from ucspi.tcp.server.settings import Settings
 
 ADDRESSES = [
@@ -93,7 +93,7 @@ def test_largest_holders_are_the_same_whenever_they_are_asked_for(
     for ip in before:
         early.leave(ip)
         late.leave(ip)
-    largest = sorted((after.count(ip) for ip in set(after)), reverse=True)[:TOLD]
+    largest = sorted((after.count(ip) for ip in set(after)), reverse=True)[:HOLDERS_SHOWN]
     for made in (early, late):
         held = list(made.holders())
         assert [count for _, count in held] == largest
@@ -104,42 +104,42 @@ def test_asking_for_the_largest_holders_costs_the_same_among_thousands() -> None
     made = census(*(b"10.0.%d.%d" % divmod(number, 256) for number in range(20_000)))
     start = time.process_time()
     for _ in range(1000):
-        assert len(list(made.holders())) == TOLD
+        assert len(list(made.holders())) == HOLDERS_SHOWN
     assert time.process_time() - start < 1  # looking at each would take several
 
 
 def test_client_over_the_limit_of_its_address_is_told_which() -> None:
     made = census(b"10.0.0.1", b"10.0.0.1", b"10.0.0.2")
-    assert over_general(made, b"10.0.0.1", general(per_ip=2)) == b""
-    assert over_general(made, b"10.0.0.1", general(per_ip=1)) == b"per-ip 2/1"
-    assert over_general(made, b"10.0.0.2", general(per_ip=1)) == b""
+    assert over_server_limit(made, b"10.0.0.1", general(per_ip=2)) == b""
+    assert over_server_limit(made, b"10.0.0.1", general(per_ip=1)) == b"per-ip 2/1"
+    assert over_server_limit(made, b"10.0.0.2", general(per_ip=1)) == b""
 
 
 def test_client_over_the_limit_of_its_network_is_told_which() -> None:
     made = census(b"10.0.0.1", b"10.0.0.2", b"10.0.1.1")
-    assert over_general(made, b"10.0.0.1", general(per_net=1)) == b"per-net 2/1"
-    assert over_general(made, b"10.0.1.1", general(per_net=1)) == b""
+    assert over_server_limit(made, b"10.0.0.1", general(per_net=1)) == b"per-net 2/1"
+    assert over_server_limit(made, b"10.0.1.1", general(per_net=1)) == b""
 
 
 def test_rule_sets_limits_of_its_own() -> None:
     made = census(b"10.0.0.1", b"10.0.0.1", b"10.0.0.2")
-    assert over_assigned(made, b"10.0.0.1", ((b"MAXCONNIP", b"2"),)) == b""
-    assert over_assigned(made, b"10.0.0.1", ((b"MAXCONNIP", b"1"),)) == b"MAXCONNIP 2/1"
-    assert over_assigned(made, b"10.0.0.1", ((b"X", b"1"), (b"MAXCONNC", b"2"))) == b"MAXCONNC 3/2"
+    assert over_rule_limit(made, b"10.0.0.1", ((b"MAXCONNIP", b"2"),)) == b""
+    assert over_rule_limit(made, b"10.0.0.1", ((b"MAXCONNIP", b"1"),)) == b"MAXCONNIP 2/1"
+    assert over_rule_limit(made, b"10.0.0.1", ((b"X", b"1"), (b"MAXCONNC", b"2"))) == b"MAXCONNC 3/2"
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"-1", b"1.5", b" 1"])
 def test_limit_that_is_no_number_is_an_error_and_never_no_limit(value: bytes) -> None:
     with pytest.raises(BadLimitError) as raised:
-        over_assigned(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", value),))
+        over_rule_limit(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", value),))
     assert raised.value.name == b"MAXCONNIP"
 
 
 def test_message_of_the_rule_comes_before_the_server_s_own() -> None:
-    assert message((), b"own") == b"own"
-    assert message(((b"DIEMSG", b"rule"),), b"own") == b"rule"
+    assert limit_message((), b"own") == b"own"
+    assert limit_message(((b"DIEMSG", b"rule"),), b"own") == b"rule"
 
 
 def test_limit_of_more_digits_than_any_number_is_refused() -> None:
     with pytest.raises(BadLimitError):
-        over_assigned(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", b"9" * 5000),))
+        over_rule_limit(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", b"9" * 5000),))

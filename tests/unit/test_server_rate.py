@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 def taken(buckets: Buckets, ip: bytes, tries: int) -> int:
     """Return how many of so many connections are taken in."""
-    return sum(not buckets.over(ip) for _ in range(tries))
+    return sum(not buckets.take_token(ip) for _ in range(tries))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_burst_is_taken_at_once_and_then_one_for_each_token_that_came_back(clock
     buckets = Buckets(Rate(2, 10, 3), clock)
     assert taken(buckets, ONE, 5) == 3
     clock.pass_by(4.999)
-    assert buckets.over(ONE) == b"rate 2/10"
+    assert buckets.take_token(ONE) == b"rate 2/10"
     clock.pass_by(0.001)
     assert taken(buckets, ONE, 2) == 1
     clock.pass_by(1000)
@@ -82,9 +82,9 @@ def test_each_source_has_a_bucket_of_its_own(clock: Clock) -> None:
 
 def test_addresses_of_one_64_share_a_bucket(clock: Clock) -> None:
     buckets = Buckets(Rate(1, 60, 1), clock)
-    assert buckets.over(b"2001:db8::1") == b""
-    assert buckets.over(b"2001:db8::ffff:1") == b"rate 1/60"
-    assert buckets.over(b"2001:db8:0:1::1") == b""
+    assert buckets.take_token(b"2001:db8::1") == b""
+    assert buckets.take_token(b"2001:db8::ffff:1") == b"rate 1/60"
+    assert buckets.take_token(b"2001:db8:0:1::1") == b""
 
 
 @given(
@@ -99,7 +99,7 @@ def test_no_stretch_of_time_has_more_than_burst_and_rate_allow(
     moments: dict[bytes, list[int]] = {ONE: [], OTHER: []}
     for wait, ip in steps:
         clock.now += wait
-        if not buckets.over(ip):
+        if not buckets.take_token(ip):
             moments[ip].append(clock.now)
     for times in moments.values():
         for first, begin in enumerate(times):
@@ -115,12 +115,12 @@ def test_who_waits_for_a_token_is_always_served(rate: Rate) -> None:
     taken(buckets, ONE, rate.burst)
     for _ in range(20):
         clock.now += -(-rate.seconds * NANOSECONDS // rate.count)
-        assert buckets.over(ONE) == b""
+        assert buckets.take_token(ONE) == b""
 
 
 def flood(buckets: Buckets, count: int, begin: int = 0) -> None:
     for number in range(begin, begin + count):
-        assert buckets.over(b"2001:db8:%x:%x::1" % divmod(number, 65536)) == b""
+        assert buckets.take_token(b"2001:db8:%x:%x::1" % divmod(number, 65536)) == b""
 
 
 def test_full_buckets_are_forgotten(clock: Clock) -> None:
@@ -141,11 +141,11 @@ def test_flood_of_sources_takes_bounded_memory_and_forgets_the_busiest_last(cloc
         flood(buckets, 100, begin)
         clock.pass_by(0.001)
         assert len(buckets) <= 2000
-    assert buckets.over(ONE) == b"rate 1/3600"
+    assert buckets.take_token(ONE) == b"rate 1/3600"
 
 
 def test_table_of_equal_buckets_makes_room(clock: Clock) -> None:
     buckets = Buckets(Rate(1, 3600, 1), clock, most=8)
     flood(buckets, 100)
     assert 1 <= len(buckets) <= 8
-    assert buckets.over(b"2001:db8:0:63::1") == b"rate 1/3600"  # the last that came
+    assert buckets.take_token(b"2001:db8:0:63::1") == b"rate 1/3600"  # the last that came

@@ -92,7 +92,7 @@ def test_users_are_sources_of_their_own_and_one_network() -> None:
         census.enter(ip)
     assert (census.of_ip(b"unix.1"), census.of_network(b"unix.2", 24, 64)) == (2, 3)
     buckets = Buckets(Rate(1, 60, 1), lambda: 0)
-    assert [bool(buckets.over(ip)) for ip in (b"unix.1", b"unix.2", b"unix.1")] == [False, False, True]
+    assert [bool(buckets.take_token(ip)) for ip in (b"unix.1", b"unix.2", b"unix.1")] == [False, False, True]
 
 
 def test_banner_reaches_a_local_client() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ClassicReport:
     """The lines of ucspi-tcp 0.88, as many as the verbosity asks for."""
 
-    __slots__ = ("_limit", "_pid", "_unsaid", "_verbosity")
+    __slots__ = ("_limit", "_pending", "_pid", "_verbosity")
 
     def __init__(self, verbosity: int, limit: int, pid: int) -> None:
         """Tell with a verbosity of 0 (nothing), 1 (errors) or 2 (every client).
@@ -30,7 +30,7 @@ class ClassicReport:
             pid: the server's own, which stands in where no process is made.
         """
         self._verbosity, self._limit, self._pid = verbosity, limit, pid
-        self._unsaid = b""
+        self._pending = b""
 
     def listening(self, children: int) -> None:
         """Tell how many clients there are, now that the server accepts them."""
@@ -38,11 +38,11 @@ class ClassicReport:
 
     def admitted(self, connection: "Connection", children: int) -> None:
         """Note that a client was accepted, to be told with what comes next."""
-        self._unsaid = self._status(children)
+        self._pending = self._status(children)
 
     def flush(self) -> None:
         """Tell what was only noted."""
-        if self._unsaid:
+        if self._pending:
             self._say(b"")
 
     def starting(self, connection: "Connection") -> bytes:
@@ -104,6 +104,6 @@ class ClassicReport:
         return classiclines.refusal(self._pid, connection, line, status, children, self._limit)
 
     def _say(self, lines: bytes) -> None:
-        lines, self._unsaid = self._unsaid + lines, b""
+        lines, self._pending = self._pending + lines, b""
         if lines:
             emit(lines)

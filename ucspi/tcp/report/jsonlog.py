@@ -28,7 +28,7 @@ _CORE = 0x80  # in a wait status: it left a core
 class JsonReport:
     """Lines of JSON, as many as the verbosity asks for; every connection has its notes."""
 
-    __slots__ = ("_clock", "_limit", "_pid", "_places", "_unsaid", "_verbosity")
+    __slots__ = ("_clock", "_limit", "_pending", "_pid", "_places", "_verbosity")
 
     def __init__(self, verbosity: int, limit: int, pid: int, places: list[bytes], clock: "Clock") -> None:
         """Tell with a verbosity of 0 (nothing), 1 (errors) or 2 (every client).
@@ -42,7 +42,7 @@ class JsonReport:
         """
         self._verbosity, self._limit, self._pid = verbosity, limit, pid
         self._places, self._clock = places, clock
-        self._unsaid = b""
+        self._pending = b""
 
     def listening(self, children: int) -> None:
         """Tell that the server accepts clients from now on."""
@@ -52,11 +52,11 @@ class JsonReport:
         """Note that a client was accepted, to be told with what comes next."""
         if self._verbosity >= 2:
             fields = {**_short_fields(connection), **self._counts(children)}
-            self._unsaid = self._line(b"accept", fields)
+            self._pending = self._line(b"accept", fields)
 
     def flush(self) -> None:
         """Tell what was only noted."""
-        if self._unsaid:
+        if self._pending:
             self._emit(b"")
 
     def starting(self, connection: "Connection") -> bytes:
@@ -125,7 +125,7 @@ class JsonReport:
             self._emit(self._line(event, fields))
 
     def _emit(self, lines: bytes) -> None:
-        lines, self._unsaid = self._unsaid + lines, b""
+        lines, self._pending = self._pending + lines, b""
         if lines:
             emit(lines)
 

@@ -44,7 +44,7 @@ class StatusFile:
         "_last",
         "_limit",
         "_path",
-        "_tell",
+        "_warn",
     )
 
     def __init__(
@@ -53,7 +53,7 @@ class StatusFile:
         limit: int,
         places: list[bytes],
         clock: "Clock",
-        tell: "Callable[[bytes], object]",
+        warn: "Callable[[bytes], object]",
         *,
         on_signal: bool = False,
     ) -> None:
@@ -64,10 +64,10 @@ class StatusFile:
             limit: how many clients there may be.
             places: the addresses and ports that are listened on.
             clock: the times.
-            tell: takes a warning.
+            warn: takes a warning.
             on_signal: write it at the start and whenever `demand` is called, not when something changes.
         """
-        self._path, self._clock, self._tell = path, clock, tell
+        self._path, self._clock, self._warn = path, clock, warn
         self._limit, self._is_on_demand = limit, on_signal
         now = clock.steady()
         self._began, self._last, self._due = now, now - PAUSE_NS, True
@@ -128,7 +128,7 @@ class StatusFile:
         finally:
             release(mask)
         if trouble and not self._is_troubled:
-            self._tell(b"unable to write %s: %s" % (self._path, trouble))
+            self._warn(b"unable to write %s: %s" % (self._path, trouble))
         self._is_troubled = trouble != b""
 
     def remove(self) -> None:

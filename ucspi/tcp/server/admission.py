@@ -5,7 +5,7 @@ import errno
 from ucspi.errors import CdbFormatError
 from ucspi.tcp.environment import variables
 from ucspi.tcp.server.census import Census
-from ucspi.tcp.server.clientlimits import BadLimitError, message, over_assigned
+from ucspi.tcp.server.clientlimits import BadLimitError, limit_message, over_rule_limit
 from ucspi.unix import memoryreserve
 from ucspi.unix.errtext import describe
 
@@ -96,7 +96,7 @@ class Admission:
             verdict = self._judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
             if connection.notes is not None:
                 connection.notes.note_rule(verdict.rule, self._judge.line_of(verdict.rule))
-            over = over_assigned(self.census, connection.remote_ip, verdict.environment)
+            over = over_rule_limit(self.census, connection.remote_ip, verdict.environment)
         except OSError as error:
             self.drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
         except CdbFormatError:
@@ -107,8 +107,8 @@ class Admission:
             if not verdict.allowed:
                 self.turn_away(connection, b"", b"")
             elif over:
-                told = message(verdict.environment, self._settings.limit_message)
-                self.turn_away(connection, told, over)
+                text = limit_message(verdict.environment, self._settings.limit_message)
+                self.turn_away(connection, text, over)
             else:
                 self._start(connection, verdict.environment)
 
@@ -125,11 +125,11 @@ class Admission:
             if connection.notes is not None:
                 connection.notes.pid = pid
 
-    def turn_away(self, connection: "Connection", told: bytes, over: bytes) -> None:
+    def turn_away(self, connection: "Connection", text: bytes, over: bytes) -> None:
         """Cut off a client that is denied, or over a limit, of which it may be told."""
-        if told:
+        if text:
             try:
-                connection.print_at_once(told)
+                connection.print_at_once(text)
             except OSError:
                 pass  # it is cut off all the same
         self._leave(connection)

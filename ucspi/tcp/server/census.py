@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NET4_BITS = 24  # what counts as one network, where nothing else is asked for
 NET6_BITS = 64
-TOLD = 5  # holders that are named when no slot is left
+HOLDERS_SHOWN = 5  # holders that are named when no slot is left
 
 
 def network(ip: bytes, bits4: int = NET4_BITS, bits6: int = NET6_BITS) -> tuple[int, int]:
@@ -102,7 +102,7 @@ class Census:
             self._ranks = Ranks()
             for ip, count in self._counts.items():
                 self._ranks.move(ip, 0, count)
-        yield from islice(self._ranks.largest(), TOLD)
+        yield from islice(self._ranks.largest(), HOLDERS_SHOWN)
 
 
 class Ranks:

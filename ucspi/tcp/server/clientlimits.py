@@ -27,18 +27,18 @@ class BadLimitError(Exception):
         self.name = name
 
 
-def over_general(census: "Census", ip: bytes, settings: "Settings") -> bytes:
+def over_server_limit(census: "Census", ip: bytes, settings: "Settings") -> bytes:
     """Return the limit of the command line that a client is over, ``NAME HELD/LIMIT``, or nothing."""
     if settings.per_ip is not None and census.of_ip(ip) > settings.per_ip:
-        return _told(b"per-ip", census.of_ip(ip), settings.per_ip)
+        return _excess(b"per-ip", census.of_ip(ip), settings.per_ip)
     if settings.per_net is not None:
         held = census.of_network(ip, settings.net4_bits, settings.net6_bits)
         if held > settings.per_net:
-            return _told(b"per-net", held, settings.per_net)
+            return _excess(b"per-net", held, settings.per_net)
     return b""
 
 
-def over_assigned(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, bytes], ...]") -> bytes:
+def over_rule_limit(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, bytes], ...]") -> bytes:
     """Return the limit of the deciding rule that a client is over, or nothing.
 
     Raises:
@@ -52,7 +52,7 @@ def over_assigned(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, 
         else:
             continue
         if held > limit:
-            return _told(name, held, limit)
+            return _excess(name, held, limit)
     return b""
 
 
@@ -63,10 +63,10 @@ def _number(name: bytes, value: bytes) -> int:
     return number
 
 
-def _told(name: bytes, held: int, limit: int) -> bytes:
+def _excess(name: bytes, held: int, limit: int) -> bytes:
     return b"%s %d/%d" % (name, held, limit)
 
 
-def message(assignments: "tuple[tuple[bytes, bytes], ...]", default: bytes) -> bytes:
+def limit_message(assignments: "tuple[tuple[bytes, bytes], ...]", default: bytes) -> bytes:
     """Return what a client over a limit is told: the rule's DIEMSG, or the server's own."""
     return dict(assignments).get(b"DIEMSG", default)

@@ -16,7 +16,7 @@ from _signal import SIGUSR1
 
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.server.admission import Admission
-from ucspi.tcp.server.clientlimits import over_general
+from ucspi.tcp.server.clientlimits import over_server_limit
 from ucspi.tcp.server.doors import Doors
 from ucspi.tcp.server.handlers import Handlers
 from ucspi.tcp.server.reporting import reporter
@@ -185,9 +185,9 @@ class Server:
     def _receive(self, connection: Connection) -> None:
         """Take one client through the steps that need no waiting."""
         self._admission.enter(connection)
-        over = over_general(self._census, connection.remote_ip, self._settings)
+        over = over_server_limit(self._census, connection.remote_ip, self._settings)
         if not over and self._buckets is not None:
-            over = self._buckets.over(connection.remote_ip)
+            over = self._buckets.take_token(connection.remote_ip)
         if over:
             self._admission.turn_away(connection, self._settings.limit_message, over)
             return

@@ -75,7 +75,7 @@ class Buckets:
         self._full_at: dict[Source, int] = {}
         self._crowd = min(LEAST, most)  # so many buckets are worth a look for full ones
 
-    def over(self, ip: bytes) -> bytes:
+    def take_token(self, ip: bytes) -> bytes:
         """Take a token for a client; return nothing, or that there is none: ``rate COUNT/SECONDS``."""
         source = ip if b":" not in ip else network(ip, bits6=NET6_BITS)
         now = self._now() * self._rate.count
