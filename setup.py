@@ -53,7 +53,7 @@ class BuildCommands(build_scripts):
             return
         self.mkpath(self.build_dir)
         for script in map(Path, self.scripts):
-            found = re.search(r"^from ucspi\.(\S+) import main$", script.read_text(), re.MULTILINE)
+            found = re.search(r'^run\("(\S+)"\)$', script.read_text(), re.MULTILINE)
             assert found, script
             command = Path(self.build_dir, script.name)
             command.write_bytes(bake(launcher, script.name, found[1]))

@@ -7,6 +7,7 @@ working directory, which may be anybody's.
 import os
 import sys
 
+from ucspi._script import load
 from ucspi.programs.commands import COMMANDS
 from ucspi.unix.stderr import say
 
@@ -15,7 +16,7 @@ def main() -> int:
     """Run the program that the first argument names; return its exit code."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         return _explain(sys.argv[1:2])
-    program = __import__(f"ucspi.programs.{COMMANDS[sys.argv[1]]}", fromlist=["main"])
+    program = load(f"programs.{COMMANDS[sys.argv[1]]}", sys.argv[1])
     del sys.argv[0]  # the program finds its own name first, as when it is run by that name
     code: int = program.main()
     return code

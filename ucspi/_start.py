@@ -112,17 +112,10 @@ def main(packed: "Packed | None") -> "NoReturn":
             gc.enable()
         program = __import__(module, fromlist=["main"])
     except ImportError as error:
-        _refuse(name, error)
+        from ucspi._script import refuse
+
+        refuse(name, error)
     _leave(program.main())
-
-
-def _refuse(name: str, error: ImportError) -> "NoReturn":
-    """Say in one line what cannot be loaded: there is no memory, or ``UCSPI_CDB`` asks for too much."""
-    from ucspi.exits import EXIT_TEMPORARY
-    from ucspi.unix.stderr import say
-
-    say(_bytes(f"{name}: fatal: {error}"))
-    posix._exit(EXIT_TEMPORARY)
 
 
 def _leave(code: int) -> "NoReturn":

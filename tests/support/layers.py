@@ -26,10 +26,11 @@ MAY_IMPORT = {
     "compat": {"errors", "cdb"},
     "programs": {"exits", "decimal", "errors", "unix", "cdb", "rules", "tcp"}
     | {"dnsbl", "service", "lines", "logs"},
-    "__main__": {"exits", "errors", "unix", "programs"},
+    "_script": {"exits", "unix"},
+    "__main__": {"_script", "unix", "programs"},
     "_packed": set[str](),
     "_begin": set[str](),
-    "_start": {"_packed", "exits", "unix", "programs"},
+    "_start": {"_packed", "_script", "unix", "programs"},
     "__init__": set[str](),
 }
 NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix"}, "_title": {"_start"}}

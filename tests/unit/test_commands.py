@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tomllib
 from importlib import import_module, metadata
@@ -41,11 +42,32 @@ def test_every_program_is_a_command() -> None:
 
 
 @pytest.mark.parametrize("command", INSTALLED)
-def test_script_imports_its_program_and_no_more(command: str) -> None:
-    module = "ucspi.__main__" if command == "ucspi" else f"ucspi.programs.{COMMANDS[command]}"
+def test_script_runs_its_program_and_does_no_more(command: str) -> None:
+    module = "__main__" if command == "ucspi" else f"programs.{COMMANDS[command]}"
     assert (CHECKOUT / "bin" / command).read_text() == (
-        f"#!python\nfrom {module} import main\nraise SystemExit(main())\n"
+        f'#!python\nfrom ucspi._script import run\nrun("{module}")\n'
     )
+
+
+@pytest.mark.parametrize("line", ["tcprules a b", "cdbget x", "cdb -q x y", "tcpserver -x a 0 0 true"])
+@pytest.mark.parametrize("way", ["script", "ucspi"])
+def test_core_that_there_is_not_is_one_line_without_the_launcher_too(
+    way: str, line: str, tmp_path: Path
+) -> None:
+    command, *arguments = line.split()
+    start = [str(CHECKOUT / "bin" / command)] if way == "script" else ["-m", "ucspi", command]
+    done = subprocess.run(
+        [sys.executable, *start, *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"UCSPI_CDB": "bogus", "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    said = f"{command}: fatal: UCSPI_CDB is 'bogus'; use one of auto, native, pure\n"
+    assert (done.returncode, done.stderr) == (111, said)
 
 
 def test_all_scripts_are_installed() -> None:
