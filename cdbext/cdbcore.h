@@ -2,17 +2,10 @@
 #ifndef UCDB_CDBCORE_H
 #define UCDB_CDBCORE_H
 
-#include "cdb/buildtable.h"
 #include "cdb/cdbmaketext.h"
-#include "cdb/check.h"
-#include "cdb/find.h"
-#include "cdb/findmany.h"
-#include "cdb/hash.h"
 #include "cdb/hashsieve.h"
 #include "cdb/image.h"
 #include "cdb/imagefault.h"
-#include "cdb/recogniseformat.h"
-#include "cdb/walk.h"
 #include "rules/checkdata.h"
 #include "rules/compile.h"
 #include "rules/decide.h"

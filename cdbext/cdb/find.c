@@ -24,16 +24,3 @@ enum ucdb_status ucdb_find(const struct ucdb_image *im, struct ucdb_cursor *cur,
     return find(im, cur, key, len, data, fault, UCDB_CDB);
   return find(im, cur, key, len, data, fault, im->format);
 }
-
-uint64_t ucdb_get(const struct ucdb_image *im, const unsigned char *key, size_t len)
-{
-  struct ucdb_cursor cur = { 0 };
-  struct ucdb_span data;
-  struct ucdb_fault fault;
-
-  switch (ucdb_find(im, &cur, key, len, &data, &fault)) {
-    case UCDB_FOUND: return (data.pos | data.len) >> 32 ? 1 : data.pos << 32 | data.len;
-    case UCDB_ABSENT: return 0;
-    default: return 1;
-  }
-}

@@ -21,10 +21,4 @@ struct ucdb_cursor {
 enum ucdb_status ucdb_find(const struct ucdb_image *im, struct ucdb_cursor *cur, const unsigned char *key,
                            uint64_t len, struct ucdb_span *data, struct ucdb_fault *fault);
 
-/* Location of the first record's data: position << 32 | length.  One integer,
- * because reading a filled struct costs the cffi caller as much as the look-up.
- * 0 = absent; a real position is at least 2048.  1 = malformed, or (in a cdb64)
- * a position or length too large for 32 bits: ask ucdb_find. */
-uint64_t ucdb_get(const struct ucdb_image *im, const unsigned char *key, size_t len);
-
 #endif

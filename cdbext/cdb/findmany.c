@@ -70,30 +70,3 @@ enum ucdb_status ucdb_find_group(const struct ucdb_image *im, struct ucdb_wanted
     return find_group(im, wanted, count, fault, UCDB_CDB);
   return find_group(im, wanted, count, fault, im->format);
 }
-
-enum ucdb_status ucdb_find_many(const struct ucdb_image *im, const unsigned char *keys, const uint64_t *ends,
-                                uint64_t count, uint64_t *places, struct ucdb_fault *fault)
-{
-  struct ucdb_wanted wanted[UCDB_GROUP];
-  uint64_t begin = 0;
-  uint64_t done;
-
-  for (done = 0; done < count; done += UCDB_GROUP) {
-    uint64_t left = count - done;
-    int size = left < UCDB_GROUP ? (int)left : UCDB_GROUP;
-    int i;
-
-    for (i = 0; i < size; ++i) {
-      wanted[i].key = keys + begin;
-      wanted[i].len = ends[done + (uint64_t)i] - begin;
-      begin = ends[done + (uint64_t)i];
-    }
-    if (ucdb_find_group(im, wanted, size, fault) == UCDB_MALFORMED)
-      return UCDB_MALFORMED;
-    for (i = 0; i < size; ++i) {
-      *places++ = wanted[i].data.pos;
-      *places++ = wanted[i].data.len;
-    }
-  }
-  return UCDB_FOUND;
-}

@@ -21,10 +21,4 @@ struct ucdb_wanted {
 enum ucdb_status ucdb_find_group(const struct ucdb_image *im, struct ucdb_wanted *wanted, int count,
                                  struct ucdb_fault *fault);
 
-/* The same for any number of keys that stand one after the other: ends has the
- * offset where each ends.  The data of key i goes to places[2 * i] (position, 0
- * when absent) and places[2 * i + 1] (length). */
-enum ucdb_status ucdb_find_many(const struct ucdb_image *im, const unsigned char *keys, const uint64_t *ends,
-                                uint64_t count, uint64_t *places, struct ucdb_fault *fault);
-
 #endif

@@ -2,12 +2,11 @@
 #ifndef UCDB_HASH_H
 #define UCDB_HASH_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "cdb/layout.h"
 
-/* The hash for callers in C: inline, since a look-up is little more.  Its low
+/* The hash of a key: inline, since a look-up is little more.  Its low
  * 32 bits are the hash of a cdb, all 64 that of a cdb64: neither shift, sum nor
  * xor carries anything down. */
 static inline uint64_t ucdb_hash_of(const unsigned char *key, uint64_t len)
@@ -25,8 +24,5 @@ static inline uint64_t ucdb_hash_in(uint64_t hash, int format)
 {
   return format == UCDB_CDB64 ? hash : (uint32_t)hash;
 }
-
-uint32_t ucdb_hash(const unsigned char *key, size_t len);
-uint64_t ucdb_hash64(const unsigned char *key, size_t len);
 
 #endif

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cdbcore.h"
+#include "cdb/check.h"
+#include "cdb/find.h"
+#include "cdb/recogniseformat.h"
 #include "cdb/walkdistinct.h"
 
 enum { THREADS = 2, ROUNDS = 20 };
@@ -24,8 +26,10 @@ static int look_at_all(void)
   while (ucdb_walk(&image, &walker, &record, &fault) == UCDB_FOUND) {
     const unsigned char *key = image.base + record.key.pos;
     struct ucdb_wanted wanted = { .key = key, .len = record.key.len };
+    struct ucdb_cursor cursor = { 0 };
+    struct ucdb_span data;
 
-    wrong += !ucdb_get(&image, key, (size_t)record.key.len);
+    wrong += ucdb_find(&image, &cursor, key, record.key.len, &data, &fault) != UCDB_FOUND;
     wrong += ucdb_find_group(&image, &wanted, 1, &fault) != UCDB_FOUND;
   }
   while (ucdb_walk_distinct(&image, &ahead, &record, &fault) == UCDB_FOUND)
