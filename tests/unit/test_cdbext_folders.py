@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.layers import circles
+
 CDBEXT = Path(__file__).parents[2] / "cdbext"
 MAY_INCLUDE = {
     "numbers": set(),
@@ -39,3 +41,13 @@ def test_includes_name_a_folder_that_may_be_included(source: Path) -> None:
 def test_python_is_known_in_one_folder() -> None:
     knowing = {path.parent.name for path in SOURCES if "<Python.h>" in path.read_text()}
     assert knowing == {"python"}
+
+
+def test_neither_folders_nor_files_include_each_other_in_a_circle() -> None:
+    assert circles(MAY_INCLUDE) == []
+    names = {str(path.relative_to(CDBEXT)): path for path in SOURCES}
+    graph = {
+        name: [each if each in names else f"{path.parent.name}/{each}" for each in included(path)]
+        for name, path in names.items()
+    }
+    assert circles(graph) == []
