@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.nameserver import TXT, NameServer, Query, reply, strings
-from ucspi.dnsbl import questions
-from ucspi.dnsbl.questions import Asker
+from ucspi.dnsbl import dnsquery
+from ucspi.dnsbl.stubresolver import StubResolver
 from ucspi.programs._turn_away import Words, readable
 
 lines = st.lists(st.sampled_from([b"helo", b"QUIT", b"x", b" ", b"\r", b"\n", b"\0", b"\xff", b"y" * 9])).map(
@@ -63,9 +63,9 @@ def test_damaged_answer_is_an_answer_or_none_in_time(
 
     server.manners[b"1.list.test"] = manner
     started = time.monotonic()
-    asker = Asker([b"127.0.0.1"], 0.05, server.address[1])
-    found = asker.wait(asker.ask([b"1", b"list", b"test"], questions.TXT))
-    asker.close()
+    resolver = StubResolver([b"127.0.0.1"], 0.05, server.address[1])
+    found = resolver.wait(resolver.query([b"1", b"list", b"test"], dnsquery.TXT))
+    resolver.close()
     assert found is None or all(isinstance(text, bytes) for text in found)
     assert time.monotonic() - started < 5
 
@@ -73,7 +73,7 @@ def test_damaged_answer_is_an_answer_or_none_in_time(
 @given(st.binary(max_size=600))
 def test_bytes_of_any_kind_are_no_trouble(server: NameServer, packet: bytes) -> None:
     server.manners[b"2.list.test"] = lambda query: [query.packet[:2] + b"\x81\x80" + packet]
-    asker = Asker([b"127.0.0.1"], 0.05, server.address[1])
-    found = asker.wait(asker.ask([b"2", b"list", b"test"], questions.TXT))
-    asker.close()
+    resolver = StubResolver([b"127.0.0.1"], 0.05, server.address[1])
+    found = resolver.wait(resolver.query([b"2", b"list", b"test"], dnsquery.TXT))
+    resolver.close()
     assert found is None or found == []

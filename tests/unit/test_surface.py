@@ -51,7 +51,7 @@ MODULES = {
         processhandles registry scanner servicedir startchildren startclassic startinprocess statuspublisher
         statusrecord superviseall supervisor supervisorlist teardown
     """,
-    "ucspi.dnsbl": "blocklist nameservers questions",
+    "ucspi.dnsbl": "blocklist dnsquery nameservers stubresolver",
     "ucspi.tcp": """
         address background client clientnotes connection environment ident lookupchoices namelookups
         names resolver serverlookups

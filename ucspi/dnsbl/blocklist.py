@@ -53,22 +53,23 @@ def of_lists(
         tell: called with each list that could not be asked, up to the one that decides.
     """
     # Imported here: whoever gets by without a question need not pay for it.
-    from ucspi.dnsbl.questions import TXT, A, Asker
+    from ucspi.dnsbl.dnsquery import TXT, A
+    from ucspi.dnsbl.stubresolver import StubResolver
 
-    asker = Asker(servers, seconds)
+    resolver = StubResolver(servers, seconds)
     bounce = closed = failed = False
     asked = []
     for letter, value in options:
         list_is_asked = letter in (b"a", b"r")
         kind = A if letter == b"a" else TXT
-        asked.append((letter, value, asker.ask(name_in(value, ip), kind) if list_is_asked else None))
+        asked.append((letter, value, resolver.query(name_in(value, ip), kind) if list_is_asked else None))
     try:
         for letter, base, question in asked:
             if question is None:
                 bounce = letter == b"b" if letter in b"bB" else bounce
                 closed = letter == b"c" if letter in b"cC" else closed
                 continue
-            found = asker.wait(question)
+            found = resolver.wait(question)
             if found is None:
                 failed = True
                 tell(base)
@@ -80,7 +81,7 @@ def of_lists(
             if letter == b"r" and text:
                 return Refusal(PERMANENT if bounce and not failed else TEMPORARY, text)
     finally:
-        asker.close()
+        resolver.close()
     return None
 
 

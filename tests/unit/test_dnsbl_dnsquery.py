@@ -29,32 +29,33 @@ from tests.support.nameserver import (
     text,
     truncated,
 )
-from ucspi.dnsbl import questions
-from ucspi.dnsbl.questions import A, Asker
+from ucspi.dnsbl import dnsquery
+from ucspi.dnsbl.dnsquery import A
+from ucspi.dnsbl.stubresolver import StubResolver
 
 NAME = [b"1", b"list", b"test"]
 PATIENCE = 10.0
 
 
-def ask(manner: Manner, kind: RdataType = questions.TXT, *, seconds: float = PATIENCE) -> list[bytes] | None:
+def ask(manner: Manner, kind: RdataType = dnsquery.TXT, *, seconds: float = PATIENCE) -> list[bytes] | None:
     with NameServer({b"1.list.test": manner}) as server:
         return ask_of([server], kind, seconds=seconds)
 
 
 def ask_of(
     servers: list[NameServer],
-    kind: RdataType = questions.TXT,
+    kind: RdataType = dnsquery.TXT,
     *,
     seconds: float = PATIENCE,
 ) -> list[bytes] | None:
     """Ask servers at addresses of their own, all on the port of the first."""
     port = servers[0].address[1]
-    asker = Asker([server.address[0] for server in servers], seconds, port)
+    resolver = StubResolver([server.address[0] for server in servers], seconds, port)
     started = time.monotonic()
     try:
-        return asker.wait(asker.ask(NAME, kind))
+        return resolver.wait(resolver.query(NAME, kind))
     finally:
-        asker.close()
+        resolver.close()
         assert time.monotonic() - started < seconds + 8
 
 
@@ -176,7 +177,7 @@ def test_server_that_fails_or_sends_nonsense_is_not_waited_for(manner: Manner) -
 def test_next_server_is_asked_at_once_when_one_has_failed(
     two: list[NameServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(questions, "ROUNDS", (8.0,))
+    monkeypatch.setattr(dnsquery, "ROUNDS", (8.0,))
     two[0].manners[b"1.list.test"] = failing
     started = time.monotonic()
     assert ask_of(two) == [b"second"]
@@ -187,7 +188,7 @@ def test_next_server_is_asked_at_once_when_one_has_failed(
 def test_next_server_is_asked_when_one_is_silent(
     two: list[NameServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(questions, "ROUNDS", (0.1, 0.3))
+    monkeypatch.setattr(dnsquery, "ROUNDS", (0.1, 0.3))
     two[0].manners[b"1.list.test"] = silent
     assert ask_of(two) == [b"second"]
 
@@ -195,7 +196,7 @@ def test_next_server_is_asked_when_one_is_silent(
 def test_next_server_is_asked_when_nobody_is_at_the_first(
     two: list[NameServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(questions, "ROUNDS", (8.0,))
+    monkeypatch.setattr(dnsquery, "ROUNDS", (8.0,))
     two[0].address = (b"127.0.0.9", two[0].address[1])
     started = time.monotonic()
     assert ask_of(two) == [b"second"]
@@ -203,7 +204,7 @@ def test_next_server_is_asked_when_nobody_is_at_the_first(
 
 
 def test_lost_packet_is_sent_again_with_another_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "ROUNDS", (0.1, 0.3, 5.0))
+    monkeypatch.setattr(dnsquery, "ROUNDS", (0.1, 0.3, 5.0))
     with NameServer({}) as server:
         server.manners[b"1.list.test"] = lambda query: (
             [] if len(server.asked) < 3 else [reply(query, [(TXT, strings(b"third"))])]
@@ -222,21 +223,21 @@ def test_silence_over_tcp_ends_at_the_deadline() -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
     ):
         udp.bind(deaf.getsockname())
-        asker = Asker([b"127.0.0.1"], 0.5, deaf.getsockname()[1])
-        question = asker.ask(NAME, questions.TXT)
+        resolver = StubResolver([b"127.0.0.1"], 0.5, deaf.getsockname()[1])
+        query = resolver.query(NAME, dnsquery.TXT)
         packet, client = udp.recvfrom(512)
         udp.sendto(packet[:2] + b"\x83\x80" + packet[4:], client)
         started = time.monotonic()
-        assert asker.wait(question) is None
+        assert resolver.wait(query) is None
         assert time.monotonic() - started < 8  # an answer over TCP is waited for longer
 
 
 def test_lists_are_asked_at_the_same_time() -> None:
     with NameServer({b"1.list.test": silent, b"2.list.test": silent, b"3.list.test": text(b"3")}) as server:
-        asker = Asker([b"127.0.0.1"], 0.7, server.address[1])
-        asked = [asker.ask([number, b"list", b"test"], questions.TXT) for number in (b"1", b"2", b"3")]
+        resolver = StubResolver([b"127.0.0.1"], 0.7, server.address[1])
+        queries = [resolver.query([number, b"list", b"test"], dnsquery.TXT) for number in (b"1", b"2", b"3")]
         started = time.monotonic()
-        assert [asker.wait(question) for question in asked] == [None, None, [b"3"]]
+        assert [resolver.wait(query) for query in queries] == [None, None, [b"3"]]
         assert time.monotonic() - started < 2
 
 
@@ -246,8 +247,8 @@ def test_slow_answer_is_waited_for() -> None:
 
 @pytest.mark.parametrize("labels", [[b"x" * 64], [b"x" * 60] * 5])
 def test_name_that_is_too_long_is_not_asked(labels: list[bytes]) -> None:
-    asker = Asker([b"127.0.0.1"], PATIENCE, 1)
-    assert asker.wait(asker.ask(labels, questions.TXT)) is None
+    resolver = StubResolver([b"127.0.0.1"], PATIENCE, 1)
+    assert resolver.wait(resolver.query(labels, dnsquery.TXT)) is None
 
 
 def test_server_of_ip6_is_asked() -> None:
@@ -260,5 +261,5 @@ def test_without_descriptors_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -
         raise OSError(24, "none left")
 
     monkeypatch.setattr("_socket.socket", none_left)
-    asker = Asker([b"127.0.0.1", b"127.0.0.2"], PATIENCE)
-    assert asker.wait(asker.ask(NAME, questions.TXT)) is None
+    resolver = StubResolver([b"127.0.0.1", b"127.0.0.2"], PATIENCE)
+    assert resolver.wait(resolver.query(NAME, dnsquery.TXT)) is None

@@ -1,13 +1,13 @@
-"""Questions to DNS servers: many at once, in one poll loop, under one deadline.
+"""A query to DNS servers, of which the next is asked when one does not answer.
 
-Each question goes from a socket of its own, connected to the server, so the
+Each query goes from a socket of its own, connected to the server, so the
 kernel lets nobody else answer; its port and its identifier are random.  A
 server that keeps silent is asked again in each round, and each round waits
 longer.  One that refuses, fails or sends nonsense is not asked again: the next
 one is, at once.  An answer that says it was cut is asked for again over TCP.
 
 What travels is packed and parsed by dnspython, which is imported by whoever
-makes the first `Asker` and by nobody else.
+makes the first `StubResolver` and by nobody else.
 """
 
 import _socket
@@ -27,70 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 A, TXT = dns.rdatatype.A, dns.rdatatype.TXT
-PORT = 53
 ROUNDS = (1.0, 3.0, 11.0, 45.0)  # seconds for a server to answer; the original's
 TCP_TIME = 10.0  # seconds for a whole answer over TCP
 _LARGEST = 65535  # bytes of a packet
 _HEADER = 12
 
 
-class Asker:
-    """Asks a few servers many questions; what is not known at the deadline never will be."""
-
-    __slots__ = ("_deadline", "_open", "_places")
-
-    def __init__(self, servers: "Sequence[bytes]", seconds: float, port: int = PORT) -> None:
-        """Take the servers' addresses, in the order in which they are asked, and the time for everything."""
-        self._places = [(server.decode("latin-1"), port) for server in servers]
-        self._deadline = time.monotonic() + seconds
-        self._open: list[Question] = []
-
-    def ask(self, labels: "Sequence[bytes]", kind: "dns.rdatatype.RdataType") -> "Question":
-        """Send a question; `wait` gives its answer.
-
-        Args:
-            labels: the name, without the empty label of the root.
-            kind: `A` or `TXT`.
-        """
-        question = Question(labels, kind, self._places, self._deadline)
-        if not question.done:
-            self._open.append(question)
-        return question
-
-    def wait(self, question: "Question") -> list[bytes] | None:
-        """Return the data of the records that were found, or None when nobody knows for now.
-
-        Of an A record it is the address in dots, of a TXT record all its
-        strings in one.  A name that does not exist has no records.
-        """
-        while not question.done:
-            self._turn()
-        return question.records
-
-    def close(self) -> None:
-        """Forget the questions that are still open."""
-        for question in self._open:
-            question.close()
-        self._open.clear()
-
-    def _turn(self) -> None:
-        """Wait for an answer to any question, or for the time to send one again."""
-        poll = select.poll()
-        waiting = {question.register(poll): question for question in self._open}
-        now = time.monotonic()
-        until = min(question.due for question in self._open)
-        ready = poll.poll(max(0.0, until - now) * 1000 + 1)
-        for descriptor, _ in ready:
-            waiting[descriptor].proceed()
-        now = time.monotonic()
-        for question in self._open:
-            if not question.done and now >= question.due:
-                question.send_again()
-        self._open = [question for question in self._open if not question.done]
-
-
-class Question:
-    """One question on its way; ``records`` is valid once it is ``done``."""
+class Query:
+    """One query on its way; ``records`` is valid once it is ``done``."""
 
     __slots__ = (
         "_at",
