@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.support.commands import ENVIRONMENT
-from ucspi.dnsbl.blocklist import name_in, of_variable
+from ucspi.dnsbl.blocklist import judge_by_variable, query_name
 
 
 @pytest.mark.parametrize(
@@ -23,31 +23,31 @@ from ucspi.dnsbl.blocklist import name_in, of_variable
     ],
 )
 def test_address_is_turned_round_in_front_of_the_list(ip: bytes, base: bytes, name: bytes) -> None:
-    assert name_in(base, ip) == name.split(b".")
+    assert query_name(base, ip) == name.split(b".")
 
 
 @pytest.mark.parametrize("ip", [b"2001:db8:1:2:3:4:567:89ab", b"2001:db8:1:2:3:4:567:89ab%eth0"])
 def test_ip6_address_is_written_in_nibbles(ip: bytes) -> None:
     # The example of RFC 5782, 2.4.
     name = b"b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ugly.example.com"
-    assert name_in(b"ugly.example.com", ip) == name.split(b".")
+    assert query_name(b"ugly.example.com", ip) == name.split(b".")
 
 
 def test_backslash_protects_and_spells_bytes() -> None:
-    assert name_in(b"\\154.a\\.b.\\\\c.d\\", b"") == [b"l", b"a.b", b"\\c", b"d"]
+    assert query_name(b"\\154.a\\.b.\\\\c.d\\", b"") == [b"l", b"a.b", b"\\c", b"d"]
 
 
 @pytest.mark.parametrize(
     ("value", "told"), [(b"-", (553, b"")), (b"-text", (553, b"text")), (b"text", (451, b"text"))]
 )
 def test_variable_turns_away_for_good_behind_a_dash(value: bytes, told: tuple[int, bytes]) -> None:
-    refusal = of_variable(value)
+    refusal = judge_by_variable(value)
     assert refusal is not None
     assert (refusal.code, refusal.text) == told
 
 
 def test_empty_variable_lets_pass() -> None:
-    assert of_variable(b"") is None
+    assert judge_by_variable(b"") is None
 
 
 def test_without_dnspython_lists_end_in_one_line() -> None:

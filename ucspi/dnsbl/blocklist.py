@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-UNKNOWN = b"temporary RBL lookup error"
+LOOKUP_ERROR = b"temporary RBL lookup error"
 PERMANENT, TEMPORARY = 553, 451  # of SMTP
 _MAPPED = bytes(10) + b"\xff\xff"
 _OCTAL = b"01234567"
@@ -28,19 +28,19 @@ class Refusal:
         self.code, self.text = code, text
 
 
-def of_variable(value: bytes) -> Refusal | None:
+def judge_by_variable(value: bytes) -> Refusal | None:
     """Return what ``$RBLSMTPD`` decides: an empty one lets the client pass."""
     if not value:
         return None
     return Refusal(PERMANENT, value[1:]) if value.startswith(b"-") else Refusal(TEMPORARY, value)
 
 
-def of_lists(
+def judge_by_lists(
     options: "Iterable[tuple[bytes, bytes]]",
     ip: bytes,
     servers: "Sequence[bytes]",
     seconds: float,
-    tell: "Callable[[bytes], object]",
+    warn: "Callable[[bytes], object]",
 ) -> Refusal | None:
     """Ask all lists at once; return what the first that decides says, None to let the client pass.
 
@@ -50,7 +50,7 @@ def of_lists(
         ip: the client's address; may be empty, or nothing that is one.
         servers: the DNS servers to ask.
         seconds: for all questions together.
-        tell: called with each list that could not be asked, up to the one that decides.
+        warn: called with each list that could not be asked, up to the one that decides.
     """
     # Imported here: whoever gets by without a question need not pay for it.
     from ucspi.dnsbl.dnsquery import TXT, A
@@ -62,7 +62,7 @@ def of_lists(
     for letter, value in options:
         list_is_asked = letter in (b"a", b"r")
         kind = A if letter == b"a" else TXT
-        asked.append((letter, value, resolver.query(name_in(value, ip), kind) if list_is_asked else None))
+        asked.append((letter, value, resolver.query(query_name(value, ip), kind) if list_is_asked else None))
     try:
         for letter, base, question in asked:
             if question is None:
@@ -72,11 +72,11 @@ def of_lists(
             found = resolver.wait(question)
             if found is None:
                 failed = True
-                tell(base)
+                warn(base)
             if letter == b"a" and (found or (found is None and not closed)):
                 return None
             if letter == b"r" and found is None and closed:
-                return Refusal(TEMPORARY, UNKNOWN)
+                return Refusal(TEMPORARY, LOOKUP_ERROR)
             text = b"".join(found or ())
             if letter == b"r" and text:
                 return Refusal(PERMANENT if bounce and not failed else TEMPORARY, text)
@@ -85,7 +85,7 @@ def of_lists(
     return None
 
 
-def name_in(base: bytes, ip: bytes) -> list[bytes]:
+def query_name(base: bytes, ip: bytes) -> list[bytes]:
     """Return the labels of an address's name in a list.
 
     An IPv6 address is written in nibbles, an IPv4 address in IPv6 clothes as

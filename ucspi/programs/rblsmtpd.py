@@ -58,7 +58,7 @@ def _judge(
 ) -> Refusal | None:
     decided = value_of(entries, b"RBLSMTPD")
     if decided is not None:
-        return blocklist.of_variable(decided)
+        return blocklist.judge_by_variable(decided)
     if not any(letter in (b"a", b"r") for letter, _ in options):
         return None
     from ucspi.dnsbl.nameservers import nameservers
@@ -68,6 +68,6 @@ def _judge(
 
     servers = nameservers(value_of(entries, b"DNSCACHEIP"))
     try:
-        return blocklist.of_lists(options, ip, servers, seconds, tell)
+        return blocklist.judge_by_lists(options, ip, servers, seconds, tell)
     except ModuleNotFoundError as error:
         raise fatal(NAME, b"block lists need the Python package dnspython: %a" % str(error)) from None

@@ -144,7 +144,7 @@ def _decisions(original: str) -> list[Decision]:
         ]
         _, output, log = _show([original], ([os.fsdecode(argument) for argument in arguments], {}))
         told = b"" if output == b"run\n" else log.partition(b" pid N: ")[2].removesuffix(b"\n")
-        refusal = blocklist.of_lists(options, CLIENT.encode(), [b"127.0.0.1"], 10, lambda base: None)
+        refusal = blocklist.judge_by_lists(options, CLIENT.encode(), [b"127.0.0.1"], 10, lambda base: None)
         said = b"%d %s" % (refusal.code, readable(refusal.text)) if refusal else b""
         found.append((options, told, said))
     return found
