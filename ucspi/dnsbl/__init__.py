@@ -1,1 +1,1 @@
-"""DNS block lists: which lists name a client, asked of DNS servers all at once."""
+"""DNS block lists: which lists contain a client's address, queried all at once."""

@@ -1,7 +1,7 @@
-"""DNS block lists: the name under which a list keeps an address, and what several lists decide.
+"""DNS block lists: the DNS name of an address in a list, and what several lists decide together.
 
-A list says that it has an address by a TXT record, whose text says why; an
-anti-list says that it lets one pass by an A record.
+A block list that contains an address has a TXT record for it; the text is the
+reason.  An anti-list that lets an address pass has an A record for it.
 
 Source: observed from the original rblsmtpd; RFC 5782, 2.1 and 2.4, for IPv6.
 """
@@ -19,17 +19,17 @@ _OCTAL = b"01234567"
 
 
 class Refusal:
-    """Why a client is turned away: a reply code of SMTP and its text."""
+    """Why a client is refused: an SMTP reply code and a text."""
 
     __slots__ = ("code", "text")
 
     def __init__(self, code: int, text: bytes) -> None:
-        """Take the text as it was found, of any length, with any bytes."""
+        """Keep the text as the list gave it: any length, any bytes."""
         self.code, self.text = code, text
 
 
 def judge_by_variable(value: bytes) -> Refusal | None:
-    """Return what ``$RBLSMTPD`` decides: an empty one lets the client pass."""
+    """Return what a value of ``$RBLSMTPD`` decides; an empty value lets the client pass."""
     if not value:
         return None
     return Refusal(PERMANENT, value[1:]) if value.startswith(b"-") else Refusal(TEMPORARY, value)
@@ -42,34 +42,34 @@ def judge_by_lists(
     seconds: float,
     warn: "Callable[[bytes], object]",
 ) -> Refusal | None:
-    """Ask all lists at once; return what the first that decides says, None to let the client pass.
+    """Query all lists at once; return the refusal of the first that decides, None to let the client pass.
 
     Args:
-        options: letters of rblsmtpd and their values.  An ``r`` or ``a`` is
-            under the ``b``, ``B``, ``c`` and ``C`` in front of it, no others.
-        ip: the client's address; may be empty, or nothing that is one.
-        servers: the DNS servers to ask.
-        seconds: for all questions together.
-        warn: called with each list that could not be asked, up to the one that decides.
+        options: option letters of rblsmtpd and their values, in order.  ``b``,
+            ``B``, ``c`` and ``C`` apply to the ``r`` and ``a`` after them.
+        ip: the client's address; it may be empty, or not an address.
+        servers: the DNS servers to query.
+        seconds: the time for all queries together.
+        warn: called with each list that gave no usable answer, up to the list that decides.
     """
-    # Imported here: whoever gets by without a question need not pay for it.
+    # Imported here, because dnspython is slow to import and many clients need no query.
     from ucspi.dnsbl.dnsquery import TXT, A
     from ucspi.dnsbl.stubresolver import StubResolver
 
     resolver = StubResolver(servers, seconds)
     bounce = closed = failed = False
-    asked = []
+    steps = []
     for letter, value in options:
-        list_is_asked = letter in (b"a", b"r")
+        is_list = letter in (b"a", b"r")
         kind = A if letter == b"a" else TXT
-        asked.append((letter, value, resolver.query(query_name(value, ip), kind) if list_is_asked else None))
+        steps.append((letter, value, resolver.query(query_name(value, ip), kind) if is_list else None))
     try:
-        for letter, base, question in asked:
-            if question is None:
+        for letter, base, query in steps:
+            if query is None:
                 bounce = letter == b"b" if letter in b"bB" else bounce
                 closed = letter == b"c" if letter in b"cC" else closed
                 continue
-            found = resolver.wait(question)
+            found = resolver.wait(query)
             if found is None:
                 failed = True
                 warn(base)
@@ -86,10 +86,11 @@ def judge_by_lists(
 
 
 def query_name(base: bytes, ip: bytes) -> list[bytes]:
-    """Return the labels of an address's name in a list.
+    """Return the labels of the DNS name that an address has in a list.
 
-    An IPv6 address is written in nibbles, an IPv4 address in IPv6 clothes as
-    what it is.  Anything else is turned round at its dots.
+    The parts of the address come first, in reverse order: the bytes of an IPv4
+    address, the nibbles of an IPv6 address.  An IPv4-mapped address counts as
+    IPv4.  A text that is no address is reversed at its dots.
     """
     return _labels(_reversed(ip) + b"." + base)
 
@@ -107,7 +108,7 @@ def _reversed(ip: bytes) -> bytes:
 
 
 def _labels(name: bytes) -> list[bytes]:
-    """Split a name at its dots; a backslash protects a byte, or spells it in octal."""
+    """Split a name at its dots; a backslash escapes the next byte, or starts an octal number."""
     labels, label, at = [], bytearray(), 0
     while at < len(name):
         byte, at = name[at], at + 1
@@ -117,13 +118,13 @@ def _labels(name: bytes) -> list[bytes]:
         elif byte != ord("\\"):
             label.append(byte)
         elif at < len(name):
-            byte, at = _protected(name, at)
+            byte, at = _escaped(name, at)
             label.append(byte)
     return [label for label in [*labels, bytes(label)] if label]
 
 
-def _protected(name: bytes, at: int) -> tuple[int, int]:
-    """Return the byte that stands behind a backslash, and the position behind it."""
+def _escaped(name: bytes, at: int) -> tuple[int, int]:
+    """Return the byte that an escape means, and the position after it; ``at`` is behind the backslash."""
     end = at
     while end < at + 3 and name[end : end + 1] in (_OCTAL[i : i + 1] for i in range(8)):
         end += 1

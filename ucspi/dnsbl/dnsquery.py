@@ -1,13 +1,13 @@
-"""A query to DNS servers, of which the next is asked when one does not answer.
+"""One DNS query: it goes to one server after another until one answers.
 
-Each query goes from a socket of its own, connected to the server, so the
-kernel lets nobody else answer; its port and its identifier are random.  A
-server that keeps silent is asked again in each round, and each round waits
-longer.  One that refuses, fails or sends nonsense is not asked again: the next
-one is, at once.  An answer that says it was cut is asked for again over TCP.
+Each query has a socket of its own, connected to the server, so the kernel
+discards packets from anybody else.  Its port and its identifier are random.  A
+server that does not answer is asked again in the next round; each round waits
+longer.  A server that refuses, fails or sends a malformed answer is not asked
+again; the next server is asked at once.  After a truncated answer the same
+server is asked over TCP.
 
-What travels is packed and parsed by dnspython, which is imported by whoever
-makes the first `StubResolver` and by nobody else.
+dnspython packs queries and parses answers.
 """
 
 import _socket
@@ -30,11 +30,10 @@ A, TXT = dns.rdatatype.A, dns.rdatatype.TXT
 ROUNDS = (1.0, 3.0, 11.0, 45.0)  # seconds for a server to answer; the original's
 TCP_TIME = 10.0  # seconds for a whole answer over TCP
 _LARGEST = 65535  # bytes of a packet
-_HEADER = 12
 
 
 class Query:
-    """One query on its way; ``records`` is valid once it is ``done``."""
+    """One query; ``records`` has the answer when ``done`` is true, None for a failure."""
 
     __slots__ = (
         "_at",
@@ -60,7 +59,7 @@ class Query:
         places: "Sequence[tuple[str, int]]",
         deadline: float,
     ) -> None:
-        """Send it to the first server; a name that DNS has no room for is done at once."""
+        """Send it to the first server; a name too long for DNS is done at once."""
         self.done, self.records = False, None
         self.kind, self.due = kind, deadline
         self._places, self._deadline = list(places), deadline
@@ -77,19 +76,19 @@ class Query:
     records: list[bytes] | None
 
     def register(self, poll: "select.poll") -> int:
-        """Tell a poll what this waits for; return its descriptor."""
+        """Register the socket with a poll; return its descriptor."""
         assert self._socket is not None
         poll.register(self._socket, select.POLLOUT if self._outgoing else select.POLLIN)
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Stop listening to the server that was asked last."""
+        """Close the socket, so that no later answer counts."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def send_again(self) -> None:
-        """Ask the next server, of the next round when all were asked; done when there is none."""
+        """Send to the next server, in the next round after the last one; done after the last round."""
         self.close()
         now = time.monotonic()
         while self._places and self._round < len(ROUNDS) and now < self._deadline:
@@ -104,7 +103,7 @@ class Query:
         self.done = True
 
     def proceed(self) -> None:
-        """Go on where the socket is ready; a server that fails now is not asked again."""
+        """Read or write what the socket is ready for; a server that fails now is not asked again."""
         try:
             packet = self._over_tcp() if self._tcp else self._receive(_LARGEST)
         except BlockingIOError:
@@ -116,7 +115,7 @@ class Query:
             self._look_at(packet)
 
     def _send(self, *, tcp: bool) -> bool:
-        """Send a new query to the server whose turn it is; say whether that could be done."""
+        """Send a new query to the server whose turn it is; return whether that worked."""
         ip, port = self._places[self._at]
         family = _socket.AF_INET6 if ":" in ip else _socket.AF_INET
         self._query = dns.message.make_query(self._name, self.kind)
@@ -139,14 +138,14 @@ class Query:
         try:
             self._socket.connect(place)
         except BlockingIOError:
-            pass  # over TCP: the first write will tell how it went
+            pass  # over TCP: the first write shows whether it succeeded
 
     def _receive(self, length: int) -> bytes:
         assert self._socket is not None
         return self._socket.recv(length)
 
     def _over_tcp(self) -> bytes | None:
-        """Send or receive what can be; return the answer once it is whole."""
+        """Send or receive as much as possible; return the answer when it is complete."""
         assert self._socket is not None
         if self._outgoing:
             self._outgoing = self._outgoing[self._socket.send(self._outgoing) :]
@@ -160,7 +159,7 @@ class Query:
         return self._incoming[2:] if whole else None
 
     def _look_at(self, packet: bytes) -> None:
-        """Take the answer that a packet is.  A stranger's is passed over, the right one may come yet."""
+        """Take a packet as the answer; ignore one that does not fit the query, the right one may follow."""
         id_and_flags = int.from_bytes(packet[:4], "big")
         if len(packet) < 4 or id_and_flags >> 16 != self._query.id or not id_and_flags & dns.flags.QR:
             if self._tcp:
@@ -168,7 +167,7 @@ class Query:
             return
         try:
             answer = dns.message.from_wire(packet, one_rr_per_rrset=True)
-        except Exception:  # whatever a stranger's bytes make of a parser that is not ours
+        except Exception:  # bytes from the network, in a parser that is not ours
             self._drop_server()
             return
         if not self._query.is_response(answer):
@@ -183,7 +182,7 @@ class Query:
             self.records, self.done = _data(answer, self.kind), True
 
     def _ask_over_tcp(self) -> None:
-        """Ask the same server again."""
+        """Send the query to the same server over TCP."""
         self.close()
         self._at -= 1
         if self._send(tcp=True):
@@ -200,7 +199,7 @@ class Query:
 
 
 def _data(answer: dns.message.Message, kind: "dns.rdatatype.RdataType") -> list[bytes]:
-    """Return the data of the records of a type, whatever their name: the server has followed the aliases."""
+    """Return the data of all records of a type, under any name: the server has followed aliases."""
     found: list[bytes] = []
     for records in answer.answer:
         if records.rdtype == kind and records.rdclass == dns.rdataclass.IN:

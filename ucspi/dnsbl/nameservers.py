@@ -1,4 +1,4 @@
-"""Which DNS servers to ask: those of ``$DNSCACHEIP``, else those of the system.
+"""Which DNS servers to query: those in ``$DNSCACHEIP``, else those of the system.
 
 Source: observed from the original rblsmtpd.
 """
@@ -15,9 +15,10 @@ def nameservers(dnscacheip: bytes | None, resolv_conf: str = RESOLV_CONF) -> lis
     """Return the addresses of the servers, in order; at least one.
 
     Args:
-        dnscacheip: the variable's value: IPv4 addresses with dots between
-            them, up to the first thing that is none; None when it is unset.
-        resolv_conf: what is read when no address is in that value.
+        dnscacheip: the value of the variable, None when it is unset: IPv4
+            addresses with dots between them.  What follows the last valid one
+            is ignored.
+        resolv_conf: the file to read when the value has no address.
     """
     return _dotted(dnscacheip or b"") or _of_file(resolv_conf)[:MOST] or [b"127.0.0.1"]
 
@@ -33,7 +34,7 @@ def _dotted(text: bytes) -> list[bytes]:
 
 
 def _take_ip(text: bytes) -> tuple[bytes, bytes]:
-    """Split an IPv4 address from the front of a text; it is empty when there is none."""
+    """Return the IPv4 address at the start of a text, empty when there is none, and the rest."""
     numbers: list[bytes] = []
     while True:
         digits = leading_digits(text)
@@ -50,7 +51,7 @@ def _take_ip(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _of_file(path: str) -> list[bytes]:
-    """Return the addresses of the ``nameserver`` lines; none when the file cannot be read."""
+    """Return the addresses in the ``nameserver`` lines; none when the file cannot be read."""
     try:
         with open(path, "rb") as file:
             lines = file.read(65536).split(b"\n")
@@ -65,6 +66,6 @@ def _is_address(ip: bytes) -> bool:
     family = _socket.AF_INET6 if b":" in ip else _socket.AF_INET
     try:
         _socket.inet_pton(family, ip.partition(b"%")[0].decode("latin-1"))
-    except (OSError, ValueError):  # ValueError: a NUL, or no ASCII
+    except (OSError, ValueError):  # ValueError: a NUL, or not ASCII
         return False
     return True

@@ -1,7 +1,7 @@
 """Many DNS queries at once, in one poll loop and under one deadline.
 
-dnspython is imported by whoever makes the first `StubResolver`, and by nobody
-else.
+Importing this module imports dnspython, so it is imported only when a query is
+needed.
 """
 
 import select
@@ -19,18 +19,24 @@ PORT = 53
 
 
 class StubResolver:
-    """Asks a few servers many queries; what is not known at the deadline never will be."""
+    """Sends queries to a few servers; a query without an answer at the deadline has failed."""
 
     __slots__ = ("_deadline", "_pending", "_places")
 
     def __init__(self, servers: "Sequence[bytes]", seconds: float, port: int = PORT) -> None:
-        """Take the servers' addresses, in the order in which they are asked, and the time for everything."""
+        """Send nothing yet.
+
+        Args:
+            servers: their addresses, in the order to ask them.
+            seconds: the time for all queries together.
+            port: the port of every server.
+        """
         self._places = [(server.decode("latin-1"), port) for server in servers]
         self._deadline = time.monotonic() + seconds
         self._pending: list[Query] = []
 
     def query(self, labels: "Sequence[bytes]", kind: "dns.rdatatype.RdataType") -> "Query":
-        """Send a query; `wait` gives its answer.
+        """Send a query; `wait` returns its answer.
 
         Args:
             labels: the name, without the empty label of the root.
@@ -42,9 +48,9 @@ class StubResolver:
         return query
 
     def wait(self, query: "Query") -> list[bytes] | None:
-        """Return the data of the records that were found, or None when nobody knows for now.
+        """Return the data of the records that were found, or None when no server gave an answer.
 
-        Of an A record it is the address in dots, of a TXT record all its
+        The data of an A record is its dotted address, that of a TXT record its
         strings in one.  A name that does not exist has no records.
         """
         while not query.done:
@@ -52,13 +58,13 @@ class StubResolver:
         return query.records
 
     def close(self) -> None:
-        """Forget the queries that are still open."""
+        """Drop the queries that have no answer yet."""
         for query in self._pending:
             query.close()
         self._pending.clear()
 
     def _turn(self) -> None:
-        """Wait for an answer to any query, or for the time to send one again."""
+        """Wait for an answer to any query, or until one must be sent again."""
         poll = select.poll()
         waiting = {query.register(poll): query for query in self._pending}
         now = time.monotonic()
