@@ -1,6 +1,6 @@
 """What this process was given, where Python's start has changed it since.
 
-The launcher (``cdbext/launcher/launch.c``) looks before it starts the interpreter, and
+The launcher (``cdbext/launcher/beforepython.h``) looks before it starts the interpreter, and
 ``ucspi/_start.py`` notes here what it tells.  Without a launcher nothing is told.
 
 Attributes:

@@ -1,23 +1,11 @@
-/* Text for a program without libc: what does not fit is noticed by whoever asks. */
-#ifndef LAUNCH_H
-#define LAUNCH_H
-
-#include <stddef.h>
-#include <stdint.h>
+#include "launcher/text.h"
 
 #include "numbers/decimal.h"
-
-enum { TEXT_SIZE = 8192 }; /* a path is shorter, and so are two parts of one */
-
-struct text {
-  char at[TEXT_SIZE]; /* zeros follow the text: it lies in memory that was all zeros */
-  size_t length;
-  int is_cut; /* it did not fit */
-};
+#include "system/baresyscall.h"
 
 /* The compiler may call these by itself, also where there is no libc.  The
  * barrier keeps it from seeing in them what they are. */
-#if LAUNCH_BARE
+#if USYS_BARE
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memset(void *to, int byte, size_t size);
 
@@ -44,7 +32,7 @@ void *memset(void *to, int byte, size_t size)
 }
 #endif
 
-static inline void put_character(struct text *text, char character)
+void put_character(struct text *text, char character)
 {
   if (text->length + 1 < sizeof text->at)
     text->at[text->length++] = character;
@@ -52,13 +40,13 @@ static inline void put_character(struct text *text, char character)
     text->is_cut = 1;
 }
 
-static inline void put(struct text *text, const char *more)
+void put(struct text *text, const char *more)
 {
   while (*more)
     put_character(text, *more++);
 }
 
-static inline void put_number(struct text *text, uint64_t number)
+void put_number(struct text *text, uint64_t number)
 {
   char digits[DECIMAL_MAX + 1];
 
@@ -66,15 +54,14 @@ static inline void put_number(struct text *text, uint64_t number)
   put(text, digits);
 }
 
-static inline void cut(struct text *text, size_t length)
+void cut(struct text *text, size_t length)
 {
   while (text->length > length)
     text->at[--text->length] = 0;
   text->is_cut = 0;
 }
 
-/* How long the text is before its last slash. */
-static inline size_t directory_length(const struct text *text)
+size_t directory_length(const struct text *text)
 {
   size_t length = text->length;
 
@@ -82,5 +69,3 @@ static inline size_t directory_length(const struct text *text)
     --length;
   return length ? length - 1 : 0;
 }
-
-#endif
