@@ -9,12 +9,13 @@ from time import monotonic
 import pytest
 
 from ucspi.service import diskthreads, periodicscan
+from ucspi.service.eventloop import EventLoop
 from ucspi.service.loggerpipe import LoggerPipe
-from ucspi.service.loop import Loop
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
 from ucspi.service.startinprocess import InProcessStarter
 from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisorhost import SupervisorHost
 
 
 @pytest.fixture
@@ -27,14 +28,31 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
+def loop() -> Iterator[EventLoop]:
+    loop = EventLoop()
     yield loop
-    for supervisor in list(loop._hosted):
-        loop.remove(supervisor)
+    for host in HOSTS:
+        for supervisor in host.supervisors():
+            host.remove(supervisor)
+    HOSTS.clear()
 
 
-def turn_until(loop: Loop, reached: Callable[[], bool]) -> None:
+HOSTS: list[SupervisorHost] = []  # of all starters of a test
+
+
+def starter(loop: EventLoop, ended: Callable[[int], object] = lambda token: None) -> InProcessStarter:
+    """Return a starter; its supervisors are closed at the end of the test."""
+    made = InProcessStarter(loop, ended)
+    HOSTS.append(made.host)
+    return made
+
+
+def hosted() -> list[bytes]:
+    """Return the names of all supervisors that are hosted."""
+    return [supervisor.name for host in HOSTS for supervisor in host.supervisors()]
+
+
+def turn_until(loop: EventLoop, reached: Callable[[], bool]) -> None:
     """Run the loop until something holds."""
     deadline = monotonic() + 20
 
@@ -51,12 +69,12 @@ def turn_until(loop: Loop, reached: Callable[[], bool]) -> None:
 
 
 def test_error_of_a_step_ends_that_supervisor_alone(
-    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    here: Path, loop: EventLoop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ended: list[int] = []
-    hosted = InProcessStarter(loop, ended.append)
-    bad, good = (hosted.start(name, MAIN, None) for name in (b"bad", b"good"))
-    turn_until(loop, lambda: loop.hosts() == 2)
+    own = starter(loop, ended.append)
+    bad, good = (own.start(name, MAIN, None) for name in (b"bad", b"good"))
+    turn_until(loop, lambda: len(hosted()) == 2)
     honest = Supervisor.resume
 
     def resume(self: Supervisor) -> float:
@@ -75,7 +93,7 @@ def test_error_of_a_step_ends_that_supervisor_alone(
 
 
 def test_error_while_it_begins_is_one_line_and_tried_again(
-    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    here: Path, loop: EventLoop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ended: list[int] = []
 
@@ -83,7 +101,7 @@ def test_error_while_it_begins_is_one_line_and_tried_again(
         ended.append(token)
         scanner.registry.ended(token)
 
-    scanner = Scanner(InProcessStarter(loop, note), Registry())
+    scanner = Scanner(starter(loop, note), Registry())
     with monkeypatch.context() as patch:
         patch.setattr(Supervisor, "__init__", lambda self, name, where, parent=None: 1 // 0)
         scanner.scan()
@@ -94,20 +112,20 @@ def test_error_while_it_begins_is_one_line_and_tried_again(
         "svscan: warning: unable to start good",
     ]
     scanner.scan()
-    turn_until(loop, lambda: loop.hosts() == 2)
+    turn_until(loop, lambda: len(hosted()) == 2)
 
 
 def test_unwatchable_supervisor_is_closed(
-    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    here: Path, loop: EventLoop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def watch(self: Loop, fd: int, call: object) -> None:
+    def refuse(self: EventLoop, fd: int, call: object, *, is_needed: bool = False) -> None:
         raise OSError(28, "no space")
 
     ended: list[int] = []
-    hosted = InProcessStarter(loop, ended.append)
+    own = starter(loop, ended.append)
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "watch", watch)
-        token = hosted.start(b"good", MAIN, None)
+        patch.setattr(EventLoop, "on_readable", refuse)
+        token = own.start(b"good", MAIN, None)
         turn_until(loop, lambda: ended == [token])
     assert capfd.readouterr().err == "supervise: fatal: unable to supervise good: out of disk space\n"
     open_here = [link for link in map(os.readlink, descriptors()) if link.startswith(f"{here}/")]
@@ -121,12 +139,12 @@ def descriptors() -> list[str]:
 
 
 def test_logger_without_its_directory_is_a_warning(
-    here: Path, loop: Loop, capfd: pytest.CaptureFixture[str]
+    here: Path, loop: EventLoop, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ended: list[int] = []
-    hosted = InProcessStarter(loop, ended.append)
+    own = starter(loop, ended.append)
     for name in (b"absent", b"good"):
-        token = hosted.start(name, LOG, LoggerPipe(-1, -1))
+        token = own.start(name, LOG, LoggerPipe(-1, -1))
         turn_until(loop, lambda token=token: token in ended)  # type: ignore[misc]
     assert capfd.readouterr().err == (
         "svscan: warning: unable to switch to absent: file does not exist\n"
@@ -135,7 +153,7 @@ def test_logger_without_its_directory_is_a_warning(
 
 
 def test_directory_that_never_opens_holds_up_no_other(
-    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    here: Path, loop: EventLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a network disk that has gone away."""
     hanging = allocate_lock()
@@ -147,17 +165,17 @@ def test_directory_that_never_opens_holds_up_no_other(
         honest(self, name, where, parent)
 
     monkeypatch.setattr(Supervisor, "__init__", hang)
-    hosted = InProcessStarter(loop, lambda token: None)
+    own = starter(loop)
     with hanging:
         for name in (b"bad", b"good"):
-            hosted.start(name, MAIN, None)
-        turn_until(loop, lambda: loop.hosts() == 1)
-        assert [supervisor.name for supervisor in loop._hosted] == [b"good"]
-    turn_until(loop, lambda: loop.hosts() == 2)
+            own.start(name, MAIN, None)
+        turn_until(loop, lambda: len(hosted()) == 1)
+        assert hosted() == [b"good"]
+    turn_until(loop, lambda: len(hosted()) == 2)
     hanging.release()
 
 
-def test_as_many_as_hang_hold_up_no_other(here: Path, loop: Loop) -> None:
+def test_as_many_as_hang_hold_up_no_other(here: Path, loop: EventLoop) -> None:
     """Each costs a thread, one that hangs is replaced, and those of one disk leave the others' alone."""
     threads = diskthreads.DiskThreads(loop)
     hanging = allocate_lock()
@@ -183,7 +201,7 @@ def test_as_many_as_hang_hold_up_no_other(here: Path, loop: Loop) -> None:
 
 
 def test_failed_work_is_a_line_and_no_result(
-    here: Path, loop: Loop, capfd: pytest.CaptureFixture[str]
+    here: Path, loop: EventLoop, capfd: pytest.CaptureFixture[str]
 ) -> None:
     done: list[int | None] = []
     diskthreads.DiskThreads(loop).call(lambda: 1 // 0, done.append)
@@ -192,30 +210,30 @@ def test_failed_work_is_a_line_and_no_result(
 
 
 def test_without_threads_directories_are_opened_all_the_same(
-    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    here: Path, loop: EventLoop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(body: Callable[[], object]) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(diskthreads, "start_deaf_thread", refuse)
-    hosted = InProcessStarter(loop, lambda token: None)
+    own = starter(loop)
     for name in (b"bad", b"good"):
-        hosted.start(name, MAIN, None)
-    turn_until(loop, lambda: loop.hosts() == 2)
+        own.start(name, MAIN, None)
+    turn_until(loop, lambda: len(hosted()) == 2)
     assert capfd.readouterr().err == "svscan: warning: unable to start a thread: temporary failure\n"
 
 
 def test_scan_that_never_ends_holds_up_no_service(
-    here: Path, loop: Loop, monkeypatch: pytest.MonkeyPatch
+    here: Path, loop: EventLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a link leads to a network disk that has gone away."""
     monkeypatch.setattr(periodicscan, "INTERVAL", 0.05)
     hanging, begun = allocate_lock(), allocate_lock()
     begun.acquire()
     honest = Scanner.scan
-    scans = periodicscan.PeriodicScan(loop, lambda ended: InProcessStarter(loop, ended))
+    scans = periodicscan.PeriodicScan(loop, lambda ended: starter(loop, ended))
     scans.turn()
-    turn_until(loop, lambda: loop.hosts() == 2)
+    turn_until(loop, lambda: len(hosted()) == 2)
 
     def hang(self: Scanner) -> None:
         if begun.locked():
@@ -227,7 +245,7 @@ def test_scan_that_never_ends_holds_up_no_service(
         monkeypatch.setattr(Scanner, "scan", hang)
         turn_until(loop, lambda: not begun.locked())
         (here / "good/supervise/control").write_bytes(b"x")
-        turn_until(loop, lambda: loop.hosts() == 1)
-    turn_until(loop, lambda: loop.hosts() == 2)  # the next scan sees what has ended
+        turn_until(loop, lambda: len(hosted()) == 1)
+    turn_until(loop, lambda: len(hosted()) == 2)  # the next scan sees what has ended
     monkeypatch.undo()
     turn_until(loop, lambda: not scans._is_scanning)

@@ -36,7 +36,7 @@ class Stage:
             call()
 
 
-class ChildHandle:
+class LateChild:
     """A late one."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ def test_directory_is_closed_when_all_is_published(
 def test_nothing_is_published_while_a_child_may_publish_itself(
     publisher: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
-    child = ChildHandle()
+    child = LateChild()
     publisher.wait_for(cast(Any, child), publishes=True)
     publisher.publish(b"1")
     publisher.close(lambda: None)
@@ -123,7 +123,7 @@ def test_nothing_is_published_while_a_child_may_publish_itself(
 def test_child_that_publishes_nothing_holds_nothing_up(
     publisher: ThreadPublisher, stage: Stage, directory: Written
 ) -> None:
-    publisher.wait_for(cast(Any, ChildHandle()), publishes=False)
+    publisher.wait_for(cast(Any, LateChild()), publishes=False)
     publisher.publish(b"1")
     stage.finish()
     assert directory.done == [b"1"]

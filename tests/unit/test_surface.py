@@ -47,9 +47,9 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles diskthreads loggerpipe loop machine periodicscan piperecovery
+        birthrecord controlfiles diskthreads eventloop loggerpipe machine periodicscan piperecovery
         processhandles registry scanner servicedir startchildren startclassic startinprocess statuspublisher
-        statusrecord superviseall supervisor supervisorlist teardown
+        statusrecord superviseall supervisor supervisorhost supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist dnsquery nameservers stubresolver",
     "ucspi.tcp": """

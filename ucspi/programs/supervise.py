@@ -5,8 +5,9 @@ import os
 from ucspi.errors import ServiceError
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
-from ucspi.service.loop import Loop
+from ucspi.service.eventloop import EventLoop
 from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.unix.environ import inherited
 from ucspi.unix.fds import occupy_standard
 from ucspi.unix.oom import shield
@@ -25,7 +26,7 @@ def _supervise(argv: list[bytes]) -> int:
     occupy_standard()
     shield()
     try:
-        loop = Loop()
+        loop = EventLoop()
     except OSError as error:
         raise fatal(b"supervise", b"unable to create pipe for " + argv[1], error) from None
     try:
@@ -33,6 +34,6 @@ def _supervise(argv: list[bytes]) -> int:
         os.fchdir(supervisor.directory.fd)  # where the original stands, too
     except ServiceError as error:
         raise fatal(b"supervise", error.step, error.error) from None
-    loop.add(supervisor, left=loop.stop)
+    SupervisorHost(loop).add(supervisor, left=loop.stop)
     loop.run()
     return 0

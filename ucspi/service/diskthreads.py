@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Any, Final, TypeVar
 
-    from ucspi.service.loop import Loop
+    from ucspi.service.eventloop import EventLoop
 
     T = TypeVar("T")
     Work = Callable[[], object]
@@ -55,7 +55,7 @@ class DiskThreads:
 
     __slots__ = ("_bell", "_done", "_has_told", "_is_looking", "_lock", "_loop", "_queues")
 
-    def __init__(self, loop: "Loop") -> None:
+    def __init__(self, loop: "EventLoop") -> None:
         """Hand results over in a loop's turns."""
         self._loop = loop
         self._queues: dict[Hashable, _Queue] = {}
@@ -63,7 +63,7 @@ class DiskThreads:
         self._lock = allocate_lock()
         self._is_looking = self._has_told = False
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        loop.watch(self._bell, self._hand_over)
+        loop.on_readable(self._bell, self._hand_over)
 
     def call(
         self, work: "Callable[[], T]", then: "Callable[[T | None], object]", disk: "Hashable" = None

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.service.loop import Loop
+    from ucspi.service.eventloop import EventLoop
     from ucspi.service.scanner import Starter
 
 
@@ -17,7 +17,7 @@ class PeriodicScan:
 
     __slots__ = ("_ended", "_is_over", "_is_scanning", "_is_wanted", "_loop", "_scanner", "_threads")
 
-    def __init__(self, loop: "Loop", make: "Callable[[Callable[[int], object]], Starter]") -> None:
+    def __init__(self, loop: "EventLoop", make: "Callable[[Callable[[int], object]], Starter]") -> None:
         """Scan nothing yet.
 
         Args:

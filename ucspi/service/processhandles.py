@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.service.loop import Loop
+    from ucspi.service.eventloop import EventLoop
 
 AGAIN = 0.02  # seconds until a supervisor that did not hear yet is looked at again
 
@@ -32,7 +32,7 @@ class _ProcessHandle:
 
     __slots__ = ("_loop", "holds_lock")
 
-    def __init__(self, loop: "Loop", *, holds_lock: bool) -> None:
+    def __init__(self, loop: "EventLoop", *, holds_lock: bool) -> None:
         self._loop, self.holds_lock = loop, holds_lock
 
     def _await(self, control: int, heard: "Callable[[], object]") -> None:
@@ -56,7 +56,7 @@ class ChildHandle(_ProcessHandle):
 
     __slots__ = ("_pid", "_where", "has_ended")
 
-    def __init__(self, loop: "Loop", pid: int, where: bytes) -> None:
+    def __init__(self, loop: "EventLoop", pid: int, where: bytes) -> None:
         """Know it by its pid, and its directory; ``has_ended`` is to be set when it has been reaped."""
         super().__init__(loop, holds_lock=False)
         self._pid, self._where, self.has_ended = pid, where, False
@@ -91,7 +91,7 @@ class ForeignHandle(_ProcessHandle):
     __slots__ = ("_control", "_ended", "_ok", "_where")
 
     def __init__(
-        self, loop: "Loop", found: tuple[int, int], where: bytes, ended: "Callable[[], object]"
+        self, loop: "EventLoop", found: tuple[int, int], where: bytes, ended: "Callable[[], object]"
     ) -> None:
         """Take what `find` has found.
 
@@ -104,13 +104,13 @@ class ForeignHandle(_ProcessHandle):
         super().__init__(loop, holds_lock=True)
         self._ok, self._control = found
         self._where, self._ended = where, ended
-        loop.watch(self._ok, self._end)
+        loop.on_readable(self._ok, self._end)
 
     def _is_alive(self) -> bool:
         return self._ok >= 0
 
     def _end(self) -> None:
-        self._loop.unwatch(self._ok)
+        self._loop.stop_watching(self._ok)
         os.close(self._ok)
         os.close(self._control)
         self._ok = self._control = -1

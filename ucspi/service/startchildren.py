@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ucspi.service.eventloop import EventLoop
     from ucspi.service.loggerpipe import LoggerPipe
-    from ucspi.service.loop import Loop
 
 
 class ChildStarter:
@@ -24,7 +24,7 @@ class ChildStarter:
 
     __slots__ = ("_classic", "_loop", "_threads", "supervisors")
 
-    def __init__(self, loop: "Loop", ended: "Callable[[int], object]", open_files: int = 0) -> None:
+    def __init__(self, loop: "EventLoop", ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
 
         Args:
@@ -51,7 +51,7 @@ class ChildStarter:
             self.supervisors.end(token)
             return
         child = ChildHandle(self._loop, pid, entry.path)
-        self._loop.expect(pid, lambda: self._end(token, child))
+        self._loop.on_child_end(pid, lambda: self._end(token, child))
         self.supervisors.runs(token, child)
 
     def _try(self, entry: SupervisorEntry, directory: int | None) -> int | None:

@@ -10,11 +10,12 @@ import os
 from ucspi.errors import ServiceError
 from ucspi.service import controlfiles
 from ucspi.service.diskthreads import DiskThreads
-from ucspi.service.loop import Loop
+from ucspi.service.eventloop import EventLoop
 from ucspi.service.registry import LOG, path_of
 from ucspi.service.scanner import warn
 from ucspi.service.statuspublisher import ThreadPublisher
 from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.service.supervisorlist import SupervisorList
 from ucspi.unix import environ, fds
 from ucspi.unix.errtext import explain
@@ -32,11 +33,11 @@ SPARE = 4  # descriptors for the services that run: they need some, for a moment
 class InProcessHandle:
     """A supervisor in a loop, as who wants to end it knows it."""
 
-    __slots__ = ("_is_log", "_loop", "_supervisor", "holds_lock")
+    __slots__ = ("_host", "_is_log", "_supervisor", "holds_lock")
 
-    def __init__(self, loop: Loop, supervisor: Supervisor, role: int) -> None:
+    def __init__(self, host: SupervisorHost, supervisor: Supervisor, role: int) -> None:
         """Note what it is."""
-        self._loop, self._supervisor, self._is_log = loop, supervisor, role == LOG
+        self._host, self._supervisor, self._is_log = host, supervisor, role == LOG
         self.holds_lock = True
 
     def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
@@ -44,10 +45,10 @@ class InProcessHandle:
 
         It does not rest meanwhile: a logger that has ended is first started again, for what is in its pipe.
         """
-        if self._is_log and self._loop.is_hosting(self._supervisor):
-            self._loop.wake(self._supervisor)
-        if self._loop.is_hosting(self._supervisor):
-            self._loop.tell(self._supervisor, letters.decode())
+        if self._is_log and self._host.is_hosting(self._supervisor):
+            self._host.wake(self._supervisor)
+        if self._host.is_hosting(self._supervisor):
+            self._host.tell(self._supervisor, letters.decode())
         heard()
 
     def has_left(self) -> bool:
@@ -66,9 +67,9 @@ class InProcessStarter:
     A token is the one that `supervisorlist.SupervisorList.add` returned.
     """
 
-    __slots__ = ("_environ", "_inherited", "_loop", "_open_files", "_threads", "supervisors")
+    __slots__ = ("_environ", "_inherited", "_loop", "_open_files", "_threads", "host", "supervisors")
 
-    def __init__(self, loop: Loop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
+    def __init__(self, loop: EventLoop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
         """Start none yet.
 
         Args:
@@ -78,6 +79,7 @@ class InProcessStarter:
                 0 leaves it as it is.
         """
         self._loop, self._open_files = loop, open_files
+        self.host = SupervisorHost(loop)
         self._environ = environ.inherited()
         self._inherited = fds.inherited()
         self._threads = DiskThreads(loop)
@@ -109,15 +111,14 @@ class InProcessStarter:
             return
         try:
             fds.demand_spare(SPARE)
-            self._loop.add(supervisor, lambda: self.supervisors.end(token))
+            self.host.add(supervisor, lambda: self.supervisors.end(token))
         except OSError as error:
             _complain(ServiceError(b"unable to supervise " + supervisor.name, error))
             supervisor.retire(lambda: self.supervisors.end(token))
             return
         if token in self.supervisors.entries:  # else it has left already
-            self.supervisors.runs(
-                token, InProcessHandle(self._loop, supervisor, self.supervisors.entries[token].role)
-            )
+            role = self.supervisors.entries[token].role
+            self.supervisors.runs(token, InProcessHandle(self.host, supervisor, role))
 
 
 def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:

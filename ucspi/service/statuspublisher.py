@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Final, Protocol
 
     from ucspi.service.diskthreads import DiskThreads
-    from ucspi.service.loop import Loop
+    from ucspi.service.eventloop import EventLoop
     from ucspi.service.servicedir import ServiceDirectory
     from ucspi.unix.start import Late
 
@@ -89,7 +89,7 @@ class ThreadPublisher:
         "patience",
     )
 
-    def __init__(self, directory: "ServiceDirectory", loop: "Loop", threads: "DiskThreads") -> None:
+    def __init__(self, directory: "ServiceDirectory", loop: "EventLoop", threads: "DiskThreads") -> None:
         """Publish in a directory; a start waits for the exec for a moment only."""
         self._directory, self._loop, self._threads = directory, loop, threads
         self.patience: float | None = PATIENCE

@@ -3,7 +3,7 @@
 import _signal
 import os
 
-from ucspi.service.loop import Loop
+from ucspi.service.eventloop import EventLoop
 from ucspi.service.periodicscan import PeriodicScan
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
         supervisors: SupervisorList
 
-    Make = Callable[[Loop, Callable[[int], object]], ListingStarter]
+    Make = Callable[[EventLoop, Callable[[int], object]], ListingStarter]
 
 
 def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
@@ -32,7 +32,7 @@ def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
         make: returns what starts supervisors.
         seconds: after which a service that still runs is killed; None: no signal is caught.
     """
-    loop = Loop()
+    loop = EventLoop()
     starters: list[ListingStarter] = []
 
     def begin(ended: "Callable[[int], object]") -> "Starter":
@@ -47,7 +47,7 @@ def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
     os._exit(0)  # whatever hangs in a thread
 
 
-def _listen(loop: Loop, scans: PeriodicScan, supervisors: "SupervisorList", seconds: float) -> None:
+def _listen(loop: EventLoop, scans: PeriodicScan, supervisors: "SupervisorList", seconds: float) -> None:
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.teardown import Teardown
 
@@ -65,4 +65,4 @@ def _listen(loop: Loop, scans: PeriodicScan, supervisors: "SupervisorList", seco
     }
     for number, call in calls.items():
         if number == _signal.SIGTERM or _signal.getsignal(number) != _signal.SIG_IGN:
-            loop.on(number, call)
+            loop.on_signal(number, call)

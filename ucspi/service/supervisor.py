@@ -1,6 +1,6 @@
 """One service and what is done for it: the machine's actions, carried out.
 
-A `Supervisor` never sleeps and waits for nothing.  Whoever hosts it (`Loop`)
+A `Supervisor` never sleeps and waits for nothing.  Whoever hosts it (`EventLoop`)
 calls `resume` when a control byte has come, when `has_ended` was set, or when
 the rest that the last call asked for is over.
 

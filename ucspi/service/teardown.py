@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from ucspi.service.diskthreads import DiskThreads
+    from ucspi.service.eventloop import EventLoop
     from ucspi.service.loggerpipe import LoggerPipe
-    from ucspi.service.loop import Loop
     from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
 FINISH: "Final" = 1.0  # seconds more for loggers
@@ -48,7 +48,7 @@ class Teardown:
     )
 
     def __init__(
-        self, loop: "Loop", supervisors: "SupervisorList", threads: "DiskThreads", seconds: float
+        self, loop: "EventLoop", supervisors: "SupervisorList", threads: "DiskThreads", seconds: float
     ) -> None:
         """Do nothing yet.
 

@@ -12,23 +12,25 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT
 from tests.support.supervised import PLAIN, Service, processes_in, wait_for
-from ucspi.service.loop import Loop
+from ucspi.service.eventloop import EventLoop
 
 # Hosts what its arguments name; "-NAME" is removed after a second, TICK times are told.
 HOST = """
 import os, sys
-from ucspi.service.loop import Loop
+from ucspi.service.eventloop import EventLoop
 from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.unix.environ import inherited
 
-loop = Loop()
+loop = EventLoop()
+hosts = SupervisorHost(loop)
 where = Surroundings(inherited())
 directory = os.open(sys.argv[1], os.O_RDONLY)
 left = []
 
 def host(name):
     supervisor = Supervisor(name, where, directory)
-    loop.add(supervisor, left=lambda: left.append(name))
+    hosts.add(supervisor, left=lambda: left.append(name))
     return supervisor
 
 hosted = {name: host(name) for name in map(os.fsencode, sys.argv[2:])}
@@ -39,17 +41,17 @@ def tick():
     if os.path.exists(os.path.join(sys.argv[1], "remove")):
         name = open(os.path.join(sys.argv[1], "remove"), "rb").read()
         if name in hosted:
-            loop.remove(hosted.pop(name))
+            hosts.remove(hosted.pop(name))
     if os.path.exists(os.path.join(sys.argv[1], "stop")):
         loop.stop()
     loop.after(0.05, tick)
 
 tick()
 child = os.spawnv(os.P_NOWAIT, "/bin/true", ["true"])
-loop.expect(child, lambda: print("child ended", flush=True))
+loop.on_child_end(child, lambda: print("child ended", flush=True))
 print("ready", flush=True)
 loop.run()
-print(loop.hosts(), [name.decode() for name in left], len(ticks) > 1, flush=True)
+print(len(hosts.supervisors()), [name.decode() for name in left], len(ticks) > 1, flush=True)
 """
 
 
@@ -160,22 +162,22 @@ def cpu(pid: int) -> int:
 
 def test_event_of_a_closed_descriptor_is_not_its_successors() -> None:
     """Of two that are ready in one round, the first closes the second, whose number is used again."""
-    loop = Loop()
+    loop = EventLoop()
     ready = [os.pipe() for _ in range(2)]
     quiet = os.pipe()
     called: list[str] = []
 
     def replace(own: int, other: int) -> None:
         called.append("ready")
-        loop.unwatch(own)
-        loop.unwatch(other)
+        loop.stop_watching(own)
+        loop.stop_watching(other)
         os.dup2(quiet[0], other)  # closes it, and has its number at once
-        loop.watch(other, lambda: called.append("quiet"))
+        loop.on_readable(other, lambda: called.append("quiet"))
         loop.after(0.0, loop.stop)
 
     first, second = ready[0][0], ready[1][0]
-    loop.watch(first, lambda: replace(first, second))
-    loop.watch(second, lambda: replace(second, first))
+    loop.on_readable(first, lambda: replace(first, second))
+    loop.on_readable(second, lambda: replace(second, first))
     for _, writer in ready:
         os.write(writer, b"x")
     loop.after(20.0, lambda: None)
