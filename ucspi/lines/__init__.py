@@ -1,1 +1,1 @@
-"""Lines on their way: line ends converted, labelled with the time, labels made local time."""
+"""Filters of lines: convert line ends, put the time before each line, turn such times into local time."""

@@ -1,8 +1,8 @@
-"""Line ends: LF as Unix has them, CR LF as the network has them.
+"""Line ends: LF on Unix, CR LF on the network.
 
-Each filter takes a stream block by block, cut anywhere, and gives back at once
-what can be said of it.  The C functions are asked for large blocks only, so
-that who moves a few lines does not load them.
+Each filter takes a stream in blocks, cut anywhere, and returns as much of the
+result as is certain.  Only large blocks are given to the C functions, so a
+program that moves a few lines does not load them.
 """
 
 from ucspi.lines.kernelloader import load
@@ -16,16 +16,15 @@ _NOT_LOADED: "Any" = object()
 
 
 class Adder:
-    """Puts a CR before every LF, also behind another CR."""
+    """Puts a CR before every LF, even after another CR."""
 
     __slots__ = ("_native",)
 
     def __init__(self) -> None:
-        """Begin a stream."""
         self._native = _NOT_LOADED
 
     def feed(self, data: bytes) -> "bytes | memoryview":
-        """Return the block converted; a view is good until the next call."""
+        """Return the converted block; if it is a view, the next call overwrites it."""
         if len(data) < _LARGE:
             return data.replace(b"\n", b"\r\n")
         if self._native is _NOT_LOADED:
@@ -33,24 +32,23 @@ class Adder:
         return data.replace(b"\n", b"\r\n") if self._native is None else self._native(data)
 
     def finish(self) -> bytes:
-        """Return what was held: never anything."""
+        """Return what was held back: nothing."""
         return b""
 
 
 class Remover:
-    """Takes away one CR directly before each LF."""
+    """Removes one CR directly before each LF."""
 
     __slots__ = ("_held", "_native")
 
     def __init__(self) -> None:
-        """Begin a stream."""
         self._held = b""
         self._native = _NOT_LOADED
 
     def feed(self, data: bytes) -> "bytes | memoryview":
-        """Return the block converted; a view is good until the next call.
+        """Return the converted block; if it is a view, the next call overwrites it.
 
-        A CR at the end of the block is held until it is known what follows.
+        A CR at the end of the block is held back until the next byte is known.
         """
         data = self._held + data
         self._held = b"\r" if data.endswith(b"\r") else b""
@@ -63,22 +61,21 @@ class Remover:
         return data.replace(b"\r\n", b"\n") if self._native is None else self._native(data)
 
     def finish(self) -> bytes:
-        """Return what was held: nothing follows."""
+        """Return the CR that was held back, if there is one: the stream has ended."""
         held, self._held = self._held, b""
         return held
 
 
 class Fixer:
-    """Puts a CR before every LF that has none."""
+    """Puts a CR before every LF that does not follow a CR."""
 
     __slots__ = ("_behind_cr",)
 
     def __init__(self) -> None:
-        """Begin a stream."""
         self._behind_cr = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return the block converted."""
+        """Return the converted block."""
         whole = data[:1] if self._behind_cr and data.startswith(b"\n") else b""
         self._behind_cr = data.endswith(b"\r") if data else self._behind_cr
         return whole + data[len(whole) :].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -1,4 +1,4 @@
-"""A filter's kernel in C, fed block by block: its state, and room for what it writes."""
+"""Calls the C kernel of a filter: one call for as much of a block as fits into the output buffer."""
 
 from ucspi.unix import native
 
@@ -7,20 +7,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-# What a pipe holds.
-_ROOM = 65536
+_ROOM = 65536  # bytes of the output buffer: what a pipe holds
 
 
 class Kernel:
-    """A C function whose state, zeros at first, says how much it consumed and whether it is inside a line.
+    """A C function and its state, which says how much it consumed and whether a line goes on.
 
-    ``rest`` is the end of the last block that it could not decide about.
+    ``rest`` is the end of the last block, about which it could not decide yet.
     """
 
     __slots__ = ("_room", "_run", "_state", "_view", "rest")
 
     def __init__(self, kind: str, function: str, *, inside: bool) -> None:
-        """Take the names of the state's C type and of the function."""
+        """Make a state of the C type ``kind``; ``inside`` says whether the stream goes on inside a line."""
         self._state: Any = native.ffi.new(f"{kind} *")
         self._state.inside = inside
         self._run = getattr(native.lib, function)
@@ -29,7 +28,7 @@ class Kernel:
         self.rest = b""
 
     def feed(self, data: bytes) -> "Iterator[memoryview]":
-        """Yield what the block becomes; a piece is good until the next is asked for."""
+        """Yield the converted block in pieces; the next piece overwrites the one before."""
         at, start = 0, native.ffi.from_buffer(data)
         while at < len(data):
             produced = self._run(self._state, start + at, len(data) - at, self._room, _ROOM)

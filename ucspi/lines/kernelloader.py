@@ -1,7 +1,7 @@
-"""Loads the C kernels of filters late: only once so much has been read that loading them pays.
+"""Loads the C kernels of filters late: once so much has been read that loading them pays.
 
 By then the package may have been replaced by another version, whose modules
-need not fit those that run.  So a kernel is loaded only while the package is
+need not fit the running ones.  So a kernel is loaded only while the package is
 the one that the program began with.
 """
 
@@ -27,10 +27,10 @@ _BEGAN = _state()
 
 
 def load(make: "Callable[[], Kernel]") -> "Kernel | None":
-    """Return what ``make`` imports and makes, or None: then the filter goes on in Python, which is slower.
+    """Return what ``make`` imports and makes; None when it cannot: the filter then goes on in Python.
 
-    It is None without the compiled module, when the package was replaced, and
-    when a module cannot be read, for lack of a descriptor or of memory.
+    None means that there is no compiled module, that the package was replaced,
+    or that a module cannot be loaded, for lack of a descriptor or of memory.
     """
     if _BEGAN is None or _state() != _BEGAN:
         return None

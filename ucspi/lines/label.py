@@ -1,7 +1,7 @@
 """Labels: the TAI64N time before a line, in hexadecimal.
 
-A line's time is that at which its first byte is looked at, so the lines of one
-block have times of their own.  The kernel is in ``cdbext/lines/timelabel.h``.
+The clock is read when the first byte of a line is looked at, so each line of a
+block has its own time.  The C kernel is in ``cdbext/lines/timelabel.h``.
 """
 
 from time import time_ns
@@ -9,7 +9,7 @@ from time import time_ns
 from ucspi.lines.streamfilter import Filter
 from ucspi.unix import tai
 
-SIZE = 25  # bytes, without the space that follows in a log
+SIZE = 25  # bytes of a label; in a log a space follows
 
 
 def label(now: int) -> bytes:

@@ -1,8 +1,9 @@
-"""Local time in place of the labels that begin lines.
+"""Local time in place of the labels at the beginning of lines.
 
-A label is ``@``, 24 lower-case hexadecimal digits, and a byte that is none.
-The kernel is in ``cdbext/lines/localtime.h``; it and Python ask the same C library, so
-time zones, leap seconds of ``right/`` zones too, are what they are everywhere.
+A label is ``@`` and 24 lower-case hexadecimal digits; the next byte must not be
+such a digit.  The C kernel is in ``cdbext/lines/localtime.h``.  It and Python ask
+the same C library, so both follow all time zones, also the leap seconds of
+``right/`` zones.
 """
 
 import time
@@ -16,33 +17,32 @@ _YEARS = range(2**31)
 
 
 class Localizer(Filter):
-    """Puts the local time in place of each label; copies every other line as it is."""
+    """Replaces each label by its local time; copies all other lines unchanged."""
 
     __slots__ = ("_second", "_text")
 
     _KERNEL = ("struct usys_localizer", "usys_local")
 
     def __init__(self) -> None:
-        """Begin a stream."""
         super().__init__()
-        self._second = b""  # the digits that the text was made of
+        self._second = b""  # the digits of the second for which there is a text
         self._text = b""
 
     def finish(self) -> bytes:
-        """Return what was held, as the time if it is a label: no digit follows."""
+        """Return what was held back, as local time if it is a label: no digit follows."""
         held = super().finish()
-        self._inside = False  # what is held begins a line; the kernel alone kept track
+        self._inside = False  # what is held back begins a line; only the kernel kept track
         return self._convert(held + b"\n")[:-1] if held else b""
 
     def _convert(self, data: bytes) -> bytes:
-        time.tzset()  # who replaces /etc/localtime is followed
+        time.tzset()  # /etc/localtime may have been replaced
         self._second = b""
         pieces, at = [], 0
         while at < len(data):
             if not self._inside and data.startswith(b"@", at):
                 digits = _count_digits(data[at + 1 : at + 1 + SIZE])
                 if at + 1 + digits == len(data) and digits < SIZE:
-                    self._held = data[at:]  # what follows decides
+                    self._held = data[at:]  # the next bytes decide
                     break
                 if digits == SIZE - 1:
                     pieces.append(self._time(data[at : at + SIZE]))
@@ -54,7 +54,7 @@ class Localizer(Filter):
         return b"".join(pieces)
 
     def _time(self, label: bytes) -> bytes:
-        """Return the time of a label, or the label where no calendar has that time."""
+        """Return the local time of a label, or the label when the calendar has no such time."""
         if self._second != label[1:17]:
             self._second = label[1:17]
             self._text = _second(int(self._second, 16) - EPOCH)
@@ -66,7 +66,7 @@ def _count_digits(text: bytes) -> int:
 
 
 def _second(second: int) -> bytes:
-    """Return a Unix time to the second as local time, empty where no calendar has it."""
+    """Return a Unix time to the second as local time; empty when the calendar has no such time."""
     try:
         local = time.localtime(second)
     except (OverflowError, OSError):

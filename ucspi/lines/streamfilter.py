@@ -1,4 +1,4 @@
-"""What the filters of lines share: Python at first, and C once loading it pays."""
+"""The base of the line filters: they begin in Python, and go on in C once loading it pays."""
 
 from ucspi.lines.kernelloader import load
 
@@ -8,16 +8,16 @@ if TYPE_CHECKING:
 
     from ucspi.lines.kernel import Kernel
 
-# Bytes of input that Python is through with in the time that C takes to load.
+# Bytes of input that Python converts in the time that loading the C kernel takes.
 _LARGE = 131072
 
 
 class Filter:
-    """Converts a stream that comes in blocks, cut anywhere.
+    """Converts a stream in blocks, cut anywhere.
 
-    A subclass names its kernel, and does the same in `_convert`: it keeps in
-    ``_inside`` whether a line goes on in the next block, and in ``_held`` what
-    cannot be decided before that comes.
+    A subclass names its C kernel, and does the same in Python in `_convert`.  It
+    keeps in ``_inside`` whether a line goes on in the next block, and holds back
+    in ``_held`` what it can convert only when it knows the next block.
     """
 
     __slots__ = ("_held", "_inside", "_is_final", "_kernel", "_seen")
@@ -25,14 +25,13 @@ class Filter:
     _KERNEL = ("", "")  # the state's C type, and the function
 
     def __init__(self) -> None:
-        """Begin a stream."""
         self._held = b""
         self._inside = self._is_final = False
         self._kernel: Kernel | None = None
         self._seen = 0
 
     def feed(self, data: bytes) -> "Iterator[bytes | memoryview]":
-        """Yield what can be said of the block; a piece is good until the next is asked for."""
+        """Yield what is certain of the converted block; the next piece may overwrite the one before."""
         if self._kernel is None and not self._is_final and self._seen + len(data) >= _LARGE:
             self._is_final = True
             self._kernel = load(self._make_kernel)
@@ -45,7 +44,7 @@ class Filter:
             self._held = self._kernel.rest
 
     def finish(self) -> bytes:
-        """Return what was held: nothing follows."""
+        """Return what was held back: the stream has ended."""
         held, self._held = self._held, b""
         return held
 

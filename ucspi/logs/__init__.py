@@ -1,1 +1,1 @@
-"""Logs: lines with the time before them, chosen, and kept in files that never grow without end."""
+"""Logs: what multilog does.  It labels lines, selects some, and keeps them in files of limited size."""

@@ -1,7 +1,7 @@
-"""From a stream to logs: each line is labelled, judged by the script, and put where it says.
+"""Distributes a stream to logs: labels each line, runs the script on it, and writes it where that says.
 
-Only the first `HEAD` bytes of a line are looked at, the label among them; what
-is beyond goes where they went.
+The script sees only the first `HEAD` bytes of a line, label included; the rest
+goes to the same logs.
 """
 
 from time import time_ns
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ucspi.logs.script import Script
 
     class Outputs(Protocol):
-        """What a script feeds."""
+        """Where a script puts lines."""
 
         @property
         def logs(self) -> Sequence[Log]:
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
 
         @property
         def last_line_writers(self) -> Sequence[Callable[[bytes], object]]:
-            """For each file with a last line, what puts one there."""
+            """For each file that holds a last line, a function that puts one there."""
 
         def echo(self, line: bytes) -> object:
             """Show a line on stderr, newline included."""
 
     class Distributor(Protocol):
-        """Distributes a stream that comes in blocks."""
+        """Distributes a stream in blocks."""
 
         @property
         def is_inside(self) -> bool:
-            """Whether the stream stands inside a line."""
+            """Whether the last line has not ended yet."""
 
         def feed(self, data: bytes) -> None:
-            """Take a block, cut anywhere; lines that are complete are written on return.
+            """Distribute a block, cut anywhere; on return all complete lines are written.
 
-            Files end where the original's would, had it found the same block
-            to read at once.  Of the lines for one file only the last is put there.
+            Files end where the original would end them if it read the same block
+            at once.  A file for a last line gets only the last line of the block.
             """
 
         def log_was_rotated(self, index: int) -> None:
-            """Reckon with a log that was rotated by somebody else."""
+            """Take note that somebody else rotated a log."""
 
 
 HEAD: "Final" = 1000
@@ -56,10 +56,10 @@ ECHO: "Final" = 200
 
 
 class LineState:
-    """Where a stream stands: inside a line or not, and what is known of that line.
+    """What is known of the last line of a stream, if it has not ended yet.
 
-    ``head`` is what was read of it, None beyond its head; ``fed`` are the logs
-    that then get the rest.
+    ``head`` is its beginning.  When more than `HEAD` bytes were read it is None,
+    and ``fed`` are the numbers of the logs that get the rest.
     """
 
     __slots__ = ("fed", "head", "is_inside")
@@ -67,7 +67,6 @@ class LineState:
     def __init__(
         self, head: bytes | None = b"", fed: "Sequence[int]" = (), *, is_inside: bool = False
     ) -> None:
-        """Stand between two lines, or where the arguments say."""
         self.head, self.fed, self.is_inside = head, fed, is_inside
 
 
@@ -88,7 +87,6 @@ class PureDistributor:
     )
 
     def __init__(self, script: "Script", outputs: "Outputs") -> None:
-        """Begin a stream."""
         self._actions, self._is_labelled = script.actions, script.is_labelled
         self._writers = [
             RotatingWriter(log, destination.size)
@@ -114,12 +112,12 @@ class PureDistributor:
         self._writers[index].log_was_rotated()
 
     def line_state(self) -> LineState:
-        """Return where the stream stands, between two blocks."""
+        """Return what is known of the last line, between two blocks."""
         fed = [index for index, writer in enumerate(self._writers) if writer in self._fed]
         return LineState(self._head, fed, is_inside=self.is_inside)
 
     def _show(self) -> None:
-        """Show what is not logged, after what is: who dies of it has lost no line."""
+        """Write to stderr and to the last-line files, after the logs: if that kills us no line is lost."""
         echoes, self._echoes = self._echoes, []
         for line in echoes:
             self._echo(line)
@@ -138,7 +136,7 @@ class PureDistributor:
             writer.release()
 
     def _take(self, part: bytes) -> None:
-        """Take what comes next of a line, without its newline."""
+        """Process the next part of a line, without its newline."""
         if not self.is_inside:
             self.is_inside = True
             self._head = label(time_ns()) + b" " if self._is_labelled else b""
@@ -159,7 +157,7 @@ class PureDistributor:
         self.is_inside = False
 
     def _decide(self, line: bytes) -> None:
-        """Do what the script says about a line, of which the head is known."""
+        """Run the script on a line; ``line`` is its head."""
         self._head = None
         self._fed = []
         is_selected = True

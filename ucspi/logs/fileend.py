@@ -1,14 +1,13 @@
-"""Where a file of a log ends.
+"""Decides where a file of a log ends.
 
-Nothing that is logged makes a file larger than its limit.  One that comes
-within `MARGIN` of it ends with the first line that ends there; one that gets to
-the limit itself ends inside a line.
+A file never becomes larger than its limit.  It ends with the first line that
+ends within `MARGIN` bytes of the limit; if there is none, it ends at the limit,
+inside a line.
 
-The original looks at the size whenever it writes, which it does when its buffer
-of `BUFFER` bytes is full and before each read of at most `STEP` bytes.  With
-lines that are long, or files that are small, this decides where a file ends;
-so the same buffer is reckoned with here, although what is written together is
-much more.
+The original looks at the size only when it writes: when its buffer of `BUFFER`
+bytes is full, and before each read of at most `STEP` bytes.  With long lines or
+small files this decides where a file ends.  So we follow what that buffer would
+hold, although we write much more at once.
 
 Source: observed from the original multilog with strace.
 """
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Final, Protocol
 
     class Log(Protocol):
-        """Where a log's bytes go: into a file that ends, and is followed by another."""
+        """Takes the bytes of a log: a file, and after it ended the next one."""
 
         size: int
 
@@ -35,21 +34,21 @@ STEP: "Final" = 1024
 
 
 class RotatingWriter:
-    """Feeds one log, and ends its files.
+    """Writes one log, and ends its files.
 
-    ``_held`` is the original's buffer: in which file that will be is not known
-    yet.  ``_settled`` belongs into the file, and has not been written yet.
+    ``_held`` is what the original's buffer would hold; which file it goes to is
+    not known yet.  ``_settled`` goes to the current file, and is not written yet.
     """
 
     __slots__ = ("_held", "_limit", "_log", "_settled", "_size")
 
     def __init__(self, log: "Log", limit: int) -> None:
-        """Take a log as it is, and the most bytes of its files, more than `MARGIN`."""
+        """Go on with a log whose files have at most ``limit`` bytes; that is more than `MARGIN`."""
         self._log, self._limit, self._size = log, limit, log.size
         self._held, self._settled = bytearray(), bytearray()
 
     def put(self, data: bytes) -> None:
-        """Log bytes that belong together: they are not divided among buffers if they fit into one."""
+        """Log bytes that the original puts into its buffer at once: not split if they fit into it."""
         if len(data) > BUFFER - len(self._held):
             self.release()
         self._held += data
@@ -57,7 +56,7 @@ class RotatingWriter:
             self.release()
 
     def put_each(self, data: bytes) -> None:
-        """Log bytes one by one."""
+        """Log bytes that the original puts into its buffer one by one."""
         while data:
             if len(self._held) == BUFFER:
                 self.release()
@@ -66,7 +65,7 @@ class RotatingWriter:
             data = data[room:]
 
     def release(self) -> None:
-        """Let go of what is held, as the original writes it: its buffer is empty afterwards."""
+        """Empty the buffer, as the original does when it writes."""
         held, self._held = self._held, bytearray()
         while held:
             if self._size >= self._limit:
@@ -90,11 +89,11 @@ class RotatingWriter:
         self._size = 0
 
     def write(self) -> None:
-        """Write what belongs into the file."""
+        """Write what is settled."""
         if self._settled:
             settled, self._settled = self._settled, bytearray()
             self._log.write(settled)
 
     def log_was_rotated(self) -> None:
-        """Reckon with a log that was rotated by somebody else, nothing being held."""
+        """Take note that somebody else rotated the log; call it only when nothing is held."""
         self._size = self._log.size

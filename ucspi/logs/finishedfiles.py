@@ -1,8 +1,8 @@
-"""Finished files of a log: how one gets its name, and how the oldest goes.
+"""Finished files of a log: gives one its name, and removes the oldest.
 
-A name is the label of the time when the file was finished and a suffix: ``.s``
-for one that is whole, ``.u`` for one that was being written when something went
-wrong.  All names are relative to the current directory, which is the log's.
+A name is the label of the time when the file was finished, and a suffix: ``.s``
+when it is whole, ``.u`` when the machine or the program stopped while writing.
+All names are relative to the current directory, which is the log's.
 
 Source: observed from the original multilog with strace.
 """
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 SAFE: "Final" = b".s"
 UNSAFE: "Final" = b".u"
 
-_BEYOND = b"@z"  # what sorts from here on is no label, and never the oldest
+_BEYOND = b"@z"  # a name that sorts here or later is no label, and is never removed
 
 
 def finish(destination: "Destination", name: bytes, suffix: bytes, retry: "Retry") -> None:
-    """Give a file its last name, if it is there, and remove the oldest beyond those to be kept.
+    """Give a file its final name, if it exists, and remove the oldest files, as many as are too many.
 
-    A link is made first, which never replaces a file.  So a file with two
-    links has its last name already: somebody was interrupted here.
+    It gets a second link first, since a link never replaces a file.  So a file
+    with two links already has its final name: an earlier program ended here.
     """
     what = b"unable to stat %s/%s" % (destination.path, name)
     links = retry.until_done(what, _count_links, name)
@@ -58,7 +58,7 @@ def _link(destination: "Destination", name: bytes, suffix: bytes, retry: "Retry"
 
 
 def _trim(count: int) -> None:
-    """Remove the oldest until fewer than ``count`` are there."""
+    """Remove the oldest until fewer than ``count`` are left."""
     names = [name for name in os.listdir(b".") if name.startswith(b"@") and len(name) >= label.SIZE]
     if len(names) < count:
         return

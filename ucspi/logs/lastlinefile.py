@@ -1,4 +1,4 @@
-"""A file that holds the last line, and no more."""
+"""A file that holds only the last line: what multilog's ``=FILE`` writes."""
 
 import os
 
@@ -15,12 +15,12 @@ _REWRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LastLineFile:
-    """A file whose beginning is replaced again and again."""
+    """A file that each line overwrites."""
 
     __slots__ = ("_number", "_path", "_retry")
 
     def __init__(self, path: bytes, retry: "Retry") -> None:
-        """Open the file, made if need be; what it holds stays until the first line.
+        """Open or create the file; it keeps what it holds until the first line.
 
         Raises:
             LogError: it cannot be created or opened.
@@ -30,7 +30,7 @@ class LastLineFile:
         self._number = try_once(b"unable to write " + path, open_named, path, _REWRITE)
 
     def replace(self, text: bytes) -> None:
-        """Put a text where the last one was, waiting for the disk if need be."""
+        """Overwrite the last text; wait while the disk is full."""
         until_done = self._retry.until_done
         until_done(b"unable to move to beginning of " + self._path, os.lseek, self._number, 0, os.SEEK_SET)
         while text:

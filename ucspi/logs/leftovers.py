@@ -1,11 +1,11 @@
-"""What is found in a log directory at the start, and what becomes of it.
+"""Opens a log directory, and cleans up what an earlier program left there.
 
-``current`` with the owner's execute bit was closed by somebody who ended well.
-Without it the machine or the program stopped while writing:
+If ``current`` has the owner's execute bit, the earlier program closed it.
+Otherwise the machine or the program stopped while writing:
 
-    processed, executable      the processor had succeeded: it is finished, previous goes
-    processed, otherwise       it goes; previous is finished as unsafe
-    current                    is finished as unsafe, even if it is empty
+    processed, executable      the processor succeeded: finish processed, remove previous
+    processed, otherwise       remove processed, finish previous as unsafe
+    current                    finish it as unsafe, even if it is empty
 
 The current directory is the log's.
 
@@ -30,17 +30,17 @@ _EMPTIED = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 def open_current(destination: "Destination", retry: "Retry") -> tuple[int, int]:
-    """Open ``current`` to append to, after making order; return its descriptor and its size in bytes.
+    """Clean up, and open ``current`` to append to; return its descriptor and its size in bytes.
 
     Raises:
         LogError: something cannot be looked at, opened or created.
     """
     path = destination.path
-    mode, size = try_once(b"unable to stat %s/current" % path, _look, b"current")
+    mode, size = try_once(b"unable to stat %s/current" % path, _mode_and_size, b"current")
     if mode & _EXECUTABLE:
         step = b"unable to append to %s/current" % path
     else:
-        _make_order(destination, retry)
+        _clean_up(destination, retry)
         fds.close(try_once(b"unable to write to %s/state" % path, open_inside, b"state", _EMPTIED, OPEN))
         step, size = b"unable to write to %s/current" % path, 0
     number = try_once(step, open_inside, b"current", APPEND, 0o600)
@@ -48,10 +48,10 @@ def open_current(destination: "Destination", retry: "Retry") -> tuple[int, int]:
     return number, size
 
 
-def _make_order(destination: "Destination", retry: "Retry") -> None:
+def _clean_up(destination: "Destination", retry: "Retry") -> None:
     _remove(b"state")
     _remove(b"newstate")
-    mode, _ = try_once(b"unable to stat %s/processed" % destination.path, _look, b"processed")
+    mode, _ = try_once(b"unable to stat %s/processed" % destination.path, _mode_and_size, b"processed")
     if mode & _EXECUTABLE:
         _remove(b"previous")
         finish(destination, b"processed", SAFE, retry)
@@ -61,8 +61,8 @@ def _make_order(destination: "Destination", retry: "Retry") -> None:
     finish(destination, b"current", UNSAFE, retry)
 
 
-def _look(name: bytes) -> tuple[int, int]:
-    """Return mode and size of a file, zeros if there is none."""
+def _mode_and_size(name: bytes) -> tuple[int, int]:
+    """Return mode and size of a file, zeros if it does not exist."""
     try:
         found = os.stat(name)
     except FileNotFoundError:
@@ -71,7 +71,7 @@ def _look(name: bytes) -> tuple[int, int]:
 
 
 def _remove(name: bytes) -> None:
-    """Remove a file, or leave it: the original does not look whether it could."""
+    """Remove a file if possible; the original ignores errors, too."""
     try:
         os.unlink(name)
     except OSError:

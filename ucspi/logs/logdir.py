@@ -1,4 +1,4 @@
-"""A log directory: one program writes to it, its files end and are followed by others."""
+"""A log directory, to which one program writes: its file ``current``, which is rotated, and its lock."""
 
 import os
 
@@ -18,10 +18,10 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LogDirectory:
-    """A log directory that is open and ours, until the process ends.
+    """A log directory that we have opened and locked.
 
-    Whenever it does something with its files it makes the directory the
-    current one, and leaves it so.  ``size`` is that of ``current``, in bytes.
+    Its methods make it the current directory, and do not change back.  ``size``
+    is the size of ``current`` in bytes.
     """
 
     __slots__ = ("_current", "_directory", "_lock", "_path", "_retry", "_rotation", "size")
@@ -32,12 +32,12 @@ class LogDirectory:
         retry: "Retry",
         complain: "Callable[[bytes, OSError], object]",
     ) -> None:
-        """Open and lock the directory, made if need be, and make order in it.
+        """Create the directory if it does not exist, open it, lock it, and clean up what is left in it.
 
         Args:
             destination: what the script says about it.
             retry: for what fails from now on.
-            complain: called with what failed and the error when a processor cannot be run.
+            complain: called with what failed, and the error, when a processor cannot be run.
 
         Raises:
             LogError: the directory cannot be opened, locked or written to.
@@ -51,7 +51,7 @@ class LogDirectory:
         self._current, self.size = open_current(destination, retry)
 
     def write(self, data: "bytes | bytearray | memoryview") -> None:
-        """Append all of it to ``current``; wait while there is no room on the disk."""
+        """Append to ``current``; wait while the disk is full."""
         written = 0
         with memoryview(data) as rest:
             while written < len(data):
@@ -60,13 +60,13 @@ class LogDirectory:
         self.size += written
 
     def rotate(self) -> None:
-        """End ``current``, even if it is empty, and begin another."""
+        """Finish ``current``, even if it is empty, and begin a new one."""
         self._retry.until_done(b"unable to switch to " + self._path, os.fchdir, self._directory)
         self._current, self.size = self._rotation.replace(self._current), 0
         self._rotation.finish()
 
     def close(self) -> None:
-        """Force ``current`` to the disk, and mark it as whole."""
+        """Sync ``current`` to the disk, and mark it as whole."""
         until_done = self._retry.until_done
         until_done(b"unable to write %s/current to disk" % self._path, os.fsync, self._current)
         until_done(b"unable to set mode of %s/current" % self._path, os.fchmod, self._current, CLOSED)
@@ -75,11 +75,11 @@ class LogDirectory:
 
 
 def _enter(path: bytes) -> int:
-    """Make a log directory, if need be, and make it the current one; return its descriptor."""
+    """Create a log directory if it does not exist, and change to it; return its descriptor."""
     try:
         os.mkdir(path, 0o700)
     except OSError:
-        pass  # what is wrong with it will be seen, and told, when it is opened
+        pass  # the error is reported when the directory is opened
     step = b"unable to open directory " + path
     number = try_once(step, os.open if os.geteuid() else _open_guarded, path, _READ)
     try_once(step, os.fchdir, number)
@@ -87,7 +87,7 @@ def _enter(path: bytes) -> int:
 
 
 def _open_guarded(path: bytes, flags: int) -> int:
-    """Open a directory as root, who follows no link that another user can have made."""
+    """Open a directory as root, without following a link that another user may have made."""
     folder = safeopen.enter(path)
     try:
         return os.open(b".", flags, dir_fd=folder)

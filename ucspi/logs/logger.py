@@ -1,8 +1,8 @@
-"""The loop of multilog: read, distribute, and end when there is no more or somebody says so.
+"""The loop of multilog: read and distribute until the input ends, or until SIGTERM.
 
-SIGTERM and SIGALRM are blocked but for the wait for input, so nothing else is
-ever interrupted by them.  They are noted through a descriptor that the wait
-looks at too: one that comes at whatever moment is seen by the next wait.
+SIGTERM and SIGALRM are blocked except while waiting for input, so they interrupt
+nothing else.  A signal also makes a descriptor readable on which the loop waits,
+so none is missed, whenever it arrives.
 """
 
 import os
@@ -25,18 +25,17 @@ if TYPE_CHECKING:
     from ucspi.logs.retry import Retry
     from ucspi.logs.script import Script
 
-# What a pipe holds.
-BLOCK: "Final" = 65536
+BLOCK: "Final" = 65536  # bytes: what a pipe holds
 
-# What is read at once when a file is about to end.  All of it would wait in
-# memory, and be lost with a program that is killed, while a processor runs.
+# Bytes that are read at once when a file is about to end: while a processor
+# runs they wait in memory, and are lost if we are killed.
 LITTLE: "Final" = STEP
 
 _CAUGHT = (SIGTERM, SIGALRM)
 
 
 class OpenOutputs:
-    """Everything that a script feeds, open."""
+    """All directories and files of a script, open."""
 
     __slots__ = ("echo", "last_line_writers", "logs")
 
@@ -47,10 +46,10 @@ class OpenOutputs:
         complain: "Callable[[bytes, OSError], object]",
         echo: "Callable[[bytes], object]",
     ) -> None:
-        """Open all files and then all directories, each from the current directory.
+        """Open all files, then all directories; relative paths count from the current directory.
 
         Raises:
-            LogError: one cannot be opened; those before it are left as after a crash.
+            LogError: one cannot be opened; the directories opened before it are left as after a crash.
         """
         self.echo = echo
         here = try_once(b"unable to switch to current directory", os.open, b".", os.O_RDONLY | os.O_CLOEXEC)
@@ -62,18 +61,18 @@ class OpenOutputs:
         fds.close(here)
 
     def close(self) -> None:
-        """Close the logs, so that the next start finds them whole."""
+        """Close the logs and mark their files as whole."""
         for log in self.logs:
             log.close()
 
 
 class InputWait:
-    """SIGTERM and SIGALRM, noted from the moment that this is made."""
+    """Waits for input, or for SIGTERM or SIGALRM, which are caught as soon as this is made."""
 
     __slots__ = ("_poll", "_source", "_wakeup")
 
     def __init__(self, source: int) -> None:
-        """Catch them; ``source`` is the descriptor to wait for."""
+        """Catch the signals; ``source`` is the descriptor of the input."""
         pthread_sigmask(SIG_BLOCK, _CAUGHT)
         self._wakeup, self._source = Wakeup(), source
         for number in _CAUGHT:
@@ -83,7 +82,7 @@ class InputWait:
             self._poll.register(descriptor, select.POLLIN)
 
     def wait(self) -> tuple[bool, bytes]:
-        """Wait for either; return whether there is something to read, and the signals that came."""
+        """Wait; return whether there is input, and the signals that arrived, a byte for each."""
         pthread_sigmask(SIG_UNBLOCK, _CAUGHT)
         ready = [number for number, _ in self._poll.poll()]
         pthread_sigmask(SIG_BLOCK, _CAUGHT)
@@ -92,36 +91,36 @@ class InputWait:
 
 
 class Logger:
-    """Distributes what a descriptor gives until its end, or until SIGTERM."""
+    """Distributes what it reads from a descriptor, until the end or until SIGTERM."""
 
-    __slots__ = ("_distributor", "_ends", "_is_labelled", "_is_stopping", "_logs", "_signals", "_source")
+    __slots__ = ("_distributor", "_ends", "_input_wait", "_is_labelled", "_is_stopping", "_logs", "_source")
 
-    def __init__(self, script: "Script", outputs: OpenOutputs, signals: InputWait, source: int) -> None:
-        """Take the stream's descriptor, which ``signals`` waits for."""
-        self._source, self._signals = source, signals
+    def __init__(self, script: "Script", outputs: OpenOutputs, input_wait: InputWait, source: int) -> None:
+        """Read from the descriptor ``source``, the one that ``input_wait`` waits for."""
+        self._source, self._input_wait = source, input_wait
         self._logs, self._is_labelled = outputs.logs, script.is_labelled
         self._ends = [destination.size - MARGIN for destination in script.logs]
         self._distributor = SwitchingDistributor(script, outputs)
         self._is_stopping = False
 
     def run(self) -> None:
-        """Distribute the stream; return when every line is in its log.
+        """Distribute the stream; on return every line is in its log.
 
-        At SIGTERM a line that has begun is read to its end, byte by byte: what
-        follows stays where it is, for whoever reads it next.
+        After SIGTERM we read to the end of the current line, byte by byte, and
+        leave the rest in the pipe for the next reader.
         """
         while self._distributor.is_inside or not self._is_stopping:
-            is_readable, came = self._signals.wait()
-            if came:
-                self._heed(came)
+            is_readable, signals = self._input_wait.wait()
+            if signals:
+                self._obey(signals)
             elif is_readable and not self._read():
                 break
         if self._distributor.is_inside:
             self._distributor.feed(b"\n")
 
-    def _heed(self, came: bytes) -> None:
-        self._is_stopping = self._is_stopping or SIGTERM in came
-        if SIGALRM in came:
+    def _obey(self, signals: bytes) -> None:
+        self._is_stopping = self._is_stopping or SIGTERM in signals
+        if SIGALRM in signals:
             for index, log in enumerate(self._logs):
                 if log.size:
                     log.rotate()
@@ -139,9 +138,9 @@ class Logger:
         return bool(data)
 
     def _room(self) -> int:
-        """Return how much to read: whole steps, and no more than about what fits into every file.
+        """Return how many bytes to read: whole steps, and about what still fits into every file.
 
-        With a label a line becomes longer: an ordinary one by a quarter.
+        A label makes an ordinary line longer by a quarter.
         """
         room = BLOCK
         for end, log in zip(self._ends, self._logs, strict=True):

@@ -1,4 +1,4 @@
-"""Distributing a stream in C (``cdbext/lines/distribute.h``): one call for as long as no file ends."""
+"""Distributes a stream in C (``cdbext/lines/distribute.h``): one call until the next file ends."""
 
 from ucspi.logs.script import TO_ECHO
 from ucspi.unix import native
@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from ucspi.logs.distributor import LineState, Outputs
     from ucspi.logs.script import Script
 
-# What a block of lines of ordinary length becomes in one piece.
-_ROOM = 131072
-_ECHO = 256  # bytes, more than one line on stderr takes
+_ROOM = 131072  # bytes of a log's output buffer: a block with labels, if lines have ordinary lengths
+_ECHO = 256  # bytes: more than one line takes on stderr
 
 
 class NativeDistributor:
-    """See `Distributor`; what C reads and writes belongs to this object."""
+    """See `Distributor`; this object owns the memory that C reads and writes."""
 
     __slots__ = (
         "_distribute",
@@ -30,7 +29,7 @@ class NativeDistributor:
     )
 
     def __init__(self, script: "Script", outputs: "Outputs", line_state: "LineState") -> None:
-        """Lay the script out in C memory, and go on with a stream from where it stands."""
+        """Copy the script into C memory, and go on with a stream whose last line is in ``line_state``."""
         self._last_line_writers, self._logs, self._echo = (
             outputs.last_line_writers,
             outputs.logs,
@@ -38,7 +37,7 @@ class NativeDistributor:
         )
         self._views = [memoryview(bytearray(_ROOM)) for _ in script.logs]
         self._echoes: list[bytes] = []
-        self._kept: list[Any] = []  # what only C points to
+        self._kept: list[Any] = []  # memory that only C points to
         self._distribute = native.lib.usys_distribute
         self._distributor = self._new("struct usys_distributor *")
         self._distributor.labelled = script.is_labelled
@@ -102,7 +101,7 @@ class NativeDistributor:
         self._distributor.logs[index].size = self._logs[index].size
 
     def _write(self) -> None:
-        """Do what the last call asks for."""
+        """Write and rotate as the last call says."""
         distributor = self._distributor
         written = [0] * len(self._logs)
         for number in range(distributor.cut_count):
@@ -118,7 +117,7 @@ class NativeDistributor:
             self._echoes.append(native.ffi.buffer(distributor.echo, distributor.echo_length)[:])
 
     def _show(self) -> None:
-        """Show what is not logged, after what is: who dies of it has lost no line."""
+        """Write to stderr and to the last-line files, after the logs: if that kills us no line is lost."""
         echoes, self._echoes = self._echoes, []
         for line in b"".join(echoes).split(b"\n")[:-1]:
             self._echo(line + b"\n")

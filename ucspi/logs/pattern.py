@@ -1,9 +1,10 @@
-"""Patterns of multilog, which never look back.
+"""Patterns of multilog, which are matched without backtracking.
 
-A byte matches itself.  A star matches up to the first byte that is what
-follows the star, and fails when there is none; a star at the end matches any
-rest.  So ``*ab`` does not match ``aab``, and ``**`` matches what contains a star:
-the second is what the first looks for, and then is a star itself.
+Any byte matches itself.  A star matches everything before the next byte that
+equals the character after the star; if there is no such byte the match fails.  A
+star at the end matches the whole rest.  So ``*ab`` does not match ``aab``.  And
+``**`` matches a line that contains a star: the first star looks for the second,
+which is then a star itself.
 
 Source: observed from the original multilog.
 """

@@ -1,7 +1,7 @@
-"""The processor: a shell command that makes of a file what is kept in its place.
+"""Runs the processor: a shell command whose output replaces a finished file.
 
-It reads the file on descriptor 0 and writes descriptor 1; 4 holds what the run
-before wrote to 5.  The current directory is the log's.
+It reads the file from descriptor 0 and writes to descriptor 1.  Descriptor 4 is
+what the last run wrote to 5.  The current directory is the log's.
 
 Source: observed from the original multilog with strace.
 """
@@ -27,11 +27,11 @@ _WRITE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _FILES = ((0, b"previous", _READ), (1, b"processed", _WRITE), (4, b"state", _READ), (5, b"newstate", _WRITE))
 _ABOVE = 1 + max(number for number, _, _ in _FILES)
 
-_HEARD = (SIGTERM, SIGALRM)  # blocked here, but not in a processor
+_HEARD = (SIGTERM, SIGALRM)  # blocked in multilog, but not in a processor
 
 
 def open_files() -> list[int]:
-    """Open the processor's files; return a descriptor for each, above all that it has them on.
+    """Open the processor's files; return their descriptors, all above those that the processor will have.
 
     Raises:
         OSError: one cannot be opened; none is left open.
@@ -65,10 +65,10 @@ def close_files(opened: list[int]) -> None:
 def start(command: bytes, opened: list[int]) -> int:
     """Start a processor on its open files; return its pid.
 
-    Without a shell it ends with 111.
+    When the shell cannot be executed, the new process ends with 111.
 
     Raises:
-        OSError: there is no new process.
+        OSError: no process could be created.
     """
     there = unix_start.Circumstances(
         input=opened[0], output=opened[1], others=((opened[2], 4), (opened[3], 5))

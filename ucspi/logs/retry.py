@@ -1,4 +1,4 @@
-"""Trying again for as long as it takes: a log waits for the disk, and loses nothing."""
+"""Calls what may fail: once at the start, and until it succeeds once lines depend on it."""
 
 from time import sleep
 
@@ -18,7 +18,7 @@ PAUSE: "Final" = 5.02  # seconds, as the original sleeps
 def try_once(
     step: bytes, action: "Callable[Taken, Result]", *arguments: "Taken.args", **options: "Taken.kwargs"
 ) -> "Result":
-    """Call it once.
+    """Call ``action`` once, and return its result.
 
     Raises:
         LogError: it raised an `OSError`; ``step`` says what was attempted.
@@ -30,17 +30,17 @@ def try_once(
 
 
 class Retry:
-    """Tells somebody what fails, waits, and tries again."""
+    """Repeats what fails, after a warning and a pause: a log waits for the disk, and loses no line."""
 
     __slots__ = ("_pause", "_warn")
 
     def __init__(self, warn: "Callable[[bytes, OSError | None], object]", pause: float = PAUSE) -> None:
-        """Take whom to tell, and seconds between two attempts.
+        """Set how to warn, and how long to pause.
 
         Args:
             warn: called with what failed, in the original's words, and the
-                error; None where the original gives no text of one.
-            pause: a signal does not shorten it.
+                error, or None when the original's message has no error text.
+            pause: seconds between two attempts; a signal does not shorten it.
         """
         self._warn, self._pause = warn, pause
 
@@ -51,7 +51,7 @@ class Retry:
         *arguments: "Taken.args",
         **options: "Taken.kwargs",
     ) -> "Result":
-        """Call it until it raises no `OSError`; return its result."""
+        """Call ``action`` until it raises no `OSError`; return its result."""
         while True:
             try:
                 return action(*arguments, **options)
@@ -59,6 +59,6 @@ class Retry:
                 self.pause(what, error)
 
     def pause(self, what: bytes, error: OSError | None = None) -> None:
-        """Tell what failed, and wait."""
+        """Warn of what failed, and wait."""
         self._warn(what + b", pausing", error)
         sleep(self._pause)

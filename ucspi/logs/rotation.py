@@ -1,8 +1,8 @@
-"""The end of a log's file: ``current`` becomes a finished file, processed if the script says so.
+"""Rotates a log: ``current`` becomes a finished file, after processing if the script says so.
 
-Each step is one that can be taken again by whoever starts after a crash; what
-the files then mean is in `recovery`.  A step that fails is tried again until it
-is done.  The current directory is the log's.
+Each step can be repeated by a program that starts after a crash; `leftovers` says
+what the files then mean.  A step that fails is repeated until it succeeds.  The
+current directory is the log's.
 
 Source: observed from the original multilog with strace.
 """
@@ -27,7 +27,7 @@ APPEND: "Final" = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_
 
 
 class Rotation:
-    """The rotations of one log."""
+    """Rotates one log."""
 
     __slots__ = ("_complain", "_destination", "_path", "_retry")
 
@@ -37,15 +37,15 @@ class Rotation:
         retry: "Retry",
         complain: "Callable[[bytes, OSError], object]",
     ) -> None:
-        """Take whom to tell of a processor that cannot be run."""
+        """Call ``complain`` with what failed, and the error, when a processor cannot be run."""
         self._destination, self._retry, self._complain = destination, retry, complain
         self._path = destination.path
         if destination.processor is not None:
-            # Now: later there may be no descriptor, or no such package in that directory.
+            # Imported now: later descriptors may be used up, or the package may have been replaced.
             from ucspi.logs import processor  # noqa: F401 - for `_run`
 
     def replace(self, number: int) -> int:
-        """End ``current``, open on a descriptor, which is closed; return the next one's."""
+        """Close ``current``, open on ``number``, and rename it; return the descriptor of a new one."""
         until_done, path = self._retry.until_done, self._path
         until_done(b"unable to write %s/current to disk" % path, os.fsync, number)
         fds.close(number)
@@ -59,7 +59,7 @@ class Rotation:
         return number
 
     def finish(self) -> None:
-        """Finish ``previous``, after the processor has made something else of it if there is one."""
+        """Finish ``previous``, or what the processor made of it."""
         name = b"previous"
         if self._destination.processor is not None:
             self._process(self._destination.processor)
@@ -77,7 +77,7 @@ class Rotation:
         until_done(what, os.rename, b"newstate", b"state")
 
     def _succeeds(self, command: bytes) -> bool:
-        """Run the processor once; if it does not succeed, pause."""
+        """Run the processor once, and return whether it succeeded; if not, pause."""
         status = self._run(command)
         if status == 0:
             return True
@@ -92,7 +92,7 @@ class Rotation:
             opened = processor.open_files()
         except OSError as error:
             self._complain(b"unable to run " + command, error)
-            return 111 << 8  # as a child of the original ends, which opens them
+            return 111 << 8  # as in the original, where the child opens the files, and ends so
         try:
             what = b"unable to fork for processor in " + self._path
             pid = self._retry.until_done(what, processor.start, command, opened)
@@ -101,7 +101,7 @@ class Rotation:
         return self._retry.until_done(b"wait failed for processor in " + self._path, os.waitpid, pid, 0)[1]
 
     def _save(self, name: bytes, mode: int | None) -> None:
-        """Force a file of the processor's to the disk."""
+        """Sync a file that the processor wrote to the disk."""
         until_done, path = self._retry.until_done, self._path
         number = until_done(
             b"unable to create %s/%s" % (path, name), safeopen.open_inside, name, APPEND, 0o600

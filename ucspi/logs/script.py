@@ -1,8 +1,8 @@
 """The script of multilog: what to do with each line, from left to right.
 
-Each argument is an action, which its first character names.  One that begins
-with another character is no action and does nothing, as in the original; a
-script notes what nobody can mean, for a line each.
+Each argument is an action, named by its first character.  An argument that
+begins with another character does nothing, as in the original.  A script
+collects obvious mistakes, each for one line of warning.
 
 Source: observed from the original multilog.
 """
@@ -32,21 +32,20 @@ _BEYOND = 1 << 64  # a number of the original's loses what is above
 
 
 class Action:
-    """One step of a script: ``pattern`` for a selection, ``index`` of the log or last line it feeds."""
+    """One step of a script: a selection by ``pattern``, or the ``index`` of a log or last-line file."""
 
     __slots__ = ("act", "index", "pattern")
 
     def __init__(self, act: int, pattern: bytes = b"", index: int = 0) -> None:
-        """Note what to do."""
         self.act, self.pattern, self.index = act, pattern, index
 
 
 class Destination:
     """A log directory as the script describes it.
 
-    ``size`` is the most bytes of a file, ``count`` one more than the finished
-    files that are kept, ``processor`` the shell command that replaces a
-    finished file, or None.
+    ``size`` is the largest size of a file in bytes.  ``count`` is the number of
+    files that are kept, ``current`` among them.  ``processor`` is the shell
+    command whose output replaces a finished file, or None.
     """
 
     __slots__ = ("count", "path", "processor", "size")
@@ -58,28 +57,30 @@ class Destination:
         count: int = COUNT_USUAL,
         processor: bytes | None = None,
     ) -> None:
-        """Note the description."""
         self.path, self.size, self.count, self.processor = path, size, count, processor
 
 
 class Script:
-    """A whole script: ``actions`` in order, and what they feed, each numbered in order.
+    """A whole script.
 
-    ``is_labelled`` says whether a line gets the time before it, ``logs`` are
-    directories, ``last_line_paths`` the files that hold a last line, ``mistakes`` what
-    nobody can mean, each as a text.
+    Attributes:
+        actions: in the order of the script; they refer to the next two by index.
+        logs: the directories.
+        last_line_paths: the files that hold a last line.
+        is_labelled: whether each line gets the time before it.
+        mistakes: the text of a warning for each.
     """
 
     __slots__ = ("actions", "is_labelled", "last_line_paths", "logs", "mistakes")
 
     def __init__(self, arguments: list[bytes]) -> None:
-        """Read a script; there is none that is wrong."""
+        """Read a script; none is refused."""
         self.actions: list[Action] = []
         self.logs: list[Destination] = []
         self.last_line_paths: list[bytes] = []
         self.is_labelled = bool(arguments) and arguments[0].startswith(b"t")
         self.mistakes: list[bytes] = []
-        template = Destination(b"")
+        template = Destination(b"")  # what ``s``, ``n`` and ``!`` say about the directories that follow
         for at, argument in enumerate(arguments):
             self._take(argument[:1], argument, template)
             self._check(argument, at, template)
@@ -90,7 +91,7 @@ class Script:
             self.mistakes.append(b"nothing takes the lines, which are lost; a directory begins with . or /")
 
     def _check(self, argument: bytes, at: int, template: Destination) -> None:
-        """Note what nobody can mean about one argument, which has been taken."""
+        """Note the mistakes in one argument, after it was taken."""
         first, rest = argument[:1], argument[1:]
         if first == b"s":
             if rest.lstrip(b"0") != b"%d" % template.size:
@@ -133,7 +134,7 @@ class Script:
 
 
 def _idle(arguments: list[bytes], kind: "Container[bytes]", users: "Container[bytes]") -> list[bytes]:
-    """Return the arguments of a kind behind the last of those that they are for."""
+    """Return the arguments of a kind that stand after the last argument that would use them."""
     last = max((at for at, argument in enumerate(arguments) if argument[:1] in users), default=-1)
     return [argument for argument in arguments[last + 1 :] if argument[:1] in kind]
 

@@ -1,4 +1,4 @@
-"""A distributor that is written in Python until the first large block, and in C from then on."""
+"""A distributor that works in Python until the first large block, and in C from then on."""
 
 from ucspi.lines.kernelloader import load
 from ucspi.logs.distributor import PureDistributor
@@ -10,17 +10,15 @@ if TYPE_CHECKING:
     from ucspi.logs.distributor import Distributor, Outputs
     from ucspi.logs.script import Script
 
-# From so many bytes on the compiled module is worth loading.
-_LARGE: "Final" = 8192
+_LARGE: "Final" = 8192  # bytes: for such a block the compiled module is worth loading
 
 
 class SwitchingDistributor:
-    """Distributes without the compiled module until the first large block: most logs never see one."""
+    """Loads the compiled module at the first large block: most logs never see one."""
 
     __slots__ = ("_is_final", "_now", "_outputs", "_script")
 
     def __init__(self, script: "Script", outputs: "Outputs") -> None:
-        """Begin a stream."""
         self._script, self._outputs = script, outputs
         self._now: Distributor = PureDistributor(script, outputs)
         self._is_final = False

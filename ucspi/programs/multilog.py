@@ -25,9 +25,9 @@ def main(argv: list[bytes] | None = None) -> int:
 def _multilog(argv: list[bytes]) -> int:
     fds.occupy_standard()
     os.umask(0o022)
-    undo_ignored(SIGPIPE)  # who reads no more what ``e`` says ends us
-    signal(SIGCHLD, SIG_DFL)  # or nothing would be left to wait for
-    signals = InputWait(0)
+    undo_ignored(SIGPIPE)  # when nobody reads stderr any more, a line for ``e`` ends us
+    signal(SIGCHLD, SIG_DFL)  # if it were ignored, no processor could be waited for
+    input_wait = InputWait(0)
     script = Script(argv[1:])
     for mistake in script.mistakes:
         _warn(mistake, None)
@@ -35,7 +35,7 @@ def _multilog(argv: list[bytes]) -> int:
         outputs = OpenOutputs(script, Retry(_warn), _complain, emit)
     except LogError as error:
         raise fatal(NAME, error.step, error.error) from None
-    Logger(script, outputs, signals, 0).run()
+    Logger(script, outputs, input_wait, 0).run()
     outputs.close()
     return 0
 
