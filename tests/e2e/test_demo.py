@@ -265,6 +265,26 @@ class TestConnect:
             f"connect: fatal: unable to connect to 127.0.0.1 port {port}: connection refused\n"
         )
 
+    @pytest.mark.parametrize(
+        ("host", "line"),
+        [
+            ("127.1", "unable to connect to 127.1 port {}: connection refused"),
+            ("2130706433", "unable to connect to 2130706433 port {}: connection refused"),
+            ("::ffff:127.0.0.1", "unable to connect to ::ffff:127.0.0.1 port {}: connection refused"),
+            ("", "no address for "),
+            ("1.2.3.4.5.6.7.8", "no address for 1.2.3.4.5.6.7.8"),
+            ("[::1]", "no address for [::1]"),
+            ("x" * 64, "no address for " + "x" * 64),
+        ],
+    )
+    def test_host_is_what_the_system_resolver_takes(self, host: str, line: str) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))  # not listening
+            port = unused.getsockname()[1]
+            done = self.run(host, str(port))
+        assert (done.returncode, done.stdout) == (111, b"")
+        assert done.stderr.decode() == f"connect: fatal: {line.format(port)}\n"
+
     def test_more_than_all_buffers_hold_goes_both_ways(self) -> None:
         """An echo that is slower than its input must not lock both sides up."""
         text = os.urandom(1 << 20) * 3

@@ -12,8 +12,11 @@ import os
 import select
 
 from ucspi.decimal import whole_number
+from ucspi.errors import ConnectError, NoAddressError
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
+from ucspi.tcp.address import look_up, resolve_all
+from ucspi.tcp.client import BIND_STEP, Caller
 from ucspi.unix.stderr import say
 from ucspi.unix.streams import write_all
 
@@ -54,46 +57,38 @@ def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
 
 
 def _connect(source: bytes | None, host: bytes, port: int) -> _socket.socket:
-    """Connect to the first address of the host that answers."""
-    wanted = _socket.AF_UNSPEC
-    if source is not None:
-        wanted = _socket.AF_INET6 if b":" in source else _socket.AF_INET
+    """Return a non-blocking connection to the first address of the host that answers."""
+    caller = Caller()
+    caller.local_ip = source
+    caller.first, caller.rest = CONNECT_TIMEOUT, 0.0
     try:
-        found = _socket.getaddrinfo(host, port, wanted, _socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        connection = caller.call(_addresses(host), port)
+    except NoAddressError:
         raise fatal(b"connect", b"no address for " + host) from None
-    problem = None
-    for family, kind, protocol, _, address in found:
-        connection = _socket.socket(family, kind, protocol)
-        connection.settimeout(CONNECT_TIMEOUT)
-        try:
-            _bind(connection, source)
-            connection.connect(address)
-        except OSError as error:
-            problem = error
-            connection.close()
-            continue
-        connection.setblocking(False)
-        return connection
-    raise fatal(b"connect", b"unable to connect to %s port %d" % (host, port), _with_errno(problem))
+    except ConnectError as error:
+        raise _stop(error, source, host, port) from None
+    made = _socket.socket(fileno=connection.release())
+    made.setblocking(False)
+    return made
 
 
-def _bind(connection: _socket.socket, source: bytes | None) -> None:
-    if source is None:
-        return
+def _addresses(host: bytes) -> list[bytes]:
     try:
-        connection.bind((source, 0))
-    except OSError as error:
-        raise fatal(b"connect", b"unable to bind to " + source, _with_errno(error)) from None
+        # With a zone it is an address, which the system resolver would give back without the zone.
+        return resolve_all(host) if b"%" in host else look_up(host)
+    except OSError:
+        raise NoAddressError(host) from None
 
 
-def _with_errno(problem: OSError | None) -> OSError | None:
-    """Return an error whose errno can be described: a timeout, a wrong address have none."""
-    if isinstance(problem, TimeoutError):
-        return OSError(errno.ETIMEDOUT, "")
-    if isinstance(problem, _socket.gaierror):
-        return OSError(errno.EADDRNOTAVAIL, "")
-    return problem
+def _stop(failure: ConnectError, source: bytes | None, host: bytes, port: int) -> Stop:
+    if failure.failures:
+        return fatal(b"connect", b"unable to connect to %s port %d" % (host, port), failure.error)
+    if failure.step == BIND_STEP and source is not None:
+        error = failure.error
+        if isinstance(error, _socket.gaierror):  # its errno is none of the system
+            error = OSError(errno.EADDRNOTAVAIL, "")
+        return fatal(b"connect", b"unable to bind to " + source, error)
+    return fatal(b"connect", failure.step, failure.error)
 
 
 class _Copy:

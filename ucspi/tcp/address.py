@@ -86,7 +86,7 @@ def resolve(operand: bytes) -> bytes:
     literal = parse_literal(operand)
     if literal is not None:
         return literal
-    return min(_look_up(operand), key=lambda ip: b":" in ip)
+    return min(look_up(operand), key=lambda ip: b":" in ip)
 
 
 def resolve_all(operand: bytes) -> list[bytes]:
@@ -106,11 +106,19 @@ def resolve_all(operand: bytes) -> list[bytes]:
         return [b"127.0.0.1"]
     if _LITERAL.issuperset(operand):
         return _quads(operand)
-    return _look_up(operand)
+    return look_up(operand)
 
 
-def _look_up(name: bytes) -> list[bytes]:
-    """Return the addresses of a name, each once, as the system resolver orders them."""
+def look_up(name: bytes) -> list[bytes]:
+    """Return the addresses that the system resolver finds, each once, in its order.
+
+    It takes addresses too, also short ones such as ``127.1``.  Those of an
+    address with a zone lack the zone.
+
+    Raises:
+        NoAddressError: the name has no address, or does not exist.
+        OSError: no answer now, it may work later; EPROTO where the name is too long for DNS.
+    """
     if b"\0" in name:  # which ends it for the resolver: another name would be found
         raise NoAddressError(name)
     try:

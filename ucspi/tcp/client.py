@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
     # Told of each attempt that failed for good: address, port, error.
     Report = Callable[[bytes, int, OSError], object]
-    Name = tuple[str, int] | tuple[str, int, int, int]
+    Name = tuple[bytes, int] | tuple[bytes, int, int, int]
 
 UNIX = b"unix:"  # begins a host operand that is a path
 GRACE = 0.02  # seconds that the original adds to every time-out
 _INDEX_DIGITS = 10  # of the number of an interface
 LONGEST = 2_000_000.0  # seconds; poll takes no more milliseconds
 _FAILED = b"unable to connect"
+BIND_STEP = b"unable to bind socket"
 
 
 def connect(
@@ -153,7 +154,7 @@ class Caller:
         try:
             sock.bind(_name(ip, self.local_port))
         except OSError as error:
-            raise ConnectError(b"unable to bind socket", error) from None
+            raise ConnectError(BIND_STEP, error) from None
 
     def call_path(self, path: bytes) -> Connection:
         """Connect to a Unix socket; raise as `connect` does."""
@@ -200,10 +201,10 @@ def _ends(sock: _socket.socket) -> tuple[tuple[bytes, int, int], tuple[bytes, in
 
 def _name(ip: bytes, port: int) -> "Name":
     """Return the name of a socket, the zone of a link-local address as a number."""
-    address, _, zone = os.fsdecode(ip).partition("%")
-    if ":" not in address:
+    address, _, zone = ip.partition(b"%")  # bytes, because CPython would encode a text as a domain name
+    if b":" not in address:
         return address, port
-    return address, port, 0, _index(zone) if zone else 0
+    return address, port, 0, _index(os.fsdecode(zone)) if zone else 0
 
 
 def _index(zone: str) -> int:
