@@ -5,7 +5,7 @@ from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpclient_options import NAME
 from ucspi.tcp.address import PORT_MAX, parse_port, resolve_all
-from ucspi.tcp.client import UNIX, Caller
+from ucspi.tcp.client import UNIX, Connector
 from ucspi.unix.errtext import describe
 from ucspi.unix.stderr import say
 
@@ -36,18 +36,18 @@ def find_port(host: bytes, operand: bytes) -> int:
         raise fatal(NAME, b"unable to figure out port number for " + operand) from None
 
 
-def call(caller: Caller, host: bytes, port: int, verbosity: int = 1) -> "Connection":
+def call(connector: Connector, host: bytes, port: int, verbosity: int = 1) -> "Connection":
     """Connect; say what failed unless ``verbosity`` is 0.
 
     Raises:
         Stop: no connection; its line is empty where all has been said.
     """
     if verbosity:
-        caller.report = _report
+        connector.report = _report
     try:
         if host.startswith(UNIX):
-            return caller.call_path(host.removeprefix(UNIX))
-        return caller.call(_addresses(host), port)
+            return connector.connect_path(host.removeprefix(UNIX))
+        return connector.connect(_addresses(host), port)
     except NoAddressError:
         raise fatal(NAME, b"no IP address for " + host) from None
     except ConnectError as error:

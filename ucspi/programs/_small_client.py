@@ -9,7 +9,7 @@ import os
 from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._calling import call, find_port
 from ucspi.programs._program import Stop, fatal, print_all
-from ucspi.tcp.client import Caller
+from ucspi.tcp.client import Connector
 from ucspi.unix import fds
 from ucspi.unix.stderr import say
 
@@ -48,7 +48,7 @@ def dial(host: bytes, port: bytes) -> "Connection":
         Stop: no connection.
     """
     fds.occupy_standard()
-    return call(Caller(), host, find_port(host, port))
+    return call(Connector(), host, find_port(host, port))
 
 
 def show(program: bytes, host: bytes, port: bytes, request: bytes, convert: "Convert") -> int:

@@ -4,7 +4,7 @@ import _socket
 
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
-from ucspi.tcp.client import Caller
+from ucspi.tcp.client import Connector
 from ucspi.tcp.lookupchoices import LookupChoices
 
 NAME = b"tcpclient"
@@ -18,12 +18,12 @@ LETTERS = b"dDvqQhHrRi:p:t:T:l:"
 class Choices(LookupChoices):
     """The options of one command line, later ones having won, and its operands."""
 
-    __slots__ = ("caller", "operands")
+    __slots__ = ("connector", "operands")
 
     def __init__(self) -> None:
         """Begin with the original's defaults."""
         super().__init__()
-        self.caller = Caller()
+        self.connector = Connector()
         self.operands: list[bytes] = []
 
 
@@ -42,18 +42,18 @@ def choose(argv: list[bytes]) -> Choices:
 
 
 def _apply(choices: Choices, letter: bytes, value: bytes) -> None:
-    caller = choices.caller
+    connector = choices.connector
     if letter in _options.ASKING:
         name, flag = _options.ASKING[letter]
         setattr(choices, name, flag)
     elif letter in b"dD":
-        caller.no_delay = letter == b"D"
+        connector.no_delay = letter == b"D"
     elif letter == b"i":
-        caller.local_ip = _address(value)
+        connector.local_ip = _address(value)
     elif letter == b"p":
-        caller.local_port = _options.number(NAME, letter, value, 65535)
+        connector.local_port = _options.number(NAME, letter, value, 65535)
     elif letter == b"T":
-        caller.first, caller.rest = _timeouts(value)
+        connector.first, connector.rest = _timeouts(value)
     elif letter == b"t":
         choices.info_timeout = _options.number(NAME, letter, value)
     else:

@@ -16,7 +16,7 @@ from ucspi.errors import ConnectError, NoAddressError
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.tcp.address import look_up, resolve_all
-from ucspi.tcp.client import BIND_STEP, Caller
+from ucspi.tcp.client import BIND_STEP, Connector
 from ucspi.unix.stderr import say
 from ucspi.unix.streams import write_all
 
@@ -58,11 +58,11 @@ def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
 
 def _connect(source: bytes | None, host: bytes, port: int) -> _socket.socket:
     """Return a non-blocking connection to the first address of the host that answers."""
-    caller = Caller()
-    caller.local_ip = source
-    caller.first, caller.rest = CONNECT_TIMEOUT, 0.0
+    connector = Connector()
+    connector.local_ip = source
+    connector.first, connector.rest = CONNECT_TIMEOUT, 0.0
     try:
-        connection = caller.call(_addresses(host), port)
+        connection = connector.connect(_addresses(host), port)
     except NoAddressError:
         raise fatal(b"connect", b"no address for " + host) from None
     except ConnectError as error:

@@ -53,7 +53,7 @@ def _close_inherited() -> None:
 
 def _become_client(choices: Choices) -> "NoReturn":
     host, port, program = _operands(choices)
-    connection = call(choices.caller, host, port, choices.verbosity)
+    connection = call(choices.connector, host, port, choices.verbosity)
     if choices.verbosity > 1:
         say(b"%s: connected to %s" % (NAME, place(connection.remote_ip or host, port)))
     connection.local_host = choices.local_host

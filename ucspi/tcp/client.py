@@ -72,17 +72,17 @@ def connect(
             be made or bound.
         OSError: no such port, or the name cannot be looked up now.
     """
-    caller = Caller()
-    caller.first, caller.rest, caller.no_delay, caller.report = first, rest, no_delay, report
-    caller.local_ip, caller.local_port = local_ip, local_port
+    connector = Connector()
+    connector.first, connector.rest, connector.no_delay, connector.report = first, rest, no_delay, report
+    connector.local_ip, connector.local_port = local_ip, local_port
     if host.startswith(UNIX):
-        return caller.call_path(host.removeprefix(UNIX))
+        return connector.connect_path(host.removeprefix(UNIX))
     number = parse_port(port) if isinstance(port, bytes) else require_port(port)
     require_port(local_port)
-    return caller.call(resolve_all(host), number)
+    return connector.connect(resolve_all(host), number)
 
 
-class Caller:
+class Connector:
     """How to connect; the attributes are the arguments of `connect`."""
 
     __slots__ = ("first", "local_ip", "local_port", "no_delay", "report", "rest")
@@ -95,7 +95,7 @@ class Caller:
         self.no_delay = False
         self.report: Report | None = None
 
-    def call(self, ips: list[bytes], port: int) -> Connection:
+    def connect(self, ips: list[bytes], port: int) -> Connection:
         """Connect to the first of these addresses that answers; raise as `connect` does."""
         ips = self._reachable(ips)
         passes = [self.first, self.rest] if len(ips) > 1 else [self.first + self.rest]
@@ -156,7 +156,7 @@ class Caller:
         except OSError as error:
             raise ConnectError(BIND_STEP, error) from None
 
-    def call_path(self, path: bytes) -> Connection:
+    def connect_path(self, path: bytes) -> Connection:
         """Connect to a Unix socket; raise as `connect` does."""
         from ucspi.unix.unixdomain import require_path  # few clients need it
 
