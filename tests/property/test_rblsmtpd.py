@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.nameserver import TXT, NameServer, Query, reply, strings
 from ucspi.dnsbl import dnsquery
 from ucspi.dnsbl.stubresolver import StubResolver
-from ucspi.programs._turn_away import Words, readable
+from ucspi.programs._smtp_refusal import Words, readable
 
 lines = st.lists(st.sampled_from([b"helo", b"QUIT", b"x", b" ", b"\r", b"\n", b"\0", b"\xff", b"y" * 9])).map(
     b"".join

@@ -9,7 +9,7 @@ import pytest
 from tests.support.cdbfiles import build, text
 from ucspi.cdb import CdbTooLargeError
 from ucspi.cdb._core import CORE
-from ucspi.programs import _cdbmake, cdb, cdbmake
+from ucspi.programs import _make_cdb, cdb, cdbmake
 from ucspi.programs.cdb import _make
 from ucspi.programs.cdb._commandline import OptionError, Options, number
 
@@ -81,7 +81,7 @@ def test_cdb_that_would_pass_four_gigabytes_says_so_in_the_original_words(
 def test_cdbmake_that_would_pass_four_gigabytes_says_so_in_the_original_words(
     records: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    monkeypatch.setattr(_cdbmake, "Builder", Full)
+    monkeypatch.setattr(_make_cdb, "Builder", Full)
     monkeypatch.setattr(cdbmake, "blocks", lambda: iter([text(PAIRS)]))
     assert cdbmake.main([b"cdbmake", b"new.cdb", b"new.tmp"]) == 111
     first, second = capfdbinary.readouterr().err.splitlines()

@@ -304,7 +304,7 @@ def listens(number):
 
 class Stop:
     def find_spec(self, name, path=None, target=None):
-        if name == "ucspi.programs._tcpserver_serving":
+        if name == "ucspi.programs._tcpserver_prepare":
             print(*sorted(name for name in sys.modules if name.partition(".")[0] == "ucspi"))
             print(sum(map(listens, os.listdir("/proc/self/fd"))), flush=True)
             os._exit(0)

@@ -7,8 +7,8 @@ The originals are shell scripts around ``tcpclient``, ``addcr``, ``delcr`` and
 import os
 
 from ucspi.exits import EXIT_PERMANENT
-from ucspi.programs._calling import call, find_port
 from ucspi.programs._program import Stop, fatal, print_all
+from ucspi.programs._tcpclient_connect import call, find_port
 from ucspi.tcp.client import Connector
 from ucspi.unix import fds
 from ucspi.unix.stderr import say

@@ -1,8 +1,8 @@
 """``addcr``: put a carriage return before each newline, from standard input to standard output."""
 
 from ucspi.lines.crlf import Adder
-from ucspi.programs._filter import run_filter
 from ucspi.programs._program import run
+from ucspi.programs._stdio_filter import run_filter
 
 USAGE = b"addcr: usage: addcr"
 

@@ -1,7 +1,7 @@
 """``argv0 REALNAME NAME [ARG ...]``: run a program under another name."""
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._become import become
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, run
 
 USAGE = b"argv0: usage: argv0 realname program [ arg ... ]"

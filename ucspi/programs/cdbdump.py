@@ -1,9 +1,9 @@
 """``cdbdump``: print the database on standard input as text that cdbmake reads."""
 
 from ucspi.cdb import dump
-from ucspi.programs._cdbread import attempt
 from ucspi.programs._program import run
-from ucspi.programs._standard import blocks, write
+from ucspi.programs._read_cdb import attempt
+from ucspi.programs._stdio import blocks, write
 
 PROGRAM = b"cdbdump"
 USAGE = b"cdbdump: usage: cdbdump"

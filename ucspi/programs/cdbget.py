@@ -2,9 +2,9 @@
 
 from ucspi.cdb import Reader, open
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.programs._cdbread import attempt
 from ucspi.programs._program import Stop, run
-from ucspi.programs._standard import InputError, write
+from ucspi.programs._read_cdb import attempt
+from ucspi.programs._stdio import InputError, write
 
 PROGRAM = b"cdbget"
 USAGE = b"cdbget: usage: cdbget key [skip]"

@@ -1,9 +1,9 @@
 """``cdbmake CDB TMP``: make a cdb file of the records on standard input, and publish it."""
 
 from ucspi.cdb import load
-from ucspi.programs._cdbmake import HELP, make
+from ucspi.programs._make_cdb import HELP, make
 from ucspi.programs._program import run
-from ucspi.programs._standard import blocks
+from ucspi.programs._stdio import blocks
 
 
 def main(argv: list[bytes] | None = None) -> int:

@@ -3,10 +3,10 @@
 The original is an awk script in front of cdbmake.
 """
 
-from ucspi.programs._cdbmake import HELP, make
-from ucspi.programs._lines import fields, lines
+from ucspi.programs._awk import fields, lines
+from ucspi.programs._make_cdb import HELP, make
 from ucspi.programs._program import run
-from ucspi.programs._standard import blocks
+from ucspi.programs._stdio import blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """``cdbstats``: count at which distance the records of the database on standard input are found."""
 
 from ucspi.cdb import Reader, scan
-from ucspi.programs._cdbread import attempt, pair, whole
 from ucspi.programs._program import run
-from ucspi.programs._standard import write
+from ucspi.programs._read_cdb import attempt, pair, whole
+from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbstats"
 USAGE = b"cdbstats: usage: cdbstats"

@@ -1,9 +1,9 @@
 """``cdbtest``: look up every record of the database on standard input, and count how it went."""
 
 from ucspi.cdb import Reader, scan
-from ucspi.programs._cdbread import attempt, pair, whole
 from ucspi.programs._program import run
-from ucspi.programs._standard import write
+from ucspi.programs._read_cdb import attempt, pair, whole
+from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbtest"
 USAGE = b"cdbtest: usage: cdbtest"

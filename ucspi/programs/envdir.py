@@ -4,7 +4,7 @@ import posix as os
 import sys
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.programs._become import become
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal, run
 
 TYPE_CHECKING = False

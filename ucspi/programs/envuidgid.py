@@ -1,8 +1,8 @@
 """``envuidgid ACCOUNT CHILD [ARG ...]``: run a program with an account's ids in UID and GID."""
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._account import find
-from ucspi.programs._become import become
+from ucspi.programs._account_operand import find
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, run
 
 NAME = b"envuidgid"

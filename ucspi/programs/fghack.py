@@ -8,7 +8,7 @@ last of them is gone, so are all its descendants.
 import os
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
-from ucspi.programs._become import become
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.fds import occupy_standard
 from ucspi.unix.stderr import say

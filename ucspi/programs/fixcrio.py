@@ -1,8 +1,8 @@
 """``fixcrio PROGRAM [ARG ...]``: put a carriage return before each newline that has none, both ways."""
 
 from ucspi.lines.crlf import Fixer
-from ucspi.programs._copier import Filter, run_behind
 from ucspi.programs._program import run
+from ucspi.programs._stdio_proxy import Filter, run_behind
 from ucspi.unix.streams import BLOCK
 
 USAGE = b"fixcrio: usage: fixcrio program [ arg ... ]"

@@ -3,7 +3,7 @@
 import posix as os
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._become import become
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, run
 
 USAGE = b"pgrphack: usage: pgrphack child"

@@ -6,7 +6,7 @@ from ucspi.dnsbl import blocklist
 from ucspi.dnsbl.blocklist import Refusal
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs import _options
-from ucspi.programs._become import become
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited, value_of
 from ucspi.unix.stderr import say
@@ -38,7 +38,7 @@ def _rblsmtpd(argv: list[bytes]) -> int:
     refusal = _judge(options, entries, ip, dns_timeout)
     if refusal is None:
         become(NAME, command[0], command)
-    from ucspi.programs._turn_away import readable, turn_away
+    from ucspi.programs._smtp_refusal import readable, turn_away
 
     reply = b"%d %s" % (refusal.code, readable(refusal.text))
     say(b"rblsmtpd: %s pid %d: %s" % (ip, os.getpid(), reply))

@@ -1,7 +1,7 @@
 """``recordio PROGRAM [ARG ...]``: log what a program reads and writes."""
 
-from ucspi.programs._copier import Filter, run_behind
 from ucspi.programs._program import run
+from ucspi.programs._stdio_proxy import Filter, run_behind
 from ucspi.unix.streams import write_all
 
 USAGE = b"recordio: usage: recordio program [ arg ... ]"

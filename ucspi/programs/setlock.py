@@ -3,7 +3,7 @@
 import os
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._become import become
+from ucspi.programs._execute import become
 from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import locks

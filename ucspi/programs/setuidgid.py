@@ -1,8 +1,8 @@
 """``setuidgid ACCOUNT CHILD [ARG ...]``: run a program as another user."""
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._account import find
-from ucspi.programs._become import become
+from ucspi.programs._account_operand import find
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited
 from ucspi.unix.privilege import Identity, drop_groups, drop_user

@@ -5,7 +5,7 @@ import os
 from time import sleep
 
 from ucspi.programs._program import fatal, run
-from ucspi.programs._scan_options import SYNTAX, Options
+from ucspi.programs._svscan_options import SYNTAX, Options
 from ucspi.service.scanner import INTERVAL, Scanner
 from ucspi.unix import fds, oom
 from ucspi.unix.rlimits import raise_open_files

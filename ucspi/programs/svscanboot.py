@@ -11,7 +11,7 @@ import sys
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, run
-from ucspi.programs._scan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, Options
+from ucspi.programs._svscan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, Options
 from ucspi.unix import fds, inheritedstate, search
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.start import Circumstances, start
@@ -106,7 +106,7 @@ def _start_scanner(scanner: list[bytes], path: bytes) -> tuple[int, int]:
 
 def _stay(scanner: list[bytes], path: bytes, null: int) -> int:
     """Have svscan and readproctitle as children; return the exit code that svscan ended with."""
-    from ucspi.programs._warden import Warden
+    from ucspi.programs._signal_forwarding import Warden
 
     warden = Warden()
     reader, pid = _start_scanner(scanner, path)

@@ -1,8 +1,8 @@
 """``tai64n``: put the time before each line, from standard input to standard output."""
 
 from ucspi.lines.label import Stamper
-from ucspi.programs._filter import LABELLED, run_filter
 from ucspi.programs._program import run
+from ucspi.programs._stdio_filter import LABELLED, run_filter
 
 USAGE = b"tai64n: usage: tai64n"
 

@@ -1,8 +1,8 @@
 """``tai64nlocal``: make labels local time, from standard input to standard output."""
 
 from ucspi.lines.localtime import Localizer
-from ucspi.programs._filter import LABELLED, run_filter
 from ucspi.programs._program import run
+from ucspi.programs._stdio_filter import LABELLED, run_filter
 
 USAGE = b"tai64nlocal: usage: tai64nlocal"
 

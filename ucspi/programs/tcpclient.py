@@ -4,8 +4,8 @@ import _signal
 import errno
 import os
 
-from ucspi.programs._calling import call, find_port, place
 from ucspi.programs._program import Stop, fatal, run
+from ucspi.programs._tcpclient_connect import call, find_port, place
 from ucspi.programs._tcpclient_options import NAME, USAGE, Choices, choose
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
 from ucspi.unix import environ, fds, search

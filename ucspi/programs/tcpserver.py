@@ -58,7 +58,7 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     _require_descriptors(choices)
     wakeup = _catch_signals(settings)
     _listen(choices, places, listeners)
-    from ucspi.programs._tcpserver_serving import prepare
+    from ucspi.programs._tcpserver_prepare import prepare
 
     server = prepare(choices, inherited, program, listeners, wakeup)
     fds.discard(0)

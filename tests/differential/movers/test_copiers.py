@@ -281,9 +281,10 @@ def test_copier_that_fails_says_why(program: str, tmp_path: Path) -> None:
     script = tmp_path / "failing.py"
     name = f"ucspi.programs.{program}"
     script.write_text(
-        f"import sys; from ucspi.programs import _copier; from {name} import main\n"
+        f"import sys; from ucspi.programs import _stdio_proxy; from {name} import main\n"
         "def fail(*_): raise MemoryError\n"
-        f"_copier.relay = fail; sys.argv = ['{program}', 'sh', '-c', 'cat; sleep 0.1']; sys.exit(main())\n"
+        "_stdio_proxy.relay = fail\n"
+        f"sys.argv = ['{program}', 'sh', '-c', 'cat; sleep 0.1']; sys.exit(main())\n"
     )
     code, out, err = run([sys.executable, str(script)], b"hi\n")
     assert (code, out, err) == (0, b"", b"%s: fatal: unable to copy: out of memory\n" % program.encode())

@@ -33,7 +33,7 @@ from tests.support.nameserver import (
     truncated,
 )
 from ucspi.dnsbl import blocklist
-from ucspi.programs._turn_away import readable
+from ucspi.programs._smtp_refusal import readable
 
 Shown = tuple[int, bytes, bytes]
 

@@ -75,6 +75,6 @@ def _database(operands: list[bytes], complaint: bytes) -> bytes:
 
 
 def _help() -> None:
-    from ucspi.programs._standard import write
+    from ucspi.programs._stdio import write
 
     write(HELP + b"\n")

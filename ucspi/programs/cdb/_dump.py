@@ -1,7 +1,7 @@
 """``cdb -d`` and ``cdb -l``: print all records, or all keys."""
 
 from ucspi.cdb import dump, scan
-from ucspi.programs._standard import blocks, write
+from ucspi.programs._stdio import blocks, write
 from ucspi.programs.cdb._messages import open_input
 
 TYPE_CHECKING = False

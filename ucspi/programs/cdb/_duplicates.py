@@ -11,9 +11,9 @@ with zeros where they are, and the tables are made without them.
 import os
 
 from ucspi.cdb import Builder, hash, hash64, scan
-from ucspi.programs._cdbread import pair
 from ucspi.programs._program import Stop
-from ucspi.programs._standard import blocks
+from ucspi.programs._read_cdb import pair
+from ucspi.programs._stdio import blocks
 from ucspi.programs.cdb._messages import EXIT_DUPLICATE
 from ucspi.unix.stderr import say
 

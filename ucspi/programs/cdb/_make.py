@@ -5,9 +5,9 @@ import os
 
 from ucspi.cdb import Builder, load
 from ucspi.errors import CdbTextError, CdbTooLargeError
-from ucspi.programs._lines import lines
+from ucspi.programs._awk import lines
 from ucspi.programs._program import Stop
-from ucspi.programs._standard import InputError, blocks
+from ucspi.programs._stdio import InputError, blocks
 from ucspi.programs.cdb._messages import EXIT_USAGE, open_input, short_file, system_error
 from ucspi.unix.publish import Publication
 

@@ -4,7 +4,7 @@ import os
 
 from ucspi.errors import CdbFormatError, CdbTruncatedError
 from ucspi.programs._program import Stop
-from ucspi.programs._standard import InputError, OutputError
+from ucspi.programs._stdio import InputError, OutputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

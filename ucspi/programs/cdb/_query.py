@@ -6,7 +6,7 @@ import stat
 
 from ucspi.cdb import Reader, open
 from ucspi.errors import CdbFormatError
-from ucspi.programs._standard import write
+from ucspi.programs._stdio import write
 from ucspi.programs.cdb._messages import EXIT_ABSENT, protocol_error, system_error
 
 TYPE_CHECKING = False

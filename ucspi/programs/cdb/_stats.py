@@ -1,8 +1,8 @@
 """``cdb -s``: describe a database."""
 
 from ucspi.cdb import scan
-from ucspi.programs._cdbread import pair, whole
-from ucspi.programs._standard import write
+from ucspi.programs._read_cdb import pair, whole
+from ucspi.programs._stdio import write
 from ucspi.programs.cdb._messages import open_input, protocol_error, short_file
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ import _signal
 import os
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
-from ucspi.programs._become import become
+from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.fds import occupy_standard
 from ucspi.unix.relay import Direction, is_readable, relay

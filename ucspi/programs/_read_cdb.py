@@ -5,7 +5,7 @@ from struct import Struct
 from ucspi.cdb import Reader, open
 from ucspi.errors import CdbFormatError, CdbTruncatedError
 from ucspi.programs._program import fatal
-from ucspi.programs._standard import InputError, OutputError
+from ucspi.programs._stdio import InputError, OutputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

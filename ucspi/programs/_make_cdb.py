@@ -7,7 +7,7 @@ from ucspi.cdb import Builder
 from ucspi.errors import CdbLengthError, CdbTextError, CdbTooLargeError
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal
-from ucspi.programs._standard import InputError
+from ucspi.programs._stdio import InputError
 from ucspi.unix.publish import Publication
 
 TYPE_CHECKING = False
