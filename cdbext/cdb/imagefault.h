@@ -33,7 +33,7 @@ static inline enum ucdb_status ucdb_malformed(struct ucdb_fault *fault, enum ucd
   return UCDB_MALFORMED;
 }
 
-/* The same words as in ucspi/cdb/_format.py; a test compares them. */
+/* The same words as in ucspi/cdb/_imagefault.py; a test compares them. */
 const char *ucdb_damage_text(int damage);
 
 #endif

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ucspi import cdb
-from ucspi.cdb import _core, _format
+from ucspi.cdb import _core, _imagefault
 from ucspi.cdb._core import NAMES, Core, choose, load
 from ucspi.cdb._reader import reader_type
 from ucspi.errors import BackendUnavailableError
@@ -72,9 +72,9 @@ def test_c_core_names_damage_in_the_same_words() -> None:
     native = pytest.importorskip("ucspi.cdb._native")
     words = {native.ffi.string(native.lib.ucdb_damage_text(number)).decode() for number in range(1, 10)}
     words.remove(BAD_DATA)  # of rules
-    assert words == {value for value in vars(_format).values() if isinstance(value, str) and " " in value} - {
-        _format.__doc__
-    }
+    assert words == {
+        value for value in vars(_imagefault).values() if isinstance(value, str) and " " in value
+    } - {_imagefault.__doc__}
 
 
 def test_one_core_is_chosen_for_the_process() -> None:

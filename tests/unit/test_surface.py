@@ -40,6 +40,7 @@ NAMES = {
 
 # Packages whose modules are public, each with names of its own.
 MODULES = {
+    "ucspi.cdb": "layout",
     "ucspi.compat": "cdb cdbx",
     "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """

@@ -1,9 +1,8 @@
 """Building an image in the pure core: records stream out, the tables follow."""
 
-import ucspi.cdb._lanes  # noqa: F401  # for `_layout`: a server that builds cannot import any more
-from ucspi.cdb._format import BLOCK_SIZE, TABLES
+from ucspi.cdb._hashmany import hash_many
 from ucspi.cdb._key import to_bytes
-from ucspi.cdb._layout import Layout, named
+from ucspi.cdb.layout import TABLES, named
 from ucspi.errors import CdbTooLargeError, ClosedError
 
 TYPE_CHECKING = False
@@ -12,6 +11,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from typing_extensions import Buffer
+
+BLOCK_SIZE = 65536  # bytes; records are handed to the sink in blocks of about this size
 
 
 class Builder:
@@ -141,7 +142,7 @@ class Builder:
             slots = len(entries) // size * 2
             header += pair.pack(self._position, slots)
             self._position += slots * size
-            self._parts.append(self._table(entries, self._layout))
+            self._parts.append(self._layout.fill_table(pair.iter_unpack(entries), slots // 2))
             if self._position - self._start >= BLOCK_SIZE:
                 self._send()
         self._send()
@@ -163,7 +164,7 @@ class Builder:
     def _file(self) -> None:
         """Put the slots of the keys in this block into their tables."""
         tables, pack = self._tables, self._layout.pair.pack
-        hashes = self._layout.hash_many(self._keys)
+        hashes = hash_many(self._keys, self._layout.hash_bits)
         for h, position in zip(hashes, self._positions, strict=True):
             tables[h & 255] += pack(h, position)
         self._keys.clear()
@@ -184,19 +185,3 @@ class Builder:
         if not self._tables:  # closed by its own sink
             raise ClosedError("the cdb builder is finished")
         self._sink = sink
-
-    @staticmethod
-    def _table(entries: bytearray, layout: Layout) -> "bytes | bytearray":
-        """Return a hash table: entries in the order added, each in the first free slot."""
-        slots = len(entries) // layout.pair_size * 2
-        numbers = [0] * (2 * slots)  # hash and position of each slot
-        slot, before = 0, None
-        for h, position in layout.pair.iter_unpack(entries):
-            # A hash seen just before goes on where that one ended, or many
-            # records under one key would cost the square of their number.
-            if h != before:
-                slot, before = (h >> 8) % slots * 2, h
-            while numbers[slot + 1]:
-                slot = (slot + 2) % len(numbers)
-            numbers[slot], numbers[slot + 1] = h, position
-        return layout.pack_all(numbers)

@@ -8,16 +8,9 @@ names: so ``cdb -c -0`` removes one.  But a hole in a file looks like nothing
 else, so whoever writes no such records can have them refused.
 """
 
-from ucspi.cdb._format import (
-    BAD_HASH,
-    BAD_PLACE,
-    BAD_RECORD,
-    BAD_SLOT,
-    BAD_TABLE,
-    LOST_RECORD,
-    TABLES,
-)
-from ucspi.cdb._layout import Layout
+from ucspi.cdb._hash import HASHES
+from ucspi.cdb._imagefault import BAD_HASH, BAD_PLACE, BAD_RECORD, BAD_SLOT, BAD_TABLE, LOST_RECORD
+from ucspi.cdb.layout import Layout
 from ucspi.errors import CdbFormatError
 
 TYPE_CHECKING = False
@@ -45,8 +38,7 @@ def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int, int]]
     records_end = layout.records_end(view)
     if not layout.header_size <= records_end <= len(view):
         raise CdbFormatError(BAD_TABLE, offset=0)
-    for number in range(TABLES):
-        table, slots = layout.pair.unpack_from(view, number * layout.pair_size)
+    for number, (table, slots) in enumerate(layout.pointers(view)):
         if slots:
             if table < records_end or table + slots * layout.pair_size > len(view):
                 raise CdbFormatError(BAD_TABLE, offset=number * layout.pair_size)
@@ -55,6 +47,7 @@ def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int, int]]
 
 def _records(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
     """Yield the position of each record and the hash of its key."""
+    hash_of = HASHES[layout.hash_bits]
     records_end = layout.records_end(view)
     record = layout.header_size
     while record < records_end:
@@ -64,7 +57,7 @@ def _records(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
         key_length, length = layout.pair.unpack_from(view, record)
         if start + key_length + length > records_end:
             raise CdbFormatError(BAD_RECORD, offset=record)
-        yield record, layout.hash(view[start : start + key_length])
+        yield record, hash_of(view[start : start + key_length])
         record = start + key_length + length
 
 

@@ -42,9 +42,9 @@ def load(name: str) -> Core:
     """Return the named core, or raise `BackendUnavailableError`."""
     if name == "pure":
         # With what only some work wants: a server may have no right to our files when it comes to that.
-        from ucspi.cdb import _builder, _check, _lanes, _layout, _pure  # noqa: F401
+        from ucspi.cdb import _builder, _check, _hash, _pure  # noqa: F401
 
-        return Core(name, _pure.Image, _builder.Builder, _layout.hash, _layout.hash64)
+        return Core(name, _pure.Image, _builder.Builder, _hash.hash, _hash.hash64)
     try:
         from ucspi.cdb import _native
     except ImportError as error:

@@ -6,15 +6,16 @@ probed at most once around, so damage ends in `CdbFormatError`.
 """
 
 from ucspi.cdb._check import check
-from ucspi.cdb._format import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
+from ucspi.cdb._hash import HASHES
+from ucspi.cdb._imagefault import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
 from ucspi.cdb._key import bytes_under, to_bytes
-from ucspi.cdb._layout import Layout, named
 from ucspi.cdb._recognise import recognise
+from ucspi.cdb.layout import Layout, named
 from ucspi.errors import CdbFormatError, ClosedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Self, TypeVar, overload
 
     from typing_extensions import Buffer
@@ -27,8 +28,9 @@ CLOSED = "the cdb reader is closed"
 class Image:
     """The bytes of a whole cdb file, and the ways to find records in them."""
 
-    __slots__ = ("_bytes", "_layout", "_tables", "_view")
+    __slots__ = ("_bytes", "_hash", "_layout", "_tables", "_view")
     _layout: Layout
+    _hash: "Callable[[Buffer], int]"
     _tables: "list[tuple[int, ...]]"
     _view: "memoryview | None"
     _bytes: "bytes | memoryview | None"  # the same, in the form that is sliced sooner
@@ -53,7 +55,8 @@ class Image:
             raise CdbFormatError(SHORT_HEADER, offset=len(view))
         self = super().__new__(cls)
         self._layout, self._view, self._bytes = layout, view, bytes_under(view)
-        self._tables = list(layout.pair.iter_unpack(view[: layout.header_size]))
+        self._hash = HASHES[layout.hash_bits]
+        self._tables = list(layout.pointers(view))
         return self
 
     @property
@@ -101,7 +104,7 @@ class Image:
         image, layout = self._bytes, self._layout
         if image is None:
             raise ClosedError(CLOSED)
-        h = layout.hash(key)
+        h = self._hash(key)
         table, slots = self._tables[h & 255]
         if not slots:
             return default
@@ -244,7 +247,7 @@ class Image:
         if type(key) is not bytes:
             key = to_bytes(key)
         self._open()
-        return self._probe(key, self._layout.hash(key))
+        return self._probe(key, self._hash(key))
 
     def _probe(self, key: bytes, h: int) -> "Iterator[tuple[int, int]]":
         view, layout = self._open(), self._layout

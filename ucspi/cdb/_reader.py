@@ -86,8 +86,8 @@ class Shared(Mapping[bytes, bytes]):
             CdbFormatError: a table lies outside the file.
             ClosedError: the reader was closed.
         """
-        from ucspi.cdb._layout import named
         from ucspi.cdb._stats import count  # here, as few programs need it
+        from ucspi.cdb.layout import named
 
         return count(self.view, named(self.format))
 

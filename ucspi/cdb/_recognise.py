@@ -5,8 +5,9 @@ so the numbers read in the right width add up, and in the wrong one they do not.
 Damage to a part of the header does not deceive that.
 """
 
-from ucspi.cdb._format import BAD_FORMAT, TABLES
-from ucspi.cdb._layout import CDB, CDB64, CDBLIB64, Layout, hash, hash64
+from ucspi.cdb._hash import hash, hash64
+from ucspi.cdb._imagefault import BAD_FORMAT
+from ucspi.cdb.layout import CDB, CDB64, CDBLIB64, TABLES, Layout
 from ucspi.errors import CdbFormatError
 
 

@@ -1,7 +1,7 @@
 """How well the tables of an image serve: probes per record."""
 
-from ucspi.cdb._format import BAD_TABLE, TABLES
-from ucspi.cdb._layout import Layout
+from ucspi.cdb._imagefault import BAD_TABLE
+from ucspi.cdb.layout import Layout
 from ucspi.errors import CdbFormatError
 
 TYPE_CHECKING = False
@@ -54,9 +54,8 @@ def count(view: memoryview, layout: Layout) -> Stats:
 
 def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
     """Yield position and slots of each table that has slots."""
-    pair, size = layout.pair, layout.pair_size
-    for number in range(TABLES):
-        table, slots = pair.unpack_from(view, number * size)
+    size = layout.pair_size
+    for number, (table, slots) in enumerate(layout.pointers(view)):
         if slots:
             if table < layout.header_size or table + slots * size > len(view):
                 raise CdbFormatError(BAD_TABLE, offset=number * size)

@@ -11,15 +11,7 @@ Source: cr.yp.to/cdb/cdbmake.html; limits as observed from cdbmake.
 """
 
 from ucspi.cdb._core import CORE
-from ucspi.cdb._format import (
-    BAD_RECORD,
-    BAD_TABLE,
-    BLOCK_SIZE,
-    HEADER_SIZE,
-    SHORT_HEADER,
-    TABLES,
-    records_end,
-)
+from ucspi.cdb._imagefault import BAD_RECORD, BAD_TABLE, SHORT_HEADER
 from ucspi.cdb._writer import Writer
 from ucspi.errors import CdbFormatError, CdbLengthError, CdbTextError, CdbTruncatedError
 
@@ -47,7 +39,7 @@ if TYPE_CHECKING:
 
     Source = Buffer | Readable | Iterable[Buffer]
 
-
+BLOCK_SIZE = 65536  # bytes that are read at once; text goes to a sink in blocks of about this size
 # A length is refused when it would grow by a digit beyond this, as in cdbmake:
 # 4294967209 is the largest one taken.
 LENGTH_LIMIT = 429496720
@@ -232,20 +224,20 @@ class _Image(_Input):
 
     def __init__(self, blocks: "Iterator[bytes]") -> None:
         """Read the header."""
-        from struct import Struct  # here, as loading text needs none
+        from ucspi.cdb.layout import CDB, CDB64  # here, as loading text needs none
 
         super().__init__(blocks)
-        if not self.fill(HEADER_SIZE):
+        if not self.fill(CDB.header_size):
             raise CdbTruncatedError(SHORT_HEADER, offset=self.end)
-        self.is_wide = _is_wide(self.window[:HEADER_SIZE])
-        self._pair = Struct("<QQ" if self.is_wide else "<II")
-        header_size = TABLES * self._pair.size
-        if not self.fill(header_size):
+        self.is_wide = _is_wide(self.window[: CDB.header_size])
+        layout = CDB64 if self.is_wide else CDB
+        if not self.fill(layout.header_size):
             raise CdbTruncatedError(SHORT_HEADER, offset=self.end)
-        self._records_end = records_end(self.window, self._pair.size // 2)
-        if self._records_end < header_size:
+        self._pair = layout.pair
+        self._records_end = layout.records_end(self.window)
+        if self._records_end < layout.header_size:
             raise CdbFormatError(BAD_TABLE, offset=0)
-        self.at = header_size
+        self.at = layout.header_size
 
     def whole(self) -> int:
         """Return how far the window holds records rather than tables."""

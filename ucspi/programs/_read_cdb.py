@@ -1,7 +1,5 @@
 """What the programs that read a whole database share."""
 
-from struct import Struct
-
 from ucspi.cdb import Reader, open
 from ucspi.errors import CdbFormatError, CdbTruncatedError
 from ucspi.programs._program import fatal
@@ -31,11 +29,6 @@ def attempt(program: bytes, work: "Callable[[], int | None]") -> int:
         raise fatal(program, b"unable to write output", trouble.error) from None
     except MemoryError:
         raise fatal(program, b"out of memory") from None
-
-
-def pair(form: str) -> Struct:
-    """Return how a format stores a pointer, a slot or the head of a record; 256 of them are its header."""
-    return Struct("<II" if form == "cdb" else "<QQ")
 
 
 def whole(fd: int = 0) -> Reader:

@@ -1,14 +1,14 @@
 """``cdbstats``: count at which distance the records of the database on standard input are found."""
 
 from ucspi.cdb import Reader, scan
+from ucspi.cdb.layout import named
 from ucspi.programs._program import run
-from ucspi.programs._read_cdb import attempt, pair, whole
+from ucspi.programs._read_cdb import attempt, whole
 from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbstats"
 USAGE = b"cdbstats: usage: cdbstats"
 KEY_MAX = 1024  # records with longer ones are not counted, as in cdb 0.75
-TABLES = 256
 LABELS = (*(b"d%d" % distance for distance in range(10)), b">9")
 
 
@@ -33,12 +33,12 @@ def _count(reader: Reader) -> list[int]:
     damage = reader.check()
     if damage is not None:
         raise damage
-    view, numbers = reader.view, pair(reader.format)
-    size = numbers.size
+    view, layout = reader.view, named(reader.format)
+    size = layout.pair_size
     counts = [0] * len(LABELS)
-    for table, slots in numbers.iter_unpack(view[: TABLES * size]):
-        for index, (h, record) in enumerate(numbers.iter_unpack(view[table : table + slots * size])):
-            if record and numbers.unpack_from(view, record)[0] <= KEY_MAX:
+    for table, slots in layout.pointers(view):
+        for index, (h, record) in enumerate(layout.pair.iter_unpack(view[table : table + slots * size])):
+            if record and layout.unpack(view, record)[0] <= KEY_MAX:
                 distance = (index - (h >> 8)) % slots
                 counts[min(distance, len(counts) - 1)] += 1
     return counts

@@ -1,14 +1,14 @@
 """``cdbtest``: look up every record of the database on standard input, and count how it went."""
 
 from ucspi.cdb import Reader, scan
+from ucspi.cdb.layout import named
 from ucspi.programs._program import run
-from ucspi.programs._read_cdb import attempt, pair, whole
+from ucspi.programs._read_cdb import attempt, whole
 from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbtest"
 USAGE = b"cdbtest: usage: cdbtest"
 KEY_MAX = 1024  # longer ones are not tested, as in cdb 0.75
-TABLES = 256
 
 FOUND, DIFFERENT, BAD_LENGTH, NOT_FOUND, UNTESTED = range(5)
 LABELS = (b"found", b"different record", b"bad length", b"not found", b"untested")
@@ -31,8 +31,8 @@ def _test() -> None:
 
 def _count(reader: Reader) -> list[int]:
     counts = [0] * len(LABELS)
-    size = pair(reader.format).size
-    position = TABLES * size
+    layout = named(reader.format)
+    size, position = layout.pair_size, layout.header_size
     for key, data in scan(reader):  # says truncated where the reader's own walk does not
         counts[_judge(reader, key, position + size + len(key), len(data))] += 1
         position += size + len(key) + len(data)

@@ -15,17 +15,15 @@ are compared.
 import errno
 import os
 import time
-from _struct import unpack
 
 from ucspi.cdb import Reader
+from ucspi.cdb.layout import CDB
 from ucspi.errors import CdbFormatError
 from ucspi.rules._bytes import require_bytes
 from ucspi.rules._lookup import RuleSet
 from ucspi.rules._sound import damage_of
 from ucspi.unix.regularfile import open_regular, state_of
 
-HEADER_SIZE = 2048
-FILE_MAX = 2**32 - 1  # a cdb file's positions cannot name more
 ATTEMPTS = 4  # to read a file that somebody is writing to
 BLOCK = 2**20  # bytes that are compared at once
 COARSEST = 2.05  # seconds between two times of a file that differ for certain: FAT's two, and a tick
@@ -135,18 +133,17 @@ def _holds(fd: int, image: bytearray) -> bool:
 
 def _read(fd: int, size: int) -> bytearray:
     """Read a file of this size, up to the end of its tables; refuse it by its header where that can be."""
-    if size < HEADER_SIZE:
+    if size < CDB.header_size:
         raise CdbFormatError("shorter than a header", offset=size)
-    if size > FILE_MAX:
-        raise CdbFormatError("longer than a cdb file can be", offset=FILE_MAX)
-    header = os.pread(fd, HEADER_SIZE, 0)
-    if len(header) < HEADER_SIZE:
+    if size > CDB.file_max:
+        raise CdbFormatError("longer than a cdb file can be", offset=CDB.file_max)
+    header = os.pread(fd, CDB.header_size, 0)
+    if len(header) < CDB.header_size:
         raise CdbFormatError("shorter than a header", offset=len(header))
-    numbers = unpack("<512I", header)
     # A file that was never finished is all zeros here, whatever its size.
-    if not HEADER_SIZE <= numbers[0] <= size:
+    if not CDB.header_size <= CDB.records_end(header) <= size:
         raise CdbFormatError("the records end outside the file", offset=0)
-    end = max(at + 8 * slots for at, slots in zip(numbers[::2], numbers[1::2], strict=True))
+    end = max(table + slots * CDB.pair_size for table, slots in CDB.pointers(header))
     return _read_whole(fd, min(end, size))
 
 

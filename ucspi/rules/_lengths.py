@@ -79,12 +79,14 @@ class Networks:
 class NativeNetworks(Networks):
     """The same in one call of the C core."""
 
-    __slots__ = ("_fault", "_image", "_lengths", "_sieve", "_view", "_width")
+    __slots__ = ("_fault", "_image", "_layout", "_lengths", "_sieve", "_view")
 
     def __init__(self, reader: "Reader") -> None:
         """Collect the lengths, as `networks_of` does."""
+        from ucspi.cdb.layout import named  # here, as compilers need none of it
+
         self._view = reader.view  # keeps the address valid
-        self._width = 4 if reader.format == "cdb" else 8
+        self._layout = named(reader.format)
         with ffi.from_buffer("unsigned char[]", self._view) as held:
             image = (held, len(self._view), FORMATS.index(reader.format))
             self._image = ffi.new("struct ucdb_image *", image)
@@ -123,11 +125,11 @@ class NativeNetworks(Networks):
         """Return a record that was found; copied out, as the bytes of an image may be closed."""
         if at < 0:
             raise self._damage()
-        view, width = self._view, self._width
-        start = at + 2 * width
-        data = start + int.from_bytes(view[at : at + width], "little")
-        end = data + int.from_bytes(view[at + width : start], "little")
-        return bytes(view[start:data]), bytes(view[data:end])
+        view, layout = self._view, self._layout
+        key_length, length = layout.unpack(view, at)
+        start = at + layout.pair_size
+        data = start + key_length
+        return bytes(view[start:data]), bytes(view[data : data + length])
 
     def _damage(self) -> CdbFormatError:
         reason = ffi.string(lib.ucdb_damage_text(self._fault.damage)).decode()

@@ -5,6 +5,7 @@ others come from the compiler of single lines.  All records then stand in one
 buffer, with the number of the line that each was made of.
 """
 
+from ucspi.cdb.layout import CDB
 from ucspi.rules._bulk import END, FULL, RANGE_ROOM, ROOM
 from ucspi.rules._lengths import Lengths
 from ucspi.rules._native import ffi, lib
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     Examine = Callable[[bytes, int], tuple[Sequence[bytes], bytes]]
 
 WINDOW = 1 << 20  # bytes of text that are scanned at once
-HEAD = 8  # bytes of a record before its key
 
 
 class RelatedEntries:
@@ -35,7 +35,7 @@ class RelatedEntries:
 
     def _compile(self, text: bytes, examine: "Examine") -> None:
         out = ffi.new("unsigned char[]", ROOM * WINDOW + RANGE_ROOM)
-        numbers = ffi.new("uint32_t[]", len(out) // HEAD)
+        numbers = ffi.new("uint32_t[]", len(out) // CDB.pair_size)
         scan = ffi.new("struct ucdb_rules *", {"numbers": numbers})
         held = ffi.from_buffer("unsigned char[]", text)
         end = text.rfind(b"\n") + 1
@@ -63,7 +63,7 @@ class RelatedEntries:
         self.lines += 1
         keys, data = examine(text[begin:end], self.lines)
         for key in keys:
-            self._records += len(key).to_bytes(4, "little") + len(data).to_bytes(4, "little") + key + data
+            self._records += CDB.pair.pack(len(key), len(data)) + key + data
             self._numbers += self.lines.to_bytes(4, "little")
         return end + 1
 
@@ -90,12 +90,10 @@ class RelatedEntries:
 
     def _entry(self, number: int) -> Entry:
         known = self._all.entries[number - 1]
-        start = known.position + HEAD
-        sizes = int.from_bytes(self._records[known.position : start], "little")
-        data = start + (sizes & 0xFFFFFFFF)
-        return Entry(
-            bytes(self._records[start:data]), known.line, bytes(self._records[data : data + (sizes >> 32)])
-        )
+        key_length, length = CDB.unpack(self._records, known.position)
+        start = known.position + CDB.pair_size
+        data = start + key_length
+        return Entry(bytes(self._records[start:data]), known.line, bytes(self._records[data : data + length]))
 
     @property
     def lengths(self) -> Lengths:

@@ -8,6 +8,7 @@ data in which a piece is empty or has no end.
 """
 
 from ucspi.cdb import Reader
+from ucspi.cdb.layout import CDB
 from ucspi.errors import CdbFormatError
 from ucspi.rules._native import ffi, lib
 from ucspi.rules._record import ASSIGN, DENY
@@ -27,9 +28,9 @@ def damage_of(reader: Reader) -> CdbFormatError | None:
 
 def odd_data(reader: Reader) -> CdbFormatError | None:
     """Return the first data that no rule has, or None, in pure Python."""
-    at = 2048
+    at = CDB.header_size
     for key, data in reader.records():
-        at += 8 + len(key)
+        at += CDB.pair_size + len(key)
         if data and not _is_sound(data):
             return CdbFormatError(BAD_DATA, offset=at)
         at += len(data)

@@ -13,6 +13,7 @@ import os
 import time
 
 from ucspi.cdb import Builder, Reader
+from ucspi.cdb.layout import CDB
 from ucspi.errors import CdbTooLargeError
 from ucspi.rules._compile import compile_rules
 from ucspi.rules._diagnostic import Diagnostic
@@ -154,11 +155,11 @@ def _has_rule(text: bytes) -> bool:
 
 
 def _rules_of(text: bytes) -> RuleSet:
-    image = bytearray(2048)
+    image = bytearray(CDB.header_size)
     builder = Builder(image.extend)
     blocks = (text[at : at + BLOCK] for at in range(0, len(text), BLOCK))
     compile_rules(blocks, builder.add, add_block=builder.add_block)
-    image[:2048] = builder.finish()
+    image[: CDB.header_size] = builder.finish()
     return RuleSet(Reader(image))
 
 

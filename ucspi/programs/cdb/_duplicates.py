@@ -11,8 +11,8 @@ with zeros where they are, and the tables are made without them.
 import os
 
 from ucspi.cdb import Builder, hash, hash64, scan
+from ucspi.cdb.layout import CDB, TABLES, named
 from ucspi.programs._program import Stop
-from ucspi.programs._read_cdb import pair
 from ucspi.programs._stdio import blocks
 from ucspi.programs.cdb._messages import EXIT_DUPLICATE
 from ucspi.unix.stderr import say
@@ -20,12 +20,11 @@ from ucspi.unix.stderr import say
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from struct import Struct
 
+    from ucspi.cdb.layout import Layout
     from ucspi.programs.cdb._commandline import Settings
     from ucspi.unix.publish import Publication
 
-TABLES = 256
 ZEROS = bytes(65536)
 
 REPLACE, KEEP_FIRST, ZERO = b"r", b"u", b"0"
@@ -37,8 +36,7 @@ class Duplicates:
     __slots__ = (
         "_builder",
         "_end",
-        "_form",
-        "_head_size",
+        "_layout",
         "_places",
         "_policy",
         "_publication",
@@ -54,8 +52,7 @@ class Duplicates:
         The publication is what the builder writes to.
         """
         self._builder, self._publication = builder, publication
-        self._form = settings.form
-        self._head_size = pair(settings.form).size
+        self._layout = named(settings.form)
         self._policy = settings.duplicates
         self._stop = settings.stop
         self._warn = settings.warn or settings.stop
@@ -94,9 +91,9 @@ class Duplicates:
         publication.write_at(0, header)
         if self._removed:
             change = _rewrite if self._policy == REPLACE else _zero
-            header = change(publication, self._form, self._removed)
+            header = change(publication, self._layout, self._removed)
             publication.write_at(0, header)
-            os.ftruncate(publication.fileno(), _size(header, pair(self._form)))
+            os.ftruncate(publication.fileno(), _size(header, self._layout))
 
     def _give_up(self) -> None:
         """Leave the records so far in the temporary, behind an empty header, as the original does."""
@@ -115,48 +112,47 @@ class Duplicates:
         if self._waiting is not None:
             key, data = self._waiting
             self._builder.add(key, data)
-            self._end += self._head_size + len(key) + len(data)
+            self._end += self._layout.pair_size + len(key) + len(data)
 
 
-def _size(header: bytes, numbers: "Struct") -> int:
+def _size(header: bytes, layout: "Layout") -> int:
     """Return the length of a whole file, which is where its last table ends."""
-    position, slots = numbers.unpack_from(header, len(header) - numbers.size)
-    return int(position + slots * numbers.size)
+    position, slots = layout.unpack(header, layout.header_size - layout.pair_size)
+    return int(position + slots * layout.pair_size)
 
 
-def _records(publication: "Publication", numbers: "Struct") -> "Iterator[tuple[int, bytes, bytes]]":
+def _records(publication: "Publication", layout: "Layout") -> "Iterator[tuple[int, bytes, bytes]]":
     """Yield position, key and data of each record in the temporary."""
     fd = os.open(publication.temporary, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        position = TABLES * numbers.size
+        position = layout.header_size
         for key, data in scan(blocks(fd)):
             yield position, key, data
-            position += numbers.size + len(key) + len(data)
+            position += layout.pair_size + len(key) + len(data)
     finally:
         os.close(fd)
 
 
-def _rewrite(publication: "Publication", form: str, removed: set[int]) -> bytes:
+def _rewrite(publication: "Publication", layout: "Layout", removed: set[int]) -> bytes:
     """Write the file again without some records; return its new header."""
-    builder = Builder(publication.write, format=form)
+    builder = Builder(publication.write, format=layout.name)
     publication.seek(builder.header_size)
-    for position, key, data in _records(publication, pair(form)):
+    for position, key, data in _records(publication, layout):
         if position not in removed:
             builder.add(key, data)
     return builder.finish()
 
 
-def _zero(publication: "Publication", form: str, removed: set[int]) -> bytes:
+def _zero(publication: "Publication", layout: "Layout", removed: set[int]) -> bytes:
     """Overwrite some records with zeros, make the tables again; return the new header."""
-    numbers = pair(form)
-    hashed = hash if form == "cdb" else hash64
+    hashed = hash if layout is CDB else hash64
     tables: list[list[tuple[int, int]]] = [[] for _ in range(TABLES)]
-    end = TABLES * numbers.size
-    for position, key, data in _records(publication, numbers):
+    end = layout.header_size
+    for position, key, data in _records(publication, layout):
         length = len(key) + len(data)
-        end = position + numbers.size + length
+        end = position + layout.pair_size + length
         if position in removed:
-            publication.write_at(position, numbers.pack(0, length))
+            publication.write_at(position, layout.pair.pack(0, length))
             for start in range(0, length, len(ZEROS)):
                 publication.write(ZEROS[: length - start])
         else:
@@ -165,19 +161,8 @@ def _zero(publication: "Publication", form: str, removed: set[int]) -> bytes:
     publication.seek(end)
     header = bytearray()
     for entries in tables:
-        table = _table(entries, numbers)
-        header += numbers.pack(end, len(table) // numbers.size)
+        table = layout.fill_table(entries, len(entries))
+        header += layout.pair.pack(end, 2 * len(entries))
         publication.write(table)
         end += len(table)
     return bytes(header)
-
-
-def _table(entries: list[tuple[int, int]], numbers: "Struct") -> bytearray:
-    """Return a hash table: entries in the order added, each in the first free slot."""
-    slots: list[tuple[int, int]] = [(0, 0)] * (2 * len(entries))
-    for entry in entries:
-        slot = (entry[0] >> 8) % len(slots)
-        while slots[slot][1]:
-            slot = (slot + 1) % len(slots)
-        slots[slot] = entry
-    return bytearray(b"".join(numbers.pack(*slot) for slot in slots))

@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-HEADER_SIZE = 2048
-
 
 def query(path: bytes, key: bytes, *, nth: int, lines: bool) -> int:
     """Print the data of all records under a key, or of the ``nth`` alone; return the exit code.
@@ -42,14 +40,15 @@ def _open(path: bytes) -> Reader:
     """Map a database, which must be a real file; name it in any complaint."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        status = os.fstat(fd)
-        if status.st_size < HEADER_SIZE:
-            _fail(errno.EPROTO)
-        if not stat.S_ISREG(status.st_mode):
-            _fail(errno.ENODEV)  # the original's mmap says so
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            from ucspi.cdb.layout import CDB  # here, as nearly always it is a regular file
+
+            # The original looks at the length first; then its mmap fails.
+            _fail(errno.EPROTO if found.st_size < CDB.header_size else errno.ENODEV)
         try:
             return open(fd)
-        except CdbFormatError:  # a cdb64 shorter than its header
+        except CdbFormatError:  # shorter than its header
             _fail(errno.EPROTO)
     except OSError as error:
         raise system_error(b"unable to open database `%b'" % path, error) from None

@@ -1,7 +1,8 @@
 """``cdb -s``: describe a database."""
 
 from ucspi.cdb import scan
-from ucspi.programs._read_cdb import pair, whole
+from ucspi.cdb.layout import named
+from ucspi.programs._read_cdb import whole
 from ucspi.programs._stdio import write
 from ucspi.programs.cdb._messages import open_input, protocol_error, short_file
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
 
     from ucspi.cdb import Reader
 
-TABLES = 256
 FAR = 10  # distances of so many and more are counted together
 
 
@@ -64,12 +64,12 @@ def describe(path: bytes) -> int:
 
 def _tables(reader: "Reader") -> "Iterator[int]":
     """Yield the slots of each table that has any; the tables must follow each other."""
-    view, numbers = reader.view, pair(reader.format)
-    end, _ = numbers.unpack_from(view, 0)
-    for position, slots in numbers.iter_unpack(view[: TABLES * numbers.size]):
+    view, layout = reader.view, named(reader.format)
+    end, _ = layout.unpack(view)
+    for position, slots in layout.pointers(view):
         if position != end:  # even of an empty one, as in the original
             raise protocol_error(b"invalid cdb hash table")
-        end = position + slots * numbers.size
+        end = position + slots * layout.pair_size
         if end > len(view):
             raise short_file()
         if slots:

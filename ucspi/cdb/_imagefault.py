@@ -1,0 +1,10 @@
+"""What can be wrong with an image, in words; the C core has the same words in ``cdb/imagefault.c``."""
+
+SHORT_HEADER = "shorter than its header"
+BAD_FORMAT = "fits no format of cdb: its tables are not in a row"
+BAD_TABLE = "table outside the file"
+BAD_SLOT = "slot names no record"
+BAD_RECORD = "record crosses the end"
+BAD_HASH = "slot has the hash of another key"
+BAD_PLACE = "slot cannot be reached from its first slot"
+LOST_RECORD = "record that no slot names"
