@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT
 from tests.support.supervised import wait_for
-from ucspi.service import machine
-from ucspi.service.machine import FLAGS, ROWS, Row
+from ucspi.service import statemachine
+from ucspi.service.statemachine import FLAGS, ROWS, Row
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "service.md"
 
@@ -31,7 +31,7 @@ def is_last(row: Row) -> bool:
 def change(row: Row) -> str:
     """Return how the state changes."""
     gone = row.clear & ~row.set
-    wants = machine.WANT_UP | machine.WANT_DOWN
+    wants = statemachine.WANT_UP | statemachine.WANT_DOWN
     if row.clear & wants == wants:  # one want takes the place of the other, or none does
         gone &= ~wants
     parts = [words(row.set), *(f"not {name}" for flag, name in FLAGS.items() if gone & flag)]
@@ -42,7 +42,7 @@ def change(row: Row) -> str:
 
 def action(name: str) -> str:
     """Return what the table says of an action."""
-    return machine.SIGNALS.get(name, name)
+    return statemachine.SIGNALS.get(name, name)
 
 
 def table() -> str:

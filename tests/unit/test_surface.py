@@ -48,8 +48,8 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles diskthreads eventloop loggerpipe machine periodicscan piperecovery
-        processhandles registry scanner servicedir startchildren startclassic startinprocess statuspublisher
+        birthrecord controlfiles diskthreads eventloop loggerpipe periodicscan piperecovery processhandles
+        registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher
         statusrecord superviseall supervisor supervisorhost supervisorlist teardown
     """,
     "ucspi.dnsbl": "blocklist dnsquery nameservers stubresolver",

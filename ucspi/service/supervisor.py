@@ -17,9 +17,9 @@ stopped: it takes the running process over, with what was wanted of it.
 import _signal
 import os
 
-from ucspi.service import birthrecord, machine, statusrecord
-from ucspi.service.machine import PAUSED, UP, WANT_DOWN, WANT_UP
+from ucspi.service import birthrecord, statemachine, statusrecord
 from ucspi.service.servicedir import NEW, STATUS, ServiceDirectory
+from ucspi.service.statemachine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.service.statuspublisher import DirectPublisher
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 REST: "Final" = 1.02
 LONG_REST: "Final" = 60.02
 
-_RESTS = {machine.REST: REST, machine.LONG_REST: LONG_REST}
-_SIGNALS = {action: int(getattr(_signal, name)) for action, name in machine.SIGNALS.items()}
+_RESTS = {statemachine.REST: REST, statemachine.LONG_REST: LONG_REST}
+_SIGNALS = {action: int(getattr(_signal, name)) for action, name in statemachine.SIGNALS.items()}
 
 
 class Surroundings:
@@ -164,7 +164,7 @@ class Supervisor:
         The host calls `resume` then, for there may be nothing left to do.
         """
         for letter in letters:
-            self._state, actions = machine.step(self._state, letter)
+            self._state, actions = statemachine.step(self._state, letter)
             for action in actions:
                 self._act(action)
 
@@ -174,25 +174,25 @@ class Supervisor:
             self._send(_signal.SIGKILL)
 
     def _live(self) -> "Iterator[float]":
-        yield from self._do(machine.BEGUN)
-        yield from self._do(machine.ENTERED)
+        yield from self._do(statemachine.OPENED)
+        yield from self._do(statemachine.FIRST_TRY_OVER)
         while not self.has_left:
             yield 0.0
             if self.has_ended:
-                yield from self._do(machine.ENDED)
+                yield from self._do(statemachine.ENDED)
             if not self.has_left:
-                yield from self._do(machine.TURN)
+                yield from self._do(statemachine.WOKEN)
                 letter = self.directory.read_control()
                 if letter:
                     yield from self._do(letter)
 
     def _do(self, event: str) -> "Iterator[float]":
         """Take the machine's next step; yield what is to be rested."""
-        if event == machine.ENDED:
+        if event == statemachine.ENDED:
             self._forget()
-        self._state, actions = machine.step(self._state, event)
+        self._state, actions = statemachine.step(self._state, event)
         for action in actions:
-            if action == machine.START:
+            if action == statemachine.START:
                 yield from self._do(self._start())
             elif action in _RESTS:
                 yield _RESTS[action]
@@ -202,11 +202,11 @@ class Supervisor:
     def _act(self, action: str) -> None:
         if action in _SIGNALS:
             self._send(_SIGNALS[action])
-        elif action == machine.STAMP:
+        elif action == statemachine.STAMP:
             self._stamp = tai.now()
-        elif action == machine.PUBLISH:
+        elif action == statemachine.PUBLISH:
             self._publish()
-        elif action == machine.LEAVE:
+        elif action == statemachine.LEAVE:
             self.has_left = True
 
     def _start(self) -> str:
@@ -221,14 +221,14 @@ class Supervisor:
         except OSError as error:
             text = b"unable to fork for %s, sleeping 60 seconds: %s"
             self._warn(text % (self.name, describe(error.errno)))
-            return machine.UNSTARTED
+            return statemachine.UNSTARTED
         if there.late:
             self.publisher.wait_for(there.late, publishes=there.pid_file is not None)
         if not status.is_done:
-            return machine.STARTED
+            return statemachine.STARTED
         self._stamp = stamp
         self._shown = statusrecord.Status(stamp, self.pid, 0, self._want()).pack()
-        return machine.ANNOUNCED
+        return statemachine.STARTED_AND_PUBLISHED
 
     def _circumstances(self, status: PidFile | None) -> Circumstances:
         where, directory = self._where, self.directory

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from ucspi.service import machine
-from ucspi.service.machine import EVENTS, LEAVING, PAUSED, ROWS, UP, WANT, WANT_DOWN, WANT_UP, step
+from ucspi.service import statemachine
+from ucspi.service.statemachine import EVENTS, LEAVING, PAUSED, ROWS, UP, WANT, WANT_DOWN, WANT_UP, step
 
 WANTS = (WANT_UP, WANT_DOWN, 0)
 STATES = [
@@ -30,33 +30,45 @@ class TestLaws:
         for event in EVENTS:
             after, actions = step(state, event)
             assert after in STATES
-            known = {machine.START, machine.STAMP, machine.PUBLISH, machine.WARN, machine.LEAVE}
-            assert set(actions) <= known | {machine.REST, machine.LONG_REST} | set(machine.SIGNALS)
+            known = {
+                statemachine.START,
+                statemachine.STAMP,
+                statemachine.PUBLISH,
+                statemachine.WARN,
+                statemachine.LEAVE,
+            }
+            assert set(actions) <= known | {statemachine.REST, statemachine.LONG_REST} | set(
+                statemachine.SIGNALS
+            )
 
     def test_only_a_start_makes_it_up_and_only_an_end_down(self, state: int) -> None:
         for event in EVENTS:
             changed = (state ^ step(state, event)[0]) & UP
-            assert not changed or event in (machine.STARTED, machine.ANNOUNCED, machine.ENDED)
+            assert not changed or event in (
+                statemachine.STARTED,
+                statemachine.STARTED_AND_PUBLISHED,
+                statemachine.ENDED,
+            )
 
     def test_it_never_starts_what_is_up(self, state: int) -> None:
         for event in EVENTS:
             after, actions = step(state, event)
-            assert machine.START not in actions or not after & UP
+            assert statemachine.START not in actions or not after & UP
 
     def test_it_signals_only_what_is_up(self, state: int) -> None:
         for event in EVENTS:
             _, actions = step(state, event)
-            assert not set(actions) & set(machine.SIGNALS) or state & UP
+            assert not set(actions) & set(statemachine.SIGNALS) or state & UP
 
     def test_it_leaves_only_when_told_and_down(self, state: int) -> None:
         for event in EVENTS:
             after, actions = step(state, event)
-            assert (machine.LEAVE in actions) == (
+            assert (statemachine.LEAVE in actions) == (
                 bool(after & LEAVING)
                 and not after & UP
-                and (event == "x" or (event == machine.ENDED and bool(state & UP)))
+                and (event == "x" or (event == statemachine.ENDED and bool(state & UP)))
             )
-            assert machine.LEAVE not in actions[:-1]
+            assert statemachine.LEAVE not in actions[:-1]
 
     def test_leaving_cannot_be_cancelled(self, state: int) -> None:
         for event in EVENTS:
@@ -68,14 +80,16 @@ class TestLaws:
             after, actions = step(state, event)
             shown = UP | WANT | (PAUSED if after & UP else 0)
             by_others = (
-                event == machine.ANNOUNCED or machine.START in actions
+                event == statemachine.STARTED_AND_PUBLISHED or statemachine.START in actions
             )  # by the process, or how that goes
             if (state ^ after) & shown and not by_others:
-                assert machine.PUBLISH in actions
-            if event != machine.ANNOUNCED:
-                assert (machine.STAMP in actions) == bool((state ^ after) & UP or event == machine.STARTED)
-            if machine.STAMP in actions and machine.PUBLISH in actions:
-                assert actions.index(machine.STAMP) < actions.index(machine.PUBLISH)
+                assert statemachine.PUBLISH in actions
+            if event != statemachine.STARTED_AND_PUBLISHED:
+                assert (statemachine.STAMP in actions) == bool(
+                    (state ^ after) & UP or event == statemachine.STARTED
+                )
+            if statemachine.STAMP in actions and statemachine.PUBLISH in actions:
+                assert actions.index(statemachine.STAMP) < actions.index(statemachine.PUBLISH)
 
     def test_want_changes_by_three_bytes_alone(self, state: int) -> None:
         for event in EVENTS:
@@ -85,15 +99,17 @@ class TestLaws:
     def test_each_start_rests(self, state: int) -> None:
         for event in EVENTS:
             actions = step(state, event)[1]
-            rests = {machine.REST, machine.LONG_REST} & set(actions)
-            assert bool(rests) == (event in (machine.STARTED, machine.ANNOUNCED, machine.UNSTARTED))
+            rests = {statemachine.REST, statemachine.LONG_REST} & set(actions)
+            assert bool(rests) == (
+                event in (statemachine.STARTED, statemachine.STARTED_AND_PUBLISHED, statemachine.UNSTARTED)
+            )
             assert not rests or actions[-1] in rests
 
     def test_wanted_down_is_never_started_again(self, state: int) -> None:
         for event in EVENTS:
             after, actions = step(state, event)
-            if after & WANT_DOWN or (event == machine.ENDED and not after & WANT_UP):
-                assert machine.START not in actions
+            if after & WANT_DOWN or (event == statemachine.ENDED and not after & WANT_UP):
+                assert statemachine.START not in actions
 
 
 def test_other_bytes_do_nothing() -> None:
@@ -113,7 +129,7 @@ def test_each_change_is_one() -> None:
     """What a row clears or sets, some state that it fits does not have yet."""
     for row in ROWS:
         fitting = [state for state in STATES if row.fits(state)]
-        for flag in machine.FLAGS:
+        for flag in statemachine.FLAGS:
             if row.set & flag:
                 assert any(not state & flag for state in fitting), row.event
 

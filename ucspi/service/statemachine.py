@@ -1,25 +1,26 @@
-"""What a supervisor does about what happens: a table, and nothing else.
+"""What a supervisor does when something happens: a table, and nothing else.
 
-A service is in a state, a number made of the flags below: it is up or down
-(`UP`), it is wanted up (`WANT_UP`), wanted down (`WANT_DOWN`) or, with
-neither, wanted once; it may be paused, and its supervisor may be leaving.
-Something happens: a control byte, or one of the words below.  The first row
-of `ROWS` that is about this event and fits the state says how the state
-changes and what is done, in order.
+The state of a service is a number made of the flags below.  The service is up
+or down (`UP`).  It is wanted up (`WANT_UP`), wanted down (`WANT_DOWN`) or, with
+neither flag, wanted once.  It may be paused, and its supervisor may be leaving.
 
-Nothing here waits, or knows a process.  `START` is tried by the caller, who
-says by `ANNOUNCED`, `STARTED` or `UNSTARTED` how it went before it goes on.
+An event is a control byte or one of the words below.  For each event, the first
+of `ROWS` that fits the state counts: it says how the state changes and what is
+done, in order.
+
+Nothing here waits or knows a process.  The caller tries `START`, and reports the
+result as the next event: `STARTED_AND_PUBLISHED`, `STARTED` or `UNSTARTED`.
 
 Source: observed from daemontools 0.76 as Debian has it, which tries again
-after it could not fork.  It also publishes that a service is down before it
-starts it again; here that is published only if there can be no process.
+after a failed fork.  It also publishes that a service is down before it starts
+it again; here that is published only if no process can be started.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-UP: "Final" = 1  # there is a process, or one that ended and was not seen to yet
+UP: "Final" = 1  # a process runs, or its end has not been acted on yet
 PAUSED: "Final" = 2
 LEAVING: "Final" = 4
 WANT_UP: "Final" = 8
@@ -28,13 +29,13 @@ WANT: "Final" = WANT_UP | WANT_DOWN
 
 FLAGS = {UP: "up", PAUSED: "paused", LEAVING: "leaving", WANT_UP: "want up", WANT_DOWN: "want down"}
 
-# Events that are no control byte.
-BEGUN: "Final" = "begun"  # everything is open
-ENTERED: "Final" = "entered"  # the first start is over
+# Events that are not control bytes.
+OPENED: "Final" = "opened"  # the supervisor has opened all its files
+FIRST_TRY_OVER: "Final" = "first try over"  # the first attempt to start the service is over
 STARTED: "Final" = "started"
-ANNOUNCED: "Final" = "announced"  # started, and the new process itself has published it
-UNSTARTED: "Final" = "not started"  # there could be no process
-TURN: "Final" = "turn"  # something woke the supervisor
+STARTED_AND_PUBLISHED: "Final" = "started and published"  # the new process itself has published it
+UNSTARTED: "Final" = "not started"  # no process could be made
+WOKEN: "Final" = "woken"  # something woke the supervisor
 ENDED: "Final" = "ended"  # the process
 OTHER: "Final" = "other byte"
 
@@ -43,10 +44,10 @@ START: "Final" = "start"
 STAMP: "Final" = "stamp"  # the time of the status becomes now
 PUBLISH: "Final" = "publish"  # the status
 WARN: "Final" = "warn"
-REST: "Final" = "rest 1 s"  # deaf to control bytes and to the end of the process
+REST: "Final" = "rest 1 s"  # meanwhile neither control bytes nor the end of the process are acted on
 LONG_REST: "Final" = "rest 60 s"
 LEAVE: "Final" = "leave"
-SIGNALS = {  # an action that is a signal, and its name
+SIGNALS = {  # actions that send a signal, and its name
     "TERM": "SIGTERM",
     "CONT": "SIGCONT",
     "STOP": "SIGSTOP",
@@ -58,7 +59,7 @@ SIGNALS = {  # an action that is a signal, and its name
 
 
 class Row:
-    """One line of the table: about ``event``, in states that have all of ``given`` and none of ``absent``."""
+    """One row: for an event, in states that have all flags of ``given`` and none of ``absent``."""
 
     __slots__ = ("absent", "actions", "clear", "event", "given", "set")
 
@@ -69,29 +70,29 @@ class Row:
         absent: int = 0,
         *,
         clear: int = 0,
-        set: int = 0,  # noqa: A002 - what it does
+        set: int = 0,  # noqa: A002 - the best word for it
         actions: tuple[str, ...] = (),
     ) -> None:
-        """Note when it fits, the flags that change, and what is done in the new state."""
+        """Take the event, the flags that must and must not be set, those that change, and what is done."""
         self.event, self.given, self.absent = event, given, absent
         self.clear, self.set, self.actions = clear, set, actions
 
     def fits(self, state: int) -> bool:
-        """Return whether this row is about a state."""
+        """Return whether this row is for a state."""
         return state & self.given == self.given and not state & self.absent
 
 
 ROWS = (
-    Row(BEGUN, WANT_UP, UP, actions=(START,)),
-    Row(BEGUN),
-    Row(ENTERED, actions=(PUBLISH,)),
+    Row(OPENED, WANT_UP, UP, actions=(START,)),
+    Row(OPENED),
+    Row(FIRST_TRY_OVER, actions=(PUBLISH,)),
     Row(STARTED, clear=PAUSED, set=UP, actions=(STAMP, PUBLISH, REST)),
-    Row(ANNOUNCED, clear=PAUSED, set=UP, actions=(REST,)),
+    Row(STARTED_AND_PUBLISHED, clear=PAUSED, set=UP, actions=(REST,)),
     Row(UNSTARTED, actions=(PUBLISH, WARN, LONG_REST)),
-    Row(TURN, WANT_UP, UP, actions=(START,)),  # what could not be started
-    Row(TURN),
+    Row(WOKEN, WANT_UP, UP, actions=(START,)),  # try again what could not be started
+    Row(WOKEN),
     Row(ENDED, UP | LEAVING, clear=UP, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
-    Row(ENDED, UP | WANT_UP, clear=UP, actions=(STAMP, START)),  # published by how that goes
+    Row(ENDED, UP | WANT_UP, clear=UP, actions=(STAMP, START)),  # the result of the start is published
     Row(ENDED, UP, clear=UP, actions=(STAMP, PUBLISH)),
     Row(ENDED),
     Row("u", UP, clear=WANT, set=WANT_UP, actions=(PUBLISH,)),
@@ -123,7 +124,7 @@ EVENTS = tuple(_BY_EVENT)
 
 
 def step(state: int, event: str) -> tuple[int, tuple[str, ...]]:
-    """Return the state after an event, and what to do in it, in order.
+    """Return the state after an event, and the actions to do then, in order.
 
     Args:
         state: flags, `UP` and the like.
