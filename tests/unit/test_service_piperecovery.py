@@ -13,7 +13,7 @@ from ucspi.service import piperecovery
 from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.piperecovery import recover
 from ucspi.service.servicedir import ServiceDirectory
-from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisor import ServiceSetup, Supervisor
 from ucspi.unix import environ, procfiles
 
 
@@ -36,7 +36,7 @@ class Left:
 
     def leave(self, name: bytes, *, input: int = -1, output: int = -1) -> None:  # noqa: A002 - what it is
         """Start a service, and give it up."""
-        supervisor = Supervisor(name, Surroundings(environ.inherited(), input=input, output=output))
+        supervisor = Supervisor(name, ServiceSetup(environ.inherited(), input=input, output=output))
         supervisor.resume()
         self._pids.append(supervisor.pid)
         supervisor.close()
@@ -97,7 +97,7 @@ def test_too_few_means_are_not_taken_for_nothing_there(
 
 def test_holder_of_a_lock_that_is_no_supervise_has_no_pipe_of_ours(here: Path) -> None:
     """As a scanner that hosts, whose input may be a pipe."""
-    supervisor = Supervisor(b"a/log", Surroundings(environ.inherited()))
+    supervisor = Supervisor(b"a/log", ServiceSetup(environ.inherited()))
     assert holder(here / "a/log/supervise/lock") == os.getpid()
     assert not piperecovery.is_supervise(os.getpid())
     assert recover(b"a") is None

@@ -14,7 +14,7 @@ from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
 from ucspi.service.startinprocess import InProcessStarter
-from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisor import ServiceSetup, Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 
 
@@ -103,7 +103,7 @@ def test_error_while_it_begins_is_one_line_and_tried_again(
 
     scanner = Scanner(starter(loop, note), Registry())
     with monkeypatch.context() as patch:
-        patch.setattr(Supervisor, "__init__", lambda self, name, where, parent=None: 1 // 0)
+        patch.setattr(Supervisor, "__init__", lambda self, name, setup, parent=None: 1 // 0)
         scanner.scan()
         turn_until(loop, lambda: len(ended) == 2)
     lines = sorted(capfd.readouterr().err.splitlines())
@@ -159,10 +159,10 @@ def test_directory_that_never_opens_holds_up_no_other(
     hanging = allocate_lock()
     honest = Supervisor.__init__
 
-    def hang(self: Supervisor, name: bytes, where: Surroundings, parent: int | None = None) -> None:
+    def hang(self: Supervisor, name: bytes, setup: ServiceSetup, parent: int | None = None) -> None:
         if name == b"bad":
             hanging.acquire()
-        honest(self, name, where, parent)
+        honest(self, name, setup, parent)
 
     monkeypatch.setattr(Supervisor, "__init__", hang)
     own = starter(loop)

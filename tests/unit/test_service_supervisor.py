@@ -11,7 +11,7 @@ import pytest
 
 from ucspi.service.servicedir import ServiceDirectory
 from ucspi.service.statusrecord import unpack
-from ucspi.service.supervisor import LONG_REST, REST, Supervisor, Surroundings
+from ucspi.service.supervisor import LONG_REST, REST, ServiceSetup, Supervisor
 from ucspi.unix import start as unix_start
 
 Told = list[tuple[bool, str]]
@@ -28,7 +28,7 @@ class Watched:
         if down:
             (directory / "down").touch()
         self.path = directory
-        self.supervisor = Supervisor(bytes(directory), Surroundings([b"PATH=/usr/bin:/bin"]))
+        self.supervisor = Supervisor(bytes(directory), ServiceSetup([b"PATH=/usr/bin:/bin"]))
         self.pids: list[int] = []
 
     def resume(self) -> float:

@@ -18,18 +18,18 @@ from ucspi.service.eventloop import EventLoop
 HOST = """
 import os, sys
 from ucspi.service.eventloop import EventLoop
-from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisor import Supervisor, ServiceSetup
 from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.unix.environ import inherited
 
 loop = EventLoop()
 hosts = SupervisorHost(loop)
-where = Surroundings(inherited())
+setup = ServiceSetup(inherited())
 directory = os.open(sys.argv[1], os.O_RDONLY)
 left = []
 
 def host(name):
-    supervisor = Supervisor(name, where, directory)
+    supervisor = Supervisor(name, setup, directory)
     hosts.add(supervisor, left=lambda: left.append(name))
     return supervisor
 

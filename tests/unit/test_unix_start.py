@@ -20,7 +20,7 @@ from tests.support.commands import ENVIRONMENT, signals
 from ucspi.service import birthrecord
 from ucspi.unix import native
 from ucspi.unix import start as module
-from ucspi.unix.start import Circumstances, PidFile, PidLine, start_by_clone, start_by_fork
+from ucspi.unix.start import ChildSetup, PidFile, PidLine, start_by_clone, start_by_fork
 
 Start = Callable[..., int]
 
@@ -42,7 +42,7 @@ def start(request: pytest.FixtureRequest) -> Start:
             file = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=there["directory"])
             there["pid_line"] = PidLine(file, birthrecord.head(b"m"))
         try:
-            return by([b"/nonexistent/sh", program], argv, list(environ), Circumstances(**there))
+            return by([b"/nonexistent/sh", program], argv, list(environ), ChildSetup(**there))
         finally:
             if name:
                 os.close(file)
@@ -113,7 +113,7 @@ def test_missing_directory_is_reported_like_a_missing_program(
 def test_failed_exec_is_reported_and_ends_with_111(capfd: pytest.CaptureFixture[str]) -> None:
     for by in (start_by_fork, start_by_clone) if native.lib else (start_by_fork,):
         for complaint, wanted in ((b"cannot: ", "cannot: file does not exist\n"), (b"", "")):
-            pid = by([b"./nonexistent"], [b"x"], [], Circumstances(complaint=complaint))
+            pid = by([b"./nonexistent"], [b"x"], [], ChildSetup(complaint=complaint))
             assert os.waitpid(pid, 0)[1] == 111 << 8
             assert capfd.readouterr().err == wanted
 
@@ -129,8 +129,8 @@ def test_full_pipe_for_the_complaint_holds_nobody_up(by: str) -> None:
         os.write(writer, bytes(4096))
     os.set_blocking(writer, True)
     script = f"""
-from ucspi.unix.start import Circumstances, {by}
-{by}([b"./nonexistent"], [b"x"], [], Circumstances(complaint=b"cannot: "))
+from ucspi.unix.start import ChildSetup, {by}
+{by}([b"./nonexistent"], [b"x"], [], ChildSetup(complaint=b"cannot: "))
 """
     try:  # in another process, for nothing but SIGKILL ends one that waits
         done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, stderr=writer, timeout=5)
@@ -209,7 +209,7 @@ def test_no_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "fork", refuse)
     with pytest.raises(BlockingIOError):
-        start_by_fork([b"/bin/true"], [b"true"], [], Circumstances())
+        start_by_fork([b"/bin/true"], [b"true"], [], ChildSetup())
     if native.lib is None:
         return
     real = native.lib
@@ -230,7 +230,7 @@ def test_signals_are_let_through_again_when_there_is_no_pipe() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
         with pytest.raises(OSError, match="Too many open files"):
-            start_by_fork([b"/bin/true"], [b"true"], [], Circumstances())
+            start_by_fork([b"/bin/true"], [b"true"], [], ChildSetup())
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -421,7 +421,7 @@ class TestPidFile:
             pytest.skip("the compiled module is not built")
         directory = os.open(tmp_path, os.O_RDONLY)
         file = PidFile(b"1234", 0, b"new", b"name")
-        there = Circumstances(directory=directory, pid_file=file)
+        there = ChildSetup(directory=directory, pid_file=file)
         pid = start_by_clone([b"/bin/true"], [b"true"], [], there)
         os.close(directory)
         os.waitpid(pid, 0)
@@ -459,9 +459,9 @@ class TestLate:
         os.close(reader)
         os.close(writer)
 
-    def begin(self, script: str, file: int, **there: Any) -> tuple[int, Circumstances]:
+    def begin(self, script: str, file: int, **there: Any) -> tuple[int, ChildSetup]:
         argv = [b"name", b"-c", script.encode()]
-        with_it = Circumstances(pid_line=PidLine(file, b"text "), patience=0.02, **there)
+        with_it = ChildSetup(pid_line=PidLine(file, b"text "), patience=0.02, **there)
         pid = self.by([b"/nonexistent/sh", b"/bin/sh"], argv, [b"A=value"], with_it)
         return pid, with_it
 
@@ -473,7 +473,7 @@ class TestLate:
 
     def test_quick_child_is_not_late(self, tmp_path: Path) -> None:
         fd = os.open(tmp_path / "birth", os.O_WRONLY | os.O_CREAT)
-        with_it = Circumstances(pid_line=PidLine(fd, b"text "), patience=20.0)
+        with_it = ChildSetup(pid_line=PidLine(fd, b"text "), patience=20.0)
         pid = self.by([b"/bin/sh"], [b"sh", b"-c", b"exit 3"], [], with_it)
         os.close(fd)
         assert with_it.late is None
@@ -488,7 +488,7 @@ class TestLate:
         del with_it
         gc.collect()
         churn = [bytes(number) for number in range(20000)]
-        other = self.by([b"/bin/sh"], [b"sh", b"-c", b"exit 0"], [b"B=1"], Circumstances())
+        other = self.by([b"/bin/sh"], [b"sh", b"-c", b"exit 0"], [b"B=1"], ChildSetup())
         assert os.waitpid(other, 0)[1] == 0
         assert not late.is_over()
         del churn

@@ -70,11 +70,9 @@ def start(command: bytes, opened: list[int]) -> int:
     Raises:
         OSError: no process could be created.
     """
-    there = unix_start.Circumstances(
-        input=opened[0], output=opened[1], others=((opened[2], 4), (opened[3], 5))
-    )
+    setup = unix_start.ChildSetup(input=opened[0], output=opened[1], others=((opened[2], 4), (opened[3], 5)))
     before = pthread_sigmask(SIG_UNBLOCK, _HEARD)
     try:
-        return unix_start.start([SHELL], [b"sh", b"-c", command], inherited(), there)
+        return unix_start.start([SHELL], [b"sh", b"-c", command], inherited(), setup)
     finally:
         pthread_sigmask(SIG_SETMASK, before)

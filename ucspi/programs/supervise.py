@@ -6,7 +6,7 @@ from ucspi.errors import ServiceError
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.service.eventloop import EventLoop
-from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisor import ServiceSetup, Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.unix.environ import inherited
 from ucspi.unix.fds import occupy_standard
@@ -30,7 +30,7 @@ def _supervise(argv: list[bytes]) -> int:
     except OSError as error:
         raise fatal(b"supervise", b"unable to create pipe for " + argv[1], error) from None
     try:
-        supervisor = Supervisor(argv[1], Surroundings(inherited()))
+        supervisor = Supervisor(argv[1], ServiceSetup(inherited()))
         os.fchdir(supervisor.directory.fd)  # where the original stands, too
     except ServiceError as error:
         raise fatal(b"supervise", error.step, error.error) from None

@@ -14,7 +14,7 @@ from ucspi.programs._program import Stop, run
 from ucspi.programs._svscan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, Options
 from ucspi.unix import fds, inheritedstate, search
 from ucspi.unix.signals import undo_ignored
-from ucspi.unix.start import Circumstances, start
+from ucspi.unix.start import ChildSetup, start
 
 USAGE = b"svscanboot: usage: svscanboot " + SYNTAX
 
@@ -100,8 +100,8 @@ def _start_scanner(scanner: list[bytes], path: bytes) -> tuple[int, int]:
     reader, writer = os.pipe()
     _put(writer, 1, 2)
     os.close(writer)
-    there = Circumstances(complaint=b"svscanboot: fatal: unable to run svscan: ")
-    return reader, start(search.files(scanner[0], path), scanner, [b"PATH=" + path], there)
+    setup = ChildSetup(complaint=b"svscanboot: fatal: unable to run svscan: ")
+    return reader, start(search.files(scanner[0], path), scanner, [b"PATH=" + path], setup)
 
 
 def _stay(scanner: list[bytes], path: bytes, null: int) -> int:
@@ -111,6 +111,6 @@ def _stay(scanner: list[bytes], path: bytes, null: int) -> int:
     warden = Warden()
     reader, pid = _start_scanner(scanner, path)
     _put(null, 1, 2)
-    start(search.files(TITLE[0], path), list(TITLE), [b"PATH=" + path], Circumstances(input=reader))
+    start(search.files(TITLE[0], path), list(TITLE), [b"PATH=" + path], ChildSetup(input=reader))
     os.close(reader)
     return warden.watch(pid)

@@ -7,7 +7,7 @@ from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.registry import LOG, path_of
 from ucspi.service.scanner import warn
 from ucspi.unix import environ, search
-from ucspi.unix.start import Circumstances, start
+from ucspi.unix.start import ChildSetup, start
 
 PROGRAM = b"supervise"
 
@@ -40,7 +40,7 @@ class ClassicStarter:
             OSError: there is no new process.
         """
         is_log = role == LOG
-        there = Circumstances(
+        setup = ChildSetup(
             directory=directory,
             input=pipe.reader if pipe and is_log else -1,
             output=pipe.writer if pipe and not is_log else -1,
@@ -48,7 +48,7 @@ class ClassicStarter:
             open_files=self._open_files,
         )
         try:
-            return start(self._paths, [PROGRAM, b"log" if is_log else name], self._environ, there)
+            return start(self._paths, [PROGRAM, b"log" if is_log else name], self._environ, setup)
         finally:
             if directory >= 0:
                 os.close(directory)

@@ -14,7 +14,7 @@ from ucspi.service.eventloop import EventLoop
 from ucspi.service.registry import LOG, path_of
 from ucspi.service.scanner import warn
 from ucspi.service.statuspublisher import ThreadPublisher
-from ucspi.service.supervisor import Supervisor, Surroundings
+from ucspi.service.supervisor import ServiceSetup, Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.service.supervisorlist import SupervisorList
 from ucspi.unix import environ, fds
@@ -89,7 +89,7 @@ class InProcessStarter:
         """See `scanner.Starter.start`; a supervisor that cannot begin ends at once."""
         if self.supervisors.is_closed:
             return None
-        where = Surroundings(
+        setup = ServiceSetup(
             self._environ,
             input=pipe.reader if pipe and role == LOG else -1,
             output=pipe.writer if pipe and role != LOG else -1,
@@ -97,7 +97,7 @@ class InProcessStarter:
             inherited=self._inherited,
         )
         token = self.supervisors.add(name, role, pipe)
-        self._threads.call(lambda: _open(name, role, where), lambda opened: self._host(opened, token))
+        self._threads.call(lambda: _open(name, role, setup), lambda opened: self._host(opened, token))
         return token
 
     def _host(self, supervisor: Supervisor | None, token: int) -> None:
@@ -121,10 +121,10 @@ class InProcessStarter:
             self.supervisors.runs(token, InProcessHandle(self.host, supervisor, role))
 
 
-def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:
+def _open(name: bytes, role: int, setup: ServiceSetup) -> Supervisor | None:
     """Open a directory for a supervisor; None when that cannot be, which was said."""
     try:
-        return _supervise(name, role, where)
+        return _supervise(name, role, setup)
     except ServiceError as error:
         _complain(error)
     except Exception as error:
@@ -133,16 +133,16 @@ def _open(name: bytes, role: int, where: Surroundings) -> Supervisor | None:
     return None
 
 
-def _supervise(name: bytes, role: int, where: Surroundings) -> Supervisor | None:
+def _supervise(name: bytes, role: int, setup: ServiceSetup) -> Supervisor | None:
     if role != LOG:
-        return Supervisor(name, where)
+        return Supervisor(name, setup)
     try:
         parent = controlfiles.enter(name)
     except OSError as error:
         warn(b"unable to switch to " + name, error)
         return None
     try:
-        return Supervisor(b"log", where, parent)
+        return Supervisor(b"log", setup, parent)
     finally:
         os.close(parent)
 

@@ -3,7 +3,7 @@
 What is published aside is published in order, and of what waits only the latest:
 nobody can have seen the others.  While an earlier one is on its way the next
 start leaves its own status to us, and while a child may yet publish its own
-(`ucspi.unix.start.Late`) ours waits for it: so the file always comes to what
+(`ucspi.unix.start.LateChild`) ours waits for it: so the file always comes to what
 is true last.  Nothing is closed that is in use.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.eventloop import EventLoop
     from ucspi.service.servicedir import ServiceDirectory
-    from ucspi.unix.start import Late
+    from ucspi.unix.start import LateChild
 
     class StatusPublisher(Protocol):
         """Publishes what one supervisor says."""
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
             """Say whether something is not published yet."""
             ...
 
-        def wait_for(self, late: Late, *, publishes: bool) -> None:
+        def wait_for(self, late: LateChild, *, publishes: bool) -> None:
             """Know of a child that has not executed yet; publish nothing before, if it publishes itself."""
             ...
 
@@ -64,7 +64,7 @@ class DirectPublisher:
         """See `StatusPublisher`."""
         return False
 
-    def wait_for(self, late: "Late", *, publishes: bool) -> None:
+    def wait_for(self, late: "LateChild", *, publishes: bool) -> None:
         """See `StatusPublisher`; there is none."""
 
     def close(self, then: "Callable[[], object]") -> None:
@@ -94,7 +94,7 @@ class ThreadPublisher:
         self._directory, self._loop, self._threads = directory, loop, threads
         self.patience: float | None = PATIENCE
         self._next: bytes | None = None
-        self._late: Late | None = None
+        self._late: LateChild | None = None
         self._then: Callable[[], object] | None = None
         self._is_busy = self._has_told = False
         self._since = 0  # which publication this is
@@ -108,7 +108,7 @@ class ThreadPublisher:
         """See `StatusPublisher`."""
         return self._is_busy or self._next is not None or self._late is not None
 
-    def wait_for(self, late: "Late", *, publishes: bool) -> None:
+    def wait_for(self, late: "LateChild", *, publishes: bool) -> None:
         """See `StatusPublisher`."""
         if publishes:
             self._late = late
@@ -120,7 +120,7 @@ class ThreadPublisher:
         self._then = then
         self._go()
 
-    def _look(self, late: "Late") -> None:
+    def _look(self, late: "LateChild") -> None:
         """See whether a child is over."""
         if not late.is_over():
             self._loop.after(AGAIN, lambda: self._look(late))

@@ -23,7 +23,7 @@ from ucspi.service.statemachine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.service.statuspublisher import DirectPublisher
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
-from ucspi.unix.start import Circumstances, PidFile, PidLine, start
+from ucspi.unix.start import ChildSetup, PidFile, PidLine, start
 from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ _RESTS = {statemachine.REST: REST, statemachine.LONG_REST: LONG_REST}
 _SIGNALS = {action: int(getattr(_signal, name)) for action, name in statemachine.SIGNALS.items()}
 
 
-class Surroundings:
+class ServiceSetup:
     """What the services of one host find when they start; see `ucspi.unix.start.start`."""
 
     __slots__ = ("environ", "inherited", "input", "open_files", "output")
@@ -59,7 +59,7 @@ class Surroundings:
 
         Args:
             environ: see `ucspi.unix.start.start`.
-            input: see `ucspi.unix.start.Circumstances`, as for the next two.
+            input: see `ucspi.unix.start.ChildSetup`, as for the next two.
             output: see there.
             open_files: see there.
             inherited: descriptors above 2 that were inherited, and will be; None: not known,
@@ -85,10 +85,10 @@ class Supervisor:
     __slots__ = (
         "_life",
         "_mark",
+        "_setup",
         "_shown",
         "_stamp",
         "_state",
-        "_where",
         "directory",
         "has_ended",
         "has_left",
@@ -97,12 +97,12 @@ class Supervisor:
         "publisher",
     )
 
-    def __init__(self, name: bytes, where: Surroundings, parent: int | None = None) -> None:
+    def __init__(self, name: bytes, setup: ServiceSetup, parent: int | None = None) -> None:
         """Open the directory and take it, as far as an original would without starting anything.
 
         Args:
             name: the directory's path, also for messages.
-            where: what its process shall find.
+            setup: what its process shall find.
             parent: a descriptor of the directory that the path is relative to.
 
         Raises:
@@ -110,7 +110,7 @@ class Supervisor:
         """
         self.pid, self.process = 0, -1
         self.has_ended = self.has_left = False
-        self._where = where
+        self._setup = setup
         self._stamp = tai.now()
         self.directory = ServiceDirectory(name, self._warn, parent)
         self.publisher: StatusPublisher = DirectPublisher(self.directory)
@@ -215,9 +215,9 @@ class Supervisor:
         # It will not be paused then, and its pid is put in by itself.
         record = statusrecord.Status(stamp, 0, 0, self._want()).pack()
         status = PidFile(record, statusrecord.PID, NEW, STATUS, self.directory.state)
-        there = self._circumstances(None if self.publisher.is_behind() else status)
+        there = self._child_setup(None if self.publisher.is_behind() else status)
         try:
-            self.pid = start([b"./run"], [b"./run"], self._where.environ, there)
+            self.pid = start([b"./run"], [b"./run"], self._setup.environ, there)
         except OSError as error:
             text = b"unable to fork for %s, sleeping 60 seconds: %s"
             self._warn(text % (self.name, describe(error.errno)))
@@ -230,17 +230,17 @@ class Supervisor:
         self._shown = statusrecord.Status(stamp, self.pid, 0, self._want()).pack()
         return statemachine.STARTED_AND_PUBLISHED
 
-    def _circumstances(self, status: PidFile | None) -> Circumstances:
-        where, directory = self._where, self.directory
-        return Circumstances(
+    def _child_setup(self, status: PidFile | None) -> ChildSetup:
+        setup, directory = self._setup, self.directory
+        return ChildSetup(
             directory=directory.fd,
-            input=where.input,
-            output=where.output,
+            input=setup.input,
+            output=setup.output,
             complaint=b"supervise: fatal: unable to start %s/run: " % self.name,
-            open_files=where.open_files,
+            open_files=setup.open_files,
             pid_line=self._birth_line(),
             pid_file=status,
-            kept=None if where.inherited is None else [*where.inherited, directory.lock],
+            kept=None if setup.inherited is None else [*setup.inherited, directory.lock],
             patience=self.publisher.patience,
         )
 

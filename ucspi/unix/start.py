@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PID_LINE_TAIL = 42  # bytes
 
 _ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
-_LATE: "list[Late]" = []  # until they are over: a child uses memory that they keep
+_LATE: "list[LateChild]" = []  # until they are over: a child uses memory that they keep
 _ENVIRON: "list[Any]" = []  # the last environment, and itself in C memory
 
 
@@ -82,7 +82,7 @@ class PidFile:
         self.is_done = False
 
 
-class Circumstances:
+class ChildSetup:
     """What a program finds when it starts.
 
     Attributes:
@@ -137,7 +137,7 @@ class Circumstances:
         self.pid_line, self.pid_file = pid_line, pid_file
         self.others = others
         self.kept, self.patience = kept, patience
-        self.late: Late | None = None
+        self.late: LateChild | None = None
 
     def all_kept(self) -> list[int]:
         """Return all descriptors above 2 that the child needs, in order."""
@@ -149,7 +149,7 @@ class Circumstances:
         return sorted({number for number in (*named, *(self.kept or ())) if number > 2})
 
 
-class Late:
+class LateChild:
     """A child that had not yet executed when we had waited long enough; it may wait for a disk."""
 
     __slots__ = ("_used", "_waiting")
@@ -174,7 +174,7 @@ class Late:
 
 
 def start(
-    paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances | None = None
+    paths: list[bytes], argv: list[bytes], environ: list[bytes], setup: ChildSetup | None = None
 ) -> int:
     """Start a program as a child, and wait until it has been executed.
 
@@ -187,7 +187,7 @@ def start(
         paths: the files to try, in order, as `search.files` returns them.
         argv: the command line, the name first.
         environ: the environment as ``NAME=VALUE``.
-        there: what else it finds, if not all that we have.
+        setup: what else it finds, if not all that we have.
 
     Returns:
         Its pid.  A child that could execute nothing has one too: it ends with 111.
@@ -196,17 +196,17 @@ def start(
         OSError: there is no new process (EAGAIN, ENOMEM).
     """
     by = start_by_fork if native.lib is None else start_by_clone
-    return by(paths, argv, environ, there or Circumstances())
+    return by(paths, argv, environ, setup or ChildSetup())
 
 
-def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
+def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], setup: ChildSetup) -> int:
     """Start a program through the compiled module; see `start`."""
-    ffi, pid_line, pid_file = native.ffi, there.pid_line, there.pid_file
+    ffi, pid_line, pid_file = native.ffi, setup.pid_line, setup.pid_file
     if not _ERRORS:
         _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
     if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
         _ENVIRON[:] = [environ, _strings(environ)]
-    texts = [there.complaint, pid_line.text if pid_line else b"", oom.given]
+    texts = [setup.complaint, pid_line.text if pid_line else b"", oom.given]
     if pid_file:
         texts += [pid_file.record, pid_file.temporary, pid_file.target]
     kept = [_strings(some) for some in (paths, argv, texts)]
@@ -215,16 +215,16 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     command = what.command
     command.paths, command.argv, command.environ = kept[0][1], kept[1][1], _ENVIRON[1][1]
     command.errors, command.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
-    command.complaint = cells[0] if there.complaint else ffi.NULL
+    command.complaint = cells[0] if setup.complaint else ffi.NULL
     native.hand_on(command, inheritedstate.ignored)
-    what.directory, what.input, what.output = there.directory, there.input, there.output
+    what.directory, what.input, what.output = setup.directory, setup.input, setup.output
     what.score = cells[2] if oom.given else ffi.NULL
-    what.open_files = there.open_files
-    others = ffi.new("int[]", [number for pair in there.others for number in pair] + [-1])
+    what.open_files = setup.open_files
+    others = ffi.new("int[]", [number for pair in setup.others for number in pair] + [-1])
     what.others = others
-    kept_open = ffi.new("int[]", [*there.all_kept(), -1]) if there.kept is not None else ffi.NULL
+    kept_open = ffi.new("int[]", [*setup.all_kept(), -1]) if setup.kept is not None else ffi.NULL
     what.kept = kept_open
-    what.patience = -1 if there.patience is None else round(there.patience * 1000)
+    what.patience = -1 if setup.patience is None else round(setup.patience * 1000)
     what.birth, what.birth_head = pid_line.descriptor if pid_line else -1, cells[1]
     if pid_file:
         what.record, what.record_new, what.record_name = cells[3:]
@@ -236,10 +236,10 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     for late in _LATE[:]:
         late.is_over()  # it leaves the list then
     if what.busy:
-        there.late = Late((what, kept, others, kept_open, _ENVIRON[:]))
+        setup.late = LateChild((what, kept, others, kept_open, _ENVIRON[:]))
     elif pid_file:
         pid_file.is_done = bool(what.is_published)
-    if there.patience is not None:
+    if setup.patience is not None:
         _lower_again()
     return pid
 
@@ -257,7 +257,7 @@ def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
     return cells, ffi.new("char *[]", [*cells, ffi.NULL])
 
 
-def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], there: Circumstances) -> int:
+def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], setup: ChildSetup) -> int:
     """Start a program by forking the interpreter; see `start`."""
     waiting = executed = -1
     before = hold()
@@ -266,12 +266,12 @@ def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], t
         pid = os.fork()
         if pid == 0:
             mask = before - {SIGCHLD}
-            _become(paths, argv, environ, there, mask, executed)
+            _become(paths, argv, environ, setup, mask, executed)
         os.close(executed)
         executed = -1
-        if fds.is_readable(waiting, there.patience):
+        if fds.is_readable(waiting, setup.patience):
             return pid
-        there.late, waiting = Late(waiting=waiting), -1
+        setup.late, waiting = LateChild(waiting=waiting), -1
         return pid
     finally:
         for descriptor in (waiting, executed):
@@ -284,42 +284,42 @@ def _become(
     paths: list[bytes],
     argv: list[bytes],
     environ: list[bytes],
-    there: Circumstances,
+    setup: ChildSetup,
     mask: set[int],
     executed: int,
 ) -> "NoReturn":
     try:
         set_wakeup_fd(-1)  # the pipe is the parent's
         oom.take_back()
-        _arrange(there, executed)
+        _arrange(setup, executed)
         restore_actions(inheritedstate.ignored)
         pthread_sigmask(SIG_SETMASK, mask)
         search.execute(paths, argv, environ)
     except BaseException as error:
         os.close(executed)  # nobody waits while we do, for a pipe that is full
         fds.close_private()  # and no lock is held
-        if there.complaint:
-            emit(there.complaint + describe(error.errno if isinstance(error, OSError) else -1) + b"\n")
+        if setup.complaint:
+            emit(setup.complaint + describe(error.errno if isinstance(error, OSError) else -1) + b"\n")
     finally:
         os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
 
 
-def _arrange(there: Circumstances, executed: int) -> None:
-    if there.kept is not None:
-        fds.close_others([*there.all_kept(), executed])
-    if there.directory >= 0:
-        os.fchdir(there.directory)
-    if there.pid_line:
-        there.pid_line.write()
-    for descriptor, target in ((there.input, 0), (there.output, 1), *there.others):
+def _arrange(setup: ChildSetup, executed: int) -> None:
+    if setup.kept is not None:
+        fds.close_others([*setup.all_kept(), executed])
+    if setup.directory >= 0:
+        os.fchdir(setup.directory)
+    if setup.pid_line:
+        setup.pid_line.write()
+    for descriptor, target in ((setup.input, 0), (setup.output, 1), *setup.others):
         if descriptor >= 0:
             os.dup2(descriptor, target)
             os.set_inheritable(target, True)  # dup2(0, 0) leaves close-on-exec set
-    if there.open_files:
+    if setup.open_files:
         from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
         hard = getrlimit(RLIMIT_NOFILE)[1]
-        setrlimit(RLIMIT_NOFILE, (there.open_files if hard < 0 else min(there.open_files, hard), hard))
+        setrlimit(RLIMIT_NOFILE, (setup.open_files if hard < 0 else min(setup.open_files, hard), hard))
 
 
 def ended() -> "Iterator[int]":
