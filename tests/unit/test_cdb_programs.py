@@ -10,8 +10,9 @@ from tests.support.cdbfiles import build, text
 from ucspi.cdb import CdbTooLargeError
 from ucspi.cdb._core import CORE
 from ucspi.programs import _make_cdb, cdb, cdbmake
+from ucspi.programs._program import Stop
 from ucspi.programs.cdb import _make
-from ucspi.programs.cdb._commandline import OptionError, Options, number
+from ucspi.programs.cdb._commandline import Options, number
 
 PAIRS = [(b"one", b"Hello"), (b"one", b"again")]
 
@@ -161,17 +162,17 @@ class TestGetopt:
 
     @pytest.mark.parametrize("bad", [b"-x", b"-:", b"--a", b"-ax"])
     def test_unknown_letters_are_refused(self, bad: bytes) -> None:
-        with pytest.raises(OptionError):
+        with pytest.raises(Stop):
             parse(bad)
 
     def test_words_are_known_by_the_program_and_may_follow_operands(self) -> None:
         options = Options([b"program", b"-ab", b"--64", b"x", b"--64", b"--", b"--64"], b"ab:", (b"--64",))
         assert list(options) == [(b"a", b""), (b"b", b"--64"), (b"--64", b"")]
         assert options.operands == [b"x", b"--64"]
-        with pytest.raises(OptionError):
+        with pytest.raises(Stop):
             list(Options([b"program", b"--6"], b"ab:", (b"--64",)))
 
     def test_missing_value_is_refused(self) -> None:
-        with pytest.raises(OptionError) as refused:
+        with pytest.raises(Stop) as refused:
             parse(b"-ab")
-        assert refused.value.line == b"option requires an argument -- 'b'"
+        assert refused.value.line.splitlines()[0] == b"cdb: option requires an argument -- 'b'"

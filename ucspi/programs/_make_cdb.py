@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PROGRAM = b"cdbmake"
 USAGE = b"cdbmake: usage: cdbmake f ftmp"  # the original's, of a wrong command line
 HELP = b"cdbmake: usage: cdbmake [--64] f ftmp"
-OFFER = b"cdbmake: no cdb can pass 4 GB; --64 makes a cdb64, which can"
+OFFER_OF_CDB64 = b"cdbmake: no cdb can pass 4 GB; --64 makes a cdb64, which can"
 
 
 def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
@@ -71,7 +71,7 @@ def _no_room(what: bytes, error: Exception) -> Stop:
     """Return the original's line for any lack of room, and a second one where ``--64`` would help."""
     stop = fatal(PROGRAM, what + b": out of memory")
     if isinstance(error, CdbTooLargeError) and not isinstance(error, CdbLengthError):
-        return Stop(b"%b\n%b" % (stop.line, OFFER), stop.code)
+        return Stop(b"%b\n%b" % (stop.line, OFFER_OF_CDB64), stop.code)
     return stop
 
 

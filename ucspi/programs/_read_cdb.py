@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def attempt(program: bytes, work: "Callable[[], int | None]") -> int:
+def run_reader(program: bytes, work: "Callable[[], int | None]") -> int:
     """Do the work of a program that reads a database; return its exit code, 0 for None.
 
     Raises:
@@ -31,7 +31,7 @@ def attempt(program: bytes, work: "Callable[[], int | None]") -> int:
         raise fatal(program, b"out of memory") from None
 
 
-def whole(fd: int = 0) -> Reader:
+def open_database(fd: int = 0) -> Reader:
     """Open a whole input: a regular file from its start, anything else read into memory.
 
     Raises:

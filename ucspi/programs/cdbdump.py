@@ -2,7 +2,7 @@
 
 from ucspi.cdb import dump
 from ucspi.programs._program import run
-from ucspi.programs._read_cdb import attempt
+from ucspi.programs._read_cdb import run_reader
 from ucspi.programs._stdio import blocks, write
 
 PROGRAM = b"cdbdump"
@@ -16,4 +16,4 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _cdbdump(argv: list[bytes]) -> int:
     """Dump; arguments are ignored, as in cdb 0.75."""
-    return attempt(PROGRAM, lambda: dump(blocks(), write))
+    return run_reader(PROGRAM, lambda: dump(blocks(), write))

@@ -3,7 +3,7 @@
 from ucspi.cdb import Reader, open
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import Stop, run
-from ucspi.programs._read_cdb import attempt
+from ucspi.programs._read_cdb import run_reader
 from ucspi.programs._stdio import InputError, write
 
 PROGRAM = b"cdbget"
@@ -21,7 +21,7 @@ def _cdbget(argv: list[bytes]) -> int:
     if len(argv) < 2:
         raise Stop(USAGE, EXIT_TEMPORARY)  # not 100, which would say that the key is absent
     skip = _number(argv[2]) if len(argv) > 2 else 0
-    return attempt(PROGRAM, lambda: _get(argv[1], skip))
+    return run_reader(PROGRAM, lambda: _get(argv[1], skip))
 
 
 def _get(key: bytes, skip: int) -> int:

@@ -3,7 +3,7 @@
 from ucspi.cdb import Reader, scan
 from ucspi.cdb.layout import named
 from ucspi.programs._program import run
-from ucspi.programs._read_cdb import attempt, whole
+from ucspi.programs._read_cdb import open_database, run_reader
 from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbstats"
@@ -19,11 +19,11 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _cdbstats(argv: list[bytes]) -> int:
     """Count; arguments are ignored, as in cdb 0.75."""
-    return attempt(PROGRAM, _report)
+    return run_reader(PROGRAM, _report)
 
 
 def _report() -> None:
-    counts = _count(whole())
+    counts = _count(open_database())
     rows = zip((b"records", *LABELS), (sum(counts), *counts), strict=True)
     write(b"".join(b"%-8s%10d\n" % row for row in rows))
 

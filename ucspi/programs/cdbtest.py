@@ -3,7 +3,7 @@
 from ucspi.cdb import Reader, scan
 from ucspi.cdb.layout import named
 from ucspi.programs._program import run
-from ucspi.programs._read_cdb import attempt, whole
+from ucspi.programs._read_cdb import open_database, run_reader
 from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbtest"
@@ -21,11 +21,11 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _cdbtest(argv: list[bytes]) -> int:
     """Test; arguments are ignored, as in cdb 0.75."""
-    return attempt(PROGRAM, _test)
+    return run_reader(PROGRAM, _test)
 
 
 def _test() -> None:
-    rows = zip(LABELS, _count(whole()), strict=True)
+    rows = zip(LABELS, _count(open_database()), strict=True)
     write(b"".join(b"%s: %d\n" % row for row in rows))
 
 

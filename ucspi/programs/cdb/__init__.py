@@ -1,8 +1,8 @@
 """``cdb``: tinycdb's tool that makes, queries, dumps, lists and describes databases."""
 
 from ucspi.programs._program import run
-from ucspi.programs.cdb._commandline import LETTERS, WORDS, OptionError, Options, Settings, take
-from ucspi.programs.cdb._messages import attempt, usage_error
+from ucspi.programs.cdb._commandline import LETTERS, WORDS, Options, Settings, apply_option
+from ucspi.programs.cdb._messages import run_mode, usage_error
 
 HELP = b"""\
 cdb: query, dump, list, make or describe a constant database
@@ -24,14 +24,11 @@ def _cdb(argv: list[bytes]) -> int:
         raise usage_error(b"no arguments given")
     options = Options(argv, LETTERS, WORDS)
     settings = Settings()
-    try:
-        for letter, value in options:
-            if letter == b"h":
-                return attempt(_help)
-            take(settings, letter, value)
-    except OptionError as error:
-        raise usage_error(error.line) from None
-    return attempt(lambda: _work(settings, options.operands))
+    for letter, value in options:
+        if letter == b"h":
+            return run_mode(_help)
+        apply_option(settings, letter, value)
+    return run_mode(lambda: _work(settings, options.operands))
 
 
 def _work(settings: Settings, operands: list[bytes]) -> int:

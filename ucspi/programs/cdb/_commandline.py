@@ -18,15 +18,6 @@ WORDS = (b"--64",)
 INT_MAX = 2**31 - 1
 
 
-class OptionError(Exception):
-    """An option is unknown or lacks its value; the text is getopt's own."""
-
-    def __init__(self, text: bytes, letter: bytes) -> None:
-        """Take the text up to the letter."""
-        super().__init__(text, letter)
-        self.line = b"%b -- '%b'" % (text, letter)
-
-
 class Options:
     """The options of a command line; iterate, and find the operands in ``operands``."""
 
@@ -39,7 +30,11 @@ class Options:
         self.operands: list[bytes] = []
 
     def __iter__(self) -> "Iterator[tuple[bytes, bytes]]":
-        """Yield letter or word and value (empty for a flag) one by one, or raise `OptionError`."""
+        """Yield letter or word and value (empty for a flag) one by one.
+
+        Raises:
+            Stop: an option is unknown or lacks its value, in the words of getopt.
+        """
         in_order = b"POSIXLY_CORRECT" in os.environb
         while self._arguments:
             argument = self._arguments.pop()
@@ -60,12 +55,12 @@ class Options:
             letter, bundle = bundle[:1], bundle[1:]
             known = self._letters.find(letter) if letter != b":" else -1
             if known < 0:
-                raise OptionError(b"invalid option", letter)
+                raise usage_error(b"invalid option -- '%b'" % letter)
             if self._letters[known + 1 : known + 2] != b":":
                 yield letter, b""
                 continue
             if not bundle and not self._arguments:
-                raise OptionError(b"option requires an argument", letter)
+                raise usage_error(b"option requires an argument -- '%b'" % letter)
             yield letter, bundle or self._arguments.pop()
             return
 
@@ -112,7 +107,7 @@ class Settings:
         self.warn = self.stop = False  # -w, -e
 
 
-def take(settings: Settings, letter: bytes, value: bytes) -> None:
+def apply_option(settings: Settings, letter: bytes, value: bytes) -> None:
     """Put one option into the settings."""
     match letter:
         case b"q" | b"d" | b"l" | b"c" | b"s":

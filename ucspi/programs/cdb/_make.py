@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ucspi.programs.cdb._commandline import Settings
     from ucspi.programs.cdb._duplicates import Duplicates
 
-OFFER = b"cdb: no cdb can pass 4 GB; --64 makes a cdb64, which can"
+OFFER_OF_CDB64 = b"cdb: no cdb can pass 4 GB; --64 makes a cdb64, which can"
 OWNER_READS = 0o400
 BLANKS = b" \t"
 
@@ -55,7 +55,7 @@ def _step(what: bytes, work: "Callable[[], None]") -> None:
         raise system_error(what, error) from None
     except CdbTooLargeError:  # tinycdb says so of a record, whenever it is found out
         stop = system_error(b"cdb_make_put", OSError(errno.ENOMEM, ""))
-        raise Stop(b"%b\n%b" % (stop.line, OFFER), stop.code) from None
+        raise Stop(b"%b\n%b" % (stop.line, OFFER_OF_CDB64), stop.code) from None
 
 
 def _umask() -> int:

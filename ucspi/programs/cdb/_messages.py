@@ -47,7 +47,7 @@ def open_input(path: bytes, what: bytes) -> int:
         raise system_error(what, error) from None
 
 
-def attempt(work: "Callable[[], int | None]") -> int:
+def run_mode(work: "Callable[[], int | None]") -> int:
     """Do the work of one mode; return its exit code, 0 for None.
 
     Raises:

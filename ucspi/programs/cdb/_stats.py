@@ -2,7 +2,7 @@
 
 from ucspi.cdb import scan
 from ucspi.cdb.layout import named
-from ucspi.programs._read_cdb import whole
+from ucspi.programs._read_cdb import open_database
 from ucspi.programs._stdio import write
 from ucspi.programs.cdb._messages import open_input, protocol_error, short_file
 
@@ -40,7 +40,7 @@ class Range:
 
 def describe(path: bytes) -> int:
     """Print what ``cdb -s`` prints; return the exit code."""
-    reader = whole(open_input(path, b"open " + path))
+    reader = open_database(open_input(path, b"open " + path))
     keys, values, records = Range(), Range(), 0
     for key, data in scan(reader):
         records += 1
