@@ -1,1 +1,1 @@
-"""What the server tells of its clients: the classic lines, JSON, and the status file."""
+"""What a server reports about its clients: the classic lines, JSON, and the status file."""

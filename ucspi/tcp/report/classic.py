@@ -1,8 +1,8 @@
-"""What the server tells of its clients: in the original's lines, unless asked otherwise.
+"""The report that servers write unless told otherwise: the log lines of the original.
 
-Every event is told at once, in one write, but for one: the status line of a
-client that was just accepted waits for whatever is said next, so that the five
-lines of a refused client are one write.
+Each event is written at once, in one write.  There is one exception: the
+status line of a client that was just accepted waits for the next event, so
+that the five lines of a refused client are one write.
 """
 
 from ucspi.tcp.report import classiclines
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 
 class ClassicReport:
-    """The lines of ucspi-tcp 0.88, as many as the verbosity asks for."""
+    """Writes the lines of ucspi-tcp 0.88, as many as the verbosity asks for."""
 
     __slots__ = ("_limit", "_pending", "_pid", "_verbosity")
 
     def __init__(self, verbosity: int, limit: int, pid: int) -> None:
-        """Tell with a verbosity of 0 (nothing), 1 (errors) or 2 (every client).
+        """Write nothing yet.
 
         Args:
-            verbosity: how much to tell.
-            limit: how many clients there may be.
-            pid: the server's own, which stands in where no process is made.
+            verbosity: 0 for nothing, 1 for errors, 2 for every client.
+            limit: the most clients at once.
+            pid: that of the server; it stands in the lines of clients that get no process.
         """
         self._verbosity, self._limit, self._pid = verbosity, limit, pid
         self._pending = b""
 
     def listening(self, children: int) -> None:
-        """Tell how many clients there are, now that the server accepts them."""
+        """Write how many clients there are; the server accepts them from now on."""
         self._say(self._status(children))
 
     def admitted(self, connection: "Connection", children: int) -> None:
-        """Note that a client was accepted, to be told with what comes next."""
+        """Keep the line of a client that was accepted, to write it with the next event."""
         self._pending = self._status(children)
 
     def flush(self) -> None:
-        """Tell what was only noted."""
+        """Write the line that waits for the next event."""
         if self._pending:
             self._say(b"")
 
@@ -55,13 +55,13 @@ class ClassicReport:
         )
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
-        """Tell of a client that was turned away; ``why`` is a limit, if it was one."""
+        """Write that a client was turned away; ``why`` is the limit, if one is the reason."""
         if self._verbosity >= 2:
             line = classiclines.verdict(b"deny", b"%d" % self._pid, connection, why)
             self._say(self._refusal(connection, line, classiclines.DENIED_STATUS, children))
 
     def dropped(self, connection: "Connection", children: int, reason: bytes) -> None:
-        """Tell of a client that could not be judged, or greeted."""
+        """Write that a client was cut off, because it could not be judged or greeted."""
         line = classiclines.dropping(reason)
         if self._verbosity >= 2:
             line = self._refusal(connection, line, classiclines.DROPPED_STATUS, children)
@@ -69,31 +69,31 @@ class ClassicReport:
             self._say(line)
 
     def failed(self, connection: "Connection", error: OSError, children: int) -> None:
-        """Tell of a client for whom there was no process."""
+        """Write that no process could be made for a client."""
         if self._verbosity:
             self._say(
                 classiclines.dropping(b"unable to fork: " + describe(error.errno)) + self._status(children)
             )
 
     def ended(self, ends: "Iterable[tuple[int, int, int, Connection]]") -> None:
-        """Tell of handlers that ended: pid, wait status, clients left, whose it was."""
+        """Write that handlers have ended; for each: pid, wait status, clients left, its client."""
         if self._verbosity >= 2:
             self._say(
                 b"".join(classiclines.end(pid, status) + self._status(left) for pid, status, left, _ in ends)
             )
 
     def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
-        """Tell who holds the slots, now that there is none left: address and count."""
+        """Write which addresses have most clients, and how many each; the limit is reached."""
         if self._verbosity >= 2:
             self._say(b"tcpserver: full: %s\n" % b" ".join(b"%s=%d" % pair for pair in held))
 
     def draining(self, children: int) -> None:
-        """Tell that nobody is accepted any more, and how many clients are still served."""
+        """Write how many clients are still served; no more are accepted."""
         if self._verbosity >= 2:
             self._say(b"tcpserver: draining: %d\n" % children)
 
     def warn(self, text: bytes) -> None:
-        """Tell of trouble that is no client's."""
+        """Write a warning about a trouble that no single client has caused."""
         if self._verbosity:
             self._say(classiclines.warning(text))
 

@@ -1,7 +1,7 @@
-"""The lines of the server's log, as the original writes them.
+"""The log lines of the original, as bytes.
 
-Every text ends in its newline.  Where a new process writes a text itself,
-`PID` stands for its pid.
+Each ends in a newline.  In lines that a new process writes itself, `PID`
+stands for its pid.
 """
 
 TYPE_CHECKING = False
@@ -13,15 +13,15 @@ FIELD_MAX = 100
 DENIED_STATUS = 100 << 8  # the raw wait status of an exit 100
 DROPPED_STATUS = 111 << 8
 
-# Bytes that would break a line, or the fields of one.
+# Replaces bytes that would end a line, or a field of it.
 _SAFE = bytes(ord("?") if byte < 33 or byte > 126 or byte in b"%:" else byte for byte in range(256))
 
 
 def field(text: bytes | None) -> bytes:
-    """Return a field as it may stand in a line; None is empty.
+    """Return a text in a form that fits into a line; None becomes empty.
 
-    A field of 100 bytes or more is cut at 100, with dots: the original's
-    count, which marks a field of exactly 100 bytes too.
+    A text of 100 bytes or more is cut after 100 bytes and gets three dots.
+    The original also marks a text of exactly 100 bytes so.
     """
     if not text:
         return b""
@@ -30,19 +30,19 @@ def field(text: bytes | None) -> bytes:
 
 
 def status(children: int, limit: int) -> bytes:
-    """Return how many clients there are, of how many there may be."""
+    """Return the line that says how many clients there are, of how many there may be."""
     return b"tcpserver: status: %d/%d\n" % (children, limit)
 
 
 def arrival(pid: bytes, connection: "Connection") -> bytes:
-    """Return the line that names a client's process and address."""
+    """Return the line that names the process and the address of a client."""
     return b"tcpserver: pid %s from %s\n" % (pid, connection.remote_ip)
 
 
 def verdict(word: bytes, pid: bytes, connection: "Connection", why: bytes = b"") -> bytes:
     """Return the line of a verdict, ``ok`` or ``deny``, with both ends of the connection.
 
-    ``why`` is the limit that the client is over, which the original has none of.
+    ``why`` is the limit that the client is over; the original has no such limits.
     """
     return b"tcpserver: %s %s %s:%s:%d %s:%s:%s:%d%s\n" % (
         word,
@@ -61,11 +61,11 @@ def verdict(word: bytes, pid: bytes, connection: "Connection", why: bytes = b"")
 def refusal(
     pid: int, connection: "Connection", middle: bytes, wait_status: int, children: int, limit: int
 ) -> bytes:
-    """Return the lines of a client that no process was made for; ``pid`` stands in for one.
+    """Return the lines of a client that got no process; ``pid`` stands for its pid.
 
     Args:
         middle: the line between the client's arrival and its end.
-        wait_status: what the original's process would have ended with.
+        wait_status: how the process of the original would have ended.
         children: how many clients are left, of ``limit``.
     """
     return b"tcpserver: pid %d from %s\n%stcpserver: end %d status %d\ntcpserver: status: %d/%d\n" % (
@@ -80,12 +80,12 @@ def refusal(
 
 
 def end(pid: int, wait_status: int) -> bytes:
-    """Return the line for a process that ended, with its raw wait status."""
+    """Return the line of a process that has ended, with its raw wait status."""
     return b"tcpserver: end %d status %d\n" % (pid, wait_status)
 
 
 def dropping(reason: bytes) -> bytes:
-    """Return the warning for a client that is dropped without a verdict."""
+    """Return the warning about a client that is cut off without a verdict."""
     return b"tcpserver: warning: dropping connection, %s\n" % reason
 
 

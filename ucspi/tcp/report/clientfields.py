@@ -1,4 +1,4 @@
-"""A client as JSON shows it: where it comes from, and all that is known of it."""
+"""The fields of a client in JSON, as the log and the status file have them."""
 
 from ucspi.tcp.report.jsontext import milliseconds
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def address_fields(connection: "Connection") -> "dict[bytes, Value]":
-    """Return where a client comes from, in full."""
+    """Return the fields that say where a client comes from."""
     return {b"remote_ip": connection.remote_ip, b"remote_port": connection.remote_port}
 
 
 def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes, Value]":
-    """Return all that is known of a client; what is not, or was not asked, is left out."""
+    """Return all fields of a client, except those whose value is unknown or was not looked up."""
     fields: dict[bytes, Value] = {
         **address_fields(connection),
         b"remote_host": connection.remote_host,
@@ -35,6 +35,6 @@ def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes
 
 
 def _readable(rule: bytes) -> bytes:
-    from ucspi.rules import readable  # who has no rules need not load the code for them
+    from ucspi.rules import readable  # a server without rules does not load their code
 
     return readable(rule)

@@ -1,9 +1,10 @@
-"""What the server tells of its clients, as JSON: one object a line, one write.
+"""The report as JSON: one object in each line.
 
-Each client has an ``accept`` line, then ``ok``, ``deny`` or ``drop``, and after
-``ok`` an ``end``; its number ties them together.  As in the classic report the
-first waits for whatever is said next, and a handler's process writes its ``ok``
-line itself, before anything that the handler prints.
+Each client has an ``accept`` line, then an ``ok``, ``deny`` or ``drop`` line,
+and after ``ok`` an ``end`` line.  All of them have the client's number.  As in
+the classic report, the ``accept`` line waits for the next event, and the
+handler's process writes the ``ok`` line itself, before the handler prints
+anything.
 """
 
 import _signal
@@ -22,40 +23,40 @@ if TYPE_CHECKING:
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.jsontext import Value
 
-_CORE = 0x80  # in a wait status: it left a core
+_CORE = 0x80  # in a wait status: the process left a core file
 
 
 class JsonReport:
-    """Lines of JSON, as many as the verbosity asks for; every connection has its notes."""
+    """Writes lines of JSON, as many as the verbosity asks for; every connection must have notes."""
 
     __slots__ = ("_clock", "_limit", "_pending", "_pid", "_places", "_verbosity")
 
     def __init__(self, verbosity: int, limit: int, pid: int, places: list[bytes], clock: "Clock") -> None:
-        """Tell with a verbosity of 0 (nothing), 1 (errors) or 2 (every client).
+        """Write nothing yet.
 
         Args:
-            verbosity: how much to tell.
-            limit: how many clients there may be.
-            pid: the server's own.
-            places: the addresses and ports that are listened on.
-            clock: tells the time of each event.
+            verbosity: 0 for nothing, 1 for errors, 2 for every client.
+            limit: the most clients at once.
+            pid: that of the server.
+            places: where the server listens, in the form of ``--listen``.
+            clock: gives each event its time.
         """
         self._verbosity, self._limit, self._pid = verbosity, limit, pid
         self._places, self._clock = places, clock
         self._pending = b""
 
     def listening(self, children: int) -> None:
-        """Tell that the server accepts clients from now on."""
+        """Write that the server accepts clients from now on."""
         self._say(2, b"start", {b"pid": self._pid, b"listeners": self._places, **self._counts(children)})
 
     def admitted(self, connection: "Connection", children: int) -> None:
-        """Note that a client was accepted, to be told with what comes next."""
+        """Keep the line of a client that was accepted, to write it with the next event."""
         if self._verbosity >= 2:
             fields = {**_short_fields(connection), **self._counts(children)}
             self._pending = self._line(b"accept", fields)
 
     def flush(self) -> None:
-        """Tell what was only noted."""
+        """Write the line that waits for the next event."""
         if self._pending:
             self._emit(b"")
 
@@ -67,34 +68,34 @@ class JsonReport:
         return self._line(b"ok", {**_all_fields(connection), b"pid": Raw(classiclines.PID)})
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
-        """Tell of a client that was turned away; ``why`` is a limit, if it was one."""
+        """Write that a client was turned away; ``why`` is the limit, if one is the reason."""
         if self._verbosity >= 2:
             self._refused(b"deny", connection, children, why)
 
     def dropped(self, connection: "Connection", children: int, reason: bytes) -> None:
-        """Tell of a client that could not be judged, or greeted."""
+        """Write that a client was cut off, because it could not be judged or greeted."""
         if self._verbosity:
             self._refused(b"drop", connection, children, reason)
 
     def failed(self, connection: "Connection", error: OSError, children: int) -> None:
-        """Tell of a client for whom there was no process."""
+        """Write that no process could be made for a client."""
         self.dropped(connection, children, b"unable to fork: " + describe(error.errno))
 
     def ended(self, ends: "Iterable[tuple[int, int, int, Connection]]") -> None:
-        """Tell of handlers that ended: pid, wait status, clients left, whose it was."""
+        """Write that handlers have ended; for each: pid, wait status, clients left, its client."""
         if self._verbosity >= 2:
             self._emit(b"".join(self._end(*end) for end in ends))
 
     def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
-        """Tell who holds the slots, now that there is none left: address and count."""
+        """Write which addresses have most clients, and how many each; the limit is reached."""
         self._say(2, b"full", {b"holders": [{b"remote_ip": ip, b"children": count} for ip, count in held]})
 
     def draining(self, children: int) -> None:
-        """Tell that nobody is accepted any more, and how many clients are still served."""
+        """Write how many clients are still served; no more are accepted."""
         self._say(2, b"draining", self._counts(children))
 
     def warn(self, text: bytes) -> None:
-        """Tell of trouble that is no client's."""
+        """Write a warning about a trouble that no single client has caused."""
         self._say(1, b"warning", {b"reason": text})
 
     def _end(self, pid: int, status: int, left: int, connection: "Connection") -> bytes:
@@ -131,7 +132,7 @@ class JsonReport:
 
 
 def decode(status: int) -> "dict[bytes, Value]":
-    """Return what a wait status says: the exit code, or the signal, and whether a core was left."""
+    """Return a wait status as fields: the exit code, or the signal and whether there is a core file."""
     number = status & 0x7F
     if not number:
         return {b"exit": status >> 8}
@@ -152,7 +153,7 @@ def signal_name(number: int) -> bytes:
     return b"SIG%d" % number
 
 
-_OTHER_NAMES = frozenset(("SIGCLD", "SIGIOT", "SIGPOLL"))  # of SIGCHLD, SIGABRT and SIGIO
+_OTHER_NAMES = frozenset(("SIGCLD", "SIGIOT", "SIGPOLL"))  # older names of SIGCHLD, SIGABRT and SIGIO
 
 
 def _notes_of(connection: "Connection") -> "ClientNotes":

@@ -1,9 +1,9 @@
-r"""JSON in one line of ASCII, whatever bytes are to be shown.
+r"""JSON in one line of ASCII, for any bytes.
 
-Text is bytes.  What is UTF-8 in it becomes the characters that it means, a
-byte that is not becomes the four characters ``\xNN``, and a backslash becomes
-two, so that the bytes can be had back.  The lone surrogates that Python would
-write for such bytes are refused by some parsers, and then a client could hide
+A string is given as bytes.  UTF-8 in it becomes the characters that it means.
+Any other byte becomes the four characters ``\xNN``, and a backslash becomes
+two, so that a reader can restore the bytes.  Python's own way is to write lone
+surrogates for such bytes.  Some parsers refuse these, so a client could hide
 its line from them.  What is not printable ASCII is written as ``\uNNNN``.
 """
 
@@ -19,11 +19,11 @@ _PLAIN = frozenset(range(32, 127)) - frozenset(b'"\\')
 
 
 class Raw(bytes):
-    """JSON already, to be written as it is."""
+    """A text that is JSON already; `encode` returns it unchanged."""
 
 
 def encode(value: "Value") -> bytes:
-    """Return a value as JSON: bytes as a string (see above), a mapping in its own order."""
+    """Return a value as JSON: bytes become a string (see above), a mapping keeps its order."""
     if isinstance(value, Raw):
         return value
     if isinstance(value, bytes):
@@ -40,7 +40,7 @@ def encode(value: "Value") -> bytes:
 
 
 def quote(text: bytes) -> bytes:
-    """Return bytes as a JSON string, from which they can be had back."""
+    """Return bytes as a JSON string, from which a reader can restore them."""
     if _PLAIN.issuperset(text):
         return b'"%s"' % text
     shown = text.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
@@ -60,16 +60,16 @@ def _escape(character: str) -> bytes:
 
 
 def moment(nanoseconds: int) -> bytes:
-    """Return a time since 1970 as RFC 3339 has it, in UTC and microseconds."""
+    """Return a time since 1970 in the form of RFC 3339, in UTC, with microseconds."""
     whole, part = divmod(nanoseconds // 1000, 1_000_000)
     return b"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ" % (*time.gmtime(whole)[:6], part)
 
 
 def seconds(nanoseconds: int) -> Raw:
-    """Return a length of time as a number of seconds."""
+    """Return a duration as a number of seconds."""
     return Raw(b"%d.%06d" % divmod(nanoseconds // 1000, 1_000_000))
 
 
 def milliseconds(nanoseconds: int) -> Raw:
-    """Return a length of time as a number of milliseconds."""
+    """Return a duration as a number of milliseconds."""
     return Raw(b"%d.%03d" % divmod(nanoseconds // 1000, 1000))

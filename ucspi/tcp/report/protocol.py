@@ -50,7 +50,7 @@ if TYPE_CHECKING:
             """The limit is reached; the addresses with most clients, and how many each has."""
 
         def draining(self, children: int) -> None:
-            """The server accepts nobody any more, and waits for its handlers."""
+            """The server accepts no more clients, and waits for its handlers."""
 
         def warn(self, text: bytes) -> None:
-            """Warn of a trouble that no single client has caused."""
+            """Write a warning about a trouble that no single client has caused."""

@@ -1,4 +1,4 @@
-"""Several reports as one: each event goes to every report that was chosen, and to the status file."""
+"""Several reports behind one interface: each event goes to the status file and to every report."""
 
 from ucspi.tcp.clientnotes import ClientNotes
 
@@ -16,24 +16,23 @@ class SeveralReports:
     """Gives each client its notes and passes every event on to each report, in their order.
 
     Attributes:
-        status_file: is told of clients before the reports are; None where there is no such file.
+        status_file: gets an event before the reports do; None if there is no status file.
     """
 
     __slots__ = ("_accepted", "_clock", "_reports", "status_file")
 
     def __init__(self, reports: "Sequence[Report]", clock: "Clock") -> None:
-        """Take the reports, and the clock that times each client."""
         self._reports, self._clock = reports, clock
         self._accepted = 0
         self.status_file: StatusFile | None = None
 
     def listening(self, children: int) -> None:
-        """Tell that the server accepts clients from now on."""
+        """Pass on that the server accepts clients from now on."""
         for report in self._reports:
             report.listening(children)
 
     def admitted(self, connection: "Connection", children: int) -> None:
-        """Give notes to a client that was accepted."""
+        """Give notes to a client that was accepted, and pass the event on."""
         self._accepted += 1
         connection.notes = ClientNotes(self._accepted, self._clock)
         if self.status_file is not None:
@@ -42,36 +41,36 @@ class SeveralReports:
             report.admitted(connection, children)
 
     def flush(self) -> None:
-        """Tell what was only noted."""
+        """Have every report write the lines that wait."""
         for report in self._reports:
             report.flush()
 
     def starting(self, connection: "Connection") -> bytes:
-        """Return the lines that a handler's process writes before it executes."""
+        """Return the lines of all reports that a handler's process writes before it executes."""
         if self.status_file is not None:
             self.status_file.change()
         return b"".join([report.starting(connection) for report in self._reports])
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
-        """Tell of a client that was turned away."""
+        """Pass on that a client was turned away."""
         self._leave(connection, b"denied")
         for report in self._reports:
             report.denied(connection, children, why)
 
     def dropped(self, connection: "Connection", children: int, reason: bytes) -> None:
-        """Tell of a client that could not be judged, or greeted."""
+        """Pass on that a client was cut off."""
         self._leave(connection, b"dropped")
         for report in self._reports:
             report.dropped(connection, children, reason)
 
     def failed(self, connection: "Connection", error: OSError, children: int) -> None:
-        """Tell of a client for whom there was no process."""
+        """Pass on that no process could be made for a client."""
         self._leave(connection, b"dropped")
         for report in self._reports:
             report.failed(connection, error, children)
 
     def ended(self, ends: "Iterable[tuple[int, int, int, Connection]]") -> None:
-        """Tell of handlers that ended."""
+        """Pass on that handlers have ended."""
         ends = list(ends)
         for *_, connection in ends:
             self._leave(connection, b"ended")
@@ -79,20 +78,20 @@ class SeveralReports:
             report.ended(ends)
 
     def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
-        """Tell who holds the slots, now that there is none left."""
+        """Pass on that the limit is reached."""
         held = list(held)
         for report in self._reports:
             report.full(held)
 
     def draining(self, children: int) -> None:
-        """Tell that nobody is accepted any more."""
+        """Pass on that no more clients are accepted."""
         if self.status_file is not None:
             self.status_file.drain()
         for report in self._reports:
             report.draining(children)
 
     def warn(self, text: bytes) -> None:
-        """Tell of trouble that is no client's."""
+        """Pass on a warning."""
         for report in self._reports:
             report.warn(text)
 

@@ -1,9 +1,10 @@
-"""The status file: who is connected since when, published for whoever looks.
+"""The status file: a JSON file with the clients of a server and since when each is connected.
 
-It is written when something has changed, at most once a second, or where a
-signal was chosen for it, at the start and then when that arrives.  A file that
-cannot be written is told of once and stops nobody.  When the server ends the
-file is removed, unless it is another's by then: where none is, nobody serves.
+The server writes it when something has changed, at most once a second.  Where
+a signal was chosen for it, the server writes it at the start, and whenever the
+signal arrives.  If it cannot be written, there is one warning, and the server
+goes on.  When the server ends, it removes the file, unless somebody else has
+replaced it.  So if there is no file, there is no server.
 """
 
 import os
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.jsontext import Value
 
-PAUSE_NS = 1_000_000_000  # between two writings that only a change asks for
+PAUSE_NS = 1_000_000_000  # between two writes that a change has caused
 
 
 class StatusFile:
-    """Knows who is there, and publishes it."""
+    """Keeps the clients of a server, and publishes them as a file."""
 
     __slots__ = (
         "_began",
@@ -57,14 +58,14 @@ class StatusFile:
         *,
         on_signal: bool = False,
     ) -> None:
-        """Touch nothing before `publish_if_due`, which is due at once.
+        """Write nothing yet; `publish_if_due` will.
 
         Args:
-            path: the file; beside it ``path.tmp`` is written first.
-            limit: how many clients there may be.
-            places: the addresses and ports that are listened on.
-            clock: the times.
-            warn: takes a warning.
+            path: the file; ``path.tmp`` is written first and renamed.
+            limit: the most clients at once.
+            places: where the server listens, in the form of ``--listen``.
+            clock: gives the times.
+            warn: called with a warning.
             on_signal: write it at the start and whenever `demand` is called, not when something changes.
         """
         self._path, self._clock, self._warn = path, clock, warn
@@ -78,48 +79,48 @@ class StatusFile:
         }
         self._here: dict[int, Connection] = {}
         self._counts = {b"accepted": 0, b"denied": 0, b"dropped": 0, b"ended": 0}
-        self._identity: tuple[int, int] | None = None  # of the file that we published last
+        self._identity: tuple[int, int] | None = None  # device and inode of the file that we wrote last
         self._is_draining = self._is_troubled = False
 
     def entered(self, connection: "Connection") -> None:
-        """Count a client that has notes."""
+        """Add a client, which has notes."""
         if connection.notes is not None:
             self._here[connection.notes.number] = connection
         self._counts[b"accepted"] += 1
         self.change()
 
     def left(self, connection: "Connection", how: bytes) -> None:
-        """Count a client no more: ``denied``, ``dropped`` or ``ended``."""
+        """Remove a client and count how it went: ``denied``, ``dropped`` or ``ended``."""
         if connection.notes is not None:
             self._here.pop(connection.notes.number, None)
         self._counts[how] += 1
         self.change()
 
     def drain(self) -> None:
-        """Note that nobody is accepted any more."""
+        """Note that no more clients are accepted."""
         self._is_draining = True
         self.change()
 
     def change(self) -> None:
-        """Note that something changed."""
+        """Note that something has changed."""
         if not self._is_on_demand:
             self._due = True
 
     def demand(self) -> None:
-        """Publish at the next chance, whatever happened before."""
+        """Have the next `publish_if_due` write the file, even if nothing has changed."""
         self._due, self._last = True, self._clock.steady() - PAUSE_NS
 
     def deadline(self) -> float | None:
-        """Return when `publish_if_due` has something to do (monotonic seconds), None for never."""
+        """Return when `publish_if_due` has something to do, in monotonic seconds; None for never."""
         return (self._last + PAUSE_NS) / 1e9 if self._due else None
 
     def publish_if_due(self) -> None:
-        """Write the file if it is time to; trouble is told of, once until it is over."""
+        """Write the file if it is due; warn of the first of several failures in a row."""
         if not self._due or self._clock.steady() - self._last < PAUSE_NS:
             return
         self._due, self._last = False, self._clock.steady()
         trouble = b""
-        # SIGTERM may raise wherever we are; here it would leave half a file behind.
+        # SIGTERM may raise an exception anywhere; here it would leave half a file.
         mask = hold((SIGTERM,))
         try:
             trouble = self._publish()
@@ -132,19 +133,19 @@ class StatusFile:
         self._is_troubled = trouble != b""
 
     def remove(self) -> None:
-        """Take the file away if it is still the one that we wrote."""
+        """Remove the file if it is still the one that we wrote."""
         try:
             if self._identity is not None and self._identity == _identity(os.lstat(self._path)):
                 os.unlink(self._path)
         except OSError:
-            pass  # gone, or out of our hands
+            pass  # it is gone, or we may not remove it
 
     def _publish(self) -> bytes:
-        """Write the file; return why that must not be."""
+        """Write the file; return the reason if it must not be replaced."""
         if not _is_replaceable(self._path):
             return b"not a regular file"
         publication = Publication(self._path, self._path + b".tmp", fsync=False)
-        publication.discard()  # a server that was killed may have left it
+        publication.discard()  # a killed server may have left the temporary file
         publication.create(exclusive=True)
         try:
             publication.write(self._text())
@@ -167,7 +168,9 @@ class StatusFile:
             b"limit": self._limit,
             **self._counts,
         }
-        clients = [b"\n" + _client(connection) for connection in self._here.values()]  # one a line, for grep
+        clients = [
+            b"\n" + _client(connection) for connection in self._here.values()
+        ]  # one in each line, for grep
         return encode(fields)[:-1] + b',"connections":[%s]}\n' % b",".join(clients)
 
 
@@ -178,7 +181,7 @@ def _client(connection: "Connection") -> bytes:
 
 
 def _constant(connection: "Connection", notes: "ClientNotes") -> bytes:
-    """Return what does not change any more once there is a handler, and remember it from then on."""
+    """Return the fields that do not change once there is a handler; from then on they are cached."""
     fields: dict[bytes, Value] = {
         b"connection": notes.number,
         b"pid": notes.pid,
@@ -196,7 +199,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _is_replaceable(path: bytes) -> bool:
-    """Return whether it is a file, or nothing: a link or a device is not to be replaced by a file."""
+    """Return whether the path is a regular file or nothing; links and devices are not replaced."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:
