@@ -65,7 +65,7 @@ def test_clients_are_shown_until_they_leave(shown: Shown) -> None:
     with connected(b"10.0.0.1", b"\xff", b"me") as first, connected(b"::1") as second:
         for number, client in enumerate((first, second), 1):
             client.notes = ClientNotes(number, shown.hands.clock)
-            shown.file.entered(client)
+            shown.file.add_client(client)
         assert first.notes is not None
         first.notes.pid = 77
         first.notes.note_rule(b"10.", 3)
@@ -77,14 +77,14 @@ def test_clients_are_shown_until_they_leave(shown: Shown) -> None:
         assert (one["since"], one["seconds"]) == ("2026-06-30T13:30:00.000000Z", 2.5)
         assert (one["rule"], one["line"]) == ("10.", 3)
         assert (two["pid"], two["remote_ip"]) == (None, "::1")
-        shown.file.demand()
+        shown.file.request()
         shown.hands.pass_by(1)
         shown.publish()
         again, _ = shown.read()["connections"]
         assert again == {**one, "seconds": 3.5}
-        shown.file.left(first, b"ended")
-        shown.file.left(second, b"denied")
-        shown.file.drain()
+        shown.file.remove_client(first, b"ended")
+        shown.file.remove_client(second, b"denied")
+        shown.file.note_draining()
         shown.hands.pass_by(1)
         shown.publish()
     last = shown.read()
@@ -95,7 +95,7 @@ def test_clients_are_shown_until_they_leave(shown: Shown) -> None:
 def test_change_is_shown_once_a_second_has_passed(shown: Shown) -> None:
     shown.publish()
     assert shown.file.deadline() is None
-    shown.file.change()
+    shown.file.note_change()
     assert shown.file.deadline() == pytest.approx(5001.0)
     shown.hands.pass_by(0.9)
     shown.publish()
@@ -108,7 +108,7 @@ def test_change_is_shown_once_a_second_has_passed(shown: Shown) -> None:
 
 def test_clock_that_is_set_back_delays_nothing(shown: Shown) -> None:
     shown.publish()
-    shown.file.change()
+    shown.file.note_change()
     shown.hands.pass_by(1)
     shown.hands.wall -= 10**15
     shown.publish()
@@ -119,11 +119,11 @@ def test_on_demand_a_change_alone_writes_nothing(tmp_path: Path) -> None:
     shown = Shown(tmp_path / "status", on_demand=True)
     shown.publish()
     shown.hands.pass_by(5)
-    shown.file.change()
+    shown.file.note_change()
     assert shown.file.deadline() is None
     shown.publish()
     assert shown.read()["seconds"] == 0.0
-    shown.file.demand()
+    shown.file.request()
     shown.publish()
     assert shown.read()["seconds"] == 5.0
 
@@ -131,22 +131,22 @@ def test_on_demand_a_change_alone_writes_nothing(tmp_path: Path) -> None:
 def test_trouble_is_told_once_until_it_is_over(tmp_path: Path) -> None:
     shown = Shown(tmp_path / "folder" / "status")
     for _ in range(3):
-        shown.file.change()
+        shown.file.note_change()
         shown.publish()
         shown.hands.pass_by(1)
     complaint = b"unable to write %s: file does not exist" % os.fsencode(shown.path)
     assert shown.told == [complaint]
     shown.path.parent.mkdir()
-    shown.file.change()
+    shown.file.note_change()
     shown.publish()
     assert shown.read()["children"] == 0
     shown.path.unlink()
     shown.path.parent.rmdir()
     shown.hands.pass_by(1)
-    shown.file.change()
+    shown.file.note_change()
     shown.publish()
     assert shown.told == [complaint, complaint]
-    shown.file.remove()
+    shown.file.remove_file()
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
@@ -160,7 +160,7 @@ def test_nothing_but_a_file_is_replaced(shown: Shown, kind: str) -> None:
     else:
         shown.path.mkdir()
     shown.publish()
-    shown.file.remove()
+    shown.file.remove_file()
     assert shown.told == [b"unable to write %s: not a regular file" % os.fsencode(shown.path)]
     assert target.read_text() == "kept"
     assert os.path.lexists(shown.path)
@@ -179,10 +179,10 @@ def test_temporary_that_a_killed_server_left_is_replaced_and_not_followed(shown:
 
 def test_file_is_removed_at_the_end_unless_another_server_has_written_it(shown: Shown) -> None:
     shown.publish()
-    shown.file.remove()
+    shown.file.remove_file()
     assert not shown.path.exists()
-    shown.file.demand()
+    shown.file.request()
     shown.publish()
     Shown(shown.path).publish()
-    shown.file.remove()
+    shown.file.remove_file()
     assert shown.path.exists()

@@ -36,7 +36,7 @@ class SeveralReports:
         self._accepted += 1
         connection.notes = ClientNotes(self._accepted, self._clock)
         if self.status_file is not None:
-            self.status_file.entered(connection)
+            self.status_file.add_client(connection)
         for report in self._reports:
             report.admitted(connection, children)
 
@@ -48,7 +48,7 @@ class SeveralReports:
     def starting(self, connection: "Connection") -> bytes:
         """Return the lines of all reports that a handler's process writes before it executes."""
         if self.status_file is not None:
-            self.status_file.change()
+            self.status_file.note_change()
         return b"".join([report.starting(connection) for report in self._reports])
 
     def denied(self, connection: "Connection", children: int, why: bytes = b"") -> None:
@@ -86,7 +86,7 @@ class SeveralReports:
     def draining(self, children: int) -> None:
         """Pass on that no more clients are accepted."""
         if self.status_file is not None:
-            self.status_file.drain()
+            self.status_file.note_draining()
         for report in self._reports:
             report.draining(children)
 
@@ -97,4 +97,4 @@ class SeveralReports:
 
     def _leave(self, connection: "Connection", how: bytes) -> None:
         if self.status_file is not None:
-            self.status_file.left(connection, how)
+            self.status_file.remove_client(connection, how)

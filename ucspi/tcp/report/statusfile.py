@@ -66,7 +66,7 @@ class StatusFile:
             places: where the server listens, in the form of ``--listen``.
             clock: gives the times.
             warn: called with a warning.
-            on_signal: write it at the start and whenever `demand` is called, not when something changes.
+            on_signal: write it at the start and whenever `request` is called, not when something changes.
         """
         self._path, self._clock, self._warn = path, clock, warn
         self._limit, self._is_on_demand = limit, on_signal
@@ -82,31 +82,31 @@ class StatusFile:
         self._identity: tuple[int, int] | None = None  # device and inode of the file that we wrote last
         self._is_draining = self._is_troubled = False
 
-    def entered(self, connection: "Connection") -> None:
+    def add_client(self, connection: "Connection") -> None:
         """Add a client, which has notes."""
         if connection.notes is not None:
             self._here[connection.notes.number] = connection
         self._counts[b"accepted"] += 1
-        self.change()
+        self.note_change()
 
-    def left(self, connection: "Connection", how: bytes) -> None:
+    def remove_client(self, connection: "Connection", how: bytes) -> None:
         """Remove a client and count how it went: ``denied``, ``dropped`` or ``ended``."""
         if connection.notes is not None:
             self._here.pop(connection.notes.number, None)
         self._counts[how] += 1
-        self.change()
+        self.note_change()
 
-    def drain(self) -> None:
+    def note_draining(self) -> None:
         """Note that no more clients are accepted."""
         self._is_draining = True
-        self.change()
+        self.note_change()
 
-    def change(self) -> None:
+    def note_change(self) -> None:
         """Note that something has changed."""
         if not self._is_on_demand:
             self._due = True
 
-    def demand(self) -> None:
+    def request(self) -> None:
         """Have the next `publish_if_due` write the file, even if nothing has changed."""
         self._due, self._last = True, self._clock.steady() - PAUSE_NS
 
@@ -132,7 +132,7 @@ class StatusFile:
             self._warn(b"unable to write %s: %s" % (self._path, trouble))
         self._is_troubled = trouble != b""
 
-    def remove(self) -> None:
+    def remove_file(self) -> None:
         """Remove the file if it is still the one that we wrote."""
         try:
             if self._identity is not None and self._identity == _identity(os.lstat(self._path)):

@@ -129,12 +129,12 @@ class Server:
     def finish(self) -> None:
         """Leave nothing behind that says there is a server."""
         if self._status_file is not None:
-            self._status_file.remove()
+            self._status_file.remove_file()
 
     def _obey(self, signals: bytes) -> None:
         """Do what the signals that were noted ask."""
         if self._status_file is not None and SIGUSR1 in signals:
-            self._status_file.demand()
+            self._status_file.request()
         self._shutdown.obey(signals)
 
     def _next_deadline(self) -> float | None:
