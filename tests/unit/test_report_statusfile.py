@@ -13,14 +13,14 @@ from ucspi.tcp.report.statusfile import StatusFile
 
 
 class Shown:
-    """A status file, and what it has told."""
+    """A status file, and its warnings."""
 
     def __init__(self, path: Path, on_demand: bool = False) -> None:
         self.path, self.hands = path, Hands()
-        self.told: list[bytes] = []
+        self.warnings: list[bytes] = []
         places = [b"127.0.0.1:25"]
         self.file = StatusFile(
-            os.fsencode(path), 40, places, self.hands.clock, self.told.append, on_signal=on_demand
+            os.fsencode(path), 40, places, self.hands.clock, self.warnings.append, on_signal=on_demand
         )
 
     def publish(self) -> None:
@@ -135,7 +135,7 @@ def test_trouble_is_told_once_until_it_is_over(tmp_path: Path) -> None:
         shown.publish()
         shown.hands.pass_by(1)
     complaint = b"unable to write %s: file does not exist" % os.fsencode(shown.path)
-    assert shown.told == [complaint]
+    assert shown.warnings == [complaint]
     shown.path.parent.mkdir()
     shown.file.note_change()
     shown.publish()
@@ -145,7 +145,7 @@ def test_trouble_is_told_once_until_it_is_over(tmp_path: Path) -> None:
     shown.hands.pass_by(1)
     shown.file.note_change()
     shown.publish()
-    assert shown.told == [complaint, complaint]
+    assert shown.warnings == [complaint, complaint]
     shown.file.remove_file()
 
 
@@ -161,7 +161,7 @@ def test_nothing_but_a_file_is_replaced(shown: Shown, kind: str) -> None:
         shown.path.mkdir()
     shown.publish()
     shown.file.remove_file()
-    assert shown.told == [b"unable to write %s: not a regular file" % os.fsencode(shown.path)]
+    assert shown.warnings == [b"unable to write %s: not a regular file" % os.fsencode(shown.path)]
     assert target.read_text() == "kept"
     assert os.path.lexists(shown.path)
     assert len(list(shown.path.parent.iterdir())) == 2
