@@ -1,1 +1,1 @@
-"""The super-server: doors where clients come in, who is let in, and the handlers that serve them."""
+"""The server: accepts clients, decides which are let in, and starts and reaps their handlers."""

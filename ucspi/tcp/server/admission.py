@@ -1,4 +1,4 @@
-"""Letting clients in or not: each is counted in, judged, and given a handler or cut off."""
+"""Admission: each client is counted and judged, and gets a handler or is cut off."""
 
 import errno
 
@@ -24,37 +24,41 @@ if TYPE_CHECKING:
     Assignments = tuple[tuple[bytes, bytes], ...]
 
     class Judge(Protocol):
-        """Decides about a client; `ucspi.rules.LiveRules` is one."""
+        """Decides about clients; `ucspi.rules.LiveRules` is one."""
 
         path: bytes
 
         def judge(self, ip: bytes, host: bytes | None, info: bytes | None) -> Verdict:
-            """Return the verdict, or raise OSError or CdbFormatError: there are no sound rules."""
+            """Return the verdict; raise OSError or CdbFormatError when the rules cannot be used."""
             ...
 
         def begin(self, wake: "Callable[[], object]") -> None:
-            """Find out what can be found out now; call ``wake``, in a thread, when more is known."""
+            """Start to read the rules; call ``wake``, from a thread, when more of them is known."""
             ...
 
         def is_ready(self) -> bool:
-            """Return whether a client can be judged, if only by an error."""
+            """Return whether `judge` has an answer, even if that is an error."""
             ...
 
         def deadline(self) -> float | None:
-            """Return when `attend` has something to do, on the steady clock; None when it never has."""
+            """Return when `attend` has something to do, in monotonic seconds; None for never."""
             ...
 
         def attend(self) -> None:
-            """Do what is due."""
+            """Do what is due by now."""
             ...
 
         def line_of(self, rule: bytes | None) -> int | None:
-            """Return the line of the text where a rule that has just decided stands, if it is known."""
+            """Return the line number of the rule that has just decided, None when it is not known."""
             ...
 
 
 class Admission:
-    """Decides about clients; the census is of those that are looked up, started or served."""
+    """Decides about clients.
+
+    Attributes:
+        census: counts the clients that wait for look-ups, are started or are served.
+    """
 
     __slots__ = ("_doors", "_handlers", "_judge", "_report", "_settings", "census")
 
@@ -66,13 +70,12 @@ class Admission:
         handlers: "Handlers",
         report: "Report",
     ) -> None:
-        """Begin with nobody; without a judge everybody is allowed."""
-        self._settings, self._judge = settings, judge
+        self._settings, self._judge = settings, judge  # without a judge every client is allowed
         self._doors, self._handlers, self._report = doors, handlers, report
         self.census = Census()
 
     def enter(self, connection: "Connection") -> None:
-        """Count a client that was accepted; it is to be decided about, turned away or dropped."""
+        """Count a client that was accepted; `decide`, `turn_away`, `drop` or `fail` must follow."""
         connection.local_host = self._settings.local_host
         census = self.census
         census.enter(connection.remote_ip)
@@ -82,7 +85,7 @@ class Admission:
             self._report.full(census.holders())
 
     def decide(self, connection: "Connection") -> None:
-        """Judge a client of whom everything is known, and act on the verdict."""
+        """Judge a client when all its look-ups are done, and act on the verdict."""
         try:
             self._decide(connection)
         except MemoryError as error:
@@ -117,7 +120,7 @@ class Admission:
         try:
             pid = self._handlers.start(connection, variables(connection, assignments), lines)
         except OSError as error:
-            # Out of processes or memory: the client is gone.
+            # There is no process or memory left.  The client has been cut off.
             self._count_out(connection)
             self._doors.pause()
             self._report.failed(connection, error, self.census.children)
@@ -126,22 +129,22 @@ class Admission:
                 connection.notes.pid = pid
 
     def turn_away(self, connection: "Connection", text: bytes, over: bytes) -> None:
-        """Cut off a client that is denied, or over a limit, of which it may be told."""
+        """Cut off a client that is denied or over a limit; send it a text first, if there is one."""
         if text:
             try:
                 connection.print_at_once(text)
             except OSError:
-                pass  # it is cut off all the same
+                pass  # the client is cut off anyway
         self._leave(connection)
         self._report.denied(connection, self.census.children, over)
 
     def drop(self, connection: "Connection", reason: bytes) -> None:
-        """Cut off a client that cannot be judged, or greeted."""
+        """Cut off a client that cannot be judged or greeted."""
         self._leave(connection)
         self._report.dropped(connection, self.census.children, reason)
 
     def fail(self, connection: "Connection", error: OSError | MemoryError) -> None:
-        """Cut off a client for whom we are out of something, unless it has a handler; rest a little."""
+        """Pause accepting, and cut off a client without a handler, because memory or the like ran out."""
         memoryreserve.give_up()
         self._doors.pause()
         if connection.descriptor < 0:

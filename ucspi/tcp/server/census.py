@@ -1,4 +1,4 @@
-"""How many clients there are, and of whom."""
+"""The census: how many clients there are, in all, of each address and of each network."""
 
 import _socket
 from itertools import islice
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
     Key = TypeVar("Key")
 
-NET4_BITS = 24  # what counts as one network, where nothing else is asked for
-NET6_BITS = 64
-HOLDERS_SHOWN = 5  # holders that are named when no slot is left
+NET4_BITS = 24  # bits of an IPv4 address that make a network, by default
+NET6_BITS = 64  # the same for IPv6
+HOLDERS_SHOWN = 5  # addresses that are named when the limit is reached
 
 
 def network(ip: bytes, bits4: int = NET4_BITS, bits6: int = NET6_BITS) -> tuple[int, int]:
-    """Return the network of an address, as something to compare: its version and its bits.
+    """Return the network of an address, for comparison: the size of an address and the network's bits.
 
-    The clients of the UNIX domain, who have no address, are a network of their own.
+    All UNIX-domain clients together are one network, (0, 0).
     """
     if ip.startswith(b"unix."):
         return 0, 0
@@ -32,32 +32,34 @@ def network(ip: bytes, bits4: int = NET4_BITS, bits6: int = NET6_BITS) -> tuple[
 
 
 class Census:
-    """Counts the clients that are looked up, started or served, by address.
+    """Counts the clients that wait for look-ups, are started or are served.
 
-    Networks are counted, and addresses ranked, from the first question about
-    them on: with thousands of addresses it costs too much to look at each
-    whenever a client comes.
+    Networks are counted, and addresses ranked, only after the first call that
+    asks for it.  From then on both are kept up to date: going through thousands
+    of addresses for every client would cost too much.
+
+    Attributes:
+        children: how many clients there are in all.
     """
 
     __slots__ = ("_counts", "_networks", "_ranks", "children")
 
     def __init__(self) -> None:
-        """Begin with nobody."""
         self.children = 0
         self._counts: dict[bytes, int] = {}
-        self._networks: dict[tuple[int, int], dict[tuple[int, int], int]] = {}  # by bits, then by network
+        self._networks: dict[tuple[int, int], dict[tuple[int, int], int]] = {}  # counts, by bits and network
         self._ranks: Ranks | None = None
 
     def enter(self, ip: bytes) -> None:
-        """Count a client.
+        """Count a new client.
 
         Raises:
-            MemoryError: it is not counted.
+            MemoryError: the client is not counted.
         """
         self._add(ip, 1)
 
     def leave(self, ip: bytes) -> None:
-        """Count a client no more."""
+        """Stop counting a client."""
         try:
             self._add(ip, -1)
         except MemoryError:
@@ -65,7 +67,7 @@ class Census:
             self._add(ip, -1)
 
     def _add(self, ip: bytes, change: int) -> None:
-        """Count in every way, or in none."""
+        """Change all counts, or none if memory runs out."""
         count = self.of_ip(ip)
         children = self.children + change
         try:
@@ -75,7 +77,7 @@ class Census:
             for bits, counts in self._networks.items():
                 _add(counts, network(ip, *bits), change)
         except MemoryError:
-            self._ranks, self._networks = None, {}  # made anew when somebody asks
+            self._ranks, self._networks = None, {}  # built again by the next call that needs them
             if count:
                 self._counts[ip] = count
             else:
@@ -97,7 +99,7 @@ class Census:
         return counts.get(network(ip, bits4, bits6), 0)
 
     def holders(self) -> "Iterator[tuple[bytes, int]]":
-        """Yield the addresses that hold most, with how many, the largest first."""
+        """Yield the addresses with most clients and their numbers, the largest number first."""
         if self._ranks is None:
             self._ranks = Ranks()
             for ip, count in self._counts.items():
@@ -106,16 +108,15 @@ class Census:
 
 
 class Ranks:
-    """Addresses by their numbers of clients, so that the largest are found at once."""
+    """Addresses by number of clients, so that those with most are found without a search."""
 
     __slots__ = ("_by_count",)
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._by_count: dict[int, dict[bytes, None]] = {}
 
     def move(self, ip: bytes, before: int, after: int) -> None:
-        """Put an address in another place; it has none where its number is 0."""
+        """Change the number of an address; addresses with 0 are not kept."""
         if before:
             del self._by_count[before][ip]
             if not self._by_count[before]:
@@ -124,7 +125,10 @@ class Ranks:
             self._by_count.setdefault(after, {})[ip] = None
 
     def largest(self) -> "Iterator[tuple[bytes, int]]":
-        """Yield each address with its number, the largest first, of equal ones that which has it longest."""
+        """Yield each address with its number, the largest first.
+
+        Ties go to the address that has had that count longest.
+        """
         for count in sorted(self._by_count, reverse=True):
             for ip in self._by_count[count]:
                 yield ip, count

@@ -1,9 +1,10 @@
-"""Limits that know who: how many clients one address, or one network, may have.
+"""Limits by client: how many clients one address or one network may have.
 
-Those of the command line hold for everybody, before anything is asked about a
-client.  A rule can add its own through the assignments of the well-known
-limits patch: MAXCONNIP (of one address), MAXCONNC (of one network) and DIEMSG
-(what a client that is over one is told).  The client in hand is counted too.
+The limits of the command line apply to every client, before anything is looked
+up about it.  A rule can add limits of its own, by the assignments of the
+well-known limits patch: MAXCONNIP (for an address), MAXCONNC (for a network)
+and DIEMSG (the text for a client that is over a limit).  The new client counts
+too.
 """
 
 from ucspi.decimal import whole_number
@@ -19,16 +20,15 @@ DIGITS_MAX = 18  # no limit is larger
 
 
 class BadLimitError(Exception):
-    """A rule sets a limit that is no number: nobody can tell what it allows.  ``name`` says which."""
+    """The limit ``name`` of a rule is not a number, so it is unknown what the rule allows."""
 
     def __init__(self, name: bytes) -> None:
-        """Note the variable."""
         super().__init__(name)
         self.name = name
 
 
 def over_server_limit(census: "Census", ip: bytes, settings: "Settings") -> bytes:
-    """Return the limit of the command line that a client is over, ``NAME HELD/LIMIT``, or nothing."""
+    """Return the limit of the command line that a client is over, as ``NAME HELD/LIMIT``; else nothing."""
     if settings.per_ip is not None and census.of_ip(ip) > settings.per_ip:
         return _excess(b"per-ip", census.of_ip(ip), settings.per_ip)
     if settings.per_net is not None:
@@ -39,10 +39,10 @@ def over_server_limit(census: "Census", ip: bytes, settings: "Settings") -> byte
 
 
 def over_rule_limit(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, bytes], ...]") -> bytes:
-    """Return the limit of the deciding rule that a client is over, or nothing.
+    """Return the limit of the deciding rule that a client is over, as ``NAME HELD/LIMIT``; else nothing.
 
     Raises:
-        BadLimitError: the rule's limit is no number.
+        BadLimitError: a limit of the rule is not a number.
     """
     for name, value in assignments:
         if name == b"MAXCONNIP":
@@ -68,5 +68,5 @@ def _excess(name: bytes, held: int, limit: int) -> bytes:
 
 
 def limit_message(assignments: "tuple[tuple[bytes, bytes], ...]", default: bytes) -> bytes:
-    """Return what a client over a limit is told: the rule's DIEMSG, or the server's own."""
+    """Return the text for a client that is over a limit: DIEMSG of the rule, else the default."""
     return dict(assignments).get(b"DIEMSG", default)

@@ -1,7 +1,7 @@
-"""Finding out about a client what its handler shall know: names, and ident.
+"""What the server looks up about a client: host names, and the ident answer.
 
-Whatever must be asked is asked at once and in parallel; the client goes on
-when the last answer is there, or its deadline has passed.
+All look-ups of a client start at once.  The client is ready when the last
+answer has come, or its deadline has passed.
 """
 
 import os
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     Ready = Callable[[Connection], None]
     Fail = Callable[[Connection, OSError | MemoryError], None]
 
-# How long a local address without a name is not asked about again, in seconds.
+# Seconds in which a local address without a name is not looked up again.
 NAMELESS_TIME = 60.0
-# How many local addresses are remembered: where a whole network leads to this host, clients choose them.
+# Most local addresses whose names are kept: clients choose among them where a network is routed to us.
 LOCAL_MOST = 1024
-HELPER = b"tcpserver-names"  # for ps; the kernel keeps 15 bytes
+HELPER = b"tcpserver-names"  # the name of the helper in ps; the kernel keeps 15 bytes
 
 
 def client_lookups(settings: "Settings", ready: "Ready", fail: "Fail") -> "ClientLookups":
@@ -34,7 +34,7 @@ def client_lookups(settings: "Settings", ready: "Ready", fail: "Fail") -> "Clien
     background, server = Background(), os.getpid()
 
     def prepare() -> None:
-        oom.take_back()  # it is no loss, and a new one is soon made
+        oom.take_back()  # the kernel may kill the helper: a new one is soon started
         if native.lib is not None:
             native.lib.usys_help(HELPER, server)
 
@@ -43,10 +43,10 @@ def client_lookups(settings: "Settings", ready: "Ready", fail: "Fail") -> "Clien
 
 
 class ClientLookups:
-    """Asks, for each connection, what the settings say.
+    """Looks up what the settings ask for about each client.
 
     Attributes:
-        background: whoever asks gives it its turns; the answers come in them.
+        background: the answers arrive in its turns, which the loop of the server must call.
     """
 
     __slots__ = (
@@ -69,31 +69,31 @@ class ClientLookups:
         ready: "Ready",
         fail: "Fail",
     ) -> None:
-        """Ask nothing yet.
+        """Look up nothing yet.
 
         Args:
-            settings: what shall be asked.
-            name_lookups: asks for names.
-            background: where ident's questions wait.
-            ready: called with a connection once everything asked about it is answered.
-            fail: called instead when we cannot ask, for want of something.
+            settings: what to look up.
+            name_lookups: looks up names.
+            background: waits for ident answers.
+            ready: called with a connection when all its look-ups are done.
+            fail: called instead when a look-up fails because memory or the like ran out.
         """
         self._settings, self._name_lookups, self.background = settings, name_lookups, background
         self._ready, self._fail = ready, fail
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
-        self._waiting: dict[Connection, None] = {}  # for answers, in the order that they came
+        self._waiting: dict[Connection, None] = {}  # in the order in which they were accepted
         self._looks_up_info = settings.lookup_remote_info and settings.info_timeout > 0
         self._looks_up_remote = settings.lookup_remote_host or self._looks_up_info
 
     def start(self, connection: "Connection") -> None:
-        """Ask what must be asked; when nothing must, the connection is ready at once."""
+        """Start the look-ups of a connection; without any it is ready at once."""
         if connection.user is not None:
-            self._ready(connection)  # a client of this machine has no names, and needs no ident
+            self._ready(connection)  # a client on this machine has no name, and its user is known
             return
         if not self._looks_up_remote and connection.local_host is not None:
             self._ready(connection)
             return
-        connection.waiting = 1  # until all questions are put
+        connection.waiting = 1  # so that it is not ready before all look-ups have started
         self._waiting[connection] = None
         if connection.local_host is None:
             self._look_up_local_host(connection)
@@ -104,12 +104,12 @@ class ClientLookups:
         self._answered(connection, lambda: None)
 
     def give_up(self) -> "list[Connection]":
-        """Return the clients that wait for answers; none of them will be ready any more."""
+        """Return the clients that wait for answers, and forget them: they will never be ready."""
         given_up, self._waiting = list(self._waiting), {}
         return given_up
 
     def drop(self, connection: "Connection") -> None:
-        """Wait no longer for answers about a client, who is cut off."""
+        """Forget a client that is cut off."""
         self._waiting.pop(connection, None)
 
     def _look_up_local_host(self, connection: "Connection") -> None:
@@ -182,7 +182,7 @@ class ClientLookups:
         return fail
 
     def _answered(self, connection: "Connection", take: "Callable[[], None]") -> None:
-        """Take an answer, unless the client was given up; with the last one it is ready."""
+        """Take an answer, unless the client was forgotten; after the last answer it is ready."""
         if connection not in self._waiting:
             return
         try:

@@ -1,4 +1,4 @@
-"""A door: one listener, and how to accept from it."""
+"""A door: one listener, and the way to accept connections from it."""
 
 import os
 
@@ -12,22 +12,21 @@ if TYPE_CHECKING:
 
 
 class Door:
-    """A listener, and how to accept from it."""
+    """A TCP listener, and the way to accept connections from it."""
 
     __slots__ = ("_accept", "listener")
 
     def __init__(self, listener: "Listener", settings: "Settings") -> None:
-        """Prepare to accept."""
         self.listener = listener
         self._accept = acceptor(
             listener.socket, clear_ip_options=settings.clear_ip_options, no_delay=settings.no_delay
         )
 
     def accept(self) -> Connection | None:
-        """Accept one connection, or return None when no client is there; see `acceptor`.
+        """Accept one connection; return None when no client is waiting.  See `acceptor`.
 
         Raises:
-            MemoryError: a client was there, and is cut off.
+            MemoryError: a client was waiting, and was cut off.
         """
         accepted = self._accept()
         if accepted is None:

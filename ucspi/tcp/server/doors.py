@@ -1,4 +1,4 @@
-"""Where clients come in: the listeners, and when to look at them."""
+"""All doors of a server, and when to accept at them."""
 
 import select
 import time
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.settings import Settings
 
 LONGEST = 2**31 - 1  # milliseconds that poll can wait
-GONE_MAX = 1000  # clients in a second that are gone again; with more it is no client's trouble
-PAUSE = 1.0  # seconds without accepting after the system ran out of something
+GONE_MAX = 1000  # failures that clients cause in a second; more of them are a trouble of the system
+PAUSE = 1.0  # seconds without accepting, after the system ran out of something
 
 
 def door(listener: "Listener", settings: "Settings") -> Door:
-    """Return the door of a listener of either kind."""
+    """Return the door of a TCP or UNIX-domain listener."""
     if listener.path is None:
         return Door(listener, settings)
-    from ucspi.tcp.server.unixdoor import UnixDoor  # most servers have none
+    from ucspi.tcp.server.unixdoor import UnixDoor  # most servers have no UNIX-domain listener
 
     return UnixDoor(listener, listener.path)
 
 
 class Doors:
-    """All listeners, looked at together or not at all; beside them, what else the loop waits for."""
+    """The doors, polled together or not at all, and the other descriptors that the loop waits for."""
 
     __slots__ = ("_doors", "_gone", "_gone_since", "_is_open", "_pause_until", "_poll")
 
     def __init__(self, listeners: "list[Listener]", settings: "Settings", others: "Iterable[int]") -> None:
-        """Own the listeners; nothing is accepted yet.
+        """Own the listeners; accept nothing yet.
 
         Args:
             listeners: the sockets to accept from.
             settings: what to set on each connection.
-            others: descriptors that become readable when there is other work.
+            others: descriptors that become readable when the loop has other work.
         """
         self._doors = {listener.fileno(): door(listener, settings) for listener in listeners}
         self._poll = select.poll()
@@ -49,14 +49,14 @@ class Doors:
         self._gone, self._gone_since = 0, 0.0
 
     def wait(self, wanted: bool, deadline: float | None) -> tuple[list[int], list[Door]]:
-        """Wait until there is other work, a client is there, or a time has come.
+        """Wait for a client, for other work, or until a deadline.
 
         Args:
-            wanted: whether to look at the listeners; else clients stay in the backlog.
-            deadline: in monotonic seconds, or None.
+            wanted: whether to accept clients; if not, they stay in the backlog.
+            deadline: in monotonic seconds; None for no deadline.
 
         Returns:
-            The descriptors of other work, and the doors where a client is.
+            The descriptors with other work, and the doors where a client is waiting.
         """
         self._open(wanted and not self.is_paused())
         ready = [descriptor for descriptor, _ in self._poll.poll(self._timeout(deadline))]
@@ -77,7 +77,7 @@ class Doors:
         self._is_open = wanted
 
     def _timeout(self, deadline: float | None) -> int | None:
-        """Return the milliseconds until something is due, None when nothing is."""
+        """Return the milliseconds to wait; None means no limit."""
         now = time.monotonic()
         if now < self._pause_until:
             deadline = self._pause_until if deadline is None else min(deadline, self._pause_until)
@@ -86,11 +86,11 @@ class Doors:
         return min(max(0, int((deadline - now) * 1000) + 1), LONGEST)
 
     def is_paused(self) -> bool:
-        """Return whether nothing shall be accepted now."""
+        """Return whether `pause` still forbids to accept."""
         return time.monotonic() < self._pause_until
 
     def pause(self) -> bool:
-        """Accept nothing for a while; return whether it is long since the last such trouble."""
+        """Accept nothing for `PAUSE` seconds; return True when the last pause is long over."""
         now = time.monotonic()
         is_news = now > self._pause_until + PAUSE
         self._pause_until = now + PAUSE
@@ -108,11 +108,11 @@ class Doors:
         return (number not in GONE or self._gone > GONE_MAX) and self.pause()
 
     def resume(self) -> None:
-        """Accept again: something was given back."""
+        """End a pause, because something became free."""
         self._pause_until = min(self._pause_until, time.monotonic())
 
     def close(self) -> None:
-        """Stop listening for good: clients in the backlog are refused."""
+        """Close all listeners; clients in the backlog are refused."""
         self._open(False)
         for door in self._doors.values():
             door.listener.close()

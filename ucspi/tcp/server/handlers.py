@@ -1,12 +1,13 @@
-"""Handlers: started, known by pid, reaped.
+"""The handlers of a server: starting them, and reaping those that have ended.
 
-A child that we did not start, inherited through exec, is reaped like any other
-and not counted.
+The server may have inherited children through exec.  They are reaped, but not
+counted.
 
-The system looks through all children for one that has ended, and among
-thousands that takes longer than to serve a client.  So among many the youngest,
-which are the likeliest to have ended, are asked for by pid, which costs the same
-however many there are, and all of them only in a small share of the time.
+`waitpid(-1)` looks through all children.  With thousands of them that takes
+longer than serving a client.  So with many handlers, the newest are polled by
+pid: they are the likeliest to have ended, and a poll by pid costs the same with
+any number of children.  A full scan may use at most 1/30 of the time, unless
+the limit is reached.
 """
 
 import os
@@ -25,31 +26,34 @@ if TYPE_CHECKING:
 
     Ended = tuple[int, int, Connection]  # pid, wait status
 
-FEW = 100  # handlers among which the system finds an ended one at once
-YOUNG = 32  # handlers asked for by pid,
-MISSES = 8  # or as many in a row after one that has ended
-FOUND = 16  # handlers after which it is cheaper to ask for each by pid
-REST = 30  # times as long as a search among many no other one is made,
-REST_MAX = 0.1  # but no longer than this, in seconds
+FEW = 100  # up to so many handlers, every scan is a full one
+YOUNG = 32  # the newest handlers, which are polled by pid
+MISSES = 8  # a poll stops after so many running handlers in a row behind an ended one
+FOUND = 16  # after so many ended children in one scan, polling every pid is cheaper
+REST = 30  # a full scan is followed by a rest of so many times its duration
+REST_MAX = 0.1  # seconds: the longest such rest
 
 
 class Handlers:
-    """Every handler of a server that is running, by pid."""
+    """The running handlers of a server, by pid.
+
+    Attributes:
+        due: when `reap` must be called at the latest, in monotonic seconds, or None.
+    """
 
     __slots__ = ("_connections", "_rest_until", "_spawn", "due")
 
     def __init__(self, spawner: "Spawner") -> None:
-        """Begin with none."""
         self._spawn = spawner.spawn
         self._connections: dict[int, Connection] = {}
         self._rest_until = 0.0  # monotonic seconds
-        self.due: float | None = None  # when `reap` is to be called at the latest, in monotonic seconds
+        self.due: float | None = None
 
     def start(self, connection: "Connection", variables: bytes, log: bytes) -> int:
-        """Start a handler on a connection, whose descriptor is given away; see `Spawner.spawn`.
+        """Start a handler for a connection, and give it the descriptor; return its pid.  See `Spawner.spawn`.
 
         Raises:
-            OSError: there is no new process.
+            OSError: no process could be made.
         """
         pid = self._spawn(connection.release(), variables, log)
         try:
@@ -60,7 +64,7 @@ class Handlers:
         return pid
 
     def reap(self, *, all_of_them: bool = False) -> "Iterator[Ended]":
-        """Yield handlers that have ended, each once: all, or else `due` says when to look again."""
+        """Yield handlers that have ended, each once; if some may be missed, set `due`."""
         if len(self._connections) <= FEW:
             self.due = None
             yield from self._search()
@@ -76,9 +80,9 @@ class Handlers:
         self._rest_until = end + min(REST * (end - begin), REST_MAX)
 
     def missed(self) -> "Iterator[Ended]":
-        """Yield handlers that were reaped without our knowing it, which want of memory may do.
+        """Yield handlers that were reaped, but not yielded because memory ran out.
 
-        How they ended nobody knows any more; it is told as an exit code of 111.
+        Their wait status is lost; it is reported as exit code 111.
         """
         for pid in list(self._connections):
             try:
@@ -89,11 +93,11 @@ class Handlers:
                 yield pid, status, self._connections.pop(pid)
 
     def is_due(self) -> bool:
-        """Return whether it is time to reap, though nothing is known to have ended."""
+        """Return whether it is time for the next `reap`, even without a SIGCHLD."""
         return self.due is not None and time.monotonic() >= self.due
 
     def _search(self) -> "Iterator[Ended]":
-        """Find who has ended among all children."""
+        """Yield all handlers that have ended, by a full scan."""
         found = 0
         while True:
             try:
@@ -110,7 +114,7 @@ class Handlers:
                 yield from self._wait_for_each(list(self._connections), len(self._connections))
 
     def _wait_for_each(self, pids: list[int], misses: int) -> "Iterator[Ended]":
-        """Find who has ended among some of our own; after one, so many others in a row are the end."""
+        """Yield those of some handlers that have ended; behind one, stop after so many running in a row."""
         patience = len(pids)
         for pid in pids:
             ended, status = os.waitpid(pid, os.WNOHANG)
@@ -123,9 +127,10 @@ class Handlers:
                     return
 
     def signal(self, number: int) -> None:
-        """Send a signal to every handler; one that has ended meanwhile is only not reaped yet.
+        """Send a signal to every handler.
 
-        One that has become another user may be out of our reach: it is left alone.
+        A handler that has ended is not reaped yet, so its pid is still its own.  A
+        handler that runs as another user may be out of reach; it gets no signal.
         """
         for pid in self._connections:
             try:

@@ -1,4 +1,4 @@
-"""The listening socket."""
+"""Listening sockets: made here, or inherited from whoever started the server."""
 
 import _socket
 import errno
@@ -10,8 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.unix.unixdomain import SocketFile
 
-# What ``accept`` reports of a client that is gone again, or of trouble on its
-# way: the next client may well be fine.  Source: accept(2).
+# Errors of ``accept`` that come from one client: it has gone, or the network to it
+# failed.  The next client may be fine.  Source: accept(2).
 GONE = frozenset(
     (
         errno.EINTR,
@@ -30,10 +30,9 @@ GONE = frozenset(
 
 
 class ListenError(Exception):
-    """A step of `listen` failed: ``step`` is the original's word for it, ``error`` why."""
+    """A step of `listen` failed: ``step`` is what the original calls it, ``error`` the reason."""
 
     def __init__(self, step: bytes, error: OSError) -> None:
-        """Note the step and the error."""
         super().__init__(step, error)
         self.step, self.error = step, error
 
@@ -41,7 +40,7 @@ class ListenError(Exception):
 class Listener:
     """A bound, listening, non-blocking socket, closed on exec.
 
-    One of TCP has a port and no path, one of the UNIX domain a path and port 0.
+    A TCP listener has a port and no path.  A UNIX-domain listener has a path, and port 0.
     """
 
     __slots__ = ("_file", "_is_adopted", "_was_blocking", "ip6", "path", "port", "socket")
@@ -51,8 +50,8 @@ class Listener:
     ) -> None:
         """Own a socket that already listens, and the file that was made for it, if any.
 
-        An adopted one is shared with whoever opened it, and so is its flag: in the
-        end it is given back as it was.
+        An adopted socket is shared with the process that opened it, and so is its
+        O_NONBLOCK flag.  `close` sets the flag back.
         """
         self.socket, self._file = sock, file
         self._is_adopted, self._was_blocking = is_adopted, False
@@ -61,15 +60,15 @@ class Listener:
         self.port = 0
         if sock.family == _socket.AF_UNIX:
             name = sock.getsockname()
-            if not isinstance(name, bytes):  # that of a file
+            if not isinstance(name, bytes):  # the path of a file
                 name = name.encode(sys.getfilesystemencoding(), "surrogateescape")
-            self.path = name.replace(b"\0", b"@")  # as unix(7) and ss(8) show it
+            self.path = name.replace(b"\0", b"@")  # an abstract name, as unix(7) and ss(8) show it
         else:
             self.port = sock.getsockname()[1]
 
     @property
     def place(self) -> bytes:
-        """Where it listens, as ``--listen`` takes it."""
+        """Where it listens, in the form of ``--listen``."""
         if self.path is not None:
             return b"unix:" + self.path
         name = self.socket.getsockname()
@@ -80,13 +79,13 @@ class Listener:
         return self.socket.fileno()
 
     def keep_nonblocking(self) -> None:
-        """See that nobody has made an adopted socket block meanwhile: accept must never wait."""
+        """Set O_NONBLOCK again if somebody cleared it on an adopted socket: accept must never wait."""
         if self._is_adopted and os.get_blocking(self.fileno()):
             self._was_blocking = True
             os.set_blocking(self.fileno(), False)
 
     def close(self) -> None:
-        """Stop listening: clients in the backlog are refused; a second time does nothing."""
+        """Stop listening; clients in the backlog are refused.  A second call does nothing."""
         if self._was_blocking:
             os.set_blocking(self.fileno(), True)
             self._was_blocking = False
@@ -122,10 +121,10 @@ def listen(ip: bytes, port: int, backlog: int) -> Listener:
 
 
 def adopt(descriptor: int) -> Listener:
-    """Serve a socket that somebody else bound and listens on.
+    """Return a listener for a socket that another process has bound and listens on.
 
-    The descriptor itself is left alone: whatever is made of it is a copy.  Only
-    O_NONBLOCK, which all copies share, is set until the listener is closed.
+    The listener has a copy of the descriptor; the descriptor stays open.  Copies
+    share O_NONBLOCK, which is set until the listener is closed.
 
     Raises:
         ListenError: it is not open, or not a listening TCP or UNIX stream socket.

@@ -1,13 +1,13 @@
-"""The super-server: one thread decides.
+"""The loop of the server.  One thread does everything:
 
     doors -> accept -> limits -> banner -> look-ups -> judge -> limits -> handler -> reap -> report
 
-It listens, accepts, judges, counts, starts, reaps and reports, each in a short
-step that never waits for a client.  Questions about a client wait beside the
-loop, the look-ups, which block, in a process of their own (`clientlookups`).  Signals
-wake the loop through one descriptor.
+Each step is short and never waits for a client.  What is looked up about a
+client arrives later, in another turn of the loop; look-ups that block run in a
+process of their own (`clientlookups`).  Signals wake the loop through one
+descriptor.
 
-Being out of memory costs the client in hand, never the server.
+If memory runs out, the client being handled is lost, and the server goes on.
 """
 
 import errno
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from ucspi.unix.spawn import Spawner
 
 
-REST = 0.1  # seconds, after a turn that failed for want of memory
-BATCH = 16  # connections accepted before ended handlers are looked at again
+REST = 0.1  # seconds to sleep after a turn that ran out of memory
+BATCH = 16  # connections accepted in a row before handlers are reaped
 
 
 class Server:
-    """Serves its listeners until a signal ends it."""
+    """A running server: its listeners, and everything that serves their clients."""
 
     def __init__(
         self,
@@ -55,14 +55,14 @@ class Server:
         spawner: "Spawner",
         wakeup: "Wakeup",
     ) -> None:
-        """Put the parts together; nothing is accepted before `run`.
+        """Make the parts; nothing is accepted before `run`.
 
         Args:
             settings: the choices of the command line.
             listeners: the sockets to accept from.
-            judge: the rules; None allows everybody.
-            spawner: starts the handler.
-            wakeup: wakes the loop for caught signals.
+            judge: the rules; None allows every client.
+            spawner: starts handlers.
+            wakeup: wakes the loop when a signal was caught.
         """
         self._settings, self._wakeup, self._spawner = settings, wakeup, spawner
         self._judge = judge
@@ -84,7 +84,7 @@ class Server:
         memoryreserve.keep()
 
     def run(self) -> None:
-        """Serve until a signal ends it, as the settings say; SIGTERM may also raise out of here."""
+        """Serve until a signal ends the server; SIGTERM may raise an exception out of this method."""
         self._report.listening(self._census.children)
         while True:
             try:
@@ -95,7 +95,7 @@ class Server:
                 self._recover()
 
     def _turn(self) -> None:
-        """Wait for something to do and do it."""
+        """Wait until there is something to do, and do it."""
         memoryreserve.keep()
         if self._status_file is not None:
             self._status_file.publish_if_due()
@@ -116,23 +116,23 @@ class Server:
             self._accept_batch(door)
 
     def _recover(self) -> None:
-        """Go on after a turn that failed for want of memory; what was left undone is due still."""
+        """Go on after a turn that ran out of memory; the next turn does what this one left undone."""
         memoryreserve.give_up()
         try:
             if self._doors.pause():
                 self._report.warn(b"out of memory, pausing")
             self._count_out(self._handlers.missed())
         except MemoryError:
-            pass  # once more, in the next turn that fails
+            pass  # the next turn that fails tries again
         time.sleep(REST)
 
     def finish(self) -> None:
-        """Leave nothing behind that says there is a server."""
+        """Remove the status file, which says that there is a server."""
         if self._status_file is not None:
             self._status_file.remove_file()
 
     def _obey(self, signals: bytes) -> None:
-        """Do what the signals that were noted ask."""
+        """Do what the caught signals ask for."""
         if self._status_file is not None and SIGUSR1 in signals:
             self._status_file.request()
         self._shutdown.obey(signals)
@@ -149,7 +149,7 @@ class Server:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def _has_room(self) -> bool:
-        """Return whether another client may come in: none that cannot be judged yet, or while we end."""
+        """Return whether to accept clients: not while shutting down, at the limit, or without rules yet."""
         if self._judge is not None and not self._judge.is_ready():
             return False
         return not self._shutdown.has_begun and self._census.children < self._settings.limit
@@ -160,7 +160,7 @@ class Server:
                 return
 
     def _accept(self, door: "Door") -> bool:
-        """Take in one client; return False when none is there."""
+        """Accept and handle one client; return False when none is waiting."""
         connection = None
         try:
             connection = door.accept()
@@ -183,7 +183,7 @@ class Server:
         return True
 
     def _receive(self, connection: Connection) -> None:
-        """Take one client through the steps that need no waiting."""
+        """Count, check and greet a client, and judge it or start its look-ups."""
         self._admission.enter(connection)
         over = over_server_limit(self._census, connection.remote_ip, self._settings)
         if not over and self._buckets is not None:
@@ -201,19 +201,19 @@ class Server:
             self._admission.decide(connection)
         else:
             self._lookups.start(connection)
-            self._report.flush()  # the status line, when the client has to wait for answers
+            self._report.flush()  # writes the status line, where the client waits for look-ups
 
     def _decide(self, connection: Connection) -> None:
         self._admission.decide(connection)
 
     def _fail(self, connection: Connection, error: OSError | MemoryError) -> None:
-        """Cut off a client for whom we are out of something."""
+        """Cut off a client for which memory, processes or descriptors ran out."""
         if self._lookups is not None:
             self._lookups.drop(connection)
         self._admission.fail(connection, error)
 
     def _count_out(self, ended: "Iterator[Ended]") -> None:
-        """Count and report handlers that ended."""
+        """Count out and report the clients whose handlers have ended."""
         ends = []
         try:
             for pid, status, connection in ended:
@@ -232,7 +232,7 @@ def _lookups(
 ) -> "ClientLookups | None":
     if not settings.needs_lookups:
         return None
-    from ucspi.tcp.server.clientlookups import client_lookups  # many servers ask nothing
+    from ucspi.tcp.server.clientlookups import client_lookups  # many servers look up nothing
 
     return client_lookups(settings, ready, fail)
 

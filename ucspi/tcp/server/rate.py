@@ -1,14 +1,14 @@
-"""How often one source may connect: a bucket of tokens for each, which fills by itself.
+"""The rate limit: how often one source may connect, by a token bucket for each source.
 
-A source is an IPv4 address, the /64 of an IPv6 address, or the user of a UNIX
-client.  Its bucket begins with BURST tokens, a connection takes one, and COUNT
-of them come back in SECONDS: in no stretch of T seconds are more than BURST +
-COUNT * T / SECONDS connections taken in.  One that is refused takes nothing.
+A source is an IPv4 address, the /64 of an IPv6 address, or the user of a
+UNIX-domain client.  A bucket starts with BURST tokens.  A connection takes one,
+and COUNT tokens come back in SECONDS.  So in any T seconds at most BURST +
+COUNT * T / SECONDS connections are let in.  A refused connection takes no token.
 
-All that is kept of a bucket is when it will be full again.  Full ones are
-forgotten, so what is kept is bounded by who came lately, and under a flood of
-sources by `MOST`: then those that miss least are forgotten, and who took most
-stays known.
+For each bucket only the time is kept at which it will be full again.  Full
+buckets are forgotten, so memory is bounded by the number of recent sources, and
+by `MOST`: beyond that the fullest buckets are forgotten, and the busiest
+sources stay known.
 """
 
 import time
@@ -22,27 +22,26 @@ if TYPE_CHECKING:
 
     Source = bytes | tuple[int, int]
 
-MOST = 65536  # buckets, of some 150 bytes each
-LEAST = 1024  # buckets that are not worth a look for full ones
+MOST = 65536  # buckets; each takes about 150 bytes
+LEAST = 1024  # with fewer buckets, full ones are not looked for
 LARGEST = 2**31 - 1
 NANOSECONDS = 10**9
 
 
 class Rate:
-    """COUNT connections in SECONDS, and BURST at once."""
+    """COUNT connections in SECONDS, and BURST at once; each number is at least 1."""
 
     __slots__ = ("burst", "count", "seconds")
 
     def __init__(self, count: int, seconds: int, burst: int) -> None:
-        """Take three numbers of at least 1."""
         self.count, self.seconds, self.burst = count, seconds, burst
 
 
 def parse_rate(text: bytes) -> Rate:
-    """Read ``COUNT/SECONDS`` or ``COUNT/SECONDS,BURST``; without a burst it is the count.
+    """Return the rate that ``COUNT/SECONDS`` or ``COUNT/SECONDS,BURST`` spells; BURST defaults to COUNT.
 
     Raises:
-        ValueError: it is neither, or a number is 0 or larger than `LARGEST`.
+        ValueError: the text has neither form, or a number is 0 or larger than `LARGEST`.
     """
     pair, comma, burst = text.partition(b",")
     count, slash, seconds = pair.partition(b"/")
@@ -59,24 +58,24 @@ def _number(text: bytes) -> int:
 
 
 class Buckets:
-    """The bucket of every source that has not got all its tokens back."""
+    """The buckets of all sources that are not full again."""
 
     __slots__ = ("_allowance", "_cost", "_crowd", "_full_at", "_most", "_now", "_rate")
 
     def __init__(self, rate: Rate, now: "Callable[[], int]" = time.monotonic_ns, most: int = MOST) -> None:
-        """Begin with nobody; ``now`` is a clock in nanoseconds that is never set back.
+        """Start with full buckets; ``now`` is a clock in nanoseconds that is never set back.
 
-        Moments are kept in nanoseconds times ``rate.count``, so that a token is
-        a whole number of them and nothing is ever rounded.
+        Times are kept in nanoseconds times ``rate.count``.  In this unit the time
+        for one token is a whole number, so nothing is rounded.
         """
         self._rate, self._now, self._most = rate, now, most
         self._cost = rate.seconds * NANOSECONDS
         self._allowance = rate.burst * self._cost
         self._full_at: dict[Source, int] = {}
-        self._crowd = min(LEAST, most)  # so many buckets are worth a look for full ones
+        self._crowd = min(LEAST, most)  # with so many buckets, full ones are looked for
 
     def take_token(self, ip: bytes) -> bytes:
-        """Take a token for a client; return nothing, or that there is none: ``rate COUNT/SECONDS``."""
+        """Take a token for a client; return nothing, or ``rate COUNT/SECONDS`` when there is none."""
         source = ip if b":" not in ip else network(ip, bits6=NET6_BITS)
         now = self._now() * self._rate.count
         full_at = max(self._full_at.get(source, now), now) + self._cost
@@ -88,7 +87,7 @@ class Buckets:
         return b""
 
     def _forget(self, now: int) -> None:
-        """Forget full buckets; if that leaves no room to speak of, the fullest too."""
+        """Forget full buckets; if that leaves less than a quarter of the room, also the fullest."""
         missing = [pair for pair in self._full_at.items() if pair[1] > now]
         room = self._most - self._most // 4
         if len(missing) >= room:

@@ -1,4 +1,4 @@
-"""What a server was asked to do."""
+"""The settings of a server, as its command line gives them."""
 
 from ucspi.tcp.lookupchoices import LookupChoices
 
@@ -8,7 +8,10 @@ if TYPE_CHECKING:
 
 
 class Settings(LookupChoices):
-    """The choices of one server, each as the option of the original means it."""
+    """The settings of one server; each means what the option of the original means.
+
+    Times are in seconds.  A new object has the defaults of the original.
+    """
 
     __slots__ = (
         "backlog",
@@ -34,27 +37,26 @@ class Settings(LookupChoices):
     )
 
     def __init__(self) -> None:
-        """Begin with the original's defaults; times are in seconds."""
         super().__init__()
         self.limit = 40
         self.backlog = 20
         self.banner = b""
         self.paranoid = False
         self.names_timeout = 60.0
-        self.lookup_limit = 256  # at once
+        self.lookup_limit = 256  # names looked up at once
         self.clear_ip_options = True
         self.no_delay = False
-        self.per_ip: int | None = None  # clients of one address
-        self.per_net: int | None = None  # clients of one network
-        self.rate: Rate | None = None  # connections of one source
-        self.net4_bits, self.net6_bits = 24, 64  # what is one network
-        self.limit_message = b""  # for a client over one of these
+        self.per_ip: int | None = None  # most clients of one address
+        self.per_net: int | None = None  # most clients of one network
+        self.rate: Rate | None = None  # of connections from one source
+        self.net4_bits, self.net6_bits = 24, 64  # bits of an address that make a network
+        self.limit_message = b""  # sent to a client that is over one of these
         self.report_holders = False
-        self.drain_time: float | None = None  # None: SIGTERM ends the server at once
-        self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT as s6-tcpserverd takes them
-        self.log = b"classic"  # or json, or both
+        self.drain_time: float | None = None  # for handlers to finish; None: SIGTERM ends the server at once
+        self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT mean what they mean to s6-tcpserverd
+        self.log = b"classic"  # or b"json", b"both"
         self.status_file: bytes | None = None
-        self.status_on_signal = False  # write it when SIGUSR1 arrives, not when something changes
+        self.status_on_signal = False  # write the status file for SIGUSR1, not for changes
 
     @property
     def needs_lookups(self) -> bool:

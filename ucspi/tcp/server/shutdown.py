@@ -1,4 +1,4 @@
-"""The end of a server: what signals ask of it, and when nothing is left to be done."""
+"""The shutdown of a server: which signals start it, its stages, and when it is complete."""
 
 import time
 from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
@@ -16,27 +16,27 @@ GRACE = 5.0  # seconds between SIGTERM and SIGKILL, and between SIGKILL and givi
 
 
 class Drain:
-    """When to send which signal, once the end has begun."""
+    """The stages of a gentle shutdown: which signal to send to the handlers, and when."""
 
     __slots__ = ("_signals", "deadline", "is_over")
 
     def __init__(self, now: float, seconds: float) -> None:
-        """Begin the end.
+        """Start with the stage in which no signal is sent.
 
         Args:
             now: monotonic seconds.
-            seconds: how long handlers may finish undisturbed.
+            seconds: how long this stage lasts, in which handlers may finish.
         """
         self._signals = [SIGTERM, SIGKILL]
         self.deadline = now + seconds
-        self.is_over = False  # nothing is left to be done but to exit
+        self.is_over = False  # after the last stage
 
     def hurry(self, now: float) -> None:
-        """Go to the next stage at once."""
+        """End the current stage at once."""
         self.deadline = now
 
     def due(self, now: float) -> int | None:
-        """Return the signal that every handler shall get now, if it is time for one."""
+        """Return the signal to send to every handler now, or None; then go to the next stage."""
         if now < self.deadline:
             return None
         if not self._signals:
@@ -47,7 +47,7 @@ class Drain:
 
 
 class Shutdown:
-    """Ends a server at once, or gently."""
+    """Shuts a server down, at once or after its handlers have ended."""
 
     __slots__ = (
         "_admission",
@@ -69,7 +69,6 @@ class Shutdown:
         handlers: "Handlers",
         report: "Report",
     ) -> None:
-        """End nothing yet."""
         self._settings, self._doors, self._admission = settings, doors, admission
         self._lookups, self._handlers, self._report = lookups, handlers, report
         self._drain: Drain | None = None
@@ -77,7 +76,7 @@ class Shutdown:
 
     @property
     def has_begun(self) -> bool:
-        """Whether nobody is accepted any more."""
+        """Whether the shutdown has begun; no more clients are accepted."""
         return self._drain is not None
 
     @property
@@ -86,7 +85,7 @@ class Shutdown:
         return None if self._drain is None else self._drain.deadline
 
     def obey(self, signals: bytes) -> None:
-        """Do what the signals that were noted ask."""
+        """Do what the caught signals ask for."""
         if SIGTERM in signals:
             self._begin()
         if not self._settings.is_s6:
@@ -98,7 +97,7 @@ class Shutdown:
         self._is_told_to_exit |= SIGQUIT in signals or SIGABRT in signals
 
     def _begin(self) -> None:
-        """Accept nobody any more; a second time, do not wait for the handlers any longer."""
+        """Stop accepting clients; a second call ends the current stage."""
         now = time.monotonic()
         if self._drain is None:
             self._drain = Drain(now, self._settings.drain_time or 0.0)
@@ -108,7 +107,7 @@ class Shutdown:
             self._drain.hurry(now)
 
     def is_over(self) -> bool:
-        """Send the signals that are due, and return whether it is time to exit."""
+        """Send the signals that are due; return whether it is time to exit."""
         if self._is_told_to_exit:
             return True
         if self._drain is None:
@@ -117,6 +116,6 @@ class Shutdown:
         if signal is not None:
             self._handlers.signal(signal)
             for connection in self._lookups.give_up() if self._lookups is not None else ():
-                # A handler that started now would get no SIGTERM, only SIGKILL.
+                # Their handlers would start after SIGTERM was sent, and get only SIGKILL.
                 self._admission.drop(connection, b"the server is ending")
         return self._drain.is_over or not self._admission.census.children

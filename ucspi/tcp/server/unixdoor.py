@@ -1,9 +1,9 @@
-"""Clients of this machine, through sockets of the UNIX domain.
+"""Clients on this machine, through UNIX-domain sockets.
 
-Such a client has no address.  Wherever an address is looked at (rules, limits,
-the log) ``unix.`` and its user id stand for it, which the system vouches for;
-so the rule ``unix.`` is for all of them, as ``10.`` is for a network.  Its
-process id stands for the port, and the path of the socket for our address.
+Such a client has no address.  Rules, limits and the log use ``unix.`` and its
+user id instead; the kernel guarantees the user id.  So the rule ``unix.``
+applies to all these clients, as ``10.`` applies to a network.  The process id
+stands for the client's port, and the path of the socket for our address.
 """
 
 import _socket
@@ -15,18 +15,18 @@ from ucspi.tcp.server.listener import Listener, ListenError
 from ucspi.unix import unixdomain
 
 MODE = b"mode="
-PID_VARIABLE = b"UNIXLOCALPID="  # only the handler's process knows its value
+PID_VARIABLE = b"UNIXLOCALPID="  # the handler's process fills in its own pid
 
 
 class BadPlaceError(Exception):
-    """What should name a socket does not; the text says why."""
+    """An operand does not name a socket; the text says why."""
 
 
 def parse_place(text: bytes) -> tuple[bytes, int | None]:
-    """Read ``PATH`` or ``PATH,mode=0660``; without a mode it is None.
+    """Return path and mode of ``PATH`` or ``PATH,mode=0660``; without a mode it is None.
 
     Raises:
-        BadPlaceError: it is neither, or the path is too long.
+        BadPlaceError: the text has neither form, or the path is too long.
     """
     path, comma, option = text.partition(b",")
     digits = option.removeprefix(MODE)
@@ -41,10 +41,10 @@ def parse_place(text: bytes) -> tuple[bytes, int | None]:
 
 
 def listen(path: bytes, mode: int | None, backlog: int) -> Listener:
-    """Bind and listen on a path, see `domain.listen`.
+    """Bind a socket to a path and listen; see `unixdomain.listen`.
 
     Raises:
-        ListenError: nothing is left open.
+        ListenError: that failed; nothing is left open.
     """
     try:
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
@@ -55,17 +55,16 @@ def listen(path: bytes, mode: int | None, backlog: int) -> Listener:
 
 
 class UnixDoor(Door):
-    """A listener of the UNIX domain, and how to accept from it."""
+    """A UNIX-domain listener, and the way to accept connections from it."""
 
     __slots__ = ("_path",)
 
     def __init__(self, listener: Listener, path: bytes) -> None:
-        """Prepare to accept; nothing is set on a connection, for all options are TCP's."""
-        self.listener = listener
+        self.listener = listener  # no socket options: all that a server has are of TCP
         self._path = path
 
     def accept(self) -> Connection | None:
-        """Accept one connection, or return None when no client is there; see `domain.accept`."""
+        """Accept one connection; return None when no client is waiting.  See `unixdomain.accept`."""
         accepted = unixdomain.accept(self.listener.socket)
         if accepted is None:
             return None
