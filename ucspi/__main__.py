@@ -9,7 +9,7 @@ import sys
 
 from ucspi._script import load
 from ucspi.programs.commands import COMMANDS
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ import posix
 import sys
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -64,8 +64,8 @@ MODULES = {
     """,
     "ucspi.unix": """
         cachedstat environ errtext fds helperprocess inheritedstate locks memoryreserve native notify oom
-        privilege processtitle processtree procfiles publish regularfile relay rlimits safeopen search
-        signals socketnames sockets spawn start stderr streams tai threadtask unixdomain
+        output privilege processtitle processtree procfiles publish regularfile relay rlimits safeopen
+        search signals socketnames sockets spawn start streams tai threadtask unixdomain
     """,
 }
 

@@ -8,8 +8,8 @@ from ucspi import __version__
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import inheritedstate
 from ucspi.unix.errtext import explain
+from ucspi.unix.output import has_room, say
 from ucspi.unix.signals import undo_interpreter
-from ucspi.unix.stderr import has_room, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

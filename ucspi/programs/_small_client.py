@@ -11,7 +11,7 @@ from ucspi.programs._program import Stop, fatal, print_all
 from ucspi.programs._tcpclient_connect import call, find_port
 from ucspi.tcp.client import Connector
 from ucspi.unix import fds
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

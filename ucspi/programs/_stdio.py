@@ -3,7 +3,7 @@
 import os
 
 from ucspi.programs._program import die_of_pipe
-from ucspi.unix.stderr import has_room
+from ucspi.unix.output import has_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

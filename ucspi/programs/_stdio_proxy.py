@@ -12,9 +12,9 @@ from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.fds import occupy_standard
+from ucspi.unix.output import say
 from ucspi.unix.relay import Direction, is_readable, relay
 from ucspi.unix.signals import undo_ignored
-from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

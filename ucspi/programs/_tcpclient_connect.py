@@ -7,7 +7,7 @@ from ucspi.programs._tcpclient_options import NAME
 from ucspi.tcp.address import PORT_MAX, parse_port, resolve_all
 from ucspi.tcp.client import UNIX, Connector
 from ucspi.unix.errtext import describe
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

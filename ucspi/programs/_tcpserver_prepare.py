@@ -10,8 +10,8 @@ from ucspi.tcp.server.loop import Server
 from ucspi.tcp.server.reporting import reporter
 from ucspi.unix import environ, inheritedstate, oom, privilege, search
 from ucspi.unix.errtext import describe
+from ucspi.unix.output import emit, say
 from ucspi.unix.spawn import Program, spawner
-from ucspi.unix.stderr import emit, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.tcp.address import look_up, resolve_all
 from ucspi.tcp.client import BIND_STEP, Connector
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 from ucspi.unix.streams import write_all
 
 USAGE = b"usage: ucspi connect [ --from address ] host port"

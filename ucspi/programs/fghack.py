@@ -11,7 +11,7 @@ from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.fds import occupy_standard
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

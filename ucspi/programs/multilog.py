@@ -10,8 +10,8 @@ from ucspi.logs.script import Script
 from ucspi.programs._program import fatal, run
 from ucspi.unix import fds
 from ucspi.unix.errtext import explain
+from ucspi.unix.output import emit, say
 from ucspi.unix.signals import undo_ignored
-from ucspi.unix.stderr import emit, say
 
 NAME = b"multilog"
 USAGE = b"multilog: usage: multilog [ action ... ]"

@@ -9,7 +9,7 @@ from ucspi.programs import _options
 from ucspi.programs._execute import become
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited, value_of
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 NAME = b"rblsmtpd"
 # The original's own: it knows no -R, and -B, -c and -C that it does not tell of.

@@ -6,8 +6,8 @@ it from right to left.
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, run
+from ucspi.unix.output import say
 from ucspi.unix.processtitle import Title
-from ucspi.unix.stderr import say
 from ucspi.unix.streams import read_some
 
 TYPE_CHECKING = False

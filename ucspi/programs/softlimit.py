@@ -8,8 +8,8 @@ from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import rlimits, search
 from ucspi.unix.environ import inherited, value_of
+from ucspi.unix.output import say
 from ucspi.unix.signals import undo_ignored
-from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

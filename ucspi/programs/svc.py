@@ -6,7 +6,7 @@ from ucspi.programs import _options
 from ucspi.programs._program import run
 from ucspi.service import controlfiles
 from ucspi.unix.errtext import describe, explain
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 LETTERS = b"udopchaitkx"
 USAGE = (

@@ -9,8 +9,8 @@ from ucspi.programs._tcpclient_connect import call, find_port, place
 from ucspi.programs._tcpclient_options import NAME, USAGE, Choices, choose
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
 from ucspi.unix import environ, fds, search
+from ucspi.unix.output import say
 from ucspi.unix.signals import undo_ignored
-from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

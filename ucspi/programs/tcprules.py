@@ -13,8 +13,8 @@ from ucspi.errors import CdbTooLargeError, RuleSyntaxError
 from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import compile_rules, lint
+from ucspi.unix.output import say
 from ucspi.unix.publish import Publication
-from ucspi.unix.stderr import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from ucspi.errors import CdbFormatError
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_all, run
 from ucspi.rules import is_address, load, readable, segments
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import os
 from _thread import allocate_lock
 from time import monotonic
 
+from ucspi.unix.output import say_soon
 from ucspi.unix.signals import start_deaf_thread
-from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

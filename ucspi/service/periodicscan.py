@@ -2,7 +2,7 @@
 
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.scanner import INTERVAL, Scanner
-from ucspi.unix.stderr import say_soon
+from ucspi.unix.output import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ucspi.service.loggerpipe import LoggerPipe, make_pipe
 from ucspi.service.piperecovery import recover
 from ucspi.service.registry import Registry, Service, path_of
 from ucspi.unix.errtext import describe
-from ucspi.unix.stderr import say_soon
+from ucspi.unix.output import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.service.supervisorlist import SupervisorList
 from ucspi.unix import environ, fds
 from ucspi.unix.errtext import explain
-from ucspi.unix.stderr import say_soon
+from ucspi.unix.output import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

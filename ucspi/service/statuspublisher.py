@@ -7,7 +7,7 @@ start leaves its own status to us, and while a child may yet publish its own
 is true last.  Nothing is closed that is in use.
 """
 
-from ucspi.unix.stderr import say_soon
+from ucspi.unix.output import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from ucspi.service.statemachine import PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.service.statuspublisher import DirectPublisher
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
+from ucspi.unix.output import say_soon
 from ucspi.unix.start import ChildSetup, PidFile, PidLine, start
-from ucspi.unix.stderr import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ A supervisor that rests does not read its control fifo, so bytes that come
 meanwhile stay there.
 """
 
-from ucspi.unix.stderr import say_soon
+from ucspi.unix.output import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

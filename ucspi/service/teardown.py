@@ -15,7 +15,7 @@ from time import monotonic
 
 from ucspi.service.processhandles import ForeignHandle, find
 from ucspi.service.registry import LOG, MAIN
-from ucspi.unix.stderr import say_soon
+from ucspi.unix.output import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

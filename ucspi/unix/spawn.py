@@ -13,8 +13,8 @@ from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGPIPE, pthread_sigmask, s
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import fds, inheritedstate, native, oom, search
 from ucspi.unix.errtext import describe
+from ucspi.unix.output import emit, has_room
 from ucspi.unix.signals import hold, release, restore_actions
-from ucspi.unix.stderr import emit, has_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

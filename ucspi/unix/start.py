@@ -13,8 +13,8 @@ from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import fds, inheritedstate, native, oom, procfiles, search
 from ucspi.unix.errtext import describe
+from ucspi.unix.output import emit
 from ucspi.unix.signals import hold, release, restore_actions
-from ucspi.unix.stderr import emit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ucspi.cdb.layout import CDB, TABLES, named
 from ucspi.programs._program import Stop
 from ucspi.programs._stdio import blocks
 from ucspi.programs.cdb._messages import EXIT_DUPLICATE
-from ucspi.unix.stderr import say
+from ucspi.unix.output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ that the five lines of a refused client are one write.
 
 from ucspi.tcp.report import classiclines
 from ucspi.unix.errtext import describe
-from ucspi.unix.stderr import emit
+from ucspi.unix.output import emit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

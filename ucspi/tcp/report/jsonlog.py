@@ -13,7 +13,7 @@ from ucspi.tcp.report import classiclines
 from ucspi.tcp.report.clientfields import address_fields, client_fields
 from ucspi.tcp.report.jsontext import Raw, encode, moment, seconds
 from ucspi.unix.errtext import describe
-from ucspi.unix.stderr import emit
+from ucspi.unix.output import emit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
-"""Lines on descriptor 2: whole, unbuffered, never an error.
+"""Writing to descriptors: lines on standard error, and all of some bytes on any other.
 
-A line is one write, so lines of several processes do not mix.  A closed or
-broken stderr is ignored, as the originals do: a server does not die of its log.
-Whoever shares it may have made it non-blocking: then we wait for room, for a
-line must not be lost for that.
+A line on descriptor 2 is one write, so lines of several processes do not mix.
+If it cannot be written that is ignored, as in the originals: a server does not
+die of its log.  Another process that shares the descriptor may have made it
+non-blocking; then we wait for room, so that no line is lost.
 """
 
 import posix as os
