@@ -37,7 +37,7 @@ def fix(data: bytes) -> bytes:
 def converted(kind: type[Any], blocks: list[bytes]) -> bytes:
     one = kind()
     out = [bytes(one.feed(block)) for block in blocks]
-    return b"".join(out) + (one.finish() if kind is crlf.Remover else b"")
+    return b"".join(out) + (one.finish() if kind is crlf.CrRemover else b"")
 
 
 @pytest.fixture(params=["pure", "native"])
@@ -51,7 +51,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(native, "lib", None)
 
 
-@pytest.mark.parametrize(("kind", "law"), [(crlf.Adder, add), (crlf.Remover, remove), (crlf.Fixer, fix)])
+@pytest.mark.parametrize(
+    ("kind", "law"), [(crlf.CrAdder, add), (crlf.CrRemover, remove), (crlf.CrFixer, fix)]
+)
 def test_every_cut_gives_what_the_law_says(way: None, kind: type[Any], law: Callable[[bytes], bytes]) -> None:
     @given(streams | long_streams)
     def check(blocks: list[bytes]) -> None:
@@ -61,7 +63,7 @@ def test_every_cut_gives_what_the_law_says(way: None, kind: type[Any], law: Call
 
 
 def test_nothing_is_kept_back_but_a_carriage_return() -> None:
-    remover = crlf.Remover()
+    remover = crlf.CrRemover()
     assert bytes(remover.feed(b"part\r")) == b"part"
     assert bytes(remover.feed(b"x\n")) == b"\rx\n"
     assert remover.finish() == b""
@@ -70,5 +72,5 @@ def test_nothing_is_kept_back_but_a_carriage_return() -> None:
 def test_large_blocks_are_converted_in_c_where_it_is() -> None:
     if native.lib is None:
         pytest.skip("not compiled")
-    assert isinstance(crlf.Adder().feed(b"x" * 20000), memoryview)
-    assert isinstance(crlf.Remover().feed(b"x" * 20000), memoryview)
+    assert isinstance(crlf.CrAdder().feed(b"x" * 20000), memoryview)
+    assert isinstance(crlf.CrRemover().feed(b"x" * 20000), memoryview)

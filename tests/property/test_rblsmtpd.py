@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.nameserver import TXT, NameServer, Query, reply, strings
 from ucspi.dnsbl import dnsquery
 from ucspi.dnsbl.stubresolver import StubResolver
-from ucspi.programs._smtp_refusal import Words, readable
+from ucspi.programs._smtp_refusal import FirstWords, printable
 
 lines = st.lists(st.sampled_from([b"helo", b"QUIT", b"x", b" ", b"\r", b"\n", b"\0", b"\xff", b"y" * 9])).map(
     b"".join
@@ -25,19 +25,19 @@ def words_of(text: bytes) -> list[bytes]:
 
 @given(lines)
 def test_words_are_those_of_the_whole_text(text: bytes) -> None:
-    assert [word[:5] for word in Words().of(text)] == [word[:5] for word in words_of(text)]
+    assert [word[:5] for word in FirstWords().of(text)] == [word[:5] for word in words_of(text)]
 
 
 @given(lines, st.integers(1, 9))
 def test_words_do_not_depend_on_the_pieces(text: bytes, size: int) -> None:
-    words = Words()
+    words = FirstWords()
     pieces = (words.of(text[at : at + size]) for at in range(0, len(text), size))
-    assert [word for piece in pieces for word in piece] == Words().of(text)
+    assert [word for piece in pieces for word in piece] == FirstWords().of(text)
 
 
 @given(st.binary(max_size=400))
 def test_reply_is_one_line_of_ascii(text: bytes) -> None:
-    told = readable(text)
+    told = printable(text)
     assert len(told) == min(len(text), 200)
     assert all(32 <= byte <= 126 for byte in told)
     assert all(there == byte or not 32 <= byte <= 126 for there, byte in zip(told, text, strict=False))

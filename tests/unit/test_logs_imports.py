@@ -8,7 +8,7 @@ import pytest
 
 import ucspi.lines
 from ucspi.lines import kernelloader
-from ucspi.lines.crlf import Adder
+from ucspi.lines.crlf import CrAdder
 from ucspi.lines.label import Stamper
 from ucspi.logs.retry import Retry
 from ucspi.logs.rotation import Rotation
@@ -74,7 +74,7 @@ def test_nothing_is_loaded_of_a_package_that_was_replaced(monkeypatch: pytest.Mo
     stamper = Stamper()
     stamped = b"".join(bytes(piece) for piece in (*stamper.feed(lines), *stamper.feed(lines)))
     assert stamped.count(b" a line\n") == 80000
-    assert isinstance(Adder().feed(lines), bytes)  # in C it would be a view
+    assert isinstance(CrAdder().feed(lines), bytes)  # in C it would be a view
     assert loaded == []
 
 

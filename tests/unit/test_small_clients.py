@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ucspi.programs._small_client import Visible
+from ucspi.programs._small_client import VisibleText
 from ucspi.programs.http import Body
 from ucspi.programs.mconnect import find_talker
 
@@ -17,7 +17,7 @@ pieces = st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"bc", b"\x80"])
 @given(pieces)
 @example([b"a\r", b"\r", b"\nb\r"])
 def test_text_is_shown_alike_however_it_is_cut(blocks: list[bytes]) -> None:
-    whole, cut = Visible(), Visible()
+    whole, cut = VisibleText(), VisibleText()
     shown = whole(b"".join(blocks)) + whole(b"") if blocks else b""
     assert b"".join(cut(block) for block in [*blocks, b""]) == shown
 
@@ -48,7 +48,7 @@ def test_body_begins_behind_the_first_empty_line(text: bytes, body: bytes) -> No
 
 
 def test_only_tabs_and_newlines_move_the_cursor() -> None:
-    show = Visible()
+    show = VisibleText()
     shown = show(bytes(range(256))) + show(b"")
     assert set(shown) <= set(b"\t\n" + bytes(range(32, 127)))
 

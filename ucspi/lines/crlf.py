@@ -15,7 +15,7 @@ _LARGE = 8192
 _NOT_LOADED: "Any" = object()
 
 
-class Adder:
+class CrAdder:
     """Puts a CR before every LF, even after another CR."""
 
     __slots__ = ("_native",)
@@ -36,7 +36,7 @@ class Adder:
         return b""
 
 
-class Remover:
+class CrRemover:
     """Removes one CR directly before each LF."""
 
     __slots__ = ("_held", "_native")
@@ -66,7 +66,7 @@ class Remover:
         return held
 
 
-class Fixer:
+class CrFixer:
     """Puts a CR before every LF that does not follow a CR."""
 
     __slots__ = ("_behind_cr",)

@@ -6,7 +6,7 @@ block has its own time.  The C kernel is in ``cdbext/lines/timelabel.h``.
 
 from time import time_ns
 
-from ucspi.lines.streamfilter import Filter
+from ucspi.lines.streamfilter import StreamFilter
 from ucspi.unix import tai
 
 SIZE = 25  # bytes of a label; in a log a space follows
@@ -17,7 +17,7 @@ def label(now: int) -> bytes:
     return b"@" + tai.pack(now).hex().encode()
 
 
-class Stamper(Filter):
+class Stamper(StreamFilter):
     """Puts a label and a space before each line."""
 
     __slots__ = ()

@@ -9,14 +9,14 @@ the same C library, so both follow all time zones, also the leap seconds of
 import time
 
 from ucspi.lines.label import SIZE
-from ucspi.lines.streamfilter import Filter
+from ucspi.lines.streamfilter import StreamFilter
 from ucspi.unix.tai import EPOCH
 
 _DIGITS = b"0123456789abcdef"
 _YEARS = range(2**31)
 
 
-class Localizer(Filter):
+class Localizer(StreamFilter):
     """Replaces each label by its local time; copies all other lines unchanged."""
 
     __slots__ = ("_second", "_text")

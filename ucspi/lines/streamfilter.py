@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _LARGE = 131072
 
 
-class Filter:
+class StreamFilter:
     """Converts a stream in blocks, cut anywhere.
 
     A subclass names its C kernel, and does the same in Python in `_convert`.  It

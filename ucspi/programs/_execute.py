@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def become(
+def execute(
     name: bytes,
     program: bytes,
     argv: list[bytes],

@@ -15,7 +15,7 @@ PASSED_ON: "Final" = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT, _signal.
 SIGNALLED: "Final" = 128  # the exit code of a program that a signal ended is this and the signal's number
 
 
-class Warden:
+class SignalForwarder:
     """Catches signals from now on, for a program that is started later; one in a process."""
 
     __slots__ = ("_caught", "_wakeup")
@@ -29,7 +29,7 @@ class Warden:
                 catch(number, lambda number, frame: self._caught.add(number))
                 unblock(number)
 
-    def watch(self, pid: int) -> int:
+    def wait(self, pid: int) -> int:
         """Pass on what comes until a child has ended; return its exit code, as a shell would."""
         poller = select.poll()
         poller.register(self._wakeup.fileno(), select.POLLIN)

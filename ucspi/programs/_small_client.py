@@ -8,7 +8,7 @@ import os
 
 from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._program import Stop, fatal, print_all
-from ucspi.programs._tcpclient_connect import call, find_port
+from ucspi.programs._tcpclient_connect import connect, find_port
 from ucspi.tcp.client import Connector
 from ucspi.unix import fds
 from ucspi.unix.output import say
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 BLOCK = 65536  # bytes
 
 
-def operands(argv: list[bytes], *defaults: bytes) -> list[bytes]:
+def fill_operands(argv: list[bytes], *defaults: bytes) -> list[bytes]:
     """Return the operands, missing ones by default; more are ignored, and none is an option."""
     given = argv[1 : 1 + len(defaults)]
     return [*given, *defaults[len(given) :]]
 
 
-def one_line(program: bytes, *texts: bytes) -> None:
+def require_one_line(program: bytes, *texts: bytes) -> None:
     """Refuse a request of several lines: what follows the first would be another request.
 
     Raises:
@@ -48,10 +48,10 @@ def dial(host: bytes, port: bytes) -> "Connection":
         Stop: no connection.
     """
     fds.occupy_standard()
-    return call(Connector(), host, find_port(host, port))
+    return connect(Connector(), host, find_port(host, port))
 
 
-def show(program: bytes, host: bytes, port: bytes, request: bytes, convert: "Convert") -> int:
+def print_answer(program: bytes, host: bytes, port: bytes, request: bytes, convert: "Convert") -> int:
     """Send a request and print the converted answer; return 0 whatever the network did, as the originals.
 
     Raises:
@@ -64,7 +64,7 @@ def show(program: bytes, host: bytes, port: bytes, request: bytes, convert: "Con
             say(stop.line)
         return 0
     _send(connection, request)
-    copy(program, connection, convert)
+    print_until_closed(program, connection, convert)
     return 0
 
 
@@ -77,7 +77,7 @@ def _send(connection: "Connection", request: bytes) -> None:
         pass
 
 
-def copy(program: bytes, connection: "Connection", convert: "Convert") -> bool:
+def print_until_closed(program: bytes, connection: "Connection", convert: "Convert") -> bool:
     """Print what the server sends, at once, until it closes; False when the connection broke, which is said.
 
     Raises:
@@ -101,7 +101,7 @@ def _print(program: bytes, text: bytes) -> None:
         raise fatal(program, b"unable to write output", error) from None
 
 
-class Visible:
+class VisibleText:
     r"""Text from the network as a terminal may see it: ``\r\n`` as ``\n``, control bytes as by ``cat -v``."""
 
     __slots__ = ("_held",)

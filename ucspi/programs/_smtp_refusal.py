@@ -23,12 +23,12 @@ _KEPT = 6  # bytes of a line's first word: a verb, its CR, and one that makes it
 _BLOCK = 64  # what the original reads, and answers, at once: so a reset cuts it at the same place
 
 
-def readable(text: bytes) -> bytes:
+def printable(text: bytes) -> bytes:
     """Return what of a text goes into a reply: its beginning, and of that what is ASCII to print."""
     return bytes(byte if 32 <= byte <= 126 else ord("?") for byte in text[:LONGEST_TEXT])
 
 
-def turn_away(reply: bytes, seconds: int) -> None:
+def refuse_mail(reply: bytes, seconds: int) -> None:
     """Talk to the client on descriptors 0 and 1 until it has enough, or the time is over.
 
     Does not return when it is: the process ends with exit code 0.
@@ -56,7 +56,7 @@ def _expire(number: int, frame: "Any") -> None:
 
 def _converse(reply: bytes) -> None:
     _say([GREETING])
-    words = Words()
+    words = FirstWords()
     while block := os.read(0, _BLOCK):
         answers: list[bytes] = []
         for word in words.of(block):
@@ -97,7 +97,7 @@ def _behind(answers: list[bytes], written: int) -> list[bytes]:
     return []
 
 
-class Words:
+class FirstWords:
     """The first word of each line, in lower case, of a text that comes in pieces."""
 
     __slots__ = ("_over", "_word")

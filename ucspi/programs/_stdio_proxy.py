@@ -9,7 +9,7 @@ import _signal
 import os
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.fds import occupy_standard
 from ucspi.unix.output import say
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-class Filter:
+class Conversion:
     """What one direction is: how much is read at once, and what becomes of it."""
 
     __slots__ = ("at_end", "convert", "size")
@@ -34,15 +34,15 @@ class Filter:
         self.size, self.convert, self.at_end = size, convert, at_end
 
 
-def run_behind(
-    name: bytes, argv: list[bytes], filters: "Callable[[int], tuple[Filter, Filter]]"
+def execute_behind_proxy(
+    name: bytes, argv: list[bytes], conversions: "Callable[[int], tuple[Conversion, Conversion]]"
 ) -> "NoReturn":
     """Become the program of the command line, with a copier as its child.
 
     Args:
         name: ours, for complaints.
         argv: our command line.
-        filters: called with the program's pid, gives that to it and that from it.
+        conversions: called with the program's pid, gives that to it and that from it.
 
     Raises:
         Stop: there is no program, it could not be run, or the system is out of something.
@@ -60,9 +60,9 @@ def run_behind(
     except OSError as error:
         raise fatal(name, b"unable to fork", error) from None
     if child == 0:
-        _become_copier(name, lambda: filters(program), to_program, from_program)
+        _run_proxy(name, lambda: conversions(program), to_program, from_program)
     _move(name, to_program[0], from_program[1])
-    become(name, argv[1], argv[1:])
+    execute(name, argv[1], argv[1:])
 
 
 def _move(name: bytes, reader: int, writer: int) -> None:
@@ -74,9 +74,9 @@ def _move(name: bytes, reader: int, writer: int) -> None:
         raise fatal(name, b"unable to move descriptors", error) from None
 
 
-def _become_copier(
+def _run_proxy(
     name: bytes,
-    filters: "Callable[[], tuple[Filter, Filter]]",
+    conversions: "Callable[[], tuple[Conversion, Conversion]]",
     to_program: tuple[int, int],
     from_program: tuple[int, int],
 ) -> "NoReturn":
@@ -86,7 +86,7 @@ def _become_copier(
         os.close(to_program[0])
         os.close(from_program[1])
         undo_ignored(_signal.SIGXFSZ)
-        _copy(filters(), to_program[1], from_program[0])
+        _copy(conversions(), to_program[1], from_program[0])
         os._exit(0)
     except MemoryError:
         pass
@@ -97,11 +97,11 @@ def _become_copier(
         os._exit(EXIT_TEMPORARY)
 
 
-def _copy(filters: tuple[Filter, Filter], to_program: int, from_program: int) -> None:
+def _copy(conversions: tuple[Conversion, Conversion], to_program: int, from_program: int) -> None:
     """Copy until the program has closed its output, or nobody reads it."""
 
     def end_input() -> None:
-        filters[0].at_end()
+        conversions[0].at_end()
         os.close(to_program)
 
     def end_output() -> None:
@@ -109,8 +109,8 @@ def _copy(filters: tuple[Filter, Filter], to_program: int, from_program: int) ->
         # input.  What came before that end belongs into a log.
         if not there.has_begun and is_readable(0):
             there.read()
-        filters[1].at_end()
+        conversions[1].at_end()
 
-    there = Direction(0, to_program, filters[0].size, filters[0].convert, end_input, is_own=True)
-    back = Direction(from_program, 1, filters[1].size, filters[1].convert, end_output)
+    there = Direction(0, to_program, conversions[0].size, conversions[0].convert, end_input, is_own=True)
+    back = Direction(from_program, 1, conversions[1].size, conversions[1].convert, end_output)
     relay(there, back)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.connection import Connection
 
 
-def place(host: bytes, port: int) -> bytes:
+def server_name(host: bytes, port: int) -> bytes:
     """Return what messages call the server."""
     return host if host.startswith(UNIX) else b"%s port %d" % (host, port)
 
@@ -36,7 +36,7 @@ def find_port(host: bytes, operand: bytes) -> int:
         raise fatal(NAME, b"unable to figure out port number for " + operand) from None
 
 
-def call(connector: Connector, host: bytes, port: int, verbosity: int = 1) -> "Connection":
+def connect(connector: Connector, host: bytes, port: int, verbosity: int = 1) -> "Connection":
     """Connect; say what failed unless ``verbosity`` is 0.
 
     Raises:
@@ -57,7 +57,7 @@ def call(connector: Connector, host: bytes, port: int, verbosity: int = 1) -> "C
 
 
 def _report(host: bytes, port: int, error: OSError) -> None:
-    say(b"%s: unable to connect to %s: %s" % (NAME, place(host, port), describe(error.errno)))
+    say(b"%s: unable to connect to %s: %s" % (NAME, server_name(host, port), describe(error.errno)))
 
 
 def _addresses(host: bytes) -> list[bytes]:

@@ -1,6 +1,6 @@
 """``addcr``: put a carriage return before each newline, from standard input to standard output."""
 
-from ucspi.lines.crlf import Adder
+from ucspi.lines.crlf import CrAdder
 from ucspi.programs._program import run
 from ucspi.programs._stdio_filter import run_filter
 
@@ -9,5 +9,5 @@ USAGE = b"addcr: usage: addcr"
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
-    text = Adder()
+    text = CrAdder()
     return run(lambda _: run_filter(lambda data: (text.feed(data),), text.finish), argv, USAGE)

@@ -1,7 +1,7 @@
 """``argv0 REALNAME NAME [ARG ...]``: run a program under another name."""
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, run
 
 USAGE = b"argv0: usage: argv0 realname program [ arg ... ]"
@@ -15,4 +15,4 @@ def main(argv: list[bytes] | None = None) -> int:
 def _argv0(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
-    become(b"argv0", argv[1], argv[2:])
+    execute(b"argv0", argv[1], argv[2:])

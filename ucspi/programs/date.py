@@ -1,7 +1,7 @@
 """``date@ [ host ]``: print what a host's daytime service (port 13) says."""
 
 from ucspi.programs._program import run
-from ucspi.programs._small_client import Visible, operands, show
+from ucspi.programs._small_client import VisibleText, fill_operands, print_answer
 
 PROGRAM = b"date@"
 
@@ -12,5 +12,5 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _date(argv: list[bytes]) -> int:
-    (host,) = operands(argv, b"0")
-    return show(PROGRAM, host, b"13", b"", Visible())
+    (host,) = fill_operands(argv, b"0")
+    return print_answer(PROGRAM, host, b"13", b"", VisibleText())

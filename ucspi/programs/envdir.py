@@ -4,7 +4,7 @@ import posix as os
 import sys
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, fatal, run
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def main(argv: list[bytes] | None = None) -> int:
 def _envdir(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_TEMPORARY)  # of all usages here the only one that is not 100
-    become(NAME, argv[2], argv[2:], changes=list(_changes(argv[1])))
+    execute(NAME, argv[2], argv[2:], changes=list(_changes(argv[1])))
 
 
 def _changes(path: bytes) -> "Iterator[bytes]":

@@ -2,7 +2,7 @@
 
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._account_operand import find
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, run
 
 NAME = b"envuidgid"
@@ -18,4 +18,4 @@ def _envuidgid(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
     uid, gid = find(NAME, argv[1])
-    become(NAME, argv[2], argv[2:], changes=[b"GID=%d" % gid, b"UID=%d" % uid])
+    execute(NAME, argv[2], argv[2:], changes=[b"GID=%d" % gid, b"UID=%d" % uid])

@@ -8,7 +8,7 @@ last of them is gone, so are all its descendants.
 import os
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.fds import occupy_standard
 from ucspi.unix.output import say
@@ -55,7 +55,7 @@ def _child(argv: list[bytes], writer: int) -> "NoReturn":
     try:
         os.set_inheritable(writer, True)
         _copy(writer)
-        become(NAME, argv[0], argv)
+        execute(NAME, argv[0], argv)
     except Stop as stop:
         say(stop.line)
     finally:

@@ -1,7 +1,7 @@
 """``finger@ [ host [ user ] ]``: ask a host's finger service (port 79) about a user, or all."""
 
 from ucspi.programs._program import run
-from ucspi.programs._small_client import Visible, one_line, operands, show
+from ucspi.programs._small_client import VisibleText, fill_operands, print_answer, require_one_line
 
 PROGRAM = b"finger@"
 
@@ -12,6 +12,6 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _finger(argv: list[bytes]) -> int:
-    host, user = operands(argv, b"0", b"")
-    one_line(PROGRAM, user)
-    return show(PROGRAM, host, b"79", user + b"\r\n", Visible())
+    host, user = fill_operands(argv, b"0", b"")
+    require_one_line(PROGRAM, user)
+    return print_answer(PROGRAM, host, b"79", user + b"\r\n", VisibleText())

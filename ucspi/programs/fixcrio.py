@@ -1,8 +1,8 @@
 """``fixcrio PROGRAM [ARG ...]``: put a carriage return before each newline that has none, both ways."""
 
-from ucspi.lines.crlf import Fixer
+from ucspi.lines.crlf import CrFixer
 from ucspi.programs._program import run
-from ucspi.programs._stdio_proxy import Filter, run_behind
+from ucspi.programs._stdio_proxy import Conversion, execute_behind_proxy
 from ucspi.unix.streams import BLOCK
 
 USAGE = b"fixcrio: usage: fixcrio program [ arg ... ]"
@@ -14,8 +14,8 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _fixcrio(argv: list[bytes]) -> int:
-    run_behind(b"fixcrio", argv, lambda program: (_filter(), _filter()))
+    execute_behind_proxy(b"fixcrio", argv, lambda program: (_conversion(), _conversion()))
 
 
-def _filter() -> Filter:
-    return Filter(BLOCK, Fixer().feed, lambda: None)
+def _conversion() -> Conversion:
+    return Conversion(BLOCK, CrFixer().feed, lambda: None)

@@ -1,7 +1,7 @@
 """``http@ [ host [ page [ port ] ] ]``: print a page, without the head of the answer."""
 
 from ucspi.programs._program import run
-from ucspi.programs._small_client import one_line, operands, show
+from ucspi.programs._small_client import fill_operands, print_answer, require_one_line
 
 PROGRAM = b"http@"
 
@@ -12,10 +12,10 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _http(argv: list[bytes]) -> int:
-    host, page, port = operands(argv, b"0", b"", b"80")
-    one_line(PROGRAM, host, page, port)
+    host, page, port = fill_operands(argv, b"0", b"", b"80")
+    require_one_line(PROGRAM, host, page, port)
     request = b"GET /%s HTTP/1.0\r\nHost: %s:%s\r\n\r\n" % (page, host, port)
-    return show(PROGRAM, host, port, request, Body())
+    return print_answer(PROGRAM, host, port, request, Body())
 
 
 class Body:

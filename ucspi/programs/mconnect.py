@@ -3,7 +3,7 @@
 import os
 
 from ucspi.programs._program import run
-from ucspi.programs._small_client import operands
+from ucspi.programs._small_client import fill_operands
 from ucspi.programs.tcpclient import connect_and_execute
 from ucspi.unix import inheritedstate
 
@@ -16,7 +16,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _mconnect(argv: list[bytes]) -> int:
-    host, port = operands(argv, b"0", b"25")
+    host, port = fill_operands(argv, b"0", b"25")
     connect_and_execute(
         [b"tcpclient", b"-RHl0", b"--", host, port, find_talker(inheritedstate.command or argv[0])]
     )

@@ -1,6 +1,6 @@
 """``mconnect-io``: a person at descriptors 0 and 1, a server at 6 and 7."""
 
-from ucspi.lines.crlf import Adder
+from ucspi.lines.crlf import CrAdder
 from ucspi.programs._program import run
 from ucspi.unix.relay import Direction, relay
 from ucspi.unix.streams import BLOCK
@@ -15,7 +15,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _mconnect_io(argv: list[bytes]) -> int:
     # The end of the input is not passed on, and what nobody reads is dropped.
-    there = Direction(0, 7, BLOCK, Adder().feed, _ignore, is_lossy=True)
+    there = Direction(0, 7, BLOCK, CrAdder().feed, _ignore, is_lossy=True)
     back = Direction(6, 1, BLOCK, bytes, _ignore, is_lossy=True)
     relay(there, back)
     return 0

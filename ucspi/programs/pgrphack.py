@@ -3,7 +3,7 @@
 import posix as os
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, run
 
 USAGE = b"pgrphack: usage: pgrphack child"
@@ -21,4 +21,4 @@ def _pgrphack(argv: list[bytes]) -> int:
         os.setsid()
     except PermissionError:
         pass  # we lead a process group already
-    become(b"pgrphack", argv[1], argv[1:])
+    execute(b"pgrphack", argv[1], argv[1:])

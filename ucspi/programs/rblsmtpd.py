@@ -6,7 +6,7 @@ from ucspi.dnsbl import blocklist
 from ucspi.dnsbl.blocklist import Refusal
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs import _options
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited, value_of
 from ucspi.unix.output import say
@@ -37,12 +37,12 @@ def _rblsmtpd(argv: list[bytes]) -> int:
     ip = value_of(entries, b"TCPREMOTEIP") or b""
     refusal = _judge(options, entries, ip, dns_timeout)
     if refusal is None:
-        become(NAME, command[0], command)
-    from ucspi.programs._smtp_refusal import readable, turn_away
+        execute(NAME, command[0], command)
+    from ucspi.programs._smtp_refusal import printable, refuse_mail
 
-    reply = b"%d %s" % (refusal.code, readable(refusal.text))
+    reply = b"%d %s" % (refusal.code, printable(refusal.text))
     say(b"rblsmtpd: %s pid %d: %s" % (ip, os.getpid(), reply))
-    turn_away(reply, timeout)
+    refuse_mail(reply, timeout)
     return 0
 
 

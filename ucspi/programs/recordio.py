@@ -1,7 +1,7 @@
 """``recordio PROGRAM [ARG ...]``: log what a program reads and writes."""
 
 from ucspi.programs._program import run
-from ucspi.programs._stdio_proxy import Filter, run_behind
+from ucspi.programs._stdio_proxy import Conversion, execute_behind_proxy
 from ucspi.unix.streams import write_all
 
 USAGE = b"recordio: usage: recordio program [ arg ... ]"
@@ -18,10 +18,12 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _recordio(argv: list[bytes]) -> int:
-    run_behind(b"recordio", argv, lambda program: (_filter(program, b"<"), _filter(program, b">")))
+    execute_behind_proxy(
+        b"recordio", argv, lambda program: (_conversion(program, b"<"), _conversion(program, b">"))
+    )
 
 
-def _filter(program: int, mark: bytes) -> Filter:
+def _conversion(program: int, mark: bytes) -> Conversion:
     head = b"%d %s " % (program, mark)
 
     def record(data: bytes) -> bytes:
@@ -29,7 +31,7 @@ def _filter(program: int, mark: bytes) -> Filter:
             _log(lines(head, data[at : at + _PIECE]))
         return data
 
-    return Filter(_BLOCK, record, lambda: _log(head + b"[EOF]\n"))
+    return Conversion(_BLOCK, record, lambda: _log(head + b"[EOF]\n"))
 
 
 def lines(head: bytes, piece: bytes) -> bytes:

@@ -3,7 +3,7 @@
 import os
 
 from ucspi.exits import EXIT_USAGE
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._options import parse
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import locks
@@ -31,7 +31,7 @@ def _setlock(argv: list[bytes]) -> int:
         if silent:
             return 0
         raise
-    become(NAME, operands[1], operands[1:])
+    execute(NAME, operands[1], operands[1:])
 
 
 def _lock(path: bytes, *, wait: bool) -> None:

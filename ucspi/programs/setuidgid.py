@@ -2,7 +2,7 @@
 
 from ucspi.exits import EXIT_USAGE
 from ucspi.programs._account_operand import find
-from ucspi.programs._execute import become
+from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited
 from ucspi.unix.privilege import Identity, drop_groups, drop_user
@@ -22,7 +22,7 @@ def _setuidgid(argv: list[bytes]) -> int:
     uid, gid = find(NAME, argv[1])
     entries = inherited()
     _drop(Identity(uid, gid, [gid]))
-    become(NAME, argv[2], argv[2:], entries=entries)
+    execute(NAME, argv[2], argv[2:], entries=entries)
 
 
 def _drop(identity: Identity) -> None:

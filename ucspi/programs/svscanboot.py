@@ -106,11 +106,11 @@ def _start_scanner(scanner: list[bytes], path: bytes) -> tuple[int, int]:
 
 def _stay(scanner: list[bytes], path: bytes, null: int) -> int:
     """Have svscan and readproctitle as children; return the exit code that svscan ended with."""
-    from ucspi.programs._signal_forwarding import Warden
+    from ucspi.programs._signal_forwarding import SignalForwarder
 
-    warden = Warden()
+    forwarder = SignalForwarder()
     reader, pid = _start_scanner(scanner, path)
     _put(null, 1, 2)
     start(search.files(TITLE[0], path), list(TITLE), [b"PATH=" + path], ChildSetup(input=reader))
     os.close(reader)
-    return warden.watch(pid)
+    return forwarder.wait(pid)

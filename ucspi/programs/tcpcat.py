@@ -2,7 +2,7 @@
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import run
-from ucspi.programs._small_client import copy, dial, operands
+from ucspi.programs._small_client import dial, fill_operands, print_until_closed
 
 PROGRAM = b"tcpcat"
 
@@ -13,5 +13,5 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _tcpcat(argv: list[bytes]) -> int:
-    host, port = operands(argv, b"0", b"17")
-    return 0 if copy(PROGRAM, dial(host, port), lambda block: block) else EXIT_TEMPORARY
+    host, port = fill_operands(argv, b"0", b"17")
+    return 0 if print_until_closed(PROGRAM, dial(host, port), lambda block: block) else EXIT_TEMPORARY

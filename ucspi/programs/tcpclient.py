@@ -5,7 +5,7 @@ import errno
 import os
 
 from ucspi.programs._program import Stop, fatal, run
-from ucspi.programs._tcpclient_connect import call, find_port, place
+from ucspi.programs._tcpclient_connect import connect, find_port, server_name
 from ucspi.programs._tcpclient_options import NAME, USAGE, Choices, choose
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
 from ucspi.unix import environ, fds, search
@@ -53,9 +53,9 @@ def _close_inherited() -> None:
 
 def _become_client(choices: Choices) -> "NoReturn":
     host, port, program = _operands(choices)
-    connection = call(choices.connector, host, port, choices.verbosity)
+    connection = connect(choices.connector, host, port, choices.verbosity)
     if choices.verbosity > 1:
-        say(b"%s: connected to %s" % (NAME, place(connection.remote_ip or host, port)))
+        say(b"%s: connected to %s" % (NAME, server_name(connection.remote_ip or host, port)))
     connection.local_host = choices.local_host
     _look_up(choices, connection)
     inherited = environ.inherited()

@@ -1,7 +1,7 @@
 """``who@ [ host ]``: print what a host's systat service (port 11) says of its users."""
 
 from ucspi.programs._program import run
-from ucspi.programs._small_client import Visible, operands, show
+from ucspi.programs._small_client import VisibleText, fill_operands, print_answer
 
 PROGRAM = b"who@"
 
@@ -12,5 +12,5 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _who(argv: list[bytes]) -> int:
-    (host,) = operands(argv, b"0")
-    return show(PROGRAM, host, b"11", b"", Visible())
+    (host,) = fill_operands(argv, b"0")
+    return print_answer(PROGRAM, host, b"11", b"", VisibleText())

@@ -33,7 +33,7 @@ from tests.support.nameserver import (
     truncated,
 )
 from ucspi.dnsbl import blocklist
-from ucspi.programs._smtp_refusal import readable
+from ucspi.programs._smtp_refusal import printable
 
 Shown = tuple[int, bytes, bytes]
 
@@ -145,7 +145,7 @@ def _decisions(original: str) -> list[Decision]:
         _, output, log = _show([original], ([os.fsdecode(argument) for argument in arguments], {}))
         told = b"" if output == b"run\n" else log.partition(b" pid N: ")[2].removesuffix(b"\n")
         refusal = blocklist.judge_by_lists(options, CLIENT.encode(), [b"127.0.0.1"], 10, lambda base: None)
-        said = b"%d %s" % (refusal.code, readable(refusal.text)) if refusal else b""
+        said = b"%d %s" % (refusal.code, printable(refusal.text)) if refusal else b""
         found.append((options, told, said))
     return found
 
