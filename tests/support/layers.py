@@ -14,10 +14,11 @@ ROOT = Path(ucspi.__file__).resolve().parent  # where it is installed, if it is
 MAY_IMPORT = {
     "exits": set[str](),
     "decimal": set[str](),
+    "value": set[str](),
     "errors": {"exits"},
     "unix": {"exits", "errors"},
-    "cdb": {"errors", "unix"},
-    "rules": {"decimal", "errors", "unix", "cdb"},
+    "cdb": {"value", "errors", "unix"},
+    "rules": {"decimal", "value", "errors", "unix", "cdb"},
     "tcp": {"decimal", "errors", "unix"},
     "tcp.report": {"unix", "rules", "tcp"},
     "tcp.server": {"decimal", "errors", "unix", "rules", "tcp", "tcp.report"},

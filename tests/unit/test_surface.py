@@ -13,6 +13,7 @@ import pytest
 NAMES = {
     "ucspi": "",
     "ucspi.decimal": "DIGITS first_digits leading_digits remainder whole_number",
+    "ucspi.value": "Value",
     "ucspi.exits": "EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE",
     "ucspi.errors": """
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE

@@ -3,6 +3,7 @@
 from ucspi.cdb._imagefault import BAD_TABLE
 from ucspi.cdb.layout import Layout
 from ucspi.errors import CdbFormatError
+from ucspi.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
 FAR = 10  # distances from here on are counted together, as cdbstats does
 
 
-class Stats:
+class Stats(Value):
     """What `Reader.stats` returns."""
 
     __slots__ = ("distances", "records")
+    __match_args__ = ("distances",)
 
     def __init__(self, distances: tuple[int, ...]) -> None:
         """Gather counts; their sum is ``records``.
@@ -24,14 +26,6 @@ class Stats:
         ``distances[10]`` the number of those beyond 9.
         """
         self.records, self.distances = sum(distances), distances
-
-    def __eq__(self, other: object) -> bool:
-        """Compare the counts."""
-        return isinstance(other, Stats) and self.distances == other.distances
-
-    def __hash__(self) -> int:
-        """Hash the counts."""
-        return hash(self.distances)
 
     def __repr__(self) -> str:
         """Show the counts."""

@@ -1,14 +1,16 @@
 """What can be said about a line of rules text, as a value."""
 
 from ucspi.rules._bytes import require_bytes
+from ucspi.value import Value
 
 ERROR, WARNING = "error", "warning"
 
 
-class Diagnostic:
+class Diagnostic(Value):
     """A place in rules text, what is wrong there, and what to do."""
 
     __slots__ = ("column", "line", "reason", "severity", "suggestion")
+    __match_args__ = ("line", "column", "reason", "suggestion", "severity")
 
     def __init__(
         self, line: int, column: int, reason: str, suggestion: str = "", severity: str = WARNING
@@ -16,21 +18,6 @@ class Diagnostic:
         """Take the place (line and column, in bytes, from 1) and the words; no suggestion is ``""``."""
         self.line, self.column, self.reason = line, column, reason
         self.suggestion, self.severity = suggestion, severity
-
-    def _parts(self) -> tuple[int, int, str, str, str]:
-        return self.line, self.column, self.reason, self.suggestion, self.severity
-
-    def __repr__(self) -> str:
-        """Show all parts."""
-        return f"Diagnostic{self._parts()!r}"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare all parts."""
-        return self._parts() == other._parts() if isinstance(other, Diagnostic) else NotImplemented
-
-    def __hash__(self) -> int:
-        """Agree with equality."""
-        return hash(self._parts())
 
     def text(self, name: bytes) -> bytes:
         """Return the line to print about a file of this name, without a newline.

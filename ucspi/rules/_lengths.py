@@ -7,6 +7,7 @@ could be.
 from ucspi.errors import CdbFormatError
 from ucspi.rules._native import ffi, lib
 from ucspi.rules._network import LENGTH_MIN, MARK4, MARK6, canonical, network_bits
+from ucspi.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 FORMATS = ("cdb", "cdb64", "cdblib64")  # enum ucdb_format
 
 
-class Lengths:
+class Lengths(Value):
     """The prefix lengths of network rules, longest first, for IPv4 and for IPv6."""
 
     __slots__ = ("four", "six")
+    __match_args__ = ("four", "six")
 
     def __init__(self, four: "Iterable[int]" = (), six: "Iterable[int]" = ()) -> None:
         """Take lengths in any order; those that are never looked up are left out."""
@@ -32,10 +34,6 @@ class Lengths:
     def of(self, bits: bytes) -> tuple[int, ...]:
         """Return those of the kind that a network's key is of; none where there is no key."""
         return self.four if bits[:1] == MARK4 else self.six if bits else ()
-
-    def __repr__(self) -> str:
-        """Show both."""
-        return f"Lengths({self.four!r}, {self.six!r})"
 
 
 NO_LENGTHS = Lengths()

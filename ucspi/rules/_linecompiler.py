@@ -10,6 +10,7 @@ from ucspi.rules._expand import expand, is_plain
 from ucspi.rules._parse import parse
 from ucspi.rules._record import encode
 from ucspi.rules._remarks import NO_NEWLINE, remarks
+from ucspi.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,18 +22,16 @@ MEMORY_MAX = 256  # instructions remembered; a file with more distinct ones star
 BARE = (b"allow", b"deny")
 
 
-class Tally:
+class Tally(Value):
     """How much was compiled: lines, the rules among them, the records made of these."""
 
     __slots__ = ("lines", "records", "rules")
+    __match_args__ = ("lines", "rules", "records")
+    __hash__ = None  # type: ignore[assignment]  # it counts on
 
     def __init__(self, lines: int = 0, rules: int = 0, records: int = 0) -> None:
         """Begin with these numbers."""
         self.lines, self.rules, self.records = lines, rules, records
-
-    def __repr__(self) -> str:
-        """Show the numbers."""
-        return f"Tally({self.lines}, {self.rules}, {self.records})"
 
 
 class LineCompiler:

@@ -12,6 +12,7 @@ from ucspi.rules._bytes import require_address, require_bytes, require_client
 from ucspi.rules._lengths import NO_LENGTHS, Lengths, dotted, networks_of
 from ucspi.rules._network import canonical, network_bits
 from ucspi.rules._record import ASSIGN, DENY, segments
+from ucspi.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,10 +71,11 @@ def _general(host: bytes | None) -> list[bytes]:
     return [*(b"=" + host[at:] for at in range(len(host)) if host[at] == 46), b"=", b""]
 
 
-class Verdict:
+class Verdict(Value):
     """Allow or deny, which is also its truth; the variables to set, and the rule that decided."""
 
     __slots__ = ("allowed", "environment", "rule")
+    __match_args__ = ("allowed", "environment", "rule")
 
     def __init__(
         self, allowed: bool, environment: tuple[tuple[bytes, bytes], ...] = (), rule: bytes | None = None
@@ -89,20 +91,6 @@ class Verdict:
     def __bool__(self) -> bool:
         """Be true for a client that is allowed."""
         return self.allowed
-
-    def __repr__(self) -> str:
-        """Show the three parts."""
-        return f"Verdict({self.allowed!r}, {self.environment!r}, {self.rule!r})"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare the three parts."""
-        if not isinstance(other, Verdict):
-            return NotImplemented
-        return (self.allowed, self.environment, self.rule) == (other.allowed, other.environment, other.rule)
-
-    def __hash__(self) -> int:
-        """Agree with equality."""
-        return hash((self.allowed, self.environment, self.rule))
 
 
 NO_RULE = Verdict(True)  # no rule at all means allow

@@ -20,16 +20,18 @@ from ucspi.errors import RuleSyntaxError
 from ucspi.rules._bytes import require_bytes
 from ucspi.rules._expand import expand
 from ucspi.rules._network import looks_like_ipv6, network_key
+from ucspi.value import Value
 
 INSTRUCTIONS = (b"deny", b"allow")
 IPV6_MAX = 64  # bytes that hold any spelling of an IPv6 address, brackets and length included
 BLANKS = b" \t\n"  # not b"\r": a line that ends in it is an error, as it was
 
 
-class Rule:
+class Rule(Value):
     """What a line says: allow or deny the clients of an address, and set variables."""
 
     __slots__ = ("address", "allowed", "variables")
+    __match_args__ = ("address", "allowed", "variables")
 
     def __init__(
         self, address: bytes, allowed: bool, variables: tuple[tuple[bytes, bytes], ...] = ()
@@ -40,20 +42,6 @@ class Rule:
             require_bytes("name", name)
             require_bytes("value", value)
         self.address, self.allowed, self.variables = address, allowed, variables
-
-    def __repr__(self) -> str:
-        """Show the three parts."""
-        return f"Rule({self.address!r}, {self.allowed!r}, {self.variables!r})"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare the three parts."""
-        if not isinstance(other, Rule):
-            return NotImplemented
-        return (self.address, self.allowed, self.variables) == (other.address, other.allowed, other.variables)
-
-    def __hash__(self) -> int:
-        """Agree with equality."""
-        return hash((self.address, self.allowed, self.variables))
 
 
 def parse(line: bytes, number: int = 1) -> Rule | None:
