@@ -1,10 +1,10 @@
-"""The TCP side of UCSPI: listen, accept, limit, name, judge, log; and connect.
+"""The TCP side of UCSPI: serving connections, and making them.
 
     connection = connect(b"mail.example.com", 25)
     os.write(connection.descriptor, b"QUIT\\r\\n")
     connection.close()
 
-Everything but `connect` is in modules; import the one you need.
+Everything else is in modules; import the one you need.
 """
 
 from ucspi import _late_names

@@ -1,4 +1,4 @@
-"""Host and port operands, read as the original reads them."""
+"""Host and port operands, parsed as the original parses them."""
 
 import _socket
 import errno
@@ -8,44 +8,44 @@ from ucspi.errors import BadPortError, NoAddressError
 
 PORT_MAX, OCTET_MAX = 65535, 255
 NUMBER_MAX = 18  # digits that are looked at
-LABEL_MAX, NAME_MAX = 63, 255  # bytes of a label, and of a name with its lengths, in DNS
+LABEL_MAX, NAME_MAX = 63, 255  # bytes in DNS: of a label, and of a name with its length bytes
 _NO_ADDRESS = (_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY)
 _LITERAL = frozenset(DIGITS + b".[]")
 
 
 def parse_port(operand: bytes) -> int:
-    """Return the port number that an operand means.
+    """Return the port number for an operand.
 
-    Digits are a number, and an empty operand is 0: any free port.  Anything
-    else is a TCP service name.
+    Digits are a number; an empty operand is 0, which means any free port.
+    Anything else is the name of a TCP service.
 
     Raises:
         BadPortError: the number is above 65535.  The original counts modulo
-            65536, and so listens where nobody looks.
-        OSError: no such service.
+            65536, and so uses an unexpected port.
+        OSError: there is no such service.
     """
     if all(byte in DIGITS for byte in operand):
         return require_port(first_digits(operand, NUMBER_MAX))
     if b"\0" in operand:
-        raise OSError("service/proto not found")  # as of any other
+        raise OSError("service/proto not found")  # the message for any unknown name
     return _socket.getservbyname(operand.decode("latin-1"), "tcp")
 
 
 def require_port(number: int) -> int:
-    """Return a number that is a port; raise a `BadPortError` for any other."""
+    """Return the number if it is a port; raise `BadPortError` if it is not."""
     if not 0 <= number <= PORT_MAX:
         raise BadPortError(number)
     return number
 
 
 def parse_literal(operand: bytes) -> bytes | None:
-    """Return the dotted quad that an operand spells, or None when it is a name.
+    """Return the IPv4 address that an operand spells, or None when it is a name.
 
-    Empty and ``0`` are every address.  Digits, dots and brackets alone are a
-    literal; groups after the fourth are ignored.
+    An empty operand and ``0`` mean every address.  An operand of digits, dots
+    and brackets only is an address; numbers after the fourth are ignored.
 
     Raises:
-        NoAddressError: a literal with fewer than four numbers, or with one
+        NoAddressError: an address with fewer than four numbers, or with one
             above 255, which the original counts modulo 256.
     """
     if operand in (b"", b"0"):
@@ -56,7 +56,7 @@ def parse_literal(operand: bytes) -> bytes | None:
 
 
 def _quads(literal: bytes) -> list[bytes]:
-    """Return the dotted quads in digits, dots and brackets, one behind the other; a rest is ignored."""
+    """Return the IPv4 addresses in a text of digits, dots and brackets; a rest is ignored."""
     groups = [group.strip(b"[]") for group in literal.split(b".")]
     quads = []
     while len(groups) >= 4 and all(group.isdigit() for group in groups[:4]):
@@ -73,13 +73,13 @@ def _quads(literal: bytes) -> list[bytes]:
 def resolve(operand: bytes) -> bytes:
     """Return the first address of a host operand as text, IPv4 before IPv6.
 
-    ``::``, every address of both kinds, any other IPv6 address, bare or in
-    brackets, and one with a zone (``fe80::1%eth0``) stand for themselves.
-    Names go to the system resolver, so ``/etc/hosts`` counts.
+    An IPv6 address means itself, also in brackets or with a zone
+    (``fe80::1%eth0``); ``::`` is every address, of IPv4 too.  The system
+    resolver looks up names, so ``/etc/hosts`` applies.
 
     Raises:
         NoAddressError: the name has no address, or does not exist.
-        OSError: no answer now, it may work later; EPROTO where DNS has no room for the name.
+        OSError: there is no answer now; EPROTO where the name is too long for DNS.
     """
     if b":" in operand:
         return _parse_ip6(operand)
@@ -92,13 +92,13 @@ def resolve(operand: bytes) -> bytes:
 def resolve_all(operand: bytes) -> list[bytes]:
     """Return every address of a host operand as text, in the order to try them.
 
-    Empty and ``0`` are this machine, 127.0.0.1.  A literal may spell several
-    addresses, as in ``1.2.3.4.5.6.7.8``.  The addresses of a name come in the
-    order of the system resolver.
+    An empty operand and ``0`` mean 127.0.0.1.  An operand may spell several
+    IPv4 addresses, as in ``1.2.3.4.5.6.7.8``.  The addresses of a name come in
+    the order of the system resolver.
 
     Raises:
         NoAddressError: the name has no address, or does not exist.
-        OSError: no answer now, it may work later; EPROTO where DNS has no room for the name.
+        OSError: there is no answer now; EPROTO where the name is too long for DNS.
     """
     if b":" in operand:
         return [_parse_ip6(operand)]
@@ -112,19 +112,19 @@ def resolve_all(operand: bytes) -> list[bytes]:
 def look_up(name: bytes) -> list[bytes]:
     """Return the addresses that the system resolver finds, each once, in its order.
 
-    It takes addresses too, also short ones such as ``127.1``.  Those of an
-    address with a zone lack the zone.
+    The name may also be an address, even a short one such as ``127.1``.  Of an
+    address with a zone, the result lacks the zone.
 
     Raises:
         NoAddressError: the name has no address, or does not exist.
-        OSError: no answer now, it may work later; EPROTO where the name is too long for DNS.
+        OSError: there is no answer now; EPROTO where the name is too long for DNS.
     """
-    if b"\0" in name:  # which ends it for the resolver: another name would be found
+    if b"\0" in name:  # the resolver would look up only what stands before it
         raise NoAddressError(name)
     try:
         found = _socket.getaddrinfo(name, None, 0, _socket.SOCK_STREAM)
     except _socket.gaierror as error:
-        if not _fits_dns(name):  # a fault of the name, but the original's answer is not "no address"
+        if not _fits_dns(name):  # the original does not call this "no address"
             raise OSError(errno.EPROTO, str(error)) from error
         if error.errno in _NO_ADDRESS:
             raise NoAddressError(name) from error
@@ -135,7 +135,7 @@ def look_up(name: bytes) -> list[bytes]:
 
 
 def _fits_dns(name: bytes) -> bool:
-    """Return whether DNS has room for a name; empty labels do not count.  Source: RFC 1035, 3.1."""
+    """Return whether a name is short enough for DNS; empty labels do not count.  Source: RFC 1035, 3.1."""
     lengths = [len(label) for label in name.split(b".") if label]
     return max(lengths, default=0) <= LABEL_MAX and sum(lengths) + len(lengths) + 1 <= NAME_MAX
 

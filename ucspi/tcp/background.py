@@ -1,7 +1,7 @@
-"""What goes on beside the loop of a server: descriptors that are looked at, times that are kept.
+"""Events in the background of a program's loop: descriptors that become ready, and alarms.
 
-All of them stand behind one descriptor, so the loop's own poll is as quick
-with a thousand questions on their way as with none.
+All descriptors are behind one epoll descriptor, so the loop's own poll takes as
+long with thousands of them as with none.
 """
 
 import select
@@ -15,33 +15,36 @@ if TYPE_CHECKING:
     Call = Callable[[], object]
 
 READABLE, WRITABLE = select.EPOLLIN, select.EPOLLOUT
-AT_ONCE = 64  # descriptors looked at before others have their turn
-SLACK = 64  # alarms that were cancelled and are kept until their time
+AT_ONCE = 64  # ready descriptors that are handled in one turn
+SLACK = 64  # cancelled alarms that may stay in the heap until their time
 
 
 class Alarm:
-    """A time at which something is due, unless it is cancelled before."""
+    """A call that is due at a certain time, unless it is cancelled before.
+
+    Attributes:
+        is_set: whether it has neither rung nor been cancelled.
+    """
 
     __slots__ = ("_background", "_call", "is_set")
 
     def __init__(self, background: "Background", call: "Call") -> None:
-        """Be set."""
         self._background, self._call, self.is_set = background, call, True
 
     def cancel(self) -> None:
-        """Never ring; a second time does nothing."""
+        """Prevent the call; a second time does nothing."""
         if self.is_set:
             self.is_set = False
             self._background.pending -= 1
 
     def ring(self) -> None:
-        """Do what is due; what fails for want of memory is due still."""
+        """Make the call; if it raises, as for lack of memory, it stays due."""
         self._call()
         self.cancel()
 
 
 class Background:
-    """Calls what belongs to a descriptor when it is ready, and to a time when it has come.
+    """Calls functions when their descriptors are ready, or their times have come.
 
     Attributes:
         pending: how many alarms are set.
@@ -50,7 +53,6 @@ class Background:
     __slots__ = ("_alarms", "_epoll", "_sequence", "_watched", "pending")
 
     def __init__(self) -> None:
-        """Watch nothing yet."""
         self._epoll = select.epoll()
         self._watched: dict[int, Call] = {}
         self._alarms: list[tuple[float, int, Alarm]] = []
@@ -61,9 +63,10 @@ class Background:
         return self._epoll.fileno()
 
     def watch(self, descriptor: int, events: int, call: "Call") -> None:
-        """Call whenever a descriptor is ready for these events, or in trouble; forget it before it is closed.
+        """Call a function whenever a descriptor is ready for these events, or has an error.
 
-        A descriptor that is watched already gets the new events and the new call.
+        A descriptor that is watched already gets the new events and the new
+        function.  `forget` a descriptor before it is closed.
         """
         if descriptor in self._watched:
             self._epoll.modify(descriptor, events)
@@ -72,13 +75,13 @@ class Background:
         self._watched[descriptor] = call
 
     def forget(self, descriptor: int) -> None:
-        """Watch a descriptor no longer; one that is not watched is none."""
+        """Stop watching a descriptor; if it is not watched, do nothing."""
         if self._watched.pop(descriptor, None) is not None:
-            # A child that has not executed yet keeps what we close: it must be told.
+            # Closing alone would not do: a child that has not executed yet has a copy.
             self._epoll.unregister(descriptor)
 
     def at(self, moment: float, call: "Call") -> Alarm:
-        """Call at a moment, in monotonic seconds."""
+        """Call a function at a time, in monotonic seconds."""
         alarm = Alarm(self, call)
         heappush(self._alarms, (moment, self._sequence, alarm))
         self._sequence += 1
@@ -86,15 +89,15 @@ class Background:
         return alarm
 
     def deadline(self) -> float | None:
-        """Return when `turn` is due at the latest (monotonic seconds), None when no alarm is set."""
+        """Return when `turn` is due at the latest, in monotonic seconds; None when no alarm is set."""
         while self._alarms and not self._alarms[0][2].is_set:
             heappop(self._alarms)
         return self._alarms[0][0] if self._alarms else None
 
     def turn(self) -> None:
-        """Call for every descriptor that is ready, and for every moment that has passed."""
-        # All calls are found first: one of them may close a descriptor whose
-        # number another gets, and that one's events are not these.
+        """Make the calls of all ready descriptors, and of all alarms whose time has come."""
+        # All calls are looked up first.  One of them may close a descriptor, and a new
+        # descriptor may get its number: the events are not those of the new one.
         ready = [(number, self._watched.get(number)) for number, _ in self._epoll.poll(0, AT_ONCE)]
         for number, call in ready:
             if call is not None and self._watched.get(number) is call:
@@ -103,17 +106,17 @@ class Background:
         while (due := self.deadline()) is not None and due <= now:
             self._alarms[0][2].ring()
         if len(self._alarms) > 2 * self.pending + SLACK:
-            # One question that hangs for long would keep all that were answered since.
+            # One alarm far ahead would keep all later alarms that were cancelled.
             self._alarms = [entry for entry in self._alarms if entry[2].is_set]
             heapify(self._alarms)
 
     def wait(self) -> None:
-        """Wait for the next turn, for a program that has nothing else to do."""
+        """Wait until the next turn is due, in a program that has nothing else to do."""
         due = self.deadline()
         poll = select.poll()
         poll.register(self._epoll, select.POLLIN)
         poll.poll(None if due is None else max(0.0, due - time.monotonic()) * 1000 + 1)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Close the epoll descriptor."""
         self._epoll.close()

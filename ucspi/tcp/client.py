@@ -1,8 +1,8 @@
-"""Connecting to a server: each of its addresses in turn, none for too long.
+"""Connecting to a server: its addresses are tried in order, with a time limit for each.
 
-Where a host has several addresses, each gets a short time first, so that one
-that is dead does not keep us from one that is alive.  Those that did not answer
-get a longer one in a second pass.
+If a host has several addresses, each gets a short time at first, so that a dead
+one does not delay a live one for long.  In a second pass, those that did not
+answer get a longer time.
 
 Source: cr.yp.to/ucspi-tcp/tcpclient.html, and the original as observed.
 """
@@ -22,14 +22,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # Told of each attempt that failed for good: address, port, error.
+    # Called after each attempt that failed for good: address, port, error.
     Report = Callable[[bytes, int, OSError], object]
     Name = tuple[bytes, int] | tuple[bytes, int, int, int]
 
-UNIX = b"unix:"  # begins a host operand that is a path
-GRACE = 0.02  # seconds that the original adds to every time-out
-_INDEX_DIGITS = 10  # of the number of an interface
-LONGEST = 2_000_000.0  # seconds; poll takes no more milliseconds
+UNIX = b"unix:"  # the start of a host operand that is a path
+GRACE = 0.02  # seconds; the original adds them to every time limit
+_INDEX_DIGITS = 10  # most digits of the number of an interface
+LONGEST = 2_000_000.0  # seconds; more milliseconds do not fit into poll
 _FAILED = b"unable to connect"
 BIND_STEP = b"unable to bind socket"
 
@@ -50,27 +50,26 @@ def connect(
     Args:
         host: an address of IPv4 or IPv6, a name, several IPv4 addresses as
             ``1.2.3.4.5.6.7.8``, ``0`` for this machine, or ``unix:/path``.
-        port: a number, or what `parse_port` reads; not looked at for a path.
-        first: seconds for each of several addresses at first.
-        rest: seconds more, in a second pass, for those that did not answer;
-            a single address gets ``first + rest`` at once.
-        local_ip: the address to connect from, which also chooses between
-            addresses of IPv4 and IPv6; None leaves it to the system.
-        local_port: the port to connect from; 0 leaves it to the system.
-        no_delay: never wait for more data to fill a packet (TCP_NODELAY).
-        report: told of each attempt that failed for good, when it has.
+        port: a number, or an operand for `parse_port`; a path needs none.
+        first: seconds for each address in the first pass, if there are several.
+        rest: seconds for each address in the second pass.  A single address
+            gets ``first + rest`` at once.
+        local_ip: the address to connect from; only addresses of its family are
+            tried.  None leaves the choice to the system.
+        local_port: the port to connect from; 0 leaves the choice to the system.
+        no_delay: send data at once, without waiting to fill a packet (TCP_NODELAY).
+        report: called after each attempt that failed for good.
 
     Returns:
-        A connection that blocks and is closed on exec; `Connection.close` it,
-        or make it yours by `Connection.release`, as in
+        A connection that is blocking and closed on exec.  `Connection.close` it,
+        or take its descriptor by `Connection.release`, as in
         ``socket.socket(fileno=connection.release())``.
 
     Raises:
         BadPortError: ``port`` or ``local_port`` is not within 0 to 65535.
         NoAddressError: the host has no address.
-        ConnectError: no address could be connected to, or a socket could not
-            be made or bound.
-        OSError: no such port, or the name cannot be looked up now.
+        ConnectError: no attempt succeeded, or a socket could not be made or bound.
+        OSError: there is no such service, or the name cannot be looked up now.
     """
     connector = Connector()
     connector.first, connector.rest, connector.no_delay, connector.report = first, rest, no_delay, report
@@ -83,12 +82,11 @@ def connect(
 
 
 class Connector:
-    """How to connect; the attributes are the arguments of `connect`."""
+    """Connects; its attributes are the arguments of `connect`, with the defaults of the original."""
 
     __slots__ = ("first", "local_ip", "local_port", "no_delay", "report", "rest")
 
     def __init__(self) -> None:
-        """Begin with the original's defaults."""
         self.first, self.rest = 2.0, 58.0
         self.local_ip: bytes | None = None
         self.local_port = 0
@@ -96,7 +94,7 @@ class Connector:
         self.report: Report | None = None
 
     def connect(self, ips: list[bytes], port: int) -> Connection:
-        """Connect to the first of these addresses that answers; raise as `connect` does."""
+        """Return a connection to the first of these addresses that answers; raise what `connect` raises."""
         ips = self._reachable(ips)
         passes = [self.first, self.rest] if len(ips) > 1 else [self.first + self.rest]
         failures: list[tuple[bytes, OSError]] = []
@@ -119,7 +117,7 @@ class Connector:
         raise ConnectError(_FAILED, failures[-1][1], tuple(failures))
 
     def _reachable(self, ips: list[bytes]) -> list[bytes]:
-        """Return the addresses that the local one can reach: those of its own kind."""
+        """Return the addresses of the same family as the local one."""
         if self.local_ip is None:
             return ips
         is_ip6 = b":" in self.local_ip
@@ -157,7 +155,7 @@ class Connector:
             raise ConnectError(BIND_STEP, error) from None
 
     def connect_path(self, path: bytes) -> Connection:
-        """Connect to a Unix socket; raise as `connect` does."""
+        """Return a connection to a UNIX-domain socket; raise what `connect` raises."""
         from ucspi.unix.unixdomain import require_path  # few clients need it
 
         sock = _make(_socket.AF_UNIX)
@@ -189,7 +187,7 @@ def _set_no_delay(sock: _socket.socket) -> None:
 
 
 def _ends(sock: _socket.socket) -> tuple[tuple[bytes, int, int], tuple[bytes, int, int]]:
-    """Return address, port and scope of our end and of the server's."""
+    """Return address, port and scope of our end, and of the server's."""
     step = b"unable to get local address"
     try:
         local = parse_name(sock.getsockname())
@@ -200,27 +198,27 @@ def _ends(sock: _socket.socket) -> tuple[tuple[bytes, int, int], tuple[bytes, in
 
 
 def _name(ip: bytes, port: int) -> "Name":
-    """Return the name of a socket, the zone of a link-local address as a number."""
-    address, _, zone = ip.partition(b"%")  # bytes, because CPython would encode a text as a domain name
+    """Return the socket name of an address and a port; the zone of an IPv6 address becomes a number."""
+    address, _, zone = ip.partition(b"%")  # bytes: CPython would encode a text as a domain name
     if b":" not in address:
         return address, port
     return address, port, 0, _index(os.fsdecode(zone)) if zone else 0
 
 
 def _index(zone: str) -> int:
-    """Return the number of an interface, by which or by whose name a zone goes."""
+    """Return the number of the interface that a zone names, by name or by number."""
     try:
         if not (zone.isascii() and zone.isdigit()):
             return _socket.if_nametoindex(zone)
         number = first_digits(zone.encode(), _INDEX_DIGITS)
         _socket.if_indextoname(number)
         return number
-    except (OSError, OverflowError):  # the first has no errno
+    except (OSError, OverflowError):  # the OSError has no errno
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
 
 
 def _connect(sock: _socket.socket, name: "Name", timeout: float) -> None:
-    """Connect within some seconds; the socket blocks afterwards."""
+    """Connect within some seconds; then the socket is blocking."""
     sock.setblocking(False)
     number = sock.connect_ex(name)
     if number == errno.EINPROGRESS:
@@ -237,8 +235,9 @@ def _connect(sock: _socket.socket, name: "Name", timeout: float) -> None:
 def _connect_path(sock: _socket.socket, path: bytes, timeout: float) -> None:
     """Connect to a path within some seconds.
 
-    With a full backlog a non-blocking connect would fail at once and tell of
-    no progress, so this one blocks, for as long as the kernel is told.
+    While the backlog of the server is full, a non-blocking connect fails at once,
+    and poll does not tell when there is room.  So this one blocks, with the time
+    limit in SO_SNDTIMEO.
     """
     import struct
 

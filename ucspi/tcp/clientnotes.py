@@ -1,7 +1,7 @@
-"""What is noted of a client besides the connection, where somebody wants to see it.
+"""Notes about a client for the JSON log and the status file: times, the rule, the handler's pid.
 
-Moments come from the wall clock, which may be set back meanwhile; lengths of
-time come from one that never is.
+Times of day come from the wall clock, which may be set back.  Durations come
+from the steady clock, which never is.
 """
 
 import time
@@ -12,19 +12,18 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """The two clocks, both in nanoseconds: ``wall`` since 1970, ``steady`` never set."""
+    """Two clocks in nanoseconds: ``wall`` counts from 1970, ``steady`` is never set back."""
 
     __slots__ = ("steady", "wall")
 
     def __init__(
         self, wall: "Callable[[], int]" = time.time_ns, steady: "Callable[[], int]" = time.monotonic_ns
     ) -> None:
-        """Take the system's clocks, or others."""
         self.wall, self.steady = wall, steady
 
 
 class ClientNotes:
-    """One client's notes.  Times are nanoseconds, None where there is nothing to time."""
+    """The notes about one client.  Times are in nanoseconds, None where nothing was timed."""
 
     __slots__ = (
         "_began",
@@ -41,30 +40,30 @@ class ClientNotes:
     )
 
     def __init__(self, number: int, clock: Clock) -> None:
-        """Begin when the client is accepted, as the ``number``-th."""
+        """Start the notes about a client that is accepted now, the ``number``-th."""
         self.number, self._clock = number, clock
         self.since = clock.wall()
         self._began = clock.steady()
-        self.names: int | None = None  # until the last name was answered
-        self.ident: int | None = None
-        self.is_judged = False  # by rules
+        self.names: int | None = None  # from the start until the last name was answered
+        self.ident: int | None = None  # from the start until ident was answered
+        self.is_judged = False  # whether rules decided
         self.rule: bytes | None = None  # the address that decided
-        self.line: int | None = None  # of that rule, where it is known
+        self.line: int | None = None  # where that rule stands, if it is known
         self.pid: int | None = None  # of the handler
-        self.shown = b""  # in the status file, once nothing of it changes any more
+        self.shown = b""  # fields in the status file, once they no longer change
 
     def lasted(self) -> int:
-        """Return how long the client has been here."""
+        """Return how long ago the client was accepted."""
         return self._clock.steady() - self._began
 
     def note_name(self) -> None:
-        """Note that a name was answered, or given up."""
+        """Note that a name look-up is done."""
         self.names = self.lasted()
 
     def note_info(self) -> None:
-        """Note that ident was answered, or given up."""
+        """Note that the ident query is done."""
         self.ident = self.lasted()
 
     def note_rule(self, rule: bytes | None, line: int | None) -> None:
-        """Note which rule decided; None when none applied."""
+        """Note which rule decided; None when no rule applied."""
         self.is_judged, self.rule, self.line = True, rule, line

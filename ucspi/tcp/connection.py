@@ -1,4 +1,4 @@
-"""One connection: its descriptor, and what is known of both ends."""
+"""A connection: its descriptor, and what is known about both ends."""
 
 import _socket
 import errno
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """One connection, accepted or made.  Names are None when unknown or not asked for.
+    """One connection, accepted or made.  Names are None when unknown or not looked up.
 
-    Owns its descriptor until `release` or `close`.
+    It owns its descriptor until `release` or `close`.
     """
 
     __slots__ = (
@@ -50,22 +50,22 @@ class Connection:
             descriptor: the socket.
             local_ip: the address at our end.
             local_port: its port.
-            remote_ip: the address at the other end, an IPv4 one whatever the socket.
+            remote_ip: the address at the other end; IPv4 if the client has IPv4, also on an IPv6 socket.
             remote_port: its port.
             scope: index of the interface of a link-local address at either end, or 0.
-            ip6: whether the socket is one of IPv6.
+            ip6: whether it is an IPv6 socket.
         """
         self.descriptor = descriptor
         self.local_ip, self.local_port = local_ip, local_port
         self.remote_ip, self.remote_port = remote_ip, remote_port
         self.scope, self.ip6 = scope, ip6
-        self.user: tuple[int, int] | None = None  # uid and gid of a client of the UNIX domain
+        self.user: tuple[int, int] | None = None  # uid and gid of a UNIX-domain client
         self.local_host: bytes | None = None
         self.remote_host: bytes | None = None
         self.remote_info: bytes | None = None
-        self.path: bytes | None = None  # of a Unix socket, which has no addresses
+        self.path: bytes | None = None  # of the UNIX-domain socket that a client program connected to
         self.waiting = 0  # look-ups not yet answered
-        self.is_counted = False  # among the clients of a server
+        self.is_counted = False  # in the census of a server
         self.notes: ClientNotes | None = None  # for a JSON log or a status file
 
     def print_at_once(self, text: bytes) -> None:
@@ -74,9 +74,8 @@ class Connection:
         Raises:
             OSError: not all of it could be sent at once.
         """
-        connection = _socket.socket(
-            _socket.AF_INET, _socket.SOCK_STREAM, 0, self.descriptor
-        )  # any family will do
+        # The family does not matter for sending.
+        connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, self.descriptor)
         try:
             sent = connection.send(text, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL)
         finally:
@@ -85,11 +84,11 @@ class Connection:
             raise BlockingIOError(errno.EAGAIN, "the client does not read")
 
     def release(self) -> int:
-        """Give the descriptor away; the caller owns it now."""
+        """Return the descriptor; the caller owns it from now on."""
         descriptor, self.descriptor = self.descriptor, -1
         return descriptor
 
     def close(self) -> None:
-        """Close the descriptor, if it was not given away; a second time does nothing."""
+        """Close the descriptor, unless it was released; a second call does nothing."""
         if self.descriptor >= 0:
             os.close(self.release())

@@ -1,8 +1,8 @@
-"""The UCSPI environment of a handler or a client program.
+"""The UCSPI environment variables of a handler or a client program.
 
-A connection of an IPv6 socket has the ``TCP6`` variables too, its addresses in
-IPv6 form; PROTO and the ``TCP`` variables say IPv4 where the client does.  One
-of the UNIX domain has ``UNIX`` variables instead.
+A connection on an IPv6 socket also has ``TCP6`` variables, with addresses in
+IPv6 form.  If its client uses IPv4, PROTO and the ``TCP`` variables say so.  A
+UNIX-domain connection has ``UNIX`` variables instead.
 
 Source: cr.yp.to/ucspi-tcp/environment.html, and the originals as observed,
 Debian's ucspi-tcp-ipv6 for IPv6; ucspi-unix 1.0 as observed, and its file PROTOCOL.
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
     from ucspi.tcp.connection import Connection
 
-_FACTS = (b"LOCALIP", b"LOCALPORT", b"LOCALHOST", b"REMOTEIP", b"REMOTEPORT", b"REMOTEHOST", b"REMOTEINFO")
+_SUFFIXES = (b"LOCALIP", b"LOCALPORT", b"LOCALHOST", b"REMOTEIP", b"REMOTEPORT", b"REMOTEHOST", b"REMOTEINFO")
 
-# Variables that are removed, even if inherited, when there is no value for them.
-REPLACED = frozenset((b"PROTO", *(b"TCP" + fact for fact in _FACTS)))
+# Variables that are never inherited; without a value they are unset.
+REPLACED = frozenset((b"PROTO", *(b"TCP" + suffix for suffix in _SUFFIXES)))
 _IDS = (
     *(b"UNIXLOCALUID", b"UNIXLOCALGID", b"UNIXLOCALPID"),
     *(b"UNIXREMOTEPID", b"UNIXREMOTEEUID", b"UNIXREMOTEEGID"),
 )
 REPLACED_UNIX = REPLACED | {b"UNIXLOCALPATH", *_IDS}
-REPLACED6 = REPLACED | {b"TCP6INTERFACE", *(b"TCP6" + fact for fact in _FACTS)}
+REPLACED6 = REPLACED | {b"TCP6INTERFACE", *(b"TCP6" + suffix for suffix in _SUFFIXES)}
 
 
 def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, bytes]]") -> bytes:
-    """Return what a handler gets beside what it inherits.
+    """Return the variables that a program gets besides those it inherits.
 
     Args:
         connection: the judged connection.
-        assignments: those of the rule that decided; a later one wins, and all
-            of them win over the connection's own.
+        assignments: those of the rule that decided.  They override the
+            variables of the connection, and later ones override earlier ones.
 
     Returns:
         ``NAME=VALUE`` strings, each ended by a NUL, each name once.
@@ -54,12 +54,11 @@ def _tcp(connection: "Connection") -> dict[bytes, bytes]:
 
 
 def _unix(connection: "Connection") -> dict[bytes, bytes]:
-    """Say of both ends what the kernel knows of them.
+    """Return the variables with what the kernel knows about both ends.
 
-    A handler's own pid is filled in by its process, see `local.PID_VARIABLE`;
-    a client program will have ours.
+    A handler's process fills in its own pid.  A client program will have our pid.
     """
-    import os  # a socket of the UNIX domain is rare
+    import os  # UNIX-domain connections are rare
 
     path, own_pid = connection.local_ip, b""
     if connection.user is not None:
@@ -93,7 +92,7 @@ def _in_ip6(ip: bytes) -> bytes:
 
 
 def _interface(scope: int) -> bytes:
-    """Return the name of an interface, or its index when it is gone."""
+    """Return the name of an interface, or its index if the interface is gone."""
     import _socket  # link-local clients are rare
 
     try:

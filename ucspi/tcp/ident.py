@@ -1,7 +1,7 @@
-"""Asking a client's host who the client is (ident, RFC 1413).
+"""Ident queries (RFC 1413): which user owns a connection, as the other host says.
 
-The answer is the client's claim and nothing more; it may hold any byte but NUL.
-Each question is a socket that never blocks, so thousands wait as well as one.
+The answer is not to be trusted.  It may contain any byte but NUL.  Each query
+is one non-blocking socket, so thousands can wait at once.
 """
 
 import _socket
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     Fail = Callable[[MemoryError], object]
 
 PORT = 113
-LONGEST = 86400.0  # seconds; more is as good as for ever
-NAME_MAX = 257  # bytes that the original keeps; with them it has enough
-REPLY_MAX = 8192  # bytes of anything; the original reads on for as long as it may wait
+LONGEST = 86400.0  # seconds; a longer time limit is cut to this
+NAME_MAX = 257  # bytes; after so many the original stops reading
+REPLY_MAX = 8192  # bytes of a reply; the original has no limit but time
 _BLOCK = 1024
 _BLANKS = b" \t\r"
 
 
 class ReplyParser:
-    """The user name in a reply, read as it arrives and bounded whatever arrives.
+    """Finds the user name in a reply that arrives in pieces; its memory is bounded.
 
-    The name is everything after the third ``:`` up to LF; blanks, tabs and CRs
-    are dropped wherever they stand, and a NUL ends it.  An ``ERROR`` reply has
-    only two ``:`` and so gives an empty name, which is not the same as none.
-    What is as long as a name can be is complete without LF.
+    The name is everything after the third ``:`` up to LF.  Spaces, tabs and CRs
+    in it are dropped, and a NUL ends it.  An ``ERROR`` reply has only two ``:``,
+    so its name is empty, which is not the same as no name.  A name of `NAME_MAX`
+    bytes is complete without LF.
 
     Source: observed from the original.
     """
@@ -41,16 +41,15 @@ class ReplyParser:
     __slots__ = ("_colons", "_kept", "_read")
 
     def __init__(self) -> None:
-        """Start with nothing read."""
         self._colons, self._kept, self._read = 0, b"", 0
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether so much has come without a name that none will."""
+        """Whether the reply is too long to wait for its name."""
         return self._read >= REPLY_MAX
 
     def feed(self, block: bytes) -> bytes | None:
-        """Take the next bytes of the reply; return the name once it is complete."""
+        """Take the next bytes of the reply; return the name when it is complete, else None."""
         self._read += len(block)
         line, newline, _ = block.partition(b"\n")
         if self._colons < 3:
@@ -70,19 +69,19 @@ def query(
     deliver: "Deliver",
     fail: "Fail",
 ) -> None:
-    """Ask the remote host who owns a connection.
+    """Ask the remote host which user owns a connection.
 
     Args:
-        background: where the question waits.
+        background: makes the calls below, in its turns.
         local: our address and port of that connection.
-        remote: the client's address and port.
-        scope: index of the interface where an address is link-local, or 0.
-        timeout: seconds to connect, and again for question and answer.
-        deliver: called once with the answer, None when nobody says; not in here.
-        fail: called instead when there is no memory for the answer; not in here.
+        remote: the address and port of the other end.
+        scope: index of the interface of a link-local address, or 0.
+        timeout: seconds to connect, and again for the reply.
+        deliver: called once with the name, None when there is no answer.
+        fail: called instead when memory runs out.
 
     Raises:
-        MemoryError: nothing is on its way.
+        MemoryError: no query was started; neither function will be called.
     """
     pending = _Query(background, min(max(timeout, 0.0), LONGEST), deliver, fail)
     try:
@@ -95,7 +94,7 @@ def query(
 
 
 class _Query:
-    """One question on its way."""
+    """One query that waits for its connection or its reply."""
 
     __slots__ = ("_alarm", "_background", "_deliver", "_fail", "_reply", "_socket", "_text", "_timeout")
 
@@ -107,7 +106,7 @@ class _Query:
         self._alarm = background.at(time.monotonic() + timeout, self._give_up)
 
     def begin(self, local: tuple[bytes, int], remote: tuple[bytes, int], scope: int) -> None:
-        """Connect, from the address that the client came to."""
+        """Start to connect, from the local address of the connection."""
         self._text = b"%d , %d\r\n" % (remote[1], local[1])
         is_ip6 = b":" in remote[0]
         self._socket = _socket.socket(_socket.AF_INET6 if is_ip6 else _socket.AF_INET, _socket.SOCK_STREAM)
@@ -120,12 +119,12 @@ class _Query:
         self._background.watch(self._socket.fileno(), WRITABLE, self._send)
 
     def give_up_soon(self) -> None:
-        """Deliver that nobody says, in the next turn."""
+        """Deliver None in the next turn."""
         self.close()
         self._alarm = self._background.at(0.0, self._give_up)
 
     def _send(self) -> None:
-        """Put the question, now that there is a connection or none; it always fits."""
+        """Send the query, now that connecting has succeeded or failed; it always fits the buffer."""
         assert self._socket is not None
         try:
             number = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
@@ -165,7 +164,7 @@ class _Query:
         self._deliver(name)
 
     def close(self) -> None:
-        """Leave nothing behind; deliver nothing."""
+        """Release the socket and the alarm; deliver nothing."""
         self._alarm.cancel()
         if self._socket is not None:
             self._background.forget(self._socket.fileno())

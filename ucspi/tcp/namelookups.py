@@ -1,13 +1,14 @@
-"""Names, asked of the system's resolver in parallel, each question with its deadline.
+"""Look-ups of names in the system resolver, in parallel, each with a deadline.
 
-The resolver can neither be told to give up nor be stopped.  So a helper asks,
-which is a process of its own: it can be killed, what it takes of memory is its
-own, and a crash in there is none of ours.  A question that is not answered at
-its deadline is written off, and another may be asked in its place.  When as
-many hang as may be asked at once, a new helper takes over; the old one is
-killed once the questions of its others are answered or due, which is before
-the new one can have come to the same end.  So there are never more than two,
-each with twice as many threads as questions may be asked at once.
+A call of the resolver has no time limit and cannot be stopped.  So a helper
+process makes the calls (`ucspi.tcp.resolver`): it can be killed, it has its own
+memory, and if it crashes we do not.  A question without an answer at its
+deadline is written off, and another may be asked in its place.  When as many
+questions hang as may be asked at once, a new helper replaces the old one.  The
+old helper is killed when its other questions are answered or written off.  That
+is before the new helper can need a replacement.  So there are at most two
+helpers, each with at most twice as many threads as questions may be asked at
+once.
 """
 
 import errno
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     Deliver = Callable[[bytes | None], object]
     Fail = Callable[[OSError], object]
 
-TRIES = 2  # helpers that may die over a question
-AT_ONCE = 64  # answers taken before others have their turn
+TRIES = 2  # a question fails after so many helpers died while it was open
+AT_ONCE = 64  # answers of one helper that are taken in one turn
 
 
 class _Lookup:
@@ -39,7 +40,7 @@ class _Lookup:
     def __init__(self, number: int, message: bytes, deliver: "Deliver", fail: "Fail") -> None:
         self.number, self.message, self.deliver, self.fail = number, message, deliver, fail
         self.alarm: Alarm | None = None
-        self.helper: _NameHelper | None = None  # once it is on its way
+        self.helper: _NameHelper | None = None  # None before the question is sent
         self.tries = 0
 
 
@@ -51,11 +52,11 @@ class _NameHelper:
     def __init__(self, process: Helper) -> None:
         self.process = process
         self.pending: dict[int, _Lookup] = {}
-        self.hanging: set[int] = set()  # past their deadline, and hanging still
+        self.hanging: set[int] = set()  # written off, and not answered since
 
 
 class NameLookups:
-    """Asks for names; what is told comes in a turn of the background."""
+    """Looks up names; the answers arrive in turns of the background."""
 
     __slots__ = (
         "_background",
@@ -76,13 +77,13 @@ class NameLookups:
         prepare: "Callable[[], object]" = bool,
         reap: bool = False,
     ) -> None:
-        """Start with no helper.
+        """Start no helper yet.
 
         Args:
-            limit: most questions asked at once; further ones wait for an answer.
-            background: where the answers come.
-            prepare: called in each helper before it works.
-            reap: reap it ourselves; else whoever reaps all our children does.
+            limit: most questions asked at once; more of them wait.
+            background: watches the helpers and the deadlines.
+            prepare: called in each helper at its start.
+            reap: whether to reap helpers; if not, the program reaps all its children.
         """
         self._limit, self._background = limit, background
         self._prepare, self._is_parent = prepare, reap
@@ -92,14 +93,14 @@ class NameLookups:
         self._sequence = 0
 
     def look_up(self, kind: int, ip: bytes, timeout: float, deliver: "Deliver", fail: "Fail") -> None:
-        """Ask about an address.
+        """Look up the name of an address.
 
         Args:
             kind: `FIND`, `REVERSE` or `CHECKED` of `ucspi.tcp.resolver`.
             ip: the address.
-            timeout: seconds until nobody has answered.
-            deliver: called with the answer, or None; not in here.
-            fail: called instead when we are out of something; perhaps in here.
+            timeout: seconds until the question is written off.
+            deliver: called with the name or None, in a later turn.
+            fail: called instead when memory or the like ran out, perhaps at once.
         """
         self._sequence += 1
         deadline = time.monotonic() + timeout
@@ -110,7 +111,7 @@ class NameLookups:
         self._hand_over()
 
     def _hand_over(self) -> None:
-        """Give the helper as many questions as it may have."""
+        """Send waiting questions to the helper, as many as it may have."""
         while self._waiting:
             if self._current is None and not self._start():
                 return
@@ -124,14 +125,14 @@ class NameLookups:
             except OSError as error:
                 del helper.pending[lookup.number]
                 if isinstance(error, BlockingIOError):
-                    return  # it has more than it can take; there is room after an answer
+                    return  # its channel is full; there is room after an answer
                 self._bury(helper)
                 continue
             self._waiting.popleft()
             lookup.helper = helper
 
     def _start(self) -> bool:
-        """Start a helper; else fail whatever waits for one."""
+        """Start a helper; if that fails, fail all waiting questions and return False."""
         try:
             helper = self._employ()
         except OSError as error:
@@ -158,7 +159,7 @@ class NameLookups:
         Resolver(channel, 2 * self._limit).run()
 
     def _collect(self, helper: _NameHelper) -> None:
-        """Take the answers that have come from a helper, or its end."""
+        """Take the answers that a helper has sent, or notice that it has died."""
         for _ in range(AT_ONCE):
             try:
                 answer = helper.process.channel.recv(MESSAGE_MAX)
@@ -178,7 +179,7 @@ class NameLookups:
         helper.hanging.discard(number)
         lookup = helper.pending.pop(number, None)
         if lookup is None:
-            return  # too late
+            return  # it was written off
         _close(lookup)
         if outcome == NO_MEMORY:
             lookup.fail(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
@@ -186,7 +187,7 @@ class NameLookups:
             lookup.deliver(answer[ANSWER.size :] if outcome == KNOWN else None)
 
     def _write_off(self, lookup: _Lookup) -> None:
-        """Wait for an answer no longer."""
+        """Deliver None for a question whose deadline has passed."""
         helper = lookup.helper
         if helper is None:
             if lookup in self._waiting:
@@ -197,17 +198,17 @@ class NameLookups:
                 self._retired.append(helper)
                 self._current = None
             self._let_go()
-        self._hand_over()  # before: what fails for want of memory is done again
+        self._hand_over()  # first, because the alarm rings again if memory runs out here
         lookup.deliver(None)
 
     def _let_go(self) -> None:
-        """Kill the helpers of which nothing is expected any more but what hangs."""
+        """Kill retired helpers whose open questions all hang."""
         for helper in [helper for helper in self._retired if not helper.pending]:
             self._retired.remove(helper)
             self._close_helper(helper)
 
     def _bury(self, helper: _NameHelper) -> None:
-        """Ask once more what a helper has died over, perhaps of another client's name."""
+        """Ask the open questions of a dead helper again: another question may have killed it."""
         if helper is self._current:
             self._current = None
         else:
@@ -230,7 +231,7 @@ class NameLookups:
             helper.process.close()
 
     def close(self) -> None:
-        """Leave no helper behind; nothing is answered any more."""
+        """End all helpers; open questions get no answer."""
         for helper in self._retired:
             self._close_helper(helper)
         self._retired.clear()

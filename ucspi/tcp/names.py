@@ -1,12 +1,13 @@
-"""Host names: reverse look-ups, checked forward where asked.
+"""Host names of addresses, from the system resolver.
 
-These functions block; threads of a helper call them (`ucspi.tcp.resolver`).  A name is what a client
-or its name server says, so it is lower-cased and cleaned before anyone uses it.
+These functions block, so threads of a helper process call them
+(`ucspi.tcp.resolver`).  The owner of an address chooses its name, so every name
+is cleaned before anybody uses it.
 """
 
 import _socket
 
-TRY_AGAIN, INTERNAL = 2, -1  # of h_errno: nobody answers; the C library's own trouble.  Source: netdb.h
+TRY_AGAIN, INTERNAL = 2, -1  # h_errno: no answer; a failure inside the C library.  Source: netdb.h
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
@@ -19,12 +20,12 @@ def clean(name: bytes) -> bytes:
 
 
 def find(ip: bytes) -> bytes | None:
-    """Return the host name of an address, empty when it has none, None when nobody answers.
+    """Return the host name of an address, empty when it has none, None when there is no answer.
 
-    This is what ``getnameinfo`` does, which held every thread up until CPython 3.11.4.
+    ``getnameinfo`` would do the same, but until CPython 3.11.4 it blocks all threads.
     """
     try:
-        host = _socket.gethostbyaddr(ip)[0]  # type: ignore[arg-type]  # a text would go through a codec
+        host = _socket.gethostbyaddr(ip)[0]  # type: ignore[arg-type]  # a str would go through a codec
     except _socket.herror as error:
         if error.errno == INTERNAL:
             return _find_with_room(ip)
@@ -35,7 +36,7 @@ def find(ip: bytes) -> bytes | None:
 
 
 def _find_with_room(ip: bytes) -> bytes | None:
-    """Find a name that has more aliases in ``/etc/hosts`` than CPython has room for."""
+    """Find a name with more aliases in ``/etc/hosts`` than fit into the buffer of CPython."""
     try:
         host, _ = _socket.getnameinfo((ip.decode(), 0), _socket.NI_NAMEREQD)
     except OSError as error:
@@ -44,12 +45,12 @@ def _find_with_room(ip: bytes) -> bytes | None:
 
 
 def reverse(ip: bytes) -> bytes | None:
-    """Return the host name of an address, None when it has none or nobody answers."""
+    """Return the host name of an address, None when it has none or there is no answer."""
     return find(ip) or None
 
 
 def reverse_checked(ip: bytes) -> bytes | None:
-    """Return the host name of an address if one of the name's addresses is this one."""
+    """Return the host name of an address if that address is among those of the name, else None."""
     host = reverse(ip)
     if host is None or ip not in _addresses(host):
         return None

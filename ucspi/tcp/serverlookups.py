@@ -1,8 +1,7 @@
-"""Finding out about a server what the client program shall know: names, and ident.
+"""What tcpclient looks up about the server that it has connected to: host names, and the ident answer.
 
-As `ucspi.tcp.server.clientlookups` does for the clients of a server, but for one connection,
-and with the client's own meaning of no name: empty, where the name server says
-that there is none; unknown only where nobody answers.
+A name is empty if the name server says that there is none, and unknown only if
+there is no answer.  (For tcpserver both are unknown.)
 
 Source: the original tcpclient as observed.
 """
@@ -19,16 +18,16 @@ NAMES_TIMEOUT = 60.0  # seconds
 
 
 def look_up(connection: "Connection", *, local: bool, remote: bool, info_timeout: float) -> None:
-    """Ask in parallel, and wait until all is answered or given up.
+    """Do all look-ups in parallel, and return when each has an answer or has timed out.
 
     Args:
-        connection: where the answers are noted.
-        local: ask for the name of our own address.
-        remote: ask for the name of the server's.
-        info_timeout: seconds to wait for ident, twice; 0 does not ask.
+        connection: gets the answers.
+        local: whether to look up the name of our own address.
+        remote: whether to look up the name of the server's address.
+        info_timeout: seconds for ident to connect, and again for its reply; 0 for no ident query.
 
     Raises:
-        OSError, MemoryError: we could not ask, for want of something.
+        OSError, MemoryError: a look-up failed because memory or the like ran out.
     """
     lookups = _ServerLookups(connection)
     try:
@@ -44,7 +43,7 @@ def look_up(connection: "Connection", *, local: bool, remote: bool, info_timeout
 
 
 class _ServerLookups:
-    """What is asked about one connection."""
+    """The look-ups of one connection."""
 
     __slots__ = ("_background", "_connection", "_failure", "_name_lookups", "_unknown")
 
@@ -88,6 +87,6 @@ class _ServerLookups:
             raise self._failure
 
     def close(self) -> None:
-        """Leave no child to the program that we become."""
+        """End the helper process: the client program must not inherit a child."""
         self._name_lookups.close()
         self._background.close()
