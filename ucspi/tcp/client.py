@@ -183,7 +183,7 @@ def _set_no_delay(sock: _socket.socket) -> None:
     try:
         sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
     except OSError:
-        pass  # the server is gone again; whoever uses the connection will be told
+        pass  # the server has closed the connection; its user will notice
 
 
 def _ends(sock: _socket.socket) -> tuple[tuple[bytes, int, int], tuple[bytes, int, int]]:

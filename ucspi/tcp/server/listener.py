@@ -1,4 +1,4 @@
-"""Listening sockets: made here, or inherited from whoever started the server."""
+"""Listening sockets: made here, or inherited from the process that started the server."""
 
 import _socket
 import errno
