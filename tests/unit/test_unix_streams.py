@@ -4,6 +4,7 @@ from threading import Thread
 import pytest
 
 from ucspi.unix import streams
+from ucspi.unix.output import write_all
 
 
 def test_source_that_does_not_block_is_waited_for() -> None:
@@ -31,7 +32,7 @@ def test_target_that_does_not_block_gets_everything() -> None:
 
     thread = Thread(target=drain)
     thread.start()
-    streams.write_all(writer, data)
+    write_all(writer, data)
     os.close(writer)
     thread.join(20)
     os.close(reader)
@@ -44,16 +45,5 @@ def test_what_cannot_be_read_or_written_is_an_error() -> None:
         streams.read_some(writer)
     os.close(reader)
     with pytest.raises(BrokenPipeError):
-        streams.write_all(writer, b"x")
+        write_all(writer, b"x")
     os.close(writer)
-
-
-def test_source_is_readable_when_a_read_would_not_wait() -> None:
-    reader, writer = os.pipe()
-    assert not streams.is_readable(reader, 0)
-    os.write(writer, b"x")
-    assert streams.is_readable(reader, 0)
-    os.read(reader, 1)
-    os.close(writer)
-    assert streams.is_readable(reader)  # its end
-    os.close(reader)

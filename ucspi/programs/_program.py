@@ -8,7 +8,7 @@ from ucspi import __version__
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import inheritedstate
 from ucspi.unix.errtext import explain
-from ucspi.unix.output import has_room, say
+from ucspi.unix.output import say, write_all
 from ucspi.unix.signals import undo_interpreter
 
 TYPE_CHECKING = False
@@ -72,11 +72,7 @@ def print_all(text: bytes) -> None:
         OSError: it cannot be written.
     """
     try:
-        while text:
-            try:
-                text = text[os.write(1, text) :]
-            except BlockingIOError:  # who shares it with us wanted it so
-                has_room(None, 1)
+        write_all(1, text)
     except BrokenPipeError:
         die_of_pipe()
         raise

@@ -11,7 +11,7 @@ from ucspi.programs._program import Stop, fatal, print_all
 from ucspi.programs._tcpclient_connect import connect, find_port
 from ucspi.tcp.client import Connector
 from ucspi.unix import fds
-from ucspi.unix.output import say
+from ucspi.unix.output import say, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def print_answer(program: bytes, host: bytes, port: bytes, request: bytes, conve
 def _send(connection: "Connection", request: bytes) -> None:
     """Send all of it; a server that does not want it may still have an answer."""
     try:
-        while request:
-            request = request[os.write(connection.descriptor, request) :]
+        write_all(connection.descriptor, request)
     except OSError:
         pass
 

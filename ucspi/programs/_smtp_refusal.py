@@ -8,7 +8,7 @@ import os
 from _signal import SIGALRM, alarm
 
 from ucspi.unix import signals
-from ucspi.unix.streams import write_some
+from ucspi.unix.output import write_some
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

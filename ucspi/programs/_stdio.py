@@ -3,7 +3,7 @@
 import os
 
 from ucspi.programs._program import die_of_pipe
-from ucspi.unix.output import has_room
+from ucspi.unix.output import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,11 +52,7 @@ def write(data: "bytes | memoryview") -> None:
     A pipe that nobody reads ends the process, as it ends a C program.
     """
     try:
-        while data:
-            try:
-                data = data[os.write(1, data) :]
-            except BlockingIOError:  # who shares it with us wanted it so
-                has_room(None, 1)
+        write_all(1, data)
     except BrokenPipeError as error:
         die_of_pipe()
         raise OutputError(error) from None

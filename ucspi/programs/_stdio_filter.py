@@ -1,8 +1,9 @@
 """The programs that convert standard input to standard output."""
 
 from ucspi.exits import EXIT_TEMPORARY
+from ucspi.unix.output import write_all
 from ucspi.unix.signals import undo_ignored
-from ucspi.unix.streams import BLOCK, read_some, write_all
+from ucspi.unix.streams import BLOCK, read_some
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import os
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, fatal
-from ucspi.unix.fds import occupy_standard
+from ucspi.unix.fds import is_readable, occupy_standard
 from ucspi.unix.output import say
-from ucspi.unix.relay import Direction, is_readable, relay
+from ucspi.unix.relay import Direction, relay
 from ucspi.unix.signals import undo_ignored
 
 TYPE_CHECKING = False

@@ -17,8 +17,7 @@ from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.tcp.address import look_up, resolve_all
 from ucspi.tcp.client import BIND_STEP, Connector
-from ucspi.unix.output import say
-from ucspi.unix.streams import write_all
+from ucspi.unix.output import say, write_all
 
 USAGE = b"usage: ucspi connect [ --from address ] host port"
 CONNECT_TIMEOUT = 10.0  # seconds for each address of the host

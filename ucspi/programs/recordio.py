@@ -2,7 +2,7 @@
 
 from ucspi.programs._program import run
 from ucspi.programs._stdio_proxy import Conversion, execute_behind_proxy
-from ucspi.unix.streams import write_all
+from ucspi.unix.output import write_all
 
 USAGE = b"recordio: usage: recordio program [ arg ... ]"
 

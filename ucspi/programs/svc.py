@@ -6,7 +6,7 @@ from ucspi.programs import _options
 from ucspi.programs._program import run
 from ucspi.service import controlfiles
 from ucspi.unix.errtext import describe, explain
-from ucspi.unix.output import say
+from ucspi.unix.output import say, write_all
 
 LETTERS = b"udopchaitkx"
 USAGE = (
@@ -42,8 +42,7 @@ def _control(name: bytes, letters: bytes) -> None:
     if control is None:
         return _warn(b"unable to control %s: supervise not running" % name)
     try:
-        while letters:
-            letters = letters[os.write(control, letters) :]
+        write_all(control, letters)
     except OSError as error:
         return _warn(b"error writing commands to %s: %s" % (name, describe(error.errno)))
     finally:

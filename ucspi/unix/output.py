@@ -10,7 +10,7 @@ import posix as os
 
 PATIENCE = 1.0  # seconds
 
-_is_deaf = False  # whether nobody read when a line was last to be written by `say_soon`
+_is_deaf = False  # the last line of `say_soon` was dropped, for nobody read
 
 
 def say(line: bytes) -> None:
@@ -21,8 +21,8 @@ def say(line: bytes) -> None:
 def say_soon(line: bytes) -> None:
     """Write a line as `say` does, in a process that must never stand still.
 
-    It waits a second for room, and does without the line then; and without
-    waiting for those that follow, until there is room again.
+    It waits at most one second for room, and then drops the line.  Lines that
+    follow are dropped without waiting, until there is room again.
     """
     global _is_deaf
     _is_deaf = not has_room(0.0 if _is_deaf else PATIENCE)
@@ -31,19 +31,50 @@ def say_soon(line: bytes) -> None:
 
 
 def emit(text: bytes, number: int = 2) -> None:
-    """Write bytes to descriptor 2, or another, as they are, in one write where the system lets us."""
+    """Write bytes to descriptor 2, or another, as they are; what cannot be written is dropped."""
     try:
-        while text:
-            try:
-                text = text[os.write(number, text) :]
-            except BlockingIOError:
-                has_room(None, number)
+        write_all(number, text)
     except OSError:
         pass
 
 
+def write_all(number: int, data: "bytes | bytearray | memoryview", *, waits: bool = True) -> None:
+    """Write all of some bytes, in one write if the system takes them.
+
+    Args:
+        number: the descriptor.
+        data: what is written.
+        waits: wait for room where the descriptor is non-blocking; otherwise that is an error.
+
+    Raises:
+        OSError: it cannot be written; a part of it may have been.
+    """
+    done = 0
+    with memoryview(data) as rest:
+        while done < len(rest):
+            try:
+                done += os.write(number, rest[done:])
+            except BlockingIOError:
+                if not waits:
+                    raise
+                has_room(None, number)
+
+
+def write_some(number: int, data: bytes) -> int:
+    """Write as much as there is room for, wait while there is none, and return how much it was.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    while True:
+        try:
+            return os.write(number, data)
+        except BlockingIOError:
+            has_room(None, number)
+
+
 def has_room(seconds: float | None = 0.0, number: int = 2) -> bool:
-    """Wait, for so long or without end, until a descriptor takes a line; return whether it does."""
+    """Wait until a descriptor takes a line, at most so long, None without end; return whether it does."""
     import select
 
     poll = select.poll()

@@ -18,6 +18,8 @@ import errno
 import posix as os
 from stat import S_ISREG
 
+from ucspi.unix.output import write_all
+
 # As the originals open a temporary: an existing file keeps its mode, and a fifo
 # without a reader is refused instead of waited for.  But no symbolic link is
 # followed, and a file is emptied when it is known to be what is meant.
@@ -128,11 +130,7 @@ class Publication:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of ``data`` where the last write ended."""
-        written = os.write(self._fd, data)
-        if written < len(data):
-            with memoryview(data) as rest:
-                while written < len(rest):
-                    written += os.write(self._fd, rest[written:])
+        write_all(self._fd, data, waits=False)
         self._position += len(data)
         if self._position - self._flushed >= EARLY and self._fsync:
             self._flush()

@@ -126,13 +126,6 @@ def relay(there: Direction, back: Direction) -> None:
                 way.proceed()
 
 
-def is_readable(source: int) -> bool:
-    """Return whether a read would not block."""
-    poll = select.poll()
-    poll.register(source, select.POLLIN)
-    return bool(poll.poll(0))
-
-
 def _writer(target: int, is_own: bool) -> "Write":
     """Return a function that writes as much as a descriptor takes without blocking."""
     most = PIPE_ROOM

@@ -23,9 +23,8 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs.demo._servicedir import adopt, fill, make_temporary, quote, remove
 from ucspi.unix import inheritedstate
 from ucspi.unix.errtext import describe
-from ucspi.unix.output import say
+from ucspi.unix.output import say, write_all
 from ucspi.unix.rlimits import Narrowed, soft
-from ucspi.unix.streams import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

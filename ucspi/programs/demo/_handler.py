@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.unix.streams import write_all
+from ucspi.unix.output import write_all
 
 BLOCK = 4096  # bytes
 
