@@ -22,10 +22,10 @@ from ucspi.errors import ClosedError as ClosedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.cdb._builder import Builder as Builder
     from ucspi.cdb._hash import hash as hash
     from ucspi.cdb._hash import hash64 as hash64
     from ucspi.cdb._open import open as open
+    from ucspi.cdb._purebuilder import Builder as Builder
     from ucspi.cdb._reader import Reader as Reader
     from ucspi.cdb._stats import Stats as Stats
     from ucspi.cdb._text import dump as dump

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ucspi.cdb._builder import Builder
-    from ucspi.cdb._pure import Image
+    from ucspi.cdb._purebuilder import Builder
+    from ucspi.cdb._pureimage import Image
 
 NAMES = ("native", "pure")
 
@@ -41,10 +41,10 @@ class Core:
 def load(name: str) -> Core:
     """Return the named core, or raise `BackendUnavailableError`."""
     if name == "pure":
-        # With what only some work wants: a server may have no right to our files when it comes to that.
-        from ucspi.cdb import _builder, _check, _hash, _pure  # noqa: F401
+        # With what only some work needs: a server may have no right to our files when it comes to that.
+        from ucspi.cdb import _check, _hash, _purebuilder, _pureimage  # noqa: F401
 
-        return Core(name, _pure.Image, _builder.Builder, _hash.hash, _hash.hash64)
+        return Core(name, _pureimage.Image, _purebuilder.Builder, _hash.hash, _hash.hash64)
     try:
         from ucspi.cdb import _native
     except ImportError as error:

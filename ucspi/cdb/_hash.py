@@ -1,6 +1,6 @@
 """The hash of one key."""
 
-from ucspi.cdb._key import to_bytes
+from ucspi.cdb._byteslike import to_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ucspi.cdb._builder import Builder
-    from ucspi.cdb._pure import Image
+    from ucspi.cdb._purebuilder import Builder
+    from ucspi.cdb._pureimage import Image
 
 ffi: "Any" = _cdbcore.ffi
 lib: "Any" = _cdbcore.lib

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import NoReturn, Self
 
-    from ucspi.cdb._pure import Image
+    from ucspi.cdb._pureimage import Image
     from ucspi.cdb._stats import Stats
 else:
     Image = CORE.image

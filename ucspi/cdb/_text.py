@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ucspi.cdb._bulk import BulkLoader
+    from ucspi.cdb._nativetext import NativeLoader
     from ucspi.cdb._reader import Reader
 
     class Records(Protocol):
@@ -78,10 +78,10 @@ def load(source: "Source", into: "Records", *, empty_lengths: bool = True) -> in
     """
     text = _Text(_blocks(source), empty_lengths)
     add = into.add
-    bulk = _bulk_loader(into)
+    native = _native_loader(into)
     while True:
-        if bulk is not None:
-            text.at, taken = bulk.take(text.window, text.at)
+        if native is not None:
+            text.at, taken = native.take(text.window, text.at)
             text.entry += taken
         record = text.record()
         if record is None:
@@ -89,14 +89,14 @@ def load(source: "Source", into: "Records", *, empty_lengths: bool = True) -> in
         add(*record)
 
 
-def _bulk_loader(into: "Records") -> "BulkLoader | None":
+def _native_loader(into: "Records") -> "NativeLoader | None":
     """Return what fills a builder of the C core faster; None for all else that takes records."""
     builder = into._builder if type(into) is Writer else into
     if CORE.name != "native" or type(builder) is not CORE.builder:
         return None
-    from ucspi.cdb._bulk import BulkLoader
+    from ucspi.cdb._nativetext import NativeLoader
 
-    return BulkLoader(builder)
+    return NativeLoader(builder)
 
 
 def dump(source: "Reader | Source", sink: "Callable[[bytes], object]") -> None:
@@ -111,22 +111,22 @@ def dump(source: "Reader | Source", sink: "Callable[[bytes], object]") -> None:
             was given to ``sink``; the empty line was not.
     """
     image = _Image(_blocks(source))
-    bulk = None
+    native = None
     if CORE.name == "native":
-        from ucspi.cdb._bulk import BulkDumper
+        from ucspi.cdb._nativetext import NativeDumper
 
-        bulk = BulkDumper(sink, wide=image.is_wide)
+        native = NativeDumper(sink, wide=image.is_wide)
     block = bytearray()
     try:
         while True:
-            if bulk is not None:
-                image.at = bulk.take(image.window, image.at, image.whole())
+            if native is not None:
+                image.at = native.take(image.window, image.at, image.whole())
             record = image.record()
             if record is None:
                 break
             key, data = record
             block += b"+%d,%d:%b->%b\n" % (len(key), len(data), key, data)
-            if bulk is not None or len(block) >= BLOCK_SIZE:
+            if native is not None or len(block) >= BLOCK_SIZE:
                 full, block = block, bytearray()
                 sink(bytes(full))
     finally:  # what is sound goes out before any complaint
@@ -183,7 +183,7 @@ def _blocks(source: "Reader | Source") -> "Iterator[bytes]":
 def _block(block: "Buffer") -> bytes:
     if type(block) is bytes:
         return block
-    from ucspi.cdb._key import to_bytes  # here, as programs read bytes
+    from ucspi.cdb._byteslike import to_bytes  # here, as programs read bytes
 
     return to_bytes(block, "source")
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ucspi.cdb._builder import Builder
+    from ucspi.cdb._purebuilder import Builder
 
 CDB_HEADER_SIZE = 2048
 CDB, CDB64 = 0, 1  # enum ucdb_format
@@ -18,7 +18,7 @@ ROOM = 2  # bytes of records for each byte of text, at most
 DUMPED = 262144  # text is made in pieces of this size
 
 
-class BulkLoader:
+class NativeLoader:
     """Moves entries of text into a builder."""
 
     __slots__ = ("_add_block", "_format", "_out", "_text")
@@ -43,7 +43,7 @@ class BulkLoader:
         return text.at, text.records
 
 
-class BulkDumper:
+class NativeDumper:
     """Moves records of an image to a sink, as text."""
 
     __slots__ = ("_format", "_out", "_sink", "_text")

@@ -5,11 +5,11 @@ from the image is checked against its size before it is used, and a table is
 probed at most once around, so damage ends in `CdbFormatError`.
 """
 
+from ucspi.cdb._byteslike import bytes_under, to_bytes
 from ucspi.cdb._check import check
 from ucspi.cdb._hash import HASHES
 from ucspi.cdb._imagefault import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
-from ucspi.cdb._key import bytes_under, to_bytes
-from ucspi.cdb._recognise import recognise
+from ucspi.cdb._recogniseformat import recognise
 from ucspi.cdb.layout import Layout, named
 from ucspi.errors import CdbFormatError, ClosedError
 

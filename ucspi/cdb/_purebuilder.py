@@ -1,7 +1,7 @@
 """Building an image in the pure core: records stream out, the tables follow."""
 
+from ucspi.cdb._byteslike import to_bytes
 from ucspi.cdb._hashmany import hash_many
-from ucspi.cdb._key import to_bytes
 from ucspi.cdb.layout import TABLES, named
 from ucspi.errors import CdbTooLargeError, ClosedError
 
