@@ -9,7 +9,7 @@ from pathlib import Path
 FIRST = ("ucspi._packed", "ucspi._start")  # what finds the others is not found by it
 LISTED = (  # beside the commands
     *("ucspi.__main__", "ucspi.unix.inheritedstate", "ucspi.programs._tcpserver_prepare"),
-    *("ucspi.rules._live", "ucspi.service.startinprocess", "ucspi.service.startclassic"),
+    *("ucspi.rules._liverules", "ucspi.service.startinprocess", "ucspi.service.startclassic"),
     *(f"ucspi.programs.cdb.{part}" for part in ("_commandline", "_dump", "_make", "_query", "_stats")),
 )
 

@@ -1,4 +1,4 @@
-/* Networks and IPv6 addresses as the keys of rules; ucspi/rules/_network.py has the forms. */
+/* Networks and IPv6 addresses as the keys of rules; ucspi/rules/_networkkey.py has the forms. */
 #ifndef UCDB_NETWORKKEY_H
 #define UCDB_NETWORKKEY_H
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.rules_text import image_of, image_with
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
-from ucspi.rules import _sound, load
+from ucspi.rules import _checkimage, load
 from ucspi.rules._native import lib
 
 CLIENT = (b"1.2.3.4", b"a.b.org", b"joe")
@@ -98,9 +98,11 @@ def test_file_without_a_rule_is_one(place: Path) -> None:
 )
 def test_data_is_what_tcprules_writes_or_refused(data: bytes, is_sound: bool) -> None:
     reader = Reader(image_with((b"1.", b"D\0"), (b"22.", data)))
-    ways = [_sound.damage_of, _sound.odd_data] + ([] if lib is None else [_sound.odd_data_native])
+    ways = [_checkimage.damage_of, _checkimage.odd_data] + (
+        [] if lib is None else [_checkimage.odd_data_native]
+    )
     for way in ways:
         damage = way(reader)
         assert (damage is None) == is_sound
         if damage is not None:
-            assert (damage.reason, damage.offset) == (_sound.BAD_DATA, 2048 + 8 + 2 + 2 + 8 + 3)
+            assert (damage.reason, damage.offset) == (_checkimage.BAD_DATA, 2048 + 8 + 2 + 2 + 8 + 3)

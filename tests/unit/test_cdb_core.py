@@ -11,7 +11,7 @@ from ucspi.cdb import _core, _imagefault
 from ucspi.cdb._core import NAMES, Core, choose, load
 from ucspi.cdb._reader import reader_type
 from ucspi.errors import BackendUnavailableError
-from ucspi.rules._sound import BAD_DATA
+from ucspi.rules._checkimage import BAD_DATA
 
 
 def test_each_core_is_had_by_its_name(core: Core) -> None:

@@ -212,7 +212,7 @@ def test_names_that_are_imported_when_asked_for_are_in_the_lists(pack: ModuleTyp
     }
     names = pack.order(modules, "ucspi.programs.tcprules")
     assert {"ucspi.rules._compile", "ucspi.rules._lint"} <= set(names)
-    assert "ucspi.rules._live" not in names
+    assert "ucspi.rules._liverules" not in names
 
 
 def test_package_with_launchers_has_the_file_and_no_other() -> None:

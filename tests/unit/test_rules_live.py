@@ -15,7 +15,7 @@ import pytest
 import ucspi.cdb
 from tests.support.rules_text import image_of, image_with
 from ucspi.errors import BadAddressError, CdbFormatError
-from ucspi.rules import LiveRules, Verdict, _imagefile, _live, load
+from ucspi.rules import LiveRules, Verdict, _compiledfile, _liverules, load
 from ucspi.unix import threadtask
 from ucspi.unix.cachedstat import CachedStat
 from ucspi.unix.regularfile import state_of
@@ -115,7 +115,7 @@ class Frozen:
         monkeypatch.setattr(os, "fstat", lambda fd: frozen if stat.S_ISREG(fstat(fd).st_mode) else fstat(fd))
         self.glimpse = pack("=QQqqQQQQ", 1, frozen.st_size, then, then, frozen.st_mode, 1, 1, 0)
         monkeypatch.setattr(CachedStat, "glance", lambda _: self.glimpse)
-        monkeypatch.setattr(_live, "state_in", lambda _: state_of(frozen))
+        monkeypatch.setattr(_liverules, "state_in", lambda _: state_of(frozen))
 
 
 @pytest.mark.parametrize("age", [0.0, 3600.0, -3600.0], ids=["right", "behind", "ahead"])
@@ -154,7 +154,7 @@ def test_file_of_a_server_with_a_wrong_clock_is_not_read_for_ever(
 def test_touched_file_is_not_checked_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = live(path)
     assert rules.judge(CLIENT).allowed
-    monkeypatch.setattr(_imagefile, "Reader", None)
+    monkeypatch.setattr(_compiledfile, "Reader", None)
     os.utime(path, (1, 1))
     assert rules.judge(CLIENT).allowed
     publish(path, ALLOW)
@@ -353,7 +353,7 @@ def test_memory_that_runs_out_is_an_error_of_that_client(
         raise MemoryError
 
     rules = live(path)
-    monkeypatch.setattr(_imagefile, step, run_out)
+    monkeypatch.setattr(_compiledfile, step, run_out)
     with pytest.raises(OSError, match=os.strerror(errno.ENOMEM)):
         rules.judge(CLIENT)
     monkeypatch.undo()
@@ -364,14 +364,14 @@ def test_new_rules_that_fit_only_alone_count(path: Path, monkeypatch: pytest.Mon
     """Whoever kept the old ones would judge by them for ever."""
     rules = live(path)
     assert rules.judge(CLIENT).allowed
-    read = _imagefile._read_whole
+    read = _compiledfile._read_whole
 
     def fit_alone(fd: int, size: int) -> bytearray:
         if rules._found.image is not None:
             raise MemoryError
         return read(fd, size)
 
-    monkeypatch.setattr(_imagefile, "_read_whole", fit_alone)
+    monkeypatch.setattr(_compiledfile, "_read_whole", fit_alone)
     publish(path, DENY)
     assert not rules.judge(CLIENT).allowed
 
@@ -389,15 +389,15 @@ class Slow:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, local: bool = False) -> None:
         self.go_on = threading.Event()
         self.go_on.set()
-        look_at = _imagefile.look
+        look_at = _compiledfile.look
 
-        def slowly(path: bytes, known: _imagefile.Found) -> _imagefile.Found:
+        def slowly(path: bytes, known: _compiledfile.Found) -> _compiledfile.Found:
             assert self.go_on.wait(20)
             return look_at(path, known)
 
-        monkeypatch.setattr(_live, "look", slowly)
+        monkeypatch.setattr(_liverules, "look", slowly)
         if local:
-            monkeypatch.setattr(_live, "SMALL", 0)
+            monkeypatch.setattr(_liverules, "SMALL", 0)
         else:
             monkeypatch.setattr(CachedStat, "glance", lambda _: None)  # as of a file server
 
@@ -548,16 +548,16 @@ def test_each_look_aside_is_of_the_file_as_it_is_now(path: Path, monkeypatch: py
 def test_long_file_is_compared_once_when_its_times_tell_all(
     path: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady
 ) -> None:
-    monkeypatch.setattr(_live, "SMALL", 0)
-    monkeypatch.setattr(_imagefile, "SMALL", 0)
+    monkeypatch.setattr(_liverules, "SMALL", 0)
+    monkeypatch.setattr(_compiledfile, "SMALL", 0)
     looks = []
-    holds = _imagefile._holds
+    holds = _compiledfile._holds
 
     def noted(fd: int, image: bytearray) -> bool:
         looks.append(fd)
         return holds(fd, image)
 
-    monkeypatch.setattr(_imagefile, "_holds", noted)
+    monkeypatch.setattr(_compiledfile, "_holds", noted)
     told: list[bytes] = []
     rules = LiveRules(os.fsencode(path), tell=told.append)
     for seconds, expected in ((0.0, 0), (1.0, 0), (0.9, 0), (0.3, 1), (10.0, 1)):

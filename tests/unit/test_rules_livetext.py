@@ -87,7 +87,7 @@ def test_half_a_text_is_seen_by_its_bytes_where_times_are_coarse(
     monkeypatch.setattr(os, "fstat", lambda _: frozen)
     monkeypatch.setattr(CachedStat, "glance", lambda _: b"always the same")
     monkeypatch.setattr(_livetext, "state_in", lambda _: state_of(frozen))
-    monkeypatch.setattr("ucspi.rules._filewatch.size_in", lambda _: 1)
+    monkeypatch.setattr("ucspi.rules._patientreader.size_in", lambda _: 1)
     assert watched.after(0.9)
     assert not watched.after(0.6)
     for _ in range(8):

@@ -6,7 +6,7 @@ from tests.support.rules_text import image_of, image_with
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError, RuleSyntaxError
 from ucspi.rules import Rule, RuleSet, candidates, expand, parse, readable
-from ucspi.rules._network import PLACES, bits4
+from ucspi.rules._networkkey import PLACES, bits4
 
 
 @pytest.mark.parametrize(

@@ -13,30 +13,30 @@ from ucspi.errors import RuleSyntaxError as RuleSyntaxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ucspi.rules._bytes import is_address as is_address
+    from ucspi.rules._checkinput import is_address as is_address
     from ucspi.rules._compile import compile_rules as compile_rules
+    from ucspi.rules._compiledfile import load as load
     from ucspi.rules._diagnostic import Diagnostic as Diagnostic
     from ucspi.rules._expand import expand as expand
-    from ucspi.rules._imagefile import load as load
-    from ucspi.rules._lengths import Lengths as Lengths
     from ucspi.rules._linecompiler import Tally as Tally
     from ucspi.rules._lint import lint as lint
-    from ucspi.rules._live import LiveRules as LiveRules
+    from ucspi.rules._liverules import LiveRules as LiveRules
     from ucspi.rules._livetext import LiveText as LiveText
     from ucspi.rules._lookup import RuleSet as RuleSet
     from ucspi.rules._lookup import Verdict as Verdict
     from ucspi.rules._lookup import candidates as candidates
-    from ucspi.rules._network import readable as readable
+    from ucspi.rules._networkkey import readable as readable
     from ucspi.rules._parse import Rule as Rule
     from ucspi.rules._parse import parse as parse
-    from ucspi.rules._record import encode as encode
-    from ucspi.rules._record import segments as segments
+    from ucspi.rules._prefixlengths import Lengths as Lengths
+    from ucspi.rules._ruledata import encode as encode
+    from ucspi.rules._ruledata import segments as segments
 else:
     # A program loads only what it uses: these names are imported when they are first used.
     _LATER = {
         "Diagnostic": "_diagnostic",
-        "Lengths": "_lengths",
-        "LiveRules": "_live",
+        "Lengths": "_prefixlengths",
+        "LiveRules": "_liverules",
         "LiveText": "_livetext",
         "Rule": "_parse",
         "RuleSet": "_lookup",
@@ -44,14 +44,14 @@ else:
         "Verdict": "_lookup",
         "candidates": "_lookup",
         "compile_rules": "_compile",
-        "encode": "_record",
+        "encode": "_ruledata",
         "expand": "_expand",
-        "is_address": "_bytes",
+        "is_address": "_checkinput",
         "lint": "_lint",
-        "load": "_imagefile",
+        "load": "_compiledfile",
         "parse": "_parse",
-        "readable": "_network",
-        "segments": "_record",
+        "readable": "_networkkey",
+        "segments": "_ruledata",
     }
     __getattr__, __dir__ = _late_names(globals(), _LATER)
 

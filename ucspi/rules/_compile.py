@@ -2,13 +2,13 @@
 
 Text arrives in blocks cut anywhere and leaves as records, so a file of any
 length, or a pipe, needs no more memory than its longest line.  `_linecompiler`
-does it line by line; the C core, see `_bulk`, is faster where it can be used.
+does it line by line; the C core, see `_nativecompile`, is faster where it can be used.
 """
 
-from ucspi.rules._bulk import BulkCompiler
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._linecompiler import LineCompiler, Tally, split_lines
 from ucspi.rules._native import lib
+from ucspi.rules._nativecompile import BulkCompiler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What can be said about a line of rules text, as a value."""
 
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.value import Value
 
 ERROR, WARNING = "error", "warning"

@@ -5,13 +5,13 @@ Only the first ``-`` marks a range, and only in an address without ``=`` and
 next dot on either side; what stands before and after is kept as it is.
 
 Source: cr.yp.to/ucspi-tcp/tcprules.html, "Address ranges"; the bounds' quirks
-are observed from the original ``tcprules``.  Networks: see `_network`.
+are observed from the original ``tcprules``.  Networks: see `_networkkey`.
 """
 
 from ucspi.decimal import leading_digits, remainder
 from ucspi.errors import RuleSyntaxError
-from ucspi.rules._bytes import require_bytes
-from ucspi.rules._network import network_key
+from ucspi.rules._checkinput import require_bytes
+from ucspi.rules._networkkey import network_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

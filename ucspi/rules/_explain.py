@@ -1,11 +1,11 @@
 """Why a client is judged as it is: every address tried, and what was found there."""
 
 from ucspi.errors import RuleSyntaxError
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._expand import expand
 from ucspi.rules._lookup import RuleSet, candidates
 from ucspi.rules._parse import parse
-from ucspi.rules._record import encode
+from ucspi.rules._ruledata import encode
 
 
 def explain(

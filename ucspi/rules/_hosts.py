@@ -14,9 +14,9 @@ Source: the manual page hosts_access(5).
 """
 
 from ucspi.errors import HostsAccessError
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._hosts_file import PLAIN, Entry, read_entries
-from ucspi.rules._network import short6
+from ucspi.rules._networkkey import short6
 
 
 def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]) -> bytes:

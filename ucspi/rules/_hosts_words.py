@@ -9,7 +9,7 @@ Source: the manual page hosts_access(5).
 
 from ucspi.decimal import whole_number
 from ucspi.errors import HostsAccessError
-from ucspi.rules._network import LENGTH_MIN, MAPPED, packed6
+from ucspi.rules._networkkey import LENGTH_MIN, MAPPED, packed6
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

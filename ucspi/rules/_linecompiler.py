@@ -7,9 +7,9 @@ address.  Every other line goes through `parse`.
 
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import expand, is_plain
+from ucspi.rules._linewarnings import NO_NEWLINE, remarks
 from ucspi.rules._parse import parse
-from ucspi.rules._record import encode
-from ucspi.rules._remarks import NO_NEWLINE, remarks
+from ucspi.rules._ruledata import encode
 from ucspi.value import Value
 
 TYPE_CHECKING = False

@@ -2,29 +2,29 @@
 
 Besides the remarks on single lines, lines are compared: an address that came
 before, a network that a dotted prefix hides, and lines that a reader from top
-to bottom takes for decisive while another one decides (`_order`).
+to bottom takes for decisive while another one decides (`_lineorder`).
 
-A long text is compared by the C core, where there is one (`_relate`): the same
+A long text is compared by the C core, where there is one (`_relatelines`): the same
 is said, several hundred times as fast.
 """
 
 from ucspi.errors import RuleSyntaxError
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._diagnostic import ERROR, Diagnostic
 from ucspi.rules._expand import expand
-from ucspi.rules._lengths import Lengths
+from ucspi.rules._lineorder import Entry, Order, shown
+from ucspi.rules._linewarnings import NO_NEWLINE, remarks
 from ucspi.rules._native import lib
-from ucspi.rules._network import MARK4, MARK6, readable
-from ucspi.rules._order import Entry, Order, shown
+from ucspi.rules._networkkey import MARK4, MARK6, readable
 from ucspi.rules._parse import parse
-from ucspi.rules._record import encode
-from ucspi.rules._remarks import NO_NEWLINE, remarks
+from ucspi.rules._prefixlengths import Lengths
+from ucspi.rules._ruledata import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ucspi.rules._order import Entries
+    from ucspi.rules._lineorder import Entries
 
 LONG = 4096  # bytes from which on the C core takes less time
 
@@ -57,7 +57,7 @@ def _compare(text: bytes) -> list[Diagnostic]:
 
 
 def _compare_long(text: bytes) -> list[Diagnostic]:
-    from ucspi.rules._relate import RelatedEntries  # here, as a short text never needs it
+    from ucspi.rules._relatelines import RelatedEntries  # here, as a short text never needs it
 
     said: list[Diagnostic] = []
     entries = RelatedEntries(text, lambda line, number: examine(line, number, said))

@@ -11,10 +11,10 @@ import os
 import time
 
 from ucspi.errors import CdbTooLargeError
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._diagnostic import Diagnostic
-from ucspi.rules._filewatch import GOING_ON, NOBODY, FileWatch
 from ucspi.rules._lookup import RuleSet, Verdict
+from ucspi.rules._patientreader import GOING_ON, NOBODY, FileWatch
 from ucspi.rules._textfile import QUIET, Sight, look
 from ucspi.unix.cachedstat import state_in
 from ucspi.unix.errtext import describe

@@ -8,10 +8,10 @@ Source: cr.yp.to/ucspi-tcp/tcprules.html, "Addresses"; networks and IPv6 as in
 ucspi-tcp6, dotted prefixes before networks.
 """
 
-from ucspi.rules._bytes import require_address, require_bytes, require_client
-from ucspi.rules._lengths import NO_LENGTHS, Lengths, dotted, networks_of
-from ucspi.rules._network import canonical, network_bits
-from ucspi.rules._record import ASSIGN, DENY, segments
+from ucspi.rules._checkinput import require_address, require_bytes, require_client
+from ucspi.rules._networkkey import canonical, network_bits
+from ucspi.rules._prefixlengths import NO_LENGTHS, Lengths, dotted, networks_of
+from ucspi.rules._ruledata import ASSIGN, DENY, segments
 from ucspi.value import Value
 
 TYPE_CHECKING = False

@@ -17,9 +17,9 @@ commas, letters as quotes, blanks) is observed from the original ``tcprules``.
 """
 
 from ucspi.errors import RuleSyntaxError
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._expand import expand
-from ucspi.rules._network import looks_like_ipv6, network_key
+from ucspi.rules._networkkey import looks_like_ipv6, network_key
 from ucspi.value import Value
 
 INSTRUCTIONS = (b"deny", b"allow")

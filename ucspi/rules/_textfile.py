@@ -4,7 +4,7 @@ An editor may write a file in several steps, and half a file can be sound text
 that allows too much.  So a text counts once it was seen for a second, state and
 bytes, on a clock that is never set; what the file's own times say may be wrong.
 It is known by its state alone once it was seen for longer than the coarsest
-times: see `_imagefile`.
+times: see `_compiledfile`.
 """
 
 import errno
@@ -16,9 +16,9 @@ from ucspi.cdb import Builder, Reader
 from ucspi.cdb.layout import CDB
 from ucspi.errors import CdbTooLargeError
 from ucspi.rules._compile import compile_rules
+from ucspi.rules._compiledfile import COARSEST
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import expand
-from ucspi.rules._imagefile import COARSEST
 from ucspi.rules._lint import lint
 from ucspi.rules._lookup import RuleSet
 from ucspi.rules._native import lib
@@ -28,8 +28,8 @@ from ucspi.unix.regularfile import open_regular, state_of
 
 # For a text that becomes long while a server runs, which may have no right to our files by then.
 if lib is not None:
-    import ucspi.rules._bulk
-    import ucspi.rules._relate  # noqa: F401
+    import ucspi.rules._nativecompile
+    import ucspi.rules._relatelines  # noqa: F401
 
 NO_RULE_AT_ALL = "a text without a rule allows everybody"
 TEXT_MAX = 2**28  # bytes; millions of rules fit

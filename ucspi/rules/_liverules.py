@@ -15,10 +15,10 @@ import os
 import time
 
 from ucspi.errors import CdbFormatError
-from ucspi.rules._bytes import require_address, require_bytes, require_client
-from ucspi.rules._filewatch import GOING_ON, NOBODY, FileWatch
-from ucspi.rules._imagefile import COARSEST, NOTHING, SMALL, look
+from ucspi.rules._checkinput import require_address, require_bytes, require_client
+from ucspi.rules._compiledfile import COARSEST, NOTHING, SMALL, look
 from ucspi.rules._lookup import NO_RULE, Verdict
+from ucspi.rules._patientreader import GOING_ON, NOBODY, FileWatch
 from ucspi.unix.cachedstat import size_in, state_in
 from ucspi.unix.errtext import describe
 

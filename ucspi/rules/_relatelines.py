@@ -1,15 +1,15 @@
 """The entries of a long text, compared with each other by the C core.
 
-The core takes the lines that need no interpretation, as in `_bulk`, and the
+The core takes the lines that need no interpretation, as in `_nativecompile`, and the
 others come from the compiler of single lines.  All records then stand in one
 buffer, with the number of the line that each was made of.
 """
 
 from ucspi.cdb.layout import CDB
-from ucspi.rules._bulk import END, FULL, RANGE_ROOM, ROOM
-from ucspi.rules._lengths import Lengths
+from ucspi.rules._lineorder import Entry
 from ucspi.rules._native import ffi, lib
-from ucspi.rules._order import Entry
+from ucspi.rules._nativecompile import END, FULL, RANGE_ROOM, ROOM
+from ucspi.rules._prefixlengths import Lengths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ belong to no client, or a variable gets a name or value that nobody meant.
 from ucspi.decimal import first_digits
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import OCTET_MAX, OCTETS, expand, is_plain
-from ucspi.rules._network import network_key
+from ucspi.rules._networkkey import network_key
 from ucspi.rules._parse import BLANKS, Rule
 
 TYPE_CHECKING = False

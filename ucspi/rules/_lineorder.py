@@ -10,14 +10,14 @@ are sure to tell nothing are left out where the entries know them.
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import is_plain
 from ucspi.rules._lookup import candidates
-from ucspi.rules._network import MARK4, MARK6, full6, packed6, readable, short6
+from ucspi.rules._networkkey import MARK4, MARK6, full6, packed6, readable, short6
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Protocol
 
-    from ucspi.rules._lengths import Lengths
+    from ucspi.rules._prefixlengths import Lengths
 
     Client = tuple[bytes, bytes | None, bytes | None]
 

@@ -19,9 +19,9 @@ import time
 from ucspi.cdb import Reader
 from ucspi.cdb.layout import CDB
 from ucspi.errors import CdbFormatError
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkimage import damage_of
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._lookup import RuleSet
-from ucspi.rules._sound import damage_of
 from ucspi.unix.regularfile import open_regular, state_of
 
 ATTEMPTS = 4  # to read a file that somebody is writing to

@@ -16,7 +16,7 @@ Source: the key forms of ucspi-tcp6 1.11, so that its files and ours are one.
 
 from ucspi.decimal import whole_number
 from ucspi.errors import RuleSyntaxError
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ Source: cr.yp.to/ucspi-tcp/tcprules.html describes the meaning; the bytes are
 observed from the original ``tcprules`` and ``tcprulescheck``.
 """
 
-from ucspi.rules._bytes import require_bytes
+from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._parse import Rule
 
 DENY = b"D"

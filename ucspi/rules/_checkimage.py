@@ -11,7 +11,7 @@ from ucspi.cdb import Reader
 from ucspi.cdb.layout import CDB
 from ucspi.errors import CdbFormatError
 from ucspi.rules._native import ffi, lib
-from ucspi.rules._record import ASSIGN, DENY
+from ucspi.rules._ruledata import ASSIGN, DENY
 
 BAD_DATA = "data that no rule has"  # as in cdb/imagefault.c; a test compares them
 

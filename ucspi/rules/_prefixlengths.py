@@ -6,7 +6,7 @@ could be.
 
 from ucspi.errors import CdbFormatError
 from ucspi.rules._native import ffi, lib
-from ucspi.rules._network import LENGTH_MIN, MARK4, MARK6, canonical, network_bits
+from ucspi.rules._networkkey import LENGTH_MIN, MARK4, MARK6, canonical, network_bits
 from ucspi.value import Value
 
 TYPE_CHECKING = False
