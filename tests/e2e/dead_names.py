@@ -85,14 +85,14 @@ def one_round(place: Path, limit: int) -> int:
         for client in clients:
             client.close()
         idle = f"tcpserver: status: 0/{CLIENTS}"
-        lines = served.wait_for(lambda lines: lines[-1] == idle and told(lines) == CLIENTS)
+        lines = served.wait_for(lambda lines: lines[-1] == idle and verdicts(lines) == CLIENTS)
         dropped = sum("dropping connection" in line for line in lines)
         assert texts.count(b"in\n") == CLIENTS - dropped, (texts, lines)
         normal(served)
         return dropped
 
 
-def told(lines: list[str]) -> int:
+def verdicts(lines: list[str]) -> int:
     """Return of how many clients there is a verdict, or why there is none."""
     return sum(" ok " in line or " dropping connection, " in line for line in lines)
 

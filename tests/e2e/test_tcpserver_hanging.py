@@ -57,7 +57,7 @@ class Hanging:
         assert time.monotonic() - begin < 10
         return is_in
 
-    def told(self, words: str) -> int:
+    def count_lines(self, words: str) -> int:
         return sum(words in line for line in self.served.lines())
 
     def stop(self) -> None:
@@ -105,10 +105,10 @@ def test_rules_that_hang_leave_those_from_before(tmp_path: Path, settled: bool) 
         assert [server.allows() for _ in range(60)] == [True] * 60
         assert time.monotonic() - begin < 5.5  # one of them waited a little
         assert not server.allows("127.0.0.2")
-        assert (server.told(LATE), server.told(AGAIN)) == (1, 0)
+        assert (server.count_lines(LATE), server.count_lines(AGAIN)) == (1, 0)
         server.answer()
         wait_until(False, server)
-        assert (server.told(LATE), server.told(AGAIN)) == (1, 1)
+        assert (server.count_lines(LATE), server.count_lines(AGAIN)) == (1, 1)
         server.hang()
         assert not server.allows()
         server.stop()
@@ -217,7 +217,7 @@ def test_link_to_what_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None
         assert server.allows()
         link(tmp_path, "hanging/rules")
         assert [server.allows() for _ in range(5)] == [True] * 5
-        assert server.told(LATE) == 1
+        assert server.count_lines(LATE) == 1
         publish(tmp_path / "here", "deny")
         link(tmp_path, "here")
         assert not server.allows()  # what hangs does not matter any more

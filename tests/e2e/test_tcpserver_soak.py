@@ -74,10 +74,10 @@ class Crowd:
         with self._connect("127.0.0.1") as client:
             client.sendall(b"hello\n")
             client.shutdown(socket.SHUT_WR)
-            told, said = client.makefile("rb").read().split()
+            generation, said = client.makefile("rb").read().split()
         # The server may be one replacement behind what was published meanwhile.
-        if not before <= int(told) <= self.generation + 1 or said != b"hello":
-            self.wrong.append(f"{told!r} between {before} and {self.generation}")
+        if not before <= int(generation) <= self.generation + 1 or said != b"hello":
+            self.wrong.append(f"{generation!r} between {before} and {self.generation}")
 
     def _denied(self, chance: random.Random) -> None:
         with self._connect("127.0.0.2") as client:
@@ -124,8 +124,8 @@ def disturb(crowd: Crowd, rules: Path, threads: list[threading.Thread]) -> None:
 
 def check_counts(lines: list[str], limit: int) -> None:
     """Follow the status lines: each is one more or one less than the one before."""
-    told = [line.split()[2] for line in lines if line.startswith("tcpserver: status: ")]
-    counts = [int(text.partition("/")[0]) for text in told]
+    counts_shown = [line.split()[2] for line in lines if line.startswith("tcpserver: status: ")]
+    counts = [int(text.partition("/")[0]) for text in counts_shown]
     assert counts[0] == counts[-1] == 0
     assert max(counts) <= limit
     jumps = [pair for pair in pairwise(counts) if abs(pair[0] - pair[1]) != 1]

@@ -37,10 +37,10 @@ def test_words_do_not_depend_on_the_pieces(text: bytes, size: int) -> None:
 
 @given(st.binary(max_size=400))
 def test_reply_is_one_line_of_ascii(text: bytes) -> None:
-    told = printable(text)
-    assert len(told) == min(len(text), 200)
-    assert all(32 <= byte <= 126 for byte in told)
-    assert all(there == byte or not 32 <= byte <= 126 for there, byte in zip(told, text, strict=False))
+    shown = printable(text)
+    assert len(shown) == min(len(text), 200)
+    assert all(32 <= byte <= 126 for byte in shown)
+    assert all(there == byte or not 32 <= byte <= 126 for there, byte in zip(shown, text, strict=False))
 
 
 @pytest.fixture(scope="module")

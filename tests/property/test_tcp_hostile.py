@@ -114,14 +114,14 @@ def identd() -> Iterator[dict[str, bytes]]:
 @example(b":" * 200_000 + b"\n")
 def test_hostile_ident_server_gets_an_answer_or_none(identd: dict[str, bytes], reply: bytes) -> None:
     identd["reply"] = reply
-    background, told = Background(), list[bytes | None]()
-    ident.query(background, (b"127.0.0.1", 1), (b"127.0.0.1", 2), 0, 5.0, told.append, failed)
-    while not told:
+    background, names = Background(), list[bytes | None]()
+    ident.query(background, (b"127.0.0.1", 1), (b"127.0.0.1", 2), 0, 5.0, names.append, failed)
+    while not names:
         background.wait()
         background.turn()
     background.close()
     # A server that cuts us off may take back what it said.
-    assert told in ([answer_of(reply)], [None])
+    assert names in ([answer_of(reply)], [None])
 
 
 def failed(error: MemoryError) -> None:

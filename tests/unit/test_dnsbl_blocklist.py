@@ -38,12 +38,12 @@ def test_backslash_protects_and_spells_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(b"-", (553, b"")), (b"-text", (553, b"text")), (b"text", (451, b"text"))]
+    ("value", "refused"), [(b"-", (553, b"")), (b"-text", (553, b"text")), (b"text", (451, b"text"))]
 )
-def test_variable_turns_away_for_good_behind_a_dash(value: bytes, told: tuple[int, bytes]) -> None:
+def test_variable_turns_away_for_good_behind_a_dash(value: bytes, refused: tuple[int, bytes]) -> None:
     refusal = judge_by_variable(value)
     assert refusal is not None
-    assert (refusal.code, refusal.text) == told
+    assert (refusal.code, refusal.text) == refused
 
 
 def test_empty_variable_lets_pass() -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.json_strings import undone
-from tests.support.watched import Hands, connected
+from tests.support.reported import ManualClocks, connected
 from ucspi.rules import expand
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.report import classic, jsonlog
@@ -28,11 +28,11 @@ class CaughtLog:
     """Reports, and the lines that they have written."""
 
     def __init__(self, log: bytes, verbosity: int) -> None:
-        self.hands = Hands()
-        reports: list[Report] = [jsonlog.JsonReport(verbosity, 40, SERVER, [], self.hands.clock)]
+        self.clocks = ManualClocks()
+        reports: list[Report] = [jsonlog.JsonReport(verbosity, 40, SERVER, [], self.clocks.pair)]
         if log == b"both":
             reports.insert(0, classic.ClassicReport(verbosity, 40, SERVER))
-        self.reports = SeveralReports(reports, self.hands.clock)
+        self.reports = SeveralReports(reports, self.clocks.pair)
         self.writes: list[bytes] = []
 
     def objects(self) -> list[dict[str, Any]]:
@@ -60,15 +60,15 @@ def test_client_that_is_served_is_three_lines(writes: list[bytes]) -> None:
     with connected(host=b"a.b", info=b"root") as client:
         caught.reports.admitted(client, 1)
         assert client.notes is not None
-        caught.hands.pass_by(0.25)
+        caught.clocks.pass_by(0.25)
         client.notes.note_name()
-        caught.hands.pass_by(0.5)
+        caught.clocks.pass_by(0.5)
         client.notes.note_info()
         client.notes.note_rule(b"192.168.", 7)
         line = caught.reports.starting(client)
         assert line.count(b"\0") == 1
         writes.append(line.replace(b"\0", b"2230"))
-        caught.hands.pass_by(60)
+        caught.clocks.pass_by(60)
         caught.reports.ended([(2230, 256, 0, client)])
     who = {"connection": 1, "remote_ip": "192.168.1.33", "remote_port": 2600}
     assert caught.objects() == [
@@ -133,8 +133,8 @@ def test_clock_that_is_set_back_makes_no_time_negative(writes: list[bytes]) -> N
     caught = catching(writes)
     with connected() as client:
         caught.reports.admitted(client, 1)
-        caught.hands.steady += 2_000_000_000
-        caught.hands.wall -= 3600_000_000_000
+        caught.clocks.steady += 2_000_000_000
+        caught.clocks.wall -= 3600_000_000_000
         caught.reports.dropped(client, 0, b"why not")
     drop = caught.objects()[1]
     assert (drop["event"], drop["reason"], drop["seconds"]) == ("drop", "why not", 2.0)
@@ -165,16 +165,16 @@ def test_verbosity_means_what_it_does_for_the_classic_lines(
 ) -> None:
     caught = catching(writes, verbosity=verbosity)
     caught.reports.listening(0)
-    tales: list[Callable[[Connection], None]] = [
+    events_of_a_client: list[Callable[[Connection], None]] = [
         lambda client: caught.reports.denied(client, 0),
         lambda client: caught.reports.failed(client, OSError(errno.EAGAIN, ""), 0),
         lambda client: caught.reports.ended([(1, 0, 0, client)]),
     ]
-    for tell in tales:
+    for report in events_of_a_client:
         with connected() as client:
             caught.reports.admitted(client, 1)
             assert caught.reports.starting(client) == b""
-            tell(client)
+            report(client)
     caught.reports.full([])
     caught.reports.draining(0)
     caught.reports.warn(b"")

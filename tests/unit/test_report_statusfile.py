@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.watched import Hands, connected
+from tests.support.reported import ManualClocks, connected
 from ucspi.tcp.clientnotes import ClientNotes
 from ucspi.tcp.report.statusfile import StatusFile
 
@@ -16,11 +16,11 @@ class Shown:
     """A status file, and its warnings."""
 
     def __init__(self, path: Path, on_demand: bool = False) -> None:
-        self.path, self.hands = path, Hands()
+        self.path, self.clocks = path, ManualClocks()
         self.warnings: list[bytes] = []
         places = [b"127.0.0.1:25"]
         self.file = StatusFile(
-            os.fsencode(path), 40, places, self.hands.clock, self.warnings.append, on_signal=on_demand
+            os.fsencode(path), 40, places, self.clocks.pair, self.warnings.append, on_signal=on_demand
         )
 
     def publish(self) -> None:
@@ -64,12 +64,12 @@ def test_first_state_is_written_at_once(shown: Shown) -> None:
 def test_clients_are_shown_until_they_leave(shown: Shown) -> None:
     with connected(b"10.0.0.1", b"\xff", b"me") as first, connected(b"::1") as second:
         for number, client in enumerate((first, second), 1):
-            client.notes = ClientNotes(number, shown.hands.clock)
+            client.notes = ClientNotes(number, shown.clocks.pair)
             shown.file.add_client(client)
         assert first.notes is not None
         first.notes.pid = 77
         first.notes.note_rule(b"10.", 3)
-        shown.hands.pass_by(2.5)
+        shown.clocks.pass_by(2.5)
         shown.publish()
         one, two = shown.read()["connections"]
         assert shown.path.read_text().count("\n") == 3
@@ -78,14 +78,14 @@ def test_clients_are_shown_until_they_leave(shown: Shown) -> None:
         assert (one["rule"], one["line"]) == ("10.", 3)
         assert (two["pid"], two["remote_ip"]) == (None, "::1")
         shown.file.request()
-        shown.hands.pass_by(1)
+        shown.clocks.pass_by(1)
         shown.publish()
         again, _ = shown.read()["connections"]
         assert again == {**one, "seconds": 3.5}
         shown.file.remove_client(first, b"ended")
         shown.file.remove_client(second, b"denied")
         shown.file.note_draining()
-        shown.hands.pass_by(1)
+        shown.clocks.pass_by(1)
         shown.publish()
     last = shown.read()
     assert last["connections"] == []
@@ -97,10 +97,10 @@ def test_change_is_shown_once_a_second_has_passed(shown: Shown) -> None:
     assert shown.file.deadline() is None
     shown.file.note_change()
     assert shown.file.deadline() == pytest.approx(5001.0)
-    shown.hands.pass_by(0.9)
+    shown.clocks.pass_by(0.9)
     shown.publish()
     assert shown.read()["seconds"] == 0.0
-    shown.hands.pass_by(0.1)
+    shown.clocks.pass_by(0.1)
     shown.publish()
     assert shown.read()["seconds"] == 1.0
     assert shown.file.deadline() is None
@@ -109,8 +109,8 @@ def test_change_is_shown_once_a_second_has_passed(shown: Shown) -> None:
 def test_clock_that_is_set_back_delays_nothing(shown: Shown) -> None:
     shown.publish()
     shown.file.note_change()
-    shown.hands.pass_by(1)
-    shown.hands.wall -= 10**15
+    shown.clocks.pass_by(1)
+    shown.clocks.wall -= 10**15
     shown.publish()
     assert shown.read()["seconds"] == 1.0
 
@@ -118,7 +118,7 @@ def test_clock_that_is_set_back_delays_nothing(shown: Shown) -> None:
 def test_on_demand_a_change_alone_writes_nothing(tmp_path: Path) -> None:
     shown = Shown(tmp_path / "status", on_demand=True)
     shown.publish()
-    shown.hands.pass_by(5)
+    shown.clocks.pass_by(5)
     shown.file.note_change()
     assert shown.file.deadline() is None
     shown.publish()
@@ -133,7 +133,7 @@ def test_trouble_is_told_once_until_it_is_over(tmp_path: Path) -> None:
     for _ in range(3):
         shown.file.note_change()
         shown.publish()
-        shown.hands.pass_by(1)
+        shown.clocks.pass_by(1)
     complaint = b"unable to write %s: file does not exist" % os.fsencode(shown.path)
     assert shown.warnings == [complaint]
     shown.path.parent.mkdir()
@@ -142,7 +142,7 @@ def test_trouble_is_told_once_until_it_is_over(tmp_path: Path) -> None:
     assert shown.read()["children"] == 0
     shown.path.unlink()
     shown.path.parent.rmdir()
-    shown.hands.pass_by(1)
+    shown.clocks.pass_by(1)
     shown.file.note_change()
     shown.publish()
     assert shown.warnings == [complaint, complaint]

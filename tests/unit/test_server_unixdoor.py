@@ -53,9 +53,9 @@ def test_path_cannot_break_a_line() -> None:
 
 
 def test_variables_of_a_rule_win() -> None:
-    told = environment.variables(connection(), ((b"UNIXREMOTEEUID", b"x"), (b"A", b"b"))).split(b"\0")
-    assert {b"PROTO=UNIX", b"UNIXREMOTEEUID=x", b"UNIXREMOTEEGID=100", b"A=b"} <= set(told)
-    assert not any(entry.startswith(b"TCP") for entry in told)
+    variables = environment.variables(connection(), ((b"UNIXREMOTEEUID", b"x"), (b"A", b"b"))).split(b"\0")
+    assert {b"PROTO=UNIX", b"UNIXREMOTEEUID=x", b"UNIXREMOTEEGID=100", b"A=b"} <= set(variables)
+    assert not any(entry.startswith(b"TCP") for entry in variables)
 
 
 def test_client_program_and_handler_are_told_the_same_names() -> None:
@@ -63,9 +63,9 @@ def test_client_program_and_handler_are_told_the_same_names() -> None:
     with theirs:
         made = Connection(ours.detach(), b"", 0, b"", 0)
         made.path = b"/run/s"
-        told = [environment.variables(each, ()).split(b"\0")[:-1] for each in (made, connection())]
+        variables = [environment.variables(each, ()).split(b"\0")[:-1] for each in (made, connection())]
         made.close()
-    names = [[entry.partition(b"=")[0] for entry in entries] for entries in told]
+    names = [[entry.partition(b"=")[0] for entry in entries] for entries in variables]
     assert names[0] == names[1]
     assert set(names[0]) == environment.REPLACED_UNIX - environment.REPLACED | {b"PROTO"}
 

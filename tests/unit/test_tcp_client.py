@@ -57,14 +57,14 @@ def test_connection_is_a_blocking_socket_that_closes_on_exec(listener: socket.so
 
 def test_addresses_are_tried_in_order_and_failures_told(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
-    told = []
+    reported = []
     connection = connect(
         b"127.0.0.9.127.0.0.8.127.0.0.1",
         b"%d" % port,
-        report=lambda ip, port, error: told.append((ip, port, error.errno)),
+        report=lambda ip, port, error: reported.append((ip, port, error.errno)),
     )
     connection.close()
-    assert told == [
+    assert reported == [
         (b"127.0.0.9", port, errno.ECONNREFUSED),
         (b"127.0.0.8", port, errno.ECONNREFUSED),
     ]

@@ -256,10 +256,10 @@ def test_helper_keeps_nothing_of_ours_and_ends_with_us(hangs: Path, tmp_path: Pa
             finally:
                 os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
-    told, descriptors = (tmp_path / "kept").read_text().splitlines()
+    helper_pid, descriptors = (tmp_path / "kept").read_text().splitlines()
     assert descriptors == str(["/dev/null"] * 3 + ["socket"])
     deadline = time.monotonic() + 20
-    while _is_alive(int(told)):
+    while _is_alive(int(helper_pid)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""Clients and clocks for tests of what is told of them."""
+"""Clients and clocks for tests of reports."""
 
 import socket
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ START = 1_782_826_200_000_000_000  # 2026-06-30T13:30:00Z
 SECOND = 1_000_000_000
 
 
-class Hands:
-    """Two clocks whose hands a test moves."""
+class ManualClocks:
+    """Two clocks that stand still until a test moves them."""
 
     def __init__(self) -> None:
         self.wall, self.steady = START, 5_000 * SECOND
-        self.clock = Clock(lambda: self.wall, lambda: self.steady)
+        self.pair = Clock(lambda: self.wall, lambda: self.steady)
 
     def pass_by(self, seconds: float) -> None:
         self.wall += int(seconds * SECOND)
