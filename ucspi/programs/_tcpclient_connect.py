@@ -3,7 +3,7 @@
 from ucspi.errors import BadPortError, ConnectError, NoAddressError
 from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
-from ucspi.programs._tcpclient_options import NAME
+from ucspi.programs._tcpclient_options import PROGRAM
 from ucspi.tcp.address import PORT_MAX, parse_port, resolve_all
 from ucspi.tcp.client import UNIX, Connector
 from ucspi.unix.errtext import describe
@@ -31,9 +31,9 @@ def find_port(host: bytes, operand: bytes) -> int:
         return parse_port(operand)
     except BadPortError:
         what = b"unable to figure out port number for %s: the largest is %d" % (operand, PORT_MAX)
-        raise fatal(NAME, what, code=EXIT_PERMANENT) from None
+        raise fatal(PROGRAM, what, code=EXIT_PERMANENT) from None
     except OSError:
-        raise fatal(NAME, b"unable to figure out port number for " + operand) from None
+        raise fatal(PROGRAM, b"unable to figure out port number for " + operand) from None
 
 
 def connect(connector: Connector, host: bytes, port: int, verbosity: int = 1) -> "Connection":
@@ -49,19 +49,19 @@ def connect(connector: Connector, host: bytes, port: int, verbosity: int = 1) ->
             return connector.connect_path(host.removeprefix(UNIX))
         return connector.connect(_addresses(host), port)
     except NoAddressError:
-        raise fatal(NAME, b"no IP address for " + host) from None
+        raise fatal(PROGRAM, b"no IP address for " + host) from None
     except ConnectError as error:
         if error.failures:
             raise Stop(b"", EXIT_TEMPORARY) from None
-        raise fatal(NAME, error.step, error.error) from None
+        raise fatal(PROGRAM, error.step, error.error) from None
 
 
 def _report(host: bytes, port: int, error: OSError) -> None:
-    say(b"%s: unable to connect to %s: %s" % (NAME, server_name(host, port), describe(error.errno)))
+    say(b"%s: unable to connect to %s: %s" % (PROGRAM, server_name(host, port), describe(error.errno)))
 
 
 def _addresses(host: bytes) -> list[bytes]:
     try:
         return resolve_all(host)
     except OSError as error:
-        raise fatal(NAME, b"temporarily unable to figure out IP address for " + host, error) from None
+        raise fatal(PROGRAM, b"temporarily unable to figure out IP address for " + host, error) from None

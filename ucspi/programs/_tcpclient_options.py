@@ -7,7 +7,7 @@ from ucspi.programs._program import Stop, fatal
 from ucspi.tcp.client import Connector
 from ucspi.tcp.lookupchoices import LookupChoices
 
-NAME = b"tcpclient"
+PROGRAM = b"tcpclient"
 USAGE = (
     b"tcpclient: usage: tcpclient [ -hHrRdDqQv ] [ -i localip ] [ -p localport ] [ -T timeoutconn ]"
     b" [ -l localname ] [ -t timeoutinfo ] host port program"
@@ -51,11 +51,11 @@ def _apply(choices: Choices, letter: bytes, value: bytes) -> None:
     elif letter == b"i":
         connector.local_ip = _address(value)
     elif letter == b"p":
-        connector.local_port = _options.number(NAME, letter, value, 65535)
+        connector.local_port = _options.number(PROGRAM, letter, value, 65535)
     elif letter == b"T":
         connector.first, connector.rest = _timeouts(value)
     elif letter == b"t":
-        choices.info_timeout = _options.number(NAME, letter, value)
+        choices.info_timeout = _options.number(PROGRAM, letter, value)
     else:
         choices.local_host = value
 
@@ -73,5 +73,5 @@ def _timeouts(value: bytes) -> tuple[int, int]:
     """Read ``first+rest``; either may be missing, and is then 0."""
     first, _, rest = value.partition(b"+")
     if not first and not rest:
-        raise fatal(NAME, b"-T wants seconds, such as 2+58, not " + (value or b"nothing"), code=100)
-    return tuple(_options.number(NAME, b"T", part or b"0") for part in (first, rest))  # type: ignore[return-value]
+        raise fatal(PROGRAM, b"-T wants seconds, such as 2+58, not " + (value or b"nothing"), code=100)
+    return tuple(_options.number(PROGRAM, b"T", part or b"0") for part in (first, rest))  # type: ignore[return-value]

@@ -4,7 +4,7 @@ import os
 
 from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._program import Stop, fatal
-from ucspi.programs._tcpserver_values import NAME
+from ucspi.programs._tcpserver_values import PROGRAM
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
 from ucspi.tcp.server.loop import Server
 from ucspi.tcp.server.reporting import reporter
@@ -123,7 +123,7 @@ def _drop_privileges(identity: privilege.Identity) -> None:
         step = b"unable to set uid"
         privilege.drop_user(identity)
     except OSError as error:
-        raise fatal(NAME, step, error) from None
+        raise fatal(PROGRAM, step, error) from None
 
 
 def _print_ports(listeners: "list[Listener]") -> None:
@@ -142,7 +142,7 @@ def _say_ready(choices: "Choices", inherited: list[bytes]) -> None:
             notify.ready_descriptor(choices.ready_descriptor)
         except OSError as error:
             what = b"unable to write to descriptor %d" % choices.ready_descriptor
-            raise fatal(NAME, what, error) from None
+            raise fatal(PROGRAM, what, error) from None
     if manager:
         try:
             notify.service_manager(manager, b"READY=1\n")
@@ -179,7 +179,7 @@ def _judge_by_text(path: bytes, tell: "Callable[[bytes], object]", *, numbered: 
     try:
         problems = rules.load()
     except OSError as error:
-        raise fatal(NAME, b"unable to read " + path, error) from None
+        raise fatal(PROGRAM, b"unable to read " + path, error) from None
     if problems:
         lines = [problem.text(path) for problem in problems]
         raise Stop(b"\n".join([b"tcpserver: fatal: unable to judge by " + path, *lines]), EXIT_PERMANENT)
@@ -191,7 +191,7 @@ def _spawner(
 ) -> "Spawner":
     complaint = b""
     if settings.verbosity:
-        complaint = b"%s: warning: dropping connection, unable to run %s: " % (NAME, program[0])
+        complaint = b"%s: warning: dropping connection, unable to run %s: " % (PROGRAM, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
     ours = [listener.fileno() for listener in listeners]
     handler = spawner(Program(program, paths, inherited, complaint, _pid_variable(listeners), ours))

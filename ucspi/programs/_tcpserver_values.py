@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.server.rate import Rate
 
-NAME = b"tcpserver"
+PROGRAM = b"tcpserver"
 LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
 _LARGEST_PORT = 65535
 _DIGITS_MAX = 18
@@ -22,12 +22,12 @@ _MOST_PASSED = 65536  # sockets of a service manager
 
 def refuse(text: bytes) -> Stop:
     """Return the end of a program whose command line makes no sense."""
-    return fatal(NAME, text, code=100)
+    return fatal(PROGRAM, text, code=100)
 
 
 def number(option: bytes, value: bytes, largest: int = _options.LARGEST) -> int:
     """Read a number of decimal digits alone: what is none is not 0, as it was in the original."""
-    return _options.number(NAME, option, value, largest)
+    return _options.number(PROGRAM, option, value, largest)
 
 
 def passed_descriptors(inherited: list[bytes]) -> "range":
@@ -75,7 +75,7 @@ def find_user(value: bytes) -> Identity:
     try:
         entry = pwd.getpwnam(_decode(name))
     except KeyError:
-        raise fatal(NAME, b"unknown user " + name) from None
+        raise fatal(PROGRAM, b"unknown user " + name) from None
     gid = entry.pw_gid
     if group:
         gid = find_group(b"u", group)
@@ -90,4 +90,4 @@ def find_group(option: bytes, value: bytes) -> int:
     try:
         return grp.getgrnam(_decode(value)).gr_gid
     except KeyError:
-        raise fatal(NAME, b"unknown group " + value) from None
+        raise fatal(PROGRAM, b"unknown group " + value) from None

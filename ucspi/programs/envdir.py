@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAME = b"envdir"
+PROGRAM = b"envdir"
 USAGE = b"envdir: usage: envdir dir child"
 
 # The kernel takes no variable of 128 KiB.  A device that never ends is as long.
@@ -27,7 +27,7 @@ def main(argv: list[bytes] | None = None) -> int:
 def _envdir(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_TEMPORARY)  # of all usages here the only one that is not 100
-    execute(NAME, argv[2], argv[2:], changes=list(_changes(argv[1])))
+    execute(PROGRAM, argv[2], argv[2:], changes=list(_changes(argv[1])))
 
 
 def _changes(path: bytes) -> "Iterator[bytes]":
@@ -39,7 +39,7 @@ def _changes(path: bytes) -> "Iterator[bytes]":
         except FileNotFoundError:
             continue  # a link to nothing, or removed since we saw it
         except OSError as error:
-            raise fatal(NAME, b"unable to read %b/%b" % (path, name), error) from None
+            raise fatal(PROGRAM, b"unable to read %b/%b" % (path, name), error) from None
         yield change
     os.close(directory)
 
@@ -49,7 +49,7 @@ def _enter(path: bytes) -> int:
     try:
         return os.open(path and path + b"/.", os.O_PATH | os.O_DIRECTORY)
     except OSError as error:
-        raise fatal(NAME, b"unable to switch to directory " + path, error) from None
+        raise fatal(PROGRAM, b"unable to switch to directory " + path, error) from None
 
 
 def _names(path: bytes, directory: int) -> list[bytes]:
@@ -57,7 +57,7 @@ def _names(path: bytes, directory: int) -> list[bytes]:
         readable = os.open(b".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=directory)
         names = [name.encode(sys.getfilesystemencoding(), "surrogateescape") for name in os.listdir(readable)]
     except OSError as error:
-        raise fatal(NAME, b"unable to read directory " + path, error) from None
+        raise fatal(PROGRAM, b"unable to read directory " + path, error) from None
     os.close(readable)
     return [name for name in names if not name.startswith(b".")]
 

@@ -5,7 +5,7 @@ from ucspi.programs._account_operand import find
 from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, run
 
-NAME = b"envuidgid"
+PROGRAM = b"envuidgid"
 USAGE = b"envuidgid: usage: envuidgid account child"
 
 
@@ -17,5 +17,5 @@ def main(argv: list[bytes] | None = None) -> int:
 def _envuidgid(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
-    uid, gid = find(NAME, argv[1])
-    execute(NAME, argv[2], argv[2:], changes=[b"GID=%d" % gid, b"UID=%d" % uid])
+    uid, gid = find(PROGRAM, argv[1])
+    execute(PROGRAM, argv[2], argv[2:], changes=[b"GID=%d" % gid, b"UID=%d" % uid])

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-NAME = b"fghack"
+PROGRAM = b"fghack"
 USAGE = b"fghack: usage: fghack child"
 
 # More than the one, for a program that closes the first twenty or so.  Source: seen in the original.
@@ -37,11 +37,11 @@ def _fghack(argv: list[bytes]) -> int:
     try:
         reader, writer = os.pipe()
     except OSError as error:
-        raise fatal(NAME, b"unable to create pipe", error) from None
+        raise fatal(PROGRAM, b"unable to create pipe", error) from None
     try:
         child = os.fork()
     except OSError as error:
-        raise fatal(NAME, b"unable to fork", error) from None
+        raise fatal(PROGRAM, b"unable to fork", error) from None
     if child == 0:
         os.close(reader)
         _child(argv[1:], writer)
@@ -55,7 +55,7 @@ def _child(argv: list[bytes], writer: int) -> "NoReturn":
     try:
         os.set_inheritable(writer, True)
         _copy(writer)
-        execute(NAME, argv[0], argv)
+        execute(PROGRAM, argv[0], argv)
     except Stop as stop:
         say(stop.line)
     finally:
@@ -83,7 +83,7 @@ def _end_of(child: int) -> int:
     try:
         status = os.waitpid(child, 0)[1]
     except OSError as error:
-        raise fatal(NAME, b"wait failed", error) from None
+        raise fatal(PROGRAM, b"wait failed", error) from None
     if os.WIFSIGNALED(status):
-        raise fatal(NAME, b"child crashed")
+        raise fatal(PROGRAM, b"child crashed")
     return os.WEXITSTATUS(status)

@@ -13,7 +13,7 @@ from ucspi.unix.errtext import explain
 from ucspi.unix.output import emit, say
 from ucspi.unix.signals import undo_ignored
 
-NAME = b"multilog"
+PROGRAM = b"multilog"
 USAGE = b"multilog: usage: multilog [ action ... ]"
 
 
@@ -34,7 +34,7 @@ def _multilog(argv: list[bytes]) -> int:
     try:
         outputs = OpenOutputs(script, Retry(_warn), _complain, emit)
     except LogError as error:
-        raise fatal(NAME, error.step, error.error) from None
+        raise fatal(PROGRAM, error.step, error.error) from None
     Logger(script, outputs, input_wait, 0).run()
     outputs.close()
     return 0
@@ -42,8 +42,8 @@ def _multilog(argv: list[bytes]) -> int:
 
 def _warn(what: bytes, error: OSError | None) -> None:
     tail = b"" if error is None else b": " + explain(error)
-    say(b"%s: warning: %s%s" % (NAME, what, tail))
+    say(b"%s: warning: %s%s" % (PROGRAM, what, tail))
 
 
 def _complain(what: bytes, error: OSError) -> None:
-    say(b"%s: fatal: %s: %s" % (NAME, what, explain(error)))
+    say(b"%s: fatal: %s: %s" % (PROGRAM, what, explain(error)))

@@ -11,7 +11,7 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited, value_of
 from ucspi.unix.output import say
 
-NAME = b"rblsmtpd"
+PROGRAM = b"rblsmtpd"
 # The original's own: it knows no -R, and -B, -c and -C that it does not tell of.
 USAGE = (
     b"rblsmtpd: usage: rblsmtpd [ -bBcC ] [ -t timeout ] [ -r base ] [ -a base ] "
@@ -37,7 +37,7 @@ def _rblsmtpd(argv: list[bytes]) -> int:
     ip = value_of(entries, b"TCPREMOTEIP") or b""
     refusal = _judge(options, entries, ip, dns_timeout)
     if refusal is None:
-        execute(NAME, command[0], command)
+        execute(PROGRAM, command[0], command)
     from ucspi.programs._smtp_refusal import printable, refuse_mail
 
     reply = b"%d %s" % (refusal.code, printable(refusal.text))
@@ -49,7 +49,7 @@ def _rblsmtpd(argv: list[bytes]) -> int:
 def _seconds(options: list[tuple[bytes, bytes]], option: bytes, seconds: int) -> int:
     for name, value in options:
         if name == option:
-            seconds = _options.number(NAME, option, value)
+            seconds = _options.number(PROGRAM, option, value)
     return seconds
 
 
@@ -70,4 +70,4 @@ def _judge(
     try:
         return blocklist.judge_by_lists(options, ip, servers, seconds, tell)
     except ModuleNotFoundError as error:
-        raise fatal(NAME, b"block lists need the Python package dnspython: %a" % str(error)) from None
+        raise fatal(PROGRAM, b"block lists need the Python package dnspython: %a" % str(error)) from None

@@ -9,7 +9,7 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import locks
 from ucspi.unix.fds import occupy_standard
 
-NAME = b"setlock"
+PROGRAM = b"setlock"
 USAGE = b"setlock: usage: setlock [ -nNxX ] file program [ arg ... ]"
 
 
@@ -31,7 +31,7 @@ def _setlock(argv: list[bytes]) -> int:
         if silent:
             return 0
         raise
-    execute(NAME, operands[1], operands[1:])
+    execute(PROGRAM, operands[1], operands[1:])
 
 
 def _lock(path: bytes, *, wait: bool) -> None:
@@ -39,9 +39,9 @@ def _lock(path: bytes, *, wait: bool) -> None:
     try:
         number = locks.open_file(path)
     except OSError as error:
-        raise fatal(NAME, b"unable to open " + path, error) from None
+        raise fatal(PROGRAM, b"unable to open " + path, error) from None
     try:
         locks.lock(number, wait=wait)
     except OSError as error:
-        raise fatal(NAME, b"unable to lock " + path, error) from None
+        raise fatal(PROGRAM, b"unable to lock " + path, error) from None
     os.set_inheritable(number, True)

@@ -7,7 +7,7 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited
 from ucspi.unix.privilege import Identity, drop_groups, drop_user
 
-NAME = b"setuidgid"
+PROGRAM = b"setuidgid"
 USAGE = b"setuidgid: usage: setuidgid account child"
 
 
@@ -19,18 +19,18 @@ def main(argv: list[bytes] | None = None) -> int:
 def _setuidgid(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
-    uid, gid = find(NAME, argv[1])
+    uid, gid = find(PROGRAM, argv[1])
     entries = inherited()
     _drop(Identity(uid, gid, [gid]))
-    execute(NAME, argv[2], argv[2:], entries=entries)
+    execute(PROGRAM, argv[2], argv[2:], entries=entries)
 
 
 def _drop(identity: Identity) -> None:
     try:
         drop_groups(identity)
     except OSError as error:
-        raise fatal(NAME, b"unable to setgid", error) from None
+        raise fatal(PROGRAM, b"unable to setgid", error) from None
     try:
         drop_user(identity)
     except OSError as error:
-        raise fatal(NAME, b"unable to setuid", error) from None
+        raise fatal(PROGRAM, b"unable to setuid", error) from None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Limit = tuple[int, tuple[int, int]]
 
-NAME = b"softlimit"
+PROGRAM = b"softlimit"
 USAGE = (
     b"softlimit: usage: softlimit [-a allbytes] [-c corebytes] [-d databytes] [-f filebytes] "
     b"[-l lockbytes] [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] "
@@ -71,7 +71,7 @@ def _limits(wanted: list[tuple[bytes, int | None]]) -> "list[Limit]":
     try:
         return [rlimits.soft(number, value) for letter, value in wanted for number in _RESOURCES[letter]]
     except (OSError, ValueError):
-        raise Stop(NAME + b": fatal: getrlimit failed", EXIT_TEMPORARY) from None
+        raise Stop(PROGRAM + b": fatal: getrlimit failed", EXIT_TEMPORARY) from None
 
 
 def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
@@ -83,7 +83,7 @@ def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
     try:
         search.execute(files, argv, entries, chosen)
     except OSError as error:
-        raise fatal(NAME, b"unable to run " + argv[0], error) from None
+        raise fatal(PROGRAM, b"unable to run " + argv[0], error) from None
 
 
 def _warn_of_python(files: list[bytes], chosen: "list[Limit]") -> None:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-NAME = b"svscan"
+PROGRAM = b"svscan"
 USAGE = b"svscan: usage: svscan " + SYNTAX
 
 
@@ -42,7 +42,7 @@ def _enter(directory: bytes) -> None:
     try:
         os.chdir(directory)
     except OSError as error:
-        raise fatal(NAME, b"unable to chdir to " + directory, error) from None
+        raise fatal(PROGRAM, b"unable to chdir to " + directory, error) from None
 
 
 def _host(seconds: int | None) -> "NoReturn":

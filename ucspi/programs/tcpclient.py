@@ -6,7 +6,7 @@ import os
 
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs._tcpclient_connect import connect, find_port, server_name
-from ucspi.programs._tcpclient_options import NAME, USAGE, Choices, choose
+from ucspi.programs._tcpclient_options import PROGRAM, USAGE, Choices, choose
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
 from ucspi.unix import environ, fds, search
 from ucspi.unix.output import say
@@ -55,7 +55,7 @@ def _become_client(choices: Choices) -> "NoReturn":
     host, port, program = _operands(choices)
     connection = connect(choices.connector, host, port, choices.verbosity)
     if choices.verbosity > 1:
-        say(b"%s: connected to %s" % (NAME, server_name(connection.remote_ip or host, port)))
+        say(b"%s: connected to %s" % (PROGRAM, server_name(connection.remote_ip or host, port)))
     connection.local_host = choices.local_host
     _look_up(choices, connection)
     inherited = environ.inherited()
@@ -67,7 +67,7 @@ def _become_client(choices: Choices) -> "NoReturn":
     try:
         search.execute(paths, program, entries)
     except OSError as error:
-        raise fatal(NAME, b"unable to run " + program[0], error) from None
+        raise fatal(PROGRAM, b"unable to run " + program[0], error) from None
 
 
 def _operands(choices: Choices) -> tuple[bytes, int, list[bytes]]:
@@ -90,7 +90,7 @@ def _look_up(choices: Choices, connection: "Connection") -> None:
         try:
             look_up(connection, local=local, remote=remote, info_timeout=info_timeout)
         except OSError as error:
-            raise fatal(NAME, b"unable to look up names", error) from None
+            raise fatal(PROGRAM, b"unable to look up names", error) from None
 
 
 def _entries(connection: "Connection", inherited: list[bytes]) -> list[bytes]:
@@ -112,6 +112,6 @@ def _hand_over(connection: "Connection") -> None:
         except OSError as error:
             if error.errno == errno.EBADF:  # beyond the limit, which the original's call names so:
                 error = OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-            raise fatal(NAME, b"unable to set up descriptor %d" % number, error) from None
+            raise fatal(PROGRAM, b"unable to set up descriptor %d" % number, error) from None
     if descriptor not in (READING, WRITING):
         os.close(descriptor)

@@ -9,7 +9,7 @@ from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs import _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
-from ucspi.programs._tcpserver_values import NAME
+from ucspi.programs._tcpserver_values import PROGRAM
 from ucspi.tcp.address import PORT_MAX, parse_port, resolve
 from ucspi.tcp.server.listener import Listener, ListenError, adopt, listen
 from ucspi.unix import environ, fds, signals
@@ -110,7 +110,7 @@ def _require_descriptors(choices: Choices) -> None:
         try:
             os.fstat(number)
         except OSError as error:
-            raise fatal(NAME, b"unable to %s descriptor %d" % (step, number), error) from None
+            raise fatal(PROGRAM, b"unable to %s descriptor %d" % (step, number), error) from None
 
 
 def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[Listener]) -> None:
@@ -126,7 +126,7 @@ def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[L
 
             listeners.append(unixdoor.listen(path, mode, backlog))
     except ListenError as failure:
-        raise fatal(NAME, failure.step, failure.error) from None
+        raise fatal(PROGRAM, failure.step, failure.error) from None
     for number in choices.listen_descriptors:
         if number > 2:
             os.close(number)  # no handler shall inherit it
@@ -137,18 +137,18 @@ def _port(operand: bytes) -> int:
         return parse_port(operand)
     except BadPortError:
         what = b"unable to figure out port number for %s: the largest is %d" % (operand, PORT_MAX)
-        raise fatal(NAME, what, code=EXIT_PERMANENT) from None
+        raise fatal(PROGRAM, what, code=EXIT_PERMANENT) from None
     except OSError:
-        raise fatal(NAME, b"unable to figure out port number for " + operand) from None
+        raise fatal(PROGRAM, b"unable to figure out port number for " + operand) from None
 
 
 def _ip(operand: bytes) -> bytes:
     try:
         return resolve(operand)
     except NoAddressError:
-        raise fatal(NAME, b"no IP address for " + operand) from None
+        raise fatal(PROGRAM, b"no IP address for " + operand) from None
     except OSError as error:
-        raise fatal(NAME, b"temporarily unable to figure out IP address for " + operand, error) from None
+        raise fatal(PROGRAM, b"temporarily unable to figure out IP address for " + operand, error) from None
 
 
 def _catch_signals(settings: "Settings") -> signals.Wakeup:
