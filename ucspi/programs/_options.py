@@ -6,6 +6,7 @@ ever reordered.  A lone ``-`` is an operand.  ``--word`` is refused: the
 originals take it for ``--``, and a mistyped long option would pass unseen.
 """
 
+from ucspi.exits import EXIT_PERMANENT
 from ucspi.programs._program import Stop, fatal
 
 LARGEST = 2**31 - 1  # what the originals' numbers hold
@@ -94,6 +95,24 @@ def _parse_bundle(
 def _complaint(program: bytes, what: bytes, letter: bytes, usage: bytes) -> Stop:
     name = program.rpartition(b"/")[2]
     return Stop(b"%s: %s -- %s\n%s" % (name, what, letter, usage), 100)
+
+
+def port(program: bytes, operand: bytes) -> int:
+    """Return the port that an operand names, by its number or as a service.
+
+    Raises:
+        Stop: no such service, or no such port.
+    """
+    from ucspi.errors import BadPortError  # here, as few programs have a port
+    from ucspi.tcp.address import PORT_MAX, parse_port
+
+    try:
+        return parse_port(operand)
+    except BadPortError:
+        what = b"unable to figure out port number for %s: the largest is %d" % (operand, PORT_MAX)
+        raise fatal(program, what, code=EXIT_PERMANENT) from None
+    except OSError:
+        raise fatal(program, b"unable to figure out port number for " + operand) from None
 
 
 def number(program: bytes, option: bytes, value: bytes, largest: int = LARGEST) -> int:

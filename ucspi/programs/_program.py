@@ -78,6 +78,18 @@ def print_all(text: bytes) -> None:
         raise
 
 
+def print_or_stop(program: bytes, text: bytes) -> None:
+    """Write all of a text to standard output.
+
+    Raises:
+        Stop: it cannot be written.
+    """
+    try:
+        print_all(text)
+    except OSError as error:
+        raise fatal(program, b"unable to write output", error) from None
+
+
 def die_of_pipe() -> None:
     """End the process by SIGPIPE, as a write to a pipe that nobody reads ends a C program.
 

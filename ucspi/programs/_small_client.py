@@ -7,7 +7,7 @@ The originals are shell scripts around ``tcpclient``, ``addcr``, ``delcr`` and
 import os
 
 from ucspi.exits import EXIT_PERMANENT
-from ucspi.programs._program import Stop, fatal, print_all
+from ucspi.programs._program import Stop, fatal, print_or_stop
 from ucspi.programs._tcpclient_connect import connect, find_port
 from ucspi.tcp.client import Connector
 from ucspi.unix import fds
@@ -89,15 +89,8 @@ def print_until_closed(program: bytes, connection: "Connection", convert: "Conve
         except OSError as error:
             say(fatal(program, b"unable to read from network", error).line)
             block, is_whole = b"", False
-        _print(program, convert(block))
+        print_or_stop(program, convert(block))
     return is_whole
-
-
-def _print(program: bytes, text: bytes) -> None:
-    try:
-        print_all(text)
-    except OSError as error:
-        raise fatal(program, b"unable to write output", error) from None
 
 
 class VisibleText:

@@ -1,10 +1,11 @@
 """Connecting as tcpclient does, with its messages; its small companions share it."""
 
-from ucspi.errors import BadPortError, ConnectError, NoAddressError
-from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
+from ucspi.errors import ConnectError, NoAddressError
+from ucspi.exits import EXIT_TEMPORARY
+from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpclient_options import PROGRAM
-from ucspi.tcp.address import PORT_MAX, parse_port, resolve_all
+from ucspi.tcp.address import resolve_all
 from ucspi.tcp.client import UNIX, Connector
 from ucspi.unix.errtext import describe
 from ucspi.unix.output import say
@@ -25,15 +26,7 @@ def find_port(host: bytes, operand: bytes) -> int:
     Raises:
         Stop: no such service, or no such port.
     """
-    if host.startswith(UNIX):
-        return 0
-    try:
-        return parse_port(operand)
-    except BadPortError:
-        what = b"unable to figure out port number for %s: the largest is %d" % (operand, PORT_MAX)
-        raise fatal(PROGRAM, what, code=EXIT_PERMANENT) from None
-    except OSError:
-        raise fatal(PROGRAM, b"unable to figure out port number for " + operand) from None
+    return 0 if host.startswith(UNIX) else _options.port(PROGRAM, operand)
 
 
 def connect(connector: Connector, host: bytes, port: int, verbosity: int = 1) -> "Connection":

@@ -2,7 +2,7 @@
 
 from ucspi.errors import HostsAccessError
 from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
-from ucspi.programs._program import Stop, fatal, print_all, run
+from ucspi.programs._program import Stop, fatal, print_or_stop, run
 from ucspi.rules import convert_hosts
 
 PROGRAM = b"hosts2rules"
@@ -40,7 +40,7 @@ def _hosts2rules(argv: list[bytes]) -> int:
             b"%s: fatal: this cannot be said in rules\n%s" % (PROGRAM, place), EXIT_PERMANENT
         ) from None
     note = NAMES_NOTE if rules.startswith(b"=") or b"\n=" in rules else b""
-    _print(HEAD % (*files, daemon) + note + rules)
+    print_or_stop(PROGRAM, HEAD % (*files, daemon) + note + rules)
     return 0
 
 
@@ -76,10 +76,3 @@ def _daemon(path: bytes, service: bytes) -> bytes:
         else b"no service %s that tcpd guards"
     )
     raise fatal(PROGRAM, b"%s has %s" % (path, what % service), code=EXIT_PERMANENT)
-
-
-def _print(text: bytes) -> None:
-    try:
-        print_all(text)
-    except OSError as error:
-        raise fatal(PROGRAM, b"unable to write output", error) from None

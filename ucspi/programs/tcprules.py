@@ -11,7 +11,7 @@ import stat
 from ucspi.cdb import Builder
 from ucspi.errors import CdbTooLargeError, RuleSyntaxError
 from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
-from ucspi.programs._program import Stop, fatal, print_all, run
+from ucspi.programs._program import Stop, fatal, print_or_stop, run
 from ucspi.rules import compile_rules, lint
 from ucspi.unix.output import say
 from ucspi.unix.publish import Publication
@@ -76,7 +76,7 @@ def _tcprules(argv: list[bytes]) -> int:
         raise fatal(PROGRAM, what, error) from None
     text.tell_warnings()
     if b"--stats" in chosen:
-        _print(b"lines %d\nrules %d\nrecords %d\nwarnings %d\n" % (*tally, text.count))
+        print_or_stop(PROGRAM, b"lines %d\nrules %d\nrecords %d\nwarnings %d\n" % (*tally, text.count))
     return 0
 
 
@@ -159,13 +159,6 @@ def _check(paths: list[bytes], *, strict: bool) -> int:
             if strict or diagnostic.severity == "error":
                 code = EXIT_PERMANENT
     return code
-
-
-def _print(text: bytes) -> None:
-    try:
-        print_all(text)
-    except OSError as error:
-        raise fatal(PROGRAM, b"unable to write output", error) from None
 
 
 def _write(publication: Publication, text: Text) -> tuple[int, int, int]:

@@ -4,13 +4,13 @@ import posix as os
 import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
-from ucspi.errors import BadPortError, NoAddressError
-from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
-from ucspi.programs import _program
+from ucspi.errors import NoAddressError
+from ucspi.exits import EXIT_TEMPORARY
+from ucspi.programs import _options, _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, choose
 from ucspi.programs._tcpserver_values import PROGRAM
-from ucspi.tcp.address import PORT_MAX, parse_port, resolve
+from ucspi.tcp.address import resolve
 from ucspi.tcp.server.listener import Listener, ListenError, adopt, listen
 from ucspi.unix import environ, fds, signals
 
@@ -94,11 +94,11 @@ def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]"
     if not choices.listen_descriptors:
         if len(operands) < 2:
             raise Stop(USAGE, 100)
-        places.append((operands[0], _port(operands[1])))
+        places.append((operands[0], _options.port(PROGRAM, operands[1])))
         operands = operands[2:]
     if not operands:
         raise Stop(USAGE, 100)
-    return places + [(host, _port(port)) for host, port in choices.listen], operands
+    return places + [(host, _options.port(PROGRAM, port)) for host, port in choices.listen], operands
 
 
 def _require_descriptors(choices: Choices) -> None:
@@ -130,16 +130,6 @@ def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[L
     for number in choices.listen_descriptors:
         if number > 2:
             os.close(number)  # no handler shall inherit it
-
-
-def _port(operand: bytes) -> int:
-    try:
-        return parse_port(operand)
-    except BadPortError:
-        what = b"unable to figure out port number for %s: the largest is %d" % (operand, PORT_MAX)
-        raise fatal(PROGRAM, what, code=EXIT_PERMANENT) from None
-    except OSError:
-        raise fatal(PROGRAM, b"unable to figure out port number for " + operand) from None
 
 
 def _ip(operand: bytes) -> bytes:
