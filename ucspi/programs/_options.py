@@ -6,8 +6,12 @@ ever reordered.  A lone ``-`` is an operand.  ``--word`` is refused: the
 originals take it for ``--``, and a mistyped long option would pass unseen.
 """
 
-from ucspi.exits import EXIT_PERMANENT
+from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LARGEST = 2**31 - 1  # what the originals' numbers hold
 
@@ -94,7 +98,24 @@ def _parse_bundle(
 
 def _complaint(program: bytes, what: bytes, letter: bytes, usage: bytes) -> Stop:
     name = program.rpartition(b"/")[2]
-    return Stop(b"%s: %s -- %s\n%s" % (name, what, letter, usage), 100)
+    return Stop(b"%s: %s -- %s\n%s" % (name, what, letter, usage), EXIT_USAGE)
+
+
+def long_values(program: bytes, option: bytes, operands: list[bytes], usage: bytes) -> "Iterator[bytes]":
+    """Take a long option off the front of the operands, as often as it is there; yield its values.
+
+    A value is attached with ``=`` or follows; a missing one is empty.
+
+    Raises:
+        Stop: another option stands there.
+    """
+    while operands and operands[0].startswith(b"-"):
+        name, equals, value = operands.pop(0).partition(b"=")
+        if name != option:
+            raise Stop(b"%s: unknown option %s; %s" % (program, name, usage), EXIT_USAGE)
+        if not equals and operands:
+            value = operands.pop(0)
+        yield value
 
 
 def port(program: bytes, operand: bytes) -> int:
@@ -128,4 +149,4 @@ def number(program: bytes, option: bytes, value: bytes, largest: int = LARGEST) 
         return found
     dashed = b"-" + option if len(option) == 1 else b"--" + option
     wanted = b"%s wants a number of at most %d, not %s" % (dashed, largest, value[:100] or b"nothing")
-    raise fatal(program, wanted, code=100)
+    raise fatal(program, wanted, code=EXIT_USAGE)

@@ -14,6 +14,7 @@ import select
 from ucspi.decimal import whole_number
 from ucspi.errors import ConnectError, NoAddressError
 from ucspi.exits import EXIT_USAGE
+from ucspi.programs._options import long_values
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.tcp.address import look_up, resolve_all
 from ucspi.tcp.client import BIND_STEP, Connector
@@ -39,11 +40,7 @@ def _body(argv: list[bytes]) -> int:
 
 def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
     source = None
-    while operands[:1] and operands[0].startswith(b"-"):
-        option, equals, value = operands.pop(0).partition(b"=")
-        if option != b"--from":
-            raise Stop(b"connect: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
-        source = value if equals or not operands else operands.pop(0)
+    for source in long_values(b"connect", b"--from", operands, USAGE):
         if not source:
             raise Stop(b"connect: --from needs an address; " + USAGE, EXIT_USAGE)
     if len(operands) != 2:

@@ -1,9 +1,8 @@
 """``setuidgid ACCOUNT CHILD [ARG ...]``: run a program as another user."""
 
-from ucspi.exits import EXIT_USAGE
-from ucspi.programs._account_operand import find
+from ucspi.programs._account_operand import account_and_command
 from ucspi.programs._execute import execute
-from ucspi.programs._program import Stop, fatal, run
+from ucspi.programs._program import fatal, run
 from ucspi.unix.environ import inherited
 from ucspi.unix.privilege import Identity, drop_groups, drop_user
 
@@ -17,12 +16,10 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _setuidgid(argv: list[bytes]) -> int:
-    if len(argv) < 3:
-        raise Stop(USAGE, EXIT_USAGE)
-    uid, gid = find(PROGRAM, argv[1])
+    uid, gid, command = account_and_command(PROGRAM, USAGE, argv)
     entries = inherited()
     _drop(Identity(uid, gid, [gid]))
-    execute(PROGRAM, argv[2], argv[2:], entries=entries)
+    execute(PROGRAM, command[0], command, entries=entries)
 
 
 def _drop(identity: Identity) -> None:

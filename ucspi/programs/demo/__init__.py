@@ -19,6 +19,7 @@ from _signal import SIGPIPE, SIGXFSZ
 
 from ucspi.decimal import whole_number
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
+from ucspi.programs._options import long_values
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs.demo._servicedir import adopt, fill, make_temporary, quote, remove
 from ucspi.unix import inheritedstate
@@ -78,12 +79,7 @@ def _body(argv: list[bytes]) -> int:
 def _arguments(operands: list[bytes]) -> tuple[int | None, bytes | None]:
     """Return the port and the folder that were asked for."""
     port = None
-    while operands[:1] and operands[0].startswith(b"-"):
-        option, equals, value = operands.pop(0).partition(b"=")
-        if option != b"--port":
-            raise Stop(b"demo: unknown option %s; %s" % (option, USAGE), EXIT_USAGE)
-        if not equals:
-            value = operands.pop(0) if operands else b""
+    for value in long_values(b"demo", b"--port", operands, USAGE):
         port = whole_number(value, 65535)
         if not port:
             raise Stop(b"demo: the port must be a number from 1 to 65535, not '%s'" % value, EXIT_USAGE)
