@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 BENCH = Path(__file__).parents[2] / "bench"
 
@@ -51,7 +52,7 @@ def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
     for peer in PEERS.get(name, ()):
         need_peer(peer)
     command = [sys.executable, str(BENCH / f"{name}.py"), "--quick", "--rounds", "1"]
-    done = subprocess.run(command, capture_output=True, timeout=60, text=True)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, text=True)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
     assert len(rows) > 2

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from tests.support.cdbfiles import build, text
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.strategies import records
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type
@@ -23,7 +24,7 @@ modest = settings(max_examples=25)
 def made_by(command: list[str], pairs: Pairs) -> bytes:
     """Run a tool in an empty directory, give it the records' text, return the file ``f``."""
     with TemporaryDirectory() as directory:
-        subprocess.run(command, input=text(pairs), cwd=directory, check=True, timeout=10)
+        subprocess.run(command, input=text(pairs), cwd=directory, check=True, timeout=PATIENCE)
         return (Path(directory) / "f").read_bytes()
 
 
@@ -66,9 +67,11 @@ def test_original_finds_what_we_put(core: Core, oracle: Oracle, tmp_path: Path) 
     path.write_bytes(build(large(), core))
     for key in (b"0", b"1928", b"16"):
         command = [oracle("cdb"), "-q", "-m", "f", key.decode()]
-        found = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=10).stdout
+        found = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, check=True, timeout=PATIENCE
+        ).stdout
         assert found == b"".join(data + b"\n" for other, data in large() if other == key)
     dumped = subprocess.run(
-        [oracle("cdb"), "-d", "f"], cwd=tmp_path, capture_output=True, check=True, timeout=10
+        [oracle("cdb"), "-d", "f"], cwd=tmp_path, capture_output=True, check=True, timeout=PATIENCE
     ).stdout
     assert dumped == text(large())

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.cdbfiles import build
 from tests.support.oracles import Oracle, missing
+from tests.support.patience import PATIENCE
 from ucspi.cdb import make
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type
@@ -82,7 +83,7 @@ def perl(oracle: Oracle, tmp_path: Path) -> Callable[[str, list[str], str], str]
             text=True,
             cwd=tmp_path,
             check=True,
-            timeout=30,
+            timeout=PATIENCE,
         )
         assert done.stderr == ""
         return done.stdout
@@ -141,7 +142,7 @@ def test_cdb64_is_an_empty_database_to_who_knows_the_plain_format_only(
         for name, answer in (("cdb", (0, b"Hello")), ("cdb64", (100, b""))):
             with open(tmp_path / f"{name}.cdb", "rb") as file:
                 done = subprocess.run(
-                    [oracle(program), *arguments], stdin=file, capture_output=True, timeout=20
+                    [oracle(program), *arguments], stdin=file, capture_output=True, timeout=PATIENCE
                 )
             assert (done.returncode, done.stdout, done.stderr) == (*answer, b""), (program, name)
 
@@ -159,7 +160,7 @@ def postmap(oracle: Oracle, tmp_path: Path) -> Callable[[list[str], bytes], tupl
 
     def run(arguments: list[str], stdin: bytes) -> tuple[int, bytes]:
         command = [path, "-f", "-c", str(tmp_path / "conf"), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, cwd=tmp_path, timeout=30)
+        done = subprocess.run(command, input=stdin, capture_output=True, cwd=tmp_path, timeout=PATIENCE)
         assert done.stderr == b""
         return done.returncode, done.stdout
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.cdbfiles import build, text
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from ucspi.cdb import Builder, CdbTextError, CdbTooLargeError, dump, load
 from ucspi.cdb._core import CORE
 
@@ -54,7 +55,7 @@ def original(cdbmake: str, where: Path, whole: bytes) -> tuple[int, bytes, bytes
     """Return exit code, complaint, and the file or None."""
     (where / "x.cdb").unlink(missing_ok=True)
     command = [cdbmake, "x.cdb", "x.tmp"]
-    done = subprocess.run(command, input=whole, cwd=where, capture_output=True, timeout=30)
+    done = subprocess.run(command, input=whole, cwd=where, capture_output=True, timeout=PATIENCE)
     made = (where / "x.cdb").read_bytes() if (where / "x.cdb").exists() else None
     return done.returncode, done.stderr, made
 
@@ -99,7 +100,7 @@ def test_generated_texts_make_the_same_file_as_tinycdb_or_are_refused_in_the_sam
     for whole in texts():
         (tmp_path / "x.cdb").unlink(missing_ok=True)
         done = subprocess.run(
-            [cdb, "-c", "x.cdb"], input=whole, cwd=tmp_path, stderr=subprocess.PIPE, timeout=30
+            [cdb, "-c", "x.cdb"], input=whole, cwd=tmp_path, stderr=subprocess.PIPE, timeout=PATIENCE
         )
         image, error = ours(whole, empty_lengths=False)
         if isinstance(error, CdbTooLargeError) or b"4294967209" in whole:
@@ -119,6 +120,6 @@ def test_dump_of_generated_images_is_the_same(oracle: Oracle, command: list[str]
         blocks: list[bytes] = []
         dump(image, blocks.append)
         done = subprocess.run(
-            [oracle(command[0]), *command[1:]], input=image, capture_output=True, timeout=30, check=True
+            [oracle(command[0]), *command[1:]], input=image, capture_output=True, timeout=PATIENCE, check=True
         )
         assert b"".join(blocks) == done.stdout

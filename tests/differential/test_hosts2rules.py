@@ -14,6 +14,7 @@ import pytest
 from tests.support import hosts_files
 from tests.support.libwrap import Client, Libwrap, Pair
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.rules_text import image_of
 from ucspi.cdb import Reader
 from ucspi.errors import HostsAccessError
@@ -62,7 +63,9 @@ class Ask:
         """Say whether a client gets in."""
         for name, text in zip(("hosts.allow", "hosts.deny"), files, strict=True):
             (self._where / name).write_bytes(text)
-        done = subprocess.run([*self._command, DAEMON, ip], cwd=self._where, capture_output=True, timeout=30)
+        done = subprocess.run(
+            [*self._command, DAEMON, ip], cwd=self._where, capture_output=True, timeout=PATIENCE
+        )
         answers = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(b"access:")]
         assert answers in ([b"granted"], [b"denied"]), (files, ip, done)
         return answers == [b"granted"]

@@ -17,12 +17,12 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from ucspi.programs import rblsmtpd
 
 pytestmark = pytest.mark.oracle
 
 CLIENT = {"TCPREMOTEIP": "192.0.2.1"}
-PATIENCE = 20.0
 USAGE = b"rblsmtpd: usage: rblsmtpd [ -b ] [ -R ] [ -t timeout ] [ -r base ] [ -a base ] smtpd [ arg ... ]"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.commands import ours
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.rules_text import image_of, rules_file
 from ucspi.errors import RuleSyntaxError
 
@@ -29,7 +30,11 @@ def run(command: list[str], where: Path, text: bytes) -> Outcome:
     target.unlink(missing_ok=True)
     with open(where / "rules", "rb") as rules:
         done = subprocess.run(
-            [*command, "rules.cdb", "rules.tmp"], stdin=rules, capture_output=True, cwd=where, timeout=30
+            [*command, "rules.cdb", "rules.tmp"],
+            stdin=rules,
+            capture_output=True,
+            cwd=where,
+            timeout=PATIENCE,
         )
     assert done.stdout == b""
     return done.returncode, done.stderr, target.read_bytes() if target.exists() else None

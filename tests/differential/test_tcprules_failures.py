@@ -14,6 +14,7 @@ from tests.support import commands
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.launching import is_launched
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.rules_text import image_of, image_with
 from ucspi import __version__
 from ucspi.errors import CdbTooLargeError
@@ -327,7 +328,7 @@ def test_checker_names_a_directory(place: Path) -> None:
 
 
 def answer_to(stdout: int, command: list[str], place: Path) -> int:
-    done = subprocess.run([*command, "old.cdb"], stdout=stdout, cwd=place, env=ENVIRONMENT, timeout=30)
+    done = subprocess.run([*command, "old.cdb"], stdout=stdout, cwd=place, env=ENVIRONMENT, timeout=PATIENCE)
     return done.returncode
 
 

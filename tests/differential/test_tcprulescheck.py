@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.commands import ours
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.rules_text import client, image_of, rules_file
 from ucspi.cdb import Reader
 from ucspi.errors import RuleSyntaxError
@@ -32,7 +33,7 @@ def environment_of(who: Client) -> dict[bytes, bytes]:
 
 def run(command: list[str], path: Path, who: Client, **extra: str) -> tuple[int, bytes, bytes]:
     environment = environment_of(who) | {os.fsencode(k): os.fsencode(v) for k, v in extra.items()}
-    done = subprocess.run([*command, path], env=environment, capture_output=True, timeout=30)
+    done = subprocess.run([*command, path], env=environment, capture_output=True, timeout=PATIENCE)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import Oracle
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, read_all, serving
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 
@@ -23,7 +24,7 @@ env | grep -E '^(PROTO|UNIX)' | sed "s/^UNIXLOCALPID=$$\\$/UNIXLOCALPID=own/" | 
 
 def ask(path: Path) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(DEADLINE)
+        client.settimeout(PATIENCE)
         client.connect(str(path))
         return read_all(client)
 
@@ -32,7 +33,7 @@ def first_line(process: subprocess.Popen[bytes]) -> bytes:
     """Return what it says once it listens."""
     assert process.stdout is not None
     with process.stdout:  # what it says later is for nobody
-        assert select.select([process.stdout], [], [], DEADLINE)[0]
+        assert select.select([process.stdout], [], [], PATIENCE)[0]
         return process.stdout.readline()
 
 
@@ -44,10 +45,10 @@ def ask_original(oracle: Oracle, folder: Path) -> tuple[bytes, int]:
         assert first_line(process) == b"unixserver: status: 0/10\n"
         text = ask(folder / "s")
         process.send_signal(signal.SIGTERM)
-        return text, process.wait(DEADLINE)
+        return text, process.wait(PATIENCE)
     finally:
         process.kill()
-        process.wait(DEADLINE)
+        process.wait(PATIENCE)
 
 
 def test_handler_is_told_the_same_and_the_file_is_gone_after_term(oracle: Oracle, tmp_path: Path) -> None:
@@ -72,12 +73,12 @@ def test_our_server_does_not_take_the_place_of_a_live_one_of_theirs(oracle: Orac
     try:
         first_line(process)
         command = [*COMMAND, "-HRl0", "--listen", "unix:./s", "127.0.0.1", "0", "true"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
         assert done.returncode == 111
         assert done.stderr == b"tcpserver: fatal: unable to bind unix:./s: address already used\n"
     finally:
         process.kill()
-        process.wait(DEADLINE)
+        process.wait(PATIENCE)
     assert (tmp_path / "s").is_socket()  # a killed one of theirs leaves its file, which ours replaces
     with serving(tmp_path, ["-HRl0", "--listen", "unix:./s"], ["echo", "served"]):
         assert ask(tmp_path / "s") == b"served\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.support.identd import Manner, says
 from tests.support.namespace import settle
+from tests.support.patience import PATIENCE
 from tests.support.serving import read_all, serving
 from ucspi.unix import native, sockets
 
@@ -31,7 +32,7 @@ IDENT: Manner = says(b"1,2:USERID:UNIX:joe\r\n")
 def connect(port: int) -> socket.socket:
     """Be the client."""
     client = socket.socket(socket.AF_INET6)
-    client.settimeout(20)
+    client.settimeout(PATIENCE)
     client.bind((CLIENT, 0, 0, socket.if_nametoindex(LINK)))
     client.connect((SERVER, port))
     return client
@@ -53,7 +54,7 @@ def main() -> None:
     """Print all that is told of the client."""
     place = Path(sys.argv[1])
     settle(place, {})
-    subprocess.run(["sh", "-ec", PREPARE], check=True, timeout=20)
+    subprocess.run(["sh", "-ec", PREPARE], check=True, timeout=PATIENCE)
     accept()
     # An ident server that is asked from where the client came to, or not at all.
     identd = socket.socket(socket.AF_INET6)

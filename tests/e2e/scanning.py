@@ -9,7 +9,8 @@ from types import TracebackType
 from uuid import uuid4
 
 from tests.support.commands import ENVIRONMENT, ours
-from tests.support.world import SYSTEM_PATH, wait_for
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.world import SYSTEM_PATH
 
 SLEEPER = "#!/bin/sh\nexec sleep 1000\n"
 LOGGER = "#!/bin/sh\nexec multilog n100 ./main\n"
@@ -124,12 +125,12 @@ class Scanning:
 
     def control(self, options: str, *names: str) -> None:
         """Tell services something with the original svc."""
-        subprocess.run(["/usr/bin/svc", options, *names], cwd=self.scanned, check=True, timeout=30)
+        subprocess.run(["/usr/bin/svc", options, *names], cwd=self.scanned, check=True, timeout=PATIENCE)
 
     def stat(self, *names: str) -> list[str]:
         """Return what the original svstat says."""
         done = subprocess.run(
-            ["/usr/bin/svstat", *names], cwd=self.scanned, check=True, timeout=30, capture_output=True
+            ["/usr/bin/svstat", *names], cwd=self.scanned, check=True, timeout=PATIENCE, capture_output=True
         )
         return done.stdout.decode().splitlines()
 
@@ -186,7 +187,7 @@ class Scanning:
         """End the scanners first, or they would start anew what ends."""
         for process in self._started:
             process.kill()
-            process.wait(30)
+            process.wait(PATIENCE)
         # Supervisors before services, for the same reason.
         wait_for(lambda: not self._kill_all("supervise") and not self._kill_all(""), "the end of all")
 

@@ -12,12 +12,12 @@ import pytest
 
 from tests.support.commands import COMMANDS, ours
 from tests.support.launching import is_launched
+from tests.support.patience import PATIENCE
 from tests.support.world import read_until
 
 pytestmark = pytest.mark.e2e
 
 UCSPI = ours("ucspi")
-PATIENCE = 20
 
 
 class Demo:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ours
-from tests.support.serving import DEADLINE, ENVIRONMENT, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import ENVIRONMENT, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +37,7 @@ def test_person_talks_through_all_of_them_to_a_server(tmp_path: Path) -> None:
                 assert person.stdout.readline() == b"you said: %s^M\r\n" % word
             client.shutdown(1)  # what mconnect-io never does
             assert person.stdout.read() == b"bye\r\n"
-            assert person.wait(DEADLINE) == 0
+            assert person.wait(PATIENCE) == 0
         client.close()
         lines = served.wait_for(lambda lines: any(line.startswith("tcpserver: end ") for line in lines))
         pid = next(line.split()[2] for line in lines if line.startswith("tcpserver: pid "))
@@ -62,5 +63,5 @@ def test_what_addcr_puts_in_delcr_takes_away(text: bytes, tmp_path: Path) -> Non
     ):
         assert first.stdout
         first.stdout.close()
-        assert second.communicate(timeout=DEADLINE)[0] == text
-        assert (first.wait(DEADLINE), second.returncode) == (0, 0)
+        assert second.communicate(timeout=PATIENCE)[0] == text
+        assert (first.wait(PATIENCE), second.returncode) == (0, 0)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import Oracle
-from tests.support.world import FRIEND, World, wait_for
+from tests.support.patience import wait_for
+from tests.support.world import FRIEND, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

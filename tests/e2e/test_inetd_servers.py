@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.serving import COMMAND, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 ALLOWED, DENIED = "127.0.0.2", "127.0.0.3"
 RULES = b"127.0.0.2:allow\n:deny\n"
 FILES = 1000
-PATIENCE = 60.0
 
 # What ``git`` runs for a connection, since it cannot be told its own address.
 PROXY = """\
@@ -48,7 +48,11 @@ def command(request: pytest.FixtureRequest, oracle: Oracle) -> list[str]:
 def options(tmp_path: Path) -> list[str]:
     """Give options with rules that allow one address."""
     done = subprocess.run(
-        [*ours("tcprules"), "rules.cdb", "rules.tmp"], input=RULES, cwd=tmp_path, env=ENVIRONMENT, timeout=20
+        [*ours("tcprules"), "rules.cdb", "rules.tmp"],
+        input=RULES,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0
     return ["-vHRl0", "-x", "rules.cdb"]

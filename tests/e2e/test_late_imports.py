@@ -21,8 +21,8 @@ import ucspi.cdb
 from tests.e2e.scanning import LOGGER, SLEEPER, Scanning, add
 from tests.support.commands import ENVIRONMENT
 from tests.support.hidden import hide, hiding, imported
-from tests.support.serving import DEADLINE, Served, hold, read_all, serving
-from tests.support.world import wait_for
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.serving import Served, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -74,7 +74,7 @@ def ident() -> Iterator[str]:
         thread.start()
         yield place
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(DEADLINE)
+    thread.join(PATIENCE)
 
 
 FULL = [
@@ -132,7 +132,7 @@ def test_server_with_all_options_imports_nothing(tmp_path: Path) -> None:
             served.process.send_signal(signal.SIGTERM)
             count(served, "draining")
             served.process.send_signal(signal.SIGTERM)
-            assert served.process.wait(DEADLINE) == 0
+            assert served.process.wait(PATIENCE) == 0
     assert imported(tmp_path) == ""
 
 
@@ -161,7 +161,7 @@ def test_server_ends_without_an_import(
     with serving(tmp_path, ["-vl0", *options], ["cat"], command=hiding(tmp_path, "tcpserver")) as served:
         hold(served).close()
         served.process.send_signal(end)
-        assert served.process.wait(DEADLINE) == code
+        assert served.process.wait(PATIENCE) == code
         assert "Traceback" not in served.log.read_text()
     assert imported(tmp_path) == ""
 
@@ -304,12 +304,12 @@ def test_server_whose_log_stalls_imports_nothing(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        with socket.create_connection(("127.0.0.1", port), DEADLINE) as client:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
             time.sleep(0.1)  # it stands in its first line
             os.read(reader, 1 << 20)
             assert read_all(client) == b"hi\n"
         process.terminate()
-        assert process.wait(DEADLINE) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()
@@ -358,23 +358,23 @@ def test_supervise_imports_nothing(tmp_path: Path) -> None:
         return b": up (pid " in stat()
 
     def stat() -> bytes:
-        done = subprocess.run(["/usr/bin/svstat", str(service)], capture_output=True, timeout=DEADLINE)
+        done = subprocess.run(["/usr/bin/svstat", str(service)], capture_output=True, timeout=PATIENCE)
         return done.stdout
 
     try:
         wait_for(lambda: b": down " in stat(), "the supervisor")
         hide(tmp_path)
-        subprocess.run(["/usr/bin/svc", "-u", str(service)], check=True, timeout=DEADLINE)
+        subprocess.run(["/usr/bin/svc", "-u", str(service)], check=True, timeout=PATIENCE)
         wait_for(up, "the service")
         for letters in ("-t", "-k", "-pc", "-hai", "-d", "-o", "-u"):
-            subprocess.run(["/usr/bin/svc", letters, str(service)], check=True, timeout=DEADLINE)
+            subprocess.run(["/usr/bin/svc", letters, str(service)], check=True, timeout=PATIENCE)
         wait_for(up, "the service again")
         (service / "run").unlink()  # cannot be started any more
-        subprocess.run(["/usr/bin/svc", "-k", str(service)], check=True, timeout=DEADLINE)
+        subprocess.run(["/usr/bin/svc", "-k", str(service)], check=True, timeout=PATIENCE)
         assert process.stderr is not None
-        select.select([process.stderr], [], [], DEADLINE)  # until it says so
-        subprocess.run(["/usr/bin/svc", "-dx", str(service)], check=True, timeout=DEADLINE)
-        _, said = process.communicate(timeout=DEADLINE)
+        select.select([process.stderr], [], [], PATIENCE)  # until it says so
+        subprocess.run(["/usr/bin/svc", "-dx", str(service)], check=True, timeout=PATIENCE)
+        _, said = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -418,12 +418,12 @@ def test_multilog_imports_nothing(tmp_path: Path) -> None:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         process.terminate()
         process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()
         process.stdin.close()  # type: ignore[union-attr]
-        reader.join(30)
+        reader.join(PATIENCE)
         process.stderr.close()
     assert b"Traceback" not in b"".join(said)
     assert imported(tmp_path) == ""
@@ -444,7 +444,7 @@ def test_recordio_imports_nothing(tmp_path: Path) -> None:
         process.stdin.flush()
         assert process.stdout.readline() == b"one\n"
         hide(tmp_path)
-        out, said = process.communicate(b"two\n" * 100_000, timeout=DEADLINE)
+        out, said = process.communicate(b"two\n" * 100_000, timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -463,5 +463,5 @@ def test_tcpclient_imports_nothing_when_it_is_connected(options: list[str], tmp_
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
         )
-        _, said = process.communicate(timeout=DEADLINE)
+        _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said) == (0, b"")

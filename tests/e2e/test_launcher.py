@@ -15,6 +15,7 @@ import ucspi
 from tests.support.commands import COMMANDS, ENVIRONMENT
 from tests.support.launching import INSTALLED, is_launched, needs_launcher
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
@@ -66,7 +67,7 @@ TELL = "import posix; posix.write(2, b'{name} was imported'); open({ran!r}, 'w')
 
 def run(command: list[str], where: Path, environment: dict[str, str]) -> tuple[int, bytes, bytes]:
     done = subprocess.run(
-        command, cwd=where, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=20
+        command, cwd=where, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -100,7 +101,7 @@ def test_script_says_that_it_is_one(tmp_path: Path) -> None:
         while b"status: 0/40" not in lines:
             lines += server.stderr.readline()
         server.kill()
-        server.communicate(timeout=20)
+        server.communicate(timeout=PATIENCE)
         assert (said in lines) == (command == [str(script)] or not is_launched())
 
 
@@ -150,7 +151,7 @@ def test_server_and_its_handler(evil: Path) -> None:
         shown = run(client, evil, given)[1].decode()
     finally:
         server.kill()
-        server.communicate(timeout=20)
+        server.communicate(timeout=PATIENCE)
     assert {f"{name}={value}" for name, value in given.items()} <= set(shown.splitlines())
     assert not (evil.parent / "ran").exists()
 
@@ -259,7 +260,7 @@ class TestNames:
         yield start
         for process in started:
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=PATIENCE)
 
     @staticmethod
     def looks(pid: int, command: str) -> list[bool | str]:
@@ -348,7 +349,7 @@ class TestInterrupt:
             )
             time.sleep(turn * 0.0015)
             process.send_signal(signal.SIGINT)
-            output, said = process.communicate(timeout=20)
+            output, said = process.communicate(timeout=PATIENCE)
             assert (process.returncode, output, said) == (-signal.SIGINT, b"", b"")
 
     @pytest.mark.parametrize("how", ["trap '' INT", "blocked"])
@@ -360,7 +361,7 @@ class TestInterrupt:
         command = [str(COMMANDS / "pgrphack"), "sh", "-c", f"kill -INT $$; exec {show}"]
         before = block if how == "blocked" else None
         wrapped = ["sh", "-c", f"{'' if before else how}\n" + 'exec "$@"', "sh", *command]
-        done = subprocess.run(wrapped, capture_output=True, text=True, preexec_fn=before, timeout=20)
+        done = subprocess.run(wrapped, capture_output=True, text=True, preexec_fn=before, timeout=PATIENCE)
         assert done.returncode == 0, done
         masks = dict(line.split(":\t") for line in done.stdout.splitlines())
         bit = 1 << signal.SIGINT - 1
@@ -378,7 +379,7 @@ def test_processor_without_bare_system_calls_gets_the_same(way: list[str], tmp_p
     macros.append(f'-DLAUNCH_PACKAGE="{Path(ucspi.__file__).parent}"')
     sources = sorted((CHECKOUT / "cdbext/launcher").glob("*.c"))
     compiler = ["cc", "-std=c11", "-D_GNU_SOURCE", "-DUSYS_NO_BARE", f"-I{CHECKOUT / 'cdbext'}", *macros]
-    subprocess.run([*compiler, *way, *sources, "-o", tmp_path / "plain"], check=True, timeout=60)
+    subprocess.run([*compiler, *way, *sources, "-o", tmp_path / "plain"], check=True, timeout=PATIENCE)
     image = (tmp_path / "plain").read_bytes()
     baked = b"argv0\0programs.argv0\0"
     at = image.index(b"@ucspi: name and module")
@@ -414,7 +415,7 @@ def test_core_that_there_is_not_is_one_line(line: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
     )
     assert done.returncode == 111
     assert done.stderr == f"{command}: fatal: UCSPI_CDB is 'bogus'; use one of auto, native, pure\n"
@@ -434,7 +435,7 @@ def test_arguments_are_bytes_in_every_locale(tmp_path: Path, name: str) -> None:
         if not (CHARMAPS / f"{charset}.gz").exists():
             pytest.skip("the sources of locales are not installed: package locales")
         made = ["localedef", "-c", "-i", language, "-f", charset, str(tmp_path / name)]
-        subprocess.run(made, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+        subprocess.run(made, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE)
         assert (tmp_path / name).is_dir()
     odd = [b"a\xa1\xfeb", b"a\xa6\xd9b", b"\x80 ", bytes(range(1, 256)), "Grüße".encode(), b""]
     done = subprocess.run(
@@ -442,7 +443,7 @@ def test_arguments_are_bytes_in_every_locale(tmp_path: Path, name: str) -> None:
         env={"PATH": "/usr/bin:/bin", "LOCPATH": str(tmp_path), "LC_ALL": name},
         capture_output=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == b"".join(word + b"\n" for word in odd)
@@ -452,7 +453,7 @@ def test_limits_are_loaded_before_anybody_drops_privileges() -> None:
     script = "from ucspi.unix import inheritedstate; inheritedstate.limits.append((9, 1))"
     script += "; import sys, ucspi.unix.search"
     script += "; sys.exit('ucspi.unix.rlimits' not in sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE)
 
 
 @needs_launcher
@@ -462,6 +463,6 @@ def test_script_is_not_taken_for_its_interpreter_without_proc(tmp_path: Path) ->
     script.write_text(f"#!{COMMANDS}/argv0 /bin/echo\n")
     script.chmod(0o755)
     without = ["unshare", "--mount", "sh", "-c", f"umount -l /proc && exec {script}"]
-    done = subprocess.run(without, capture_output=True, check=False, timeout=20)
+    done = subprocess.run(without, capture_output=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (111, b"")
     assert done.stderr == b"argv0: fatal: unable to tell which file is executed\n"

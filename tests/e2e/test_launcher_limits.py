@@ -18,6 +18,7 @@ import pytest
 from tests.support.commands import COMMANDS, ENVIRONMENT, ours
 from tests.support.launching import needs_launcher
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.unshared import run_unshared
 
 pytestmark = [pytest.mark.e2e, needs_launcher]
@@ -75,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("cc") is None:
         pytest.skip("no C compiler for the probe")
     compiler = ["cc", "-static", "-O2", "probe.c", "-o", "probe"]
-    subprocess.run(compiler, cwd=directory, check=True, timeout=60)
+    subprocess.run(compiler, cwd=directory, check=True, timeout=PATIENCE)
     return directory
 
 
@@ -88,7 +89,7 @@ def run(
         env=ENVIRONMENT | {"RBLSMTPD": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE,
         preexec_fn=before,
     )
     return done.returncode, done.stdout.replace(b"\r\n", b"\n"), done.stderr  # fixcrio puts them in
@@ -169,7 +170,7 @@ class TestServers:
             assert mine["Max stack size"] == 8 << 20
         finally:
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=PATIENCE)
 
     def test_client_program(self, softlimit: list[str], place: Path, oracle: Oracle) -> None:
         server = subprocess.Popen(
@@ -184,7 +185,7 @@ class TestServers:
             )
         finally:
             server.kill()
-            server.communicate(timeout=20)
+            server.communicate(timeout=PATIENCE)
         assert mine == original
         assert mine[1].endswith(b" seen\n")
 
@@ -212,7 +213,7 @@ class TestServers:
                 time.sleep(0.02)
         finally:
             os.killpg(scanner.pid, signal.SIGKILL)
-            scanner.wait(20)
+            scanner.wait(PATIENCE)
 
     def test_processor_of_multilog(self, softlimit: list[str], tmp_path: Path, oracle: Oracle) -> None:
         shown = []
@@ -220,7 +221,7 @@ class TestServers:
             process = "!(ulimit -v; ulimit -d; ulimit -s; ulimit -l) > $(pwd)/limits; cat"
             command = [*softlimit, "-m", "6000000", *logger, "s4096", process, f"./{name}"]
             text = b"a line\n" * 1000
-            done = subprocess.run(command, cwd=tmp_path, input=text, capture_output=True, timeout=20)
+            done = subprocess.run(command, cwd=tmp_path, input=text, capture_output=True, timeout=PATIENCE)
             assert (done.returncode, done.stderr) == (0, b"")
             shown.append((tmp_path / name / "limits").read_bytes())
         assert shown[0] == shown[1]

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT
 from tests.support.oracles import missing
+from tests.support.patience import PATIENCE
 
 pytestmark = [
     pytest.mark.e2e,
@@ -99,7 +100,7 @@ def test_holder_of_a_lock_is_found_on(what: str, tmp_path: Path) -> None:
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     if done.returncode == 77:

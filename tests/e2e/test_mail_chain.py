@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import Oracle
-from tests.support.world import FRIEND, OUR_COMMANDS, OUTSIDER, SERVER, World, wait_for
+from tests.support.patience import wait_for
+from tests.support.world import FRIEND, OUR_COMMANDS, OUTSIDER, SERVER, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

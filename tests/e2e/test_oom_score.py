@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import ENVIRONMENT, read_all, serving
 
 GIVEN = 500  # by whoever starts them; without a special right nobody gets below 0
 LOWERED = (0, -882)
@@ -33,7 +34,7 @@ def score(pid: int) -> int:
 
 
 def wait_until_lowered(pid: int) -> None:
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while score(pid) not in LOWERED:
         assert time.monotonic() < deadline, score(pid)
         time.sleep(0.01)
@@ -73,7 +74,7 @@ def test_supervisor_goes_last_and_its_service_as_before(tmp_path: Path, program:
     process = subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=given, start_new_session=True)
     try:
         wait_until_lowered(process.pid)
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + PATIENCE
         while not (service / "told").exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -81,4 +82,4 @@ def test_supervisor_goes_last_and_its_service_as_before(tmp_path: Path, program:
     finally:
         # All at once, or svscan starts another supervise: they and the service are in one group.
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(DEADLINE)
+        process.wait(PATIENCE)

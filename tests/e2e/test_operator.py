@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.choices import EACH
+from tests.support.patience import wait_for
 from tests.support.telnet_service import Service
-from tests.support.world import FRIEND, wait_for
+from tests.support.world import FRIEND
 
 pytestmark = [
     pytest.mark.e2e,

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.choices import SUITES
 from tests.support.oracles import Oracle, missing
-from tests.support.world import World, wait_for, why_not
+from tests.support.patience import wait_for
+from tests.support.world import World, why_not
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle, pytest.mark.slow]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ours
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
@@ -39,7 +40,7 @@ def run(
             cwd=place,
             env=ENVIRONMENT | environment,
             capture_output=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
     return done.returncode, done.stdout, done.stderr
@@ -205,7 +206,7 @@ def run_with_mounts(place: Path, script: str) -> subprocess.CompletedProcess[byt
         cwd=place,
         env=ENVIRONMENT,
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     if b"ermission denied" in done.stderr or b"not permitted" in done.stderr:

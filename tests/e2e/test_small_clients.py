@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ours
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT
 
 pytestmark = pytest.mark.e2e
 
@@ -29,7 +30,7 @@ def run(*command: str, stdout: int = subprocess.PIPE) -> tuple[int, bytes, bytes
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        timeout=DEADLINE,
+        timeout=PATIENCE,
         env=ENVIRONMENT,
     )
     return done.returncode, done.stdout or b"", done.stderr
@@ -50,7 +51,7 @@ def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         thread.start()
         yield str(server.server_port), tmp_path
         server.shutdown()
-        thread.join(DEADLINE)
+        thread.join(PATIENCE)
 
 
 @pytest.mark.parametrize("content", [b"", b"text\n\n\nmore\r\n\r\n", os.urandom(1 << 20)])
@@ -98,7 +99,7 @@ def once(answer: bytes, broken_after: threading.Event | None = None) -> tuple[st
         with listener, listener.accept()[0] as connection:
             connection.sendall(answer)
             if broken_after is not None:
-                broken_after.wait(DEADLINE)
+                broken_after.wait(PATIENCE)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     server = threading.Thread(target=serve)
@@ -120,17 +121,17 @@ def test_broken_connection_is_reported(program: str, code: int, before: list[str
         assert client.stderr is not None
         assert client.stdout.read(10).endswith(b"text")
         seen.set()
-        assert client.wait(DEADLINE) == code
+        assert client.wait(PATIENCE) == code
         complaint = f"{program}: fatal: unable to read from network: connection reset\n"
         assert client.stderr.read() == complaint.encode()
-    server.join(DEADLINE)
+    server.join(PATIENCE)
 
 
 def test_full_disk_is_one_clear_line() -> None:
     port, server = once(b"text")
     with open("/dev/full", "wb") as full:
         done = run("tcpcat", "127.0.0.1", port, stdout=full.fileno())
-        server.join(DEADLINE)
+        server.join(PATIENCE)
     assert done == (111, b"", b"tcpcat: fatal: unable to write output: out of disk space\n")
 
 
@@ -162,6 +163,6 @@ def test_text_that_nobody_reads_any_more_ends_it_as_it_ends_cat() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = run("tcpcat", "127.0.0.1", port, stdout=writer)
-    server.join(DEADLINE)
+    server.join(PATIENCE)
     os.close(writer)
     assert done == (-13, b"", b"")

@@ -16,7 +16,8 @@ import pytest
 from tests.support.commands import ENVIRONMENT, ours, run, signals
 from tests.support.launching import is_launched
 from tests.support.oracles import Oracle
-from tests.support.supervised import PLAIN, Service, is_in, processes_in, wait_for
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.supervised import PLAIN, Service, is_in, processes_in
 from ucspi.service import birthrecord
 
 Make = Callable[..., Service]
@@ -45,7 +46,7 @@ def kill(service: Service) -> None:
     """Kill the supervise as nobody should."""
     assert service.supervise
     service.supervise.kill()
-    service.supervise.wait(20)
+    service.supervise.wait(PATIENCE)
 
 
 def taken_over(service: Service, pid: int) -> bytes:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import Oracle
+from tests.support.patience import wait_for
 from tests.support.readme import scripts
 from tests.support.telnet_service import RULES, Service
-from tests.support.world import FRIEND, OUTSIDER, World, wait_for
+from tests.support.world import FRIEND, OUTSIDER, World
 
 pytestmark = [
     pytest.mark.e2e,

@@ -23,8 +23,9 @@ from tests.e2e.scanning import (
     pipe_of,
 )
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.telnet_service import END
-from tests.support.world import SYSTEM_PATH, wait_for
+from tests.support.world import SYSTEM_PATH
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 
@@ -293,6 +294,6 @@ def test_last_words_of_a_service_that_is_removed_are_logged(
         script = script.replace("/service/dnscache", str(link))
         assert script.startswith("cd ")
     tools = {"PATH": f"{tmp_path / 'ours'}:{SYSTEM_PATH}"}
-    subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=tools, check=True, timeout=30)
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=tools, check=True, timeout=PATIENCE)
     wait_for(lambda: all("svscan" in line for line in scanning.running().values()), "the end of both")
     assert current.read_bytes() == b"first\nlast words\n"

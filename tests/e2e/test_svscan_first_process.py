@@ -24,7 +24,8 @@ from tests.e2e.scanning import (
     ready,
 )
 from tests.support.oracles import Oracle
-from tests.support.world import SYSTEM_PATH, wait_for
+from tests.support.patience import wait_for
+from tests.support.world import SYSTEM_PATH
 
 pytestmark = [
     pytest.mark.e2e,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.scanning import HUNG, IN_PROCESS, LOGGER, OURS, SLEEPER, TALKER, Scanning, add, last_words
 from tests.support.oracles import Oracle
-from tests.support.world import wait_for
+from tests.support.patience import PATIENCE, wait_for
 
 TOOLS = ("unshare", "nsenter", "mkfs.ext4", "fsfreeze", "losetup")
 
@@ -53,7 +53,7 @@ class Frozen:
         image = place / "image"
         with image.open("wb") as file:
             file.truncate(16 << 20)
-        subprocess.run(["mkfs.ext4", "-q", image], check=True, timeout=30)
+        subprocess.run(["mkfs.ext4", "-q", image], check=True, timeout=PATIENCE)
         prepare = 'mount -o loop "$0" "$1" && echo ready && exec cat'
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", prepare, image, self._path],
@@ -88,19 +88,19 @@ class Frozen:
 
     def freeze(self) -> None:
         """Let every write to it hang, until it is thawed."""
-        subprocess.run([*self.inside, "fsfreeze", "--freeze", self._path], check=True, timeout=30)
+        subprocess.run([*self.inside, "fsfreeze", "--freeze", self._path], check=True, timeout=PATIENCE)
 
     def thaw(self) -> None:
         """Let them go on, if it is frozen."""
         command = [*self.inside, "fsfreeze", "--unfreeze", str(self._path)]
-        subprocess.run(command, check=False, capture_output=True, timeout=30)
+        subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE)
 
     def close(self) -> None:
         """Give it up."""
         assert self._holder.stdin is not None
         assert self._holder.stdout is not None
         self._holder.stdin.close()
-        self._holder.wait(30)
+        self._holder.wait(PATIENCE)
         self._holder.stdout.close()
 
 
@@ -223,7 +223,7 @@ def test_run_on_a_disk_that_hangs(scanning: Scanning, tmp_path: Path) -> None:
     # It holds no lock but its own: whoever comes next supervises all others, and starts nothing twice.
     with Path(f"/proc/{late}/cmdline").open("rb"):
         scanner.kill()
-        scanner.wait(30)
+        scanner.wait(PATIENCE)
     scanning.start([*mount[:2], *IN_PROCESS])
     wait_for(lambda: any(b"taking over good" in line for line in scanning.lines()), "good, taken over")
     taken = b"supervise: fatal: unable to acquire bad/supervise/lock: temporary failure"

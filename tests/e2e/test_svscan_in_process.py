@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.scanning import COUNTER, HUNG, IN_PROCESS, LOGGER, Scanning, add, have_only_three, pipe_of
 from tests.support.oracles import Oracle
-from tests.support.world import wait_for
+from tests.support.patience import wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.scanning import COUNTER, IN_PROCESS, OURS, Scanning, add
 from tests.support.oracles import Oracle
-from tests.support.world import wait_for
+from tests.support.patience import PATIENCE, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle, pytest.mark.slow]
 
@@ -44,7 +44,7 @@ def places(scanned: Path) -> list[Path]:
 
 def is_supervised(service: Path) -> bool:
     """Say whether a supervisor runs in a directory."""
-    return subprocess.run(["/usr/bin/svok", service], check=False, timeout=30).returncode == 0
+    return subprocess.run(["/usr/bin/svok", service], check=False, timeout=PATIENCE).returncode == 0
 
 
 def tell(service: Path, letters: str) -> None:

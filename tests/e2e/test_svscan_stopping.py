@@ -24,7 +24,8 @@ from tests.e2e.scanning import (
     ready,
 )
 from tests.support.oracles import Oracle
-from tests.support.world import SYSTEM_PATH, wait_for
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.world import SYSTEM_PATH
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 
@@ -284,7 +285,9 @@ def test_ignored_signals_stay_ignored_but_for_term(scanning: Scanning, command: 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "1.5", "9" * 5000])
 def test_number_that_is_none_is_refused(value: str) -> None:
-    done = subprocess.run([*OURS, f"--stop-on-term={value}"], capture_output=True, check=False, timeout=30)
+    done = subprocess.run(
+        [*OURS, f"--stop-on-term={value}"], capture_output=True, check=False, timeout=PATIENCE
+    )
     assert done.returncode == 100
     assert done.stderr.startswith(b"svscan: usage: ")
 

@@ -11,7 +11,8 @@ import pytest
 from tests.e2e.scanning import SLEEPER, add
 from tests.support.commands import ours
 from tests.support.oracles import Oracle
-from tests.support.world import World, wait_for
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 
@@ -138,7 +139,9 @@ def test_leftovers_are_told_to_end(booted: Booted, installed: str) -> None:
 
 def test_misspelt_option_is_refused_where_somebody_looks(tmp_path: Path) -> None:
     """The complaint of svscan itself would be in the title of readproctitle, if anywhere."""
-    done = subprocess.run([*ours("svscanboot"), "--in-proces"], capture_output=True, timeout=30, cwd=tmp_path)
+    done = subprocess.run(
+        [*ours("svscanboot"), "--in-proces"], capture_output=True, timeout=PATIENCE, cwd=tmp_path
+    )
     assert (done.returncode, done.stdout) == (100, b"")
     assert done.stderr.startswith(b"svscanboot: usage: svscanboot [ --in-process ]")
 
@@ -147,7 +150,10 @@ def test_misspelt_option_is_refused_where_somebody_looks(tmp_path: Path) -> None
 @pytest.mark.parametrize("option", ["--in-process", "--stop-on-term", "--stop-on-term=3"])
 def test_option_behind_the_directory_is_refused(program: str, option: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [*ours(program), str(tmp_path / "nowhere"), option], capture_output=True, timeout=30, cwd=tmp_path
+        [*ours(program), str(tmp_path / "nowhere"), option],
+        capture_output=True,
+        timeout=PATIENCE,
+        cwd=tmp_path,
     )
     assert (done.returncode, done.stdout) == (100, b"")
     assert b": usage: " in done.stderr

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ours
-from tests.support.serving import DEADLINE, ENVIRONMENT, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import ENVIRONMENT, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -19,7 +20,7 @@ SHOW = ["sh", "-c", "cat <&6; env | grep -E '^(PROTO|TCP|UNIX)' | sort"]
 
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, timeout=DEADLINE, env=ENVIRONMENT
+        [*COMMAND, *arguments], input=stdin, capture_output=True, timeout=PATIENCE, env=ENVIRONMENT
     )
 
 
@@ -65,7 +66,7 @@ def test_unix_socket_has_variables_of_its_own(tmp_path: Path) -> None:
         server.start()
         show = ["sh", "-c", "echo ping >&7; cat <&6; env | grep -E '^(PROTO|TCP|UNIX)' | sort; echo $$"]
         done = run("-v", f"unix:{path}", "0", *show)
-        server.join(DEADLINE)
+        server.join(PATIENCE)
     first, *lines, pid = done.stdout.decode().splitlines()
     assert (first, done.stderr.decode()) == ("ping", f"tcpclient: connected to unix:{path}\n")
     assert lines == sorted(
@@ -110,5 +111,5 @@ def test_interrupt_ends_it_while_it_connects() -> None:
             assert client.stderr is not None
             assert client.stderr.readline().endswith(b"connection refused\n")
             client.send_signal(2)
-            assert client.wait(DEADLINE) == -2
+            assert client.wait(PATIENCE) == -2
             assert client.stderr.read() == b""

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from tests.support.commands import ours
+from tests.support.patience import PATIENCE
 from tests.support.rules_text import image_of
 
 pytestmark = pytest.mark.e2e
@@ -66,7 +67,7 @@ def test_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
             assert time.monotonic() < deadline, "tcprules did not start"
             time.sleep(0.005)
         child.send_signal(signal.SIGINT)
-        _, complaint = child.communicate(timeout=20)
+        _, complaint = child.communicate(timeout=PATIENCE)
     finally:
         child.kill()
         child.wait()

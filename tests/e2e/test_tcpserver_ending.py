@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import Oracle
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, hold, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, Served, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
 
 def assert_refused(served: Served) -> None:
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             served.connect().close()
@@ -41,7 +42,7 @@ def test_drain_accepts_nobody_and_waits_for_the_handlers(tmp_path: Path) -> None
         assert client.recv(100) == b"still there\n"
         assert served.process.poll() is None
         client.close()
-        assert served.process.wait(DEADLINE) == 0
+        assert served.process.wait(PATIENCE) == 0
         assert served.lines()[-1] == "tcpserver: status: 0/40"
 
 
@@ -73,7 +74,7 @@ def test_drain_looks_at_many_handlers_no_oftener_than_before(tmp_path: Path) -> 
         assert lines.count("search") <= before + 1
         for client in clients:
             client.close()
-        assert served.process.wait(DEADLINE) == 0
+        assert served.process.wait(PATIENCE) == 0
 
 
 def test_drain_without_clients_ends_at_once(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_signals_of_s6(tmp_path: Path, number: int, status: int, is_last: bool) 
         served.process.send_signal(number)
         assert read_all(client) == b""
         if is_last:
-            assert served.process.wait(DEADLINE) == 0
+            assert served.process.wait(PATIENCE) == 0
         else:
             lines = served.wait_for(lambda lines: lines[-1:] == ["tcpserver: status: 0/40"])
             assert lines[-2].endswith(f" status {status}")
@@ -148,7 +149,7 @@ def test_term_that_comes_behind_quit_makes_no_ordinary_exit(tmp_path: Path) -> N
     with serving(tmp_path, ["-HRl0", "--signals", "s6"], ["cat"], command=command) as served:
         hold(served).close()
         served.process.send_signal(signal.SIGQUIT)
-        assert served.process.wait(DEADLINE) == 0
+        assert served.process.wait(PATIENCE) == 0
         assert served.lines() == []
 
 
@@ -156,13 +157,13 @@ def test_term_that_comes_behind_quit_makes_no_ordinary_exit(tmp_path: Path) -> N
 def test_other_signals_keep_their_effect(tmp_path: Path, number: int) -> None:
     with serving(tmp_path, ["-HRl0"], ["cat"]) as served:
         served.process.send_signal(number)
-        assert served.process.wait(DEADLINE) == -number
+        assert served.process.wait(PATIENCE) == -number
 
 
 def run(options: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     command = [*COMMAND, *options]
     null = subprocess.DEVNULL
-    return subprocess.run(command, stdin=null, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    return subprocess.run(command, stdin=null, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
 
 
 def test_ready_descriptor_gets_a_newline_and_is_closed(tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_ready_descriptor_that_nobody_passed_is_none_of_our_own(number: int) -> 
 def test_service_manager_is_told_and_the_handler_is_not(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(DEADLINE)
+        manager.settimeout(PATIENCE)
         script = f'NOTIFY_SOCKET={tmp_path}/notify exec {shlex.join(COMMAND)} "$@"'
         command = ["sh", "-c", script, "sh"]
         with serving(
@@ -217,11 +218,11 @@ def test_listening_socket_on_a_descriptor_is_served(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as given:
         process = start([*COMMAND, "-HRl0", "--listen-fd", "0", "sh", "-c", "echo $TCPLOCALPORT"], given)
         try:
-            with socket.create_connection(given.getsockname(), timeout=DEADLINE) as client:
+            with socket.create_connection(given.getsockname(), timeout=PATIENCE) as client:
                 assert read_all(client) == b"%d\n" % given.getsockname()[1]
         finally:
             process.kill()
-            process.wait(DEADLINE)
+            process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("was_blocking", [True, False])
@@ -251,15 +252,15 @@ def test_passed_socket_is_given_back_as_it_was(
         try:
             if how is not None:
                 for _ in range(2):
-                    with socket.create_connection(given.getsockname(), timeout=DEADLINE) as client:
+                    with socket.create_connection(given.getsockname(), timeout=PATIENCE) as client:
                         assert read_all(client) == b"served\n"
                     os.set_blocking(given.fileno(), was_blocking)  # meanwhile somebody else gave it back
                 process.send_signal(how)
-            assert process.wait(DEADLINE) == (111 if how is None else 0)
+            assert process.wait(PATIENCE) == (111 if how is None else 0)
             assert os.get_blocking(given.fileno()) is was_blocking
         finally:
             process.kill()
-            process.wait(DEADLINE)
+            process.wait(PATIENCE)
 
 
 def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:
@@ -268,17 +269,17 @@ def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:
         options = ["-HRl0", "--listen-fds", "sh", "-c", "echo ${LISTEN_FDS-unset}; ls /proc/self/fd"]
         process = start(["sh", "-c", script, "sh", *options], given)
         try:
-            with socket.create_connection(given.getsockname(), timeout=DEADLINE) as client:
+            with socket.create_connection(given.getsockname(), timeout=PATIENCE) as client:
                 assert read_all(client).split() == [b"unset", b"0", b"1", b"2", b"3"]  # 3 is ls's own
         finally:
             process.kill()
-            process.wait(DEADLINE)
+            process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("count", ["0", "000", "65537", "9" * 5000, "x", ""])
 def test_number_of_passed_sockets_that_makes_no_sense_is_one_line(count: str) -> None:
     script = f"LISTEN_FDS={count} LISTEN_PID=$$ exec {shlex.join(COMMAND)} --listen-fds true"
-    done = subprocess.run(["sh", "-c", script], capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    done = subprocess.run(["sh", "-c", script], capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
     assert done.returncode == 100
     assert done.stderr.startswith(b"tcpserver: fatal: --listen-fds ")
     assert done.stderr.count(b"\n") == 1
@@ -308,7 +309,7 @@ def test_passed_socket_that_is_no_stream_is_refused_with_a_reason() -> None:
         given.listen()
         command = [*COMMAND, "--listen-fd", "0", "true"]
         done = subprocess.run(
-            command, stdin=given.fileno(), capture_output=True, env=ENVIRONMENT, timeout=DEADLINE
+            command, stdin=given.fileno(), capture_output=True, env=ENVIRONMENT, timeout=PATIENCE
         )
     assert done.returncode == 111
     assert done.stderr == b"tcpserver: fatal: unable to listen on descriptor 0: protocol not supported\n"
@@ -322,7 +323,7 @@ def told_when_term_comes_during_ident(folder: Path, command: Sequence[str]) -> b
     except PermissionError:
         pytest.skip("port 113 is for root")
     with identd, serving(folder, ["-Hl0"], ["echo", "served"], command=command) as served:
-        identd.settimeout(DEADLINE)
+        identd.settimeout(PATIENCE)
         with served.connect(ip) as client:
             asking, _ = identd.accept()
             assert served.stop() == 0

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.processes import descriptors, processor_time
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.serving import COMMAND, ENVIRONMENT, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -78,7 +79,7 @@ def test_client_whose_look_up_hangs_delays_no_other_but_counts(tmp_path: Path) -
         third.settimeout(0.3)
         with pytest.raises(TimeoutError):
             third.recv(1)
-        third.settimeout(DEADLINE)
+        third.settimeout(PATIENCE)
         (tmp_path / "go").touch()
         assert read_all(slow) == read_all(second) == b"name.of.127-0-0-2\n"
         assert read_all(third) == b"name.of.127-0-0-1\n"
@@ -237,7 +238,7 @@ def test_largest_number_of_an_option_serves(tmp_path: Path, option: str) -> None
 )
 def test_number_out_of_range_is_one_line(options: list[str]) -> None:
     command = [*COMMAND, *options, "127.0.0.1", "0", "true"]
-    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
     assert done.returncode in (100, 111)
     assert done.stderr.startswith(b"tcpserver: fatal: ")
     assert done.stderr.count(b"\n") == 1
@@ -249,4 +250,4 @@ def test_terms_in_a_row_end_it_as_one(tmp_path: Path) -> None:
         with serving(tmp_path, QUIET, ["cat"]) as served:
             for _ in range(3):
                 served.process.send_signal(signal.SIGTERM)
-            assert served.process.wait(DEADLINE) == 0
+            assert served.process.wait(PATIENCE) == 0

@@ -11,6 +11,7 @@ import pytest
 
 import ucspi.cdb
 from tests.support.oracles import find_oracle
+from tests.support.patience import PATIENCE
 from tests.support.processes import processor_time
 from tests.support.serving import COMMAND, hold, read_all, serving
 
@@ -149,7 +150,7 @@ def test_stopped_server_goes_on_where_it_was(tmp_path: Path) -> None:
         with pytest.raises(TimeoutError):
             during.recv(1)
         served.process.send_signal(signal.SIGCONT)
-        during.settimeout(10)
+        during.settimeout(PATIENCE)
         assert during.recv(1) == b"y"
         during.close()
         lines = served.wait_for(lambda lines: sum(" end " in line for line in lines) == 2)

@@ -16,6 +16,7 @@ import pytest
 import ucspi.cdb
 from tests.support import hangingfs
 from tests.support.oracles import missing
+from tests.support.patience import PATIENCE
 from tests.support.serving import COMMAND, Served, read_all, serving
 from ucspi.unix.cachedstat import CachedStat
 
@@ -159,14 +160,14 @@ def test_nobody_is_let_in_before_rules_were_read(tmp_path: Path, text: bool) -> 
             clients[0].recv(1)
         os.kill(int((tmp_path / "fuse.pid").read_text()), signal.SIGUSR2)
         for client in clients:
-            client.settimeout(20)
+            client.settimeout(PATIENCE)
             assert read_all(client) == b"in\n"
             client.close()
         server.terminate()
         assert server.wait(5) == 0
     finally:
         server.kill()
-        server.wait(20)
+        server.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("options", [[], ["--drain", "30"]], ids=["", "drain"])
@@ -197,11 +198,11 @@ def test_server_that_waits_for_its_first_rules_can_be_ended(
         connect_when_it_listens(free).close()
         begin = time.monotonic()
         server.terminate()
-        assert server.wait(10) == 0
+        assert server.wait(PATIENCE) == 0
         assert time.monotonic() - begin < 9
     finally:
         server.kill()
-        server.wait(20)
+        server.wait(PATIENCE)
 
 
 @pytest.mark.skipif(

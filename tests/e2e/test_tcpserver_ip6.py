@@ -11,7 +11,8 @@ import pytest
 
 import ucspi.cdb
 from tests.support.oracles import missing
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, read_all, serving
 from tests.support.unshared import run_unshared
 from ucspi.unix import native
 
@@ -27,7 +28,7 @@ def seen(text: bytes) -> dict[str, str]:
 
 def ask(host: str, port: int) -> tuple[dict[str, str], int]:
     """Return what a handler saw, and the client's port."""
-    with socket.create_connection((host, port), timeout=DEADLINE) as client:
+    with socket.create_connection((host, port), timeout=PATIENCE) as client:
         return seen(read_all(client)), client.getsockname()[1]
 
 
@@ -77,7 +78,7 @@ def test_several_listeners_serve_and_share_the_limit(tmp_path: Path) -> None:
             for place in zip(("127.0.0.1", "127.0.0.2", "::1"), ports, strict=True)
         ]
         for client in clients[:2]:
-            client.settimeout(DEADLINE)
+            client.settimeout(PATIENCE)
             client.sendall(b"x")
             assert client.recv(1) == b"x"
         clients[2].settimeout(0.3)
@@ -85,7 +86,7 @@ def test_several_listeners_serve_and_share_the_limit(tmp_path: Path) -> None:
         with pytest.raises(TimeoutError):
             clients[2].recv(1)
         clients[0].close()
-        clients[2].settimeout(DEADLINE)
+        clients[2].settimeout(PATIENCE)
         assert clients[2].recv(1) == b"x"
         for client in clients:
             client.close()
@@ -98,7 +99,7 @@ def test_rules_judge_ip4_clients_of_both_as_ip4(tmp_path: Path) -> None:
         writer.add(b"", b"D\0")
     with serving(tmp_path, [*PLAIN, "-x", "r.cdb"], ["echo", "hi"], host="::") as served:
         for host, text in (("127.0.0.1", b"hi\n"), ("::1", b"")):
-            with socket.create_connection((host, served.port), timeout=DEADLINE) as client:
+            with socket.create_connection((host, served.port), timeout=PATIENCE) as client:
                 assert read_all(client) == text
 
 
@@ -109,7 +110,7 @@ def test_listen_without_address_and_port_is_refused(tmp_path: Path, place: str) 
         [*COMMAND, "--listen", place, "127.0.0.1", "0", "true"],
         capture_output=True,
         env=ENVIRONMENT,
-        timeout=DEADLINE,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (100, b"")
     assert b"--listen wants ADDRESS:PORT" in done.stderr
@@ -119,7 +120,7 @@ def test_listen_without_address_and_port_is_refused(tmp_path: Path, place: str) 
 @pytest.mark.parametrize("port", ["", "65536", "9" * 5000])
 def test_listen_on_a_port_that_is_none_is_refused(port: str) -> None:
     command = [*COMMAND, "--listen", "127.0.0.1:" + port, "127.0.0.1", "0", "true"]
-    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (100, b"")
     assert done.stderr == b"tcpserver: fatal: --listen wants a port of at most 65535, not %s\n" % (
         port[:100].encode() or b"nothing"

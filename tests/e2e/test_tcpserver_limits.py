@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -74,6 +75,6 @@ def test_when_the_last_slot_is_taken_a_line_says_who_holds_them(tmp_path: Path) 
 )
 def test_limit_that_makes_no_sense_is_refused(option: str) -> None:
     command = [*COMMAND, option, "127.0.0.1", "0", "true"]
-    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (100, b"")
     assert done.stderr.startswith((b"tcpserver: fatal: --per-", b"tcpserver: illegal option -- holders=1\n"))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import ucspi.cdb
+from tests.support.patience import PATIENCE
 from tests.support.processes import descriptors
-from tests.support.serving import DEADLINE, Served, read_all, serving
+from tests.support.serving import Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -116,7 +117,7 @@ def test_turn_without_memory_leaves_nothing_undone(tmp_path: Path, step: str) ->
             assert client.recv(1) == b"x"
             fail(tmp_path, step)
         lines = served.wait_for(lambda lines: "tcpserver: status: 0/40" in lines[3:])
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + PATIENCE
         while not any("out of memory, pausing" in line for line in lines):
             assert time.monotonic() < deadline, lines
             with served.connect() as client:  # a turn of the loop

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.oracles import Oracle
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, read_all, serving
 
 pytestmark = [
     pytest.mark.e2e,
@@ -83,7 +84,7 @@ def refused(options: list[str], before: Callable[[], None]) -> bytes:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=ENVIRONMENT,
-        timeout=DEADLINE,
+        timeout=PATIENCE,
         preexec_fn=before,
     )
     assert (done.returncode, done.stdout) == (111, b""), done.stderr

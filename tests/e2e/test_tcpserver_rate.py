@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -40,7 +41,7 @@ def test_who_comes_too_often_is_turned_away_without_a_process(tmp_path: Path) ->
 
 def test_source_is_served_again_when_its_time_has_come(tmp_path: Path) -> None:
     with serving(tmp_path, ["-vHRl0", "--rate", "2/1,3"], SERVE) as served:
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + PATIENCE
         while ask(served) == b"served\n":
             assert time.monotonic() < deadline
         while ask(served) != b"served\n":
@@ -61,14 +62,14 @@ def test_client_that_another_limit_turns_away_does_not_count(tmp_path: Path) -> 
             assert second.recv(1) == b"x"
             served.process.send_signal(signal.SIGTERM)
             served.wait_for(lambda lines: "tcpserver: draining: 1" in lines)
-        assert served.process.wait(DEADLINE) == 0
+        assert served.process.wait(PATIENCE) == 0
         assert sum(line.endswith(" per-ip 2/1") for line in served.lines()) == 5
 
 
 @pytest.mark.parametrize("value", ["", "5", "5/0", "0/5", "5/5,0", "x/5", "5/5,5,5", "99999999999/1"])
 def test_rate_that_makes_no_sense_is_refused(value: str) -> None:
     command = [*COMMAND, f"--rate={value}", "127.0.0.1", "0", "true"]
-    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (100, b"")
     wanted = b"--rate wants N/SECONDS or N/SECONDS,BURST, numbers from 1 to 2147483647, not "
     assert done.stderr == b"tcpserver: fatal: " + wanted + (value or "nothing").encode() + b"\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, Served, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -19,7 +20,7 @@ def allows(served: Served) -> bool:
 
 def wait_until_denied(served: Served) -> None:
     """Connect until an edit counts, which is after it was seen for a second."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while allows(served):
         assert time.monotonic() < deadline, served.lines()
         time.sleep(0.1)
@@ -81,7 +82,7 @@ def test_rules_by_the_thousand_leave_the_server_awake(tmp_path: Path) -> None:
 def test_odd_text_at_the_start_is_refused_with_every_fault(tmp_path: Path) -> None:
     (tmp_path / "rules").write_text("10:deny\n:Allow\n")
     command = [*COMMAND, "--rules-text", "rules", "127.0.0.1", "0", "true"]
-    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, cwd=tmp_path, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, cwd=tmp_path, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (100, b"")
     lines = done.stderr.splitlines()
     assert lines[0] == b"tcpserver: fatal: unable to judge by rules"
@@ -91,6 +92,6 @@ def test_odd_text_at_the_start_is_refused_with_every_fault(tmp_path: Path) -> No
 @pytest.mark.parametrize("options", [["--rules-text", "missing"], ["--rules-text", "x", "-x", "y"]])
 def test_text_that_cannot_be_meant_is_one_line(tmp_path: Path, options: list[str]) -> None:
     command = [*COMMAND, *options, "127.0.0.1", "0", "true"]
-    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, cwd=tmp_path, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, cwd=tmp_path, timeout=PATIENCE)
     assert done.returncode in (100, 111)
     assert done.stderr.count(b"\n") == 1

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -25,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 def connect(path: Path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(DEADLINE)
+    client.settimeout(PATIENCE)
     client.connect(str(path))
     return client
 
@@ -37,7 +38,7 @@ def ask(path: Path) -> bytes:
 
 def run(options: Sequence[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
     command = [*COMMAND, *options, "127.0.0.1", "0", "true"]
-    return subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE, cwd=folder)
+    return subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE, cwd=folder)
 
 
 def test_handler_is_told_of_both_ends_and_nothing_of_tcp(tmp_path: Path, path: Path) -> None:
@@ -131,7 +132,7 @@ def test_file_is_removed_at_the_end(tmp_path: Path, path: Path, options: list[st
     with serving(tmp_path, ["-HRl0", *options, "--listen", "unix:./s"], ["true"]) as served:
         assert path.is_socket()
         served.process.send_signal(number)
-        assert served.process.wait(DEADLINE) == 0
+        assert served.process.wait(PATIENCE) == 0
         assert not path.exists()
 
 
@@ -145,7 +146,7 @@ def test_file_is_removed_when_draining_begins(tmp_path: Path, path: Path) -> Non
         assert not path.exists()
         with serving(tmp_path, ["-HRl0", "--listen", "unix:./s"], ["true"]):
             client.close()
-            assert served.process.wait(DEADLINE) == 0
+            assert served.process.wait(PATIENCE) == 0
             assert path.is_socket()  # the next server's, and not removed again
             assert ask(path) == b""
 
@@ -156,7 +157,7 @@ def test_file_of_a_killed_server_is_replaced_and_that_of_a_live_one_is_not(
     options = ["-HRl0", "--listen", "unix:./s"]
     with serving(tmp_path, options, ["true"]) as served:
         served.process.kill()
-        served.process.wait(DEADLINE)
+        served.process.wait(PATIENCE)
         assert path.is_socket()
     with serving(tmp_path, options, ["echo", "served"]):
         done = run(options, tmp_path)
@@ -200,10 +201,10 @@ def test_socket_that_was_passed_is_served_and_its_file_stays(tmp_path: Path, pat
         try:
             assert ask(path) == b"UNIX %s\n" % bytes(path)
             process.terminate()
-            assert process.wait(DEADLINE) == 0
+            assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
-            process.wait(DEADLINE)
+            process.wait(PATIENCE)
     assert path.is_socket()
 
 

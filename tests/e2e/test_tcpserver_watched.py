@@ -15,7 +15,8 @@ from typing import IO, Any
 
 import pytest
 
-from tests.support.serving import COMMAND, DEADLINE, ENVIRONMENT, hold, read_all, serving
+from tests.support.patience import PATIENCE
+from tests.support.serving import COMMAND, ENVIRONMENT, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +31,7 @@ def ended(count: int) -> Callable[[list[str]], bool]:
 
 def read_status(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return the status file's content once it is as wanted."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while True:
         found: dict[str, Any] = json.loads(path.read_text("ascii")) if path.exists() else {}
         if found and wanted(found):
@@ -109,8 +110,8 @@ def test_full_pipe_blocks_and_no_line_is_lost(tmp_path: Path) -> None:
     try:
         fcntl.fcntl(process.stderr.fileno(), fcntl.F_SETPIPE_SZ, 4096)
         place = ("127.0.0.1", int(process.stdout.readline()))
-        clients = [socket.create_connection(place, timeout=DEADLINE) for _ in range(20)]
-        deadline = time.monotonic() + DEADLINE
+        clients = [socket.create_connection(place, timeout=PATIENCE) for _ in range(20)]
+        deadline = time.monotonic() + PATIENCE
         while buffered(process.stderr) < 3500:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -126,7 +127,7 @@ def test_full_pipe_blocks_and_no_line_is_lost(tmp_path: Path) -> None:
             client.close()
     finally:
         process.kill()
-        process.communicate(timeout=DEADLINE)
+        process.communicate(timeout=PATIENCE)
 
 
 def test_status_file_shows_who_is_there_and_goes_with_the_server(tmp_path: Path) -> None:
@@ -184,5 +185,5 @@ def test_status_file_that_cannot_be_written_is_one_line_and_stops_nobody(tmp_pat
 )
 def test_options_that_make_no_sense_are_refused(options: list[str]) -> None:
     command = [*COMMAND, *options, "127.0.0.1", "0", "true"]
-    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=DEADLINE)
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
     assert (done.returncode, done.stderr.count(b"\n")) == (100, 1)

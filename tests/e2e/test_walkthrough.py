@@ -6,8 +6,9 @@ import pytest
 
 from tests.support.choices import EACH
 from tests.support.oracles import find_oracle
+from tests.support.patience import wait_for
 from tests.support.telnet_service import LONGER_RULES, RULES, Service
-from tests.support.world import FRIEND, OUTSIDER, wait_for
+from tests.support.world import FRIEND, OUTSIDER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ucspi
+from tests.support.patience import PATIENCE
 from ucspi.programs.commands import COMMANDS as MODULES
 
 Outcome = tuple[int, bytes, bytes]
@@ -70,7 +71,7 @@ def run(
         stdout=stdout,
         stderr=subprocess.PIPE,
         preexec_fn=before,
-        timeout=30,
+        timeout=PATIENCE,
     )
     return done.returncode, done.stdout or b"", done.stderr
 

@@ -11,6 +11,7 @@ from resource import RLIMIT_FSIZE, setrlimit
 
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 
 def both(oracle: Oracle, program: str) -> tuple[list[str], list[str]]:
@@ -37,7 +38,7 @@ def run(
         env=environment,
         preexec_fn=before,
         pass_fds=pass_fds,
-        timeout=30,
+        timeout=PATIENCE,
     )
     return done.returncode, done.stdout or b"", done.stderr
 
@@ -66,7 +67,7 @@ def run_on_pieces(command: list[str], pieces: list[bytes]) -> Outcome:
             mine.sendall(piece)
         mine.shutdown(socket.SHUT_WR)
         try:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
     return process.returncode, out, err

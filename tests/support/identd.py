@@ -6,6 +6,8 @@ import struct
 import threading
 from collections.abc import Callable
 
+from tests.support.patience import PATIENCE
+
 Manner = Callable[[socket.socket, bytes], None]
 
 
@@ -61,7 +63,7 @@ class IdentServer(threading.Thread):
         """Answer one after the other, for ever."""
         while True:
             connection, _ = self._listener.accept()
-            connection.settimeout(30)
+            connection.settimeout(PATIENCE)
             with connection:
                 try:
                     self._manner(connection, connection.recv(1024))

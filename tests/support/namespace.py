@@ -6,6 +6,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 NAMED = {
     "/etc/resolv.conf": "nameserver 127.0.0.1\n",
     "/etc/hosts": "",
@@ -26,4 +28,4 @@ def settle(place: Path, files: dict[str, str]) -> None:
         source.write_text(text)
         source.chmod(0o644)
         if Path(target).exists():
-            subprocess.run(["mount", "--bind", source, target], check=True, timeout=10)
+            subprocess.run(["mount", "--bind", source, target], check=True, timeout=PATIENCE)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import ucspi
 from tests.support.commands import ours
+from tests.support.patience import PATIENCE
 
-DEADLINE = 20.0  # seconds that nothing here may take
 PACKAGE = Path(ucspi.__file__).parent.parent  # the checkout, or where a wheel was installed
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PACKAGE)}
 COMMAND = tuple(ours("tcpserver"))
@@ -29,7 +29,7 @@ class Served:
     def connect(self, source: str = "127.0.0.1") -> socket.socket:
         """Connect from a loopback address."""
         client = socket.socket()
-        client.settimeout(DEADLINE)
+        client.settimeout(PATIENCE)
         client.bind((source, 0))
         client.connect(("127.0.0.1", self.port))
         return client
@@ -46,7 +46,7 @@ class Served:
 
     def wait_for(self, wanted: Callable[[list[str]], bool]) -> list[str]:
         """Return the log's lines once they are as wanted."""
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + PATIENCE
         while not wanted(lines := self.lines()):
             assert time.monotonic() < deadline, lines
             assert self.process.poll() is None, lines
@@ -56,7 +56,7 @@ class Served:
     def stop(self) -> int:
         """Ask the server to stop; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -85,13 +85,13 @@ def serving(
         )
     try:
         assert process.stdout is not None
-        ready = select.select([process.stdout], [], [], DEADLINE)[0]
+        ready = select.select([process.stdout], [], [], PATIENCE)[0]
         port = process.stdout.readline() if ready else b""
         assert port, log.read_text("latin-1")
         yield Served(process, int(port), log)
     finally:
         process.kill()
-        process.wait(DEADLINE)
+        process.wait(PATIENCE)
         process.stdout.close()  # type: ignore[union-attr]
 
 

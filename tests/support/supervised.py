@@ -6,24 +6,14 @@ import signal
 import struct
 import subprocess
 import termios
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT
+from tests.support.patience import PATIENCE, wait_for
 
 # It notes each start, and survives TERM: so it can be up and wanted down.
 STUBBORN = "#!/bin/sh\necho started >> starts\ntrap '' TERM\nexec sleep 1000\n"
 PLAIN = "#!/bin/sh\necho started >> starts\nexec sleep 1000\n"
-PATIENCE = 20  # seconds
-
-
-def wait_for(what: Callable[[], object], why: str, patience: float = PATIENCE) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + patience
-    while not what():
-        assert time.monotonic() < deadline, why
-        time.sleep(0.01)
 
 
 class Service:
@@ -134,7 +124,7 @@ class Service:
         """Kill the supervise first, then whatever it started."""
         if self.supervise:
             self.supervise.kill()
-            self.supervise.wait(20)
+            self.supervise.wait(PATIENCE)
         if (self.directory / "supervise" / "status").exists():
             self.pid()
         for pid in self.seen:

@@ -5,7 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.support.world import World, wait_for
+from tests.support.patience import wait_for
+from tests.support.world import World
 
 RUN = """\
 #!/bin/sh

@@ -21,13 +21,13 @@ from types import TracebackType
 
 from tests.support.choices import needed, write_commands
 from tests.support.oracles import find_oracle
+from tests.support.patience import PATIENCE
 
 SERVER = "192.168.1.44"
 FRIEND = "192.168.1.33"  # inside the network that the rules allow
 OUTSIDER = "203.0.113.9"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 OUR_COMMANDS = "/mnt"  # where every user of the world finds them
-PATIENCE = 30.0  # seconds; svscan looks every five
 
 TOOLS = ("unshare", "nsenter", "mount", "ip")
 
@@ -218,14 +218,6 @@ def program(words: Sequence[str]) -> str:
     """Return the name of the program that a command line runs."""
     is_script = words[0].startswith("/") and "python" in Path(words[0]).name and len(words) > 1
     return Path(words[1 if is_script else 0]).name
-
-
-def wait_for(reached: Callable[[], bool], what: str, *, patience: float = PATIENCE) -> None:
-    """Wait until something holds; fail with ``what`` when it never does."""
-    deadline = time.monotonic() + patience
-    while not reached():
-        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
-        time.sleep(0.02)
 
 
 def read_until(stream: int, wanted: bytes, *, patience: float = PATIENCE) -> bytes:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from ucspi import cdb
 from ucspi.cdb import _core, _imagefault
 from ucspi.cdb._core import NAMES, Core, choose, load
@@ -50,7 +51,9 @@ def test_environment_chooses(name: str) -> None:
     program = "from ucspi import cdb; print(cdb.backend(), cdb.Reader.get.__class__.__name__)"
     command = [sys.executable, "-c", program]
     environment = os.environ | {"UCSPI_CDB": name, "PYTHONPATH": os.pathsep.join(sys.path)}
-    answer = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=20).stdout
+    answer = subprocess.run(
+        command, env=environment, capture_output=True, check=True, timeout=PATIENCE
+    ).stdout
     assert answer.split() == {
         "native": [b"native", b"method_descriptor"],  # no Python frame
         "pure": [b"pure", b"function"],

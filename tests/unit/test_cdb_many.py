@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.cdbfiles import build
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import Reader, reader_type
@@ -96,7 +97,7 @@ def test_stats_are_those_of_cdbstats(core: Core, oracle: Oracle, tmp_path: Path)
     (tmp_path / "squares.cdb").write_bytes(image)
     with (tmp_path / "squares.cdb").open("rb") as file:  # it seeks
         answer = subprocess.run(
-            [oracle("cdbstats")], stdin=file, stdout=subprocess.PIPE, check=True, timeout=20
+            [oracle("cdbstats")], stdin=file, stdout=subprocess.PIPE, check=True, timeout=PATIENCE
         )
     counts = [int(line.split()[1]) for line in answer.stdout.splitlines()]
     stats = reader_type(core)(image).stats()
@@ -124,7 +125,9 @@ def test_use_after_close_is_an_error(reader: Reader) -> None:
 def test_stats_are_imported_when_they_are_asked_for() -> None:
     program = "import sys; from ucspi import cdb; print(*[n for n in sys.modules if 'stats' in n]); cdb.Stats"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    answer = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=20)
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, timeout=PATIENCE
+    )
     assert (answer.returncode, answer.stdout) == (0, b"\n")
     with pytest.raises(AttributeError, match="nonsense"):
         getattr(cdb, "non" + "sense")
@@ -182,10 +185,10 @@ def test_close_beside_running_threads_is_safe(core: Core) -> None:
         threads = [threading.Thread(target=use, args=(reader, started)) for _ in range(3)]
         for thread in threads:
             thread.start()
-        assert started.wait(20)
+        assert started.wait(PATIENCE)
         reader.close()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
     assert wrong == []
 
@@ -204,7 +207,7 @@ def test_truncating_a_mapped_file_kills_its_reader_as_documented(core: Core, tmp
     path = tmp_path / "people.cdb"
     path.write_bytes(build(PAIRS, core))
     environment = os.environ | {"UCSPI_CDB": core.name, "PYTHONPATH": os.pathsep.join(sys.path)}
-    answer = subprocess.run([sys.executable, "-c", MAPPED, path], env=environment, timeout=20)
+    answer = subprocess.run([sys.executable, "-c", MAPPED, path], env=environment, timeout=PATIENCE)
     assert answer.returncode == -signal.SIGBUS
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cdbfiles import build
+from tests.support.patience import PATIENCE
 from ucspi.cdb._core import Core
 from ucspi.cdb._open import contents
 from ucspi.cdb._reader import Reader, reader_type
@@ -57,6 +58,6 @@ def test_close_beside_running_operations(mapped: Reader, operation: str) -> None
     mapped.check()  # meanwhile the others begin
     mapped.close()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     assert wrong == []

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.cdbfiles import build, leftovers
+from tests.support.patience import PATIENCE
 from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.errors import CdbTooLargeError, ClosedError
@@ -251,7 +252,7 @@ def test_writer_that_is_never_dropped_leaves_no_temporary_at_exit(tmp_path: Path
     script = "import sys; from ucspi import cdb; writer = cdb.create(sys.argv[1]); writer.add(b'', b'')"
     path = tmp_path / "a.cdb"
     environment = os.environ | {"UCSPI_CDB": core.name, "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", script, path], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script, path], env=environment, check=True, timeout=PATIENCE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -315,7 +316,7 @@ def test_child_that_leaves_the_block_changes_nothing(
 
 def test_whoever_is_killed_leaves_no_temporary(tmp_path: Path) -> None:
     script = "import os, sys; from ucspi import cdb; w = cdb.create(sys.argv[1]); os.kill(os.getpid(), 9)"
-    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a.cdb"], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a.cdb"], timeout=PATIENCE, check=False)
     assert done.returncode == -signal.SIGKILL
     try:
         os.close(os.open(tmp_path, os.O_TMPFILE | os.O_WRONLY))

@@ -14,6 +14,7 @@ from pkgutil import iter_modules
 import pytest
 
 from tests.support.commands import ours
+from tests.support.patience import PATIENCE
 from ucspi.programs.commands import COMMANDS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -64,7 +65,7 @@ def test_core_that_there_is_not_is_one_line_without_the_launcher_too(
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
     )
     said = f"{command}: fatal: UCSPI_CDB is 'bogus'; use one of auto, native, pure\n"
     assert (done.returncode, done.stderr) == (111, said)
@@ -84,7 +85,7 @@ def test_installed_command_runs(command: str) -> None:
     script = Path(sysconfig.get_path("scripts")) / command
     code, said = WITHOUT_VERSION.get(command, (0, b"ucspi "))
     asked = [] if command in WITHOUT_VERSION else ["--version"]
-    done = subprocess.run([script, *asked], capture_output=True, timeout=20, check=False, cwd="/")
+    done = subprocess.run([script, *asked], capture_output=True, timeout=PATIENCE, check=False, cwd="/")
     assert (done.returncode, (done.stdout or done.stderr)[: len(said)]) == (code, said)
 
 
@@ -118,7 +119,9 @@ def test_command_stands_in_the_table_of_the_readme(command: str) -> None:
 
 class TestUcspi:
     def run(self, *arguments: str) -> tuple[int, bytes, bytes]:
-        done = subprocess.run([*ours("ucspi"), *arguments], capture_output=True, timeout=20, check=False)
+        done = subprocess.run(
+            [*ours("ucspi"), *arguments], capture_output=True, timeout=PATIENCE, check=False
+        )
         return done.returncode, done.stdout, done.stderr
 
     @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["--nonsense"]])

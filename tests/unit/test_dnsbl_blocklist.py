@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.support.commands import ENVIRONMENT
+from tests.support.patience import PATIENCE
 from ucspi.dnsbl.blocklist import judge_by_variable, query_name
 
 
@@ -56,7 +57,9 @@ def test_without_dnspython_lists_end_in_one_line() -> None:
         "from ucspi.programs.rblsmtpd import main\n"
         "sys.exit(main([b'rblsmtpd', b'-r', b'list.test', b'echo', b'run']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=20, env=ENVIRONMENT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE, env=ENVIRONMENT
+    )
     assert (done.returncode, done.stdout) == (111, b"")
     assert done.stderr.startswith(b"rblsmtpd: fatal: block lists need the Python package dnspython")
     assert done.stderr.count(b"\n") == 1

@@ -29,12 +29,12 @@ from tests.support.nameserver import (
     text,
     truncated,
 )
+from tests.support.patience import PATIENCE
 from ucspi.dnsbl import dnsquery
 from ucspi.dnsbl.dnsquery import A
 from ucspi.dnsbl.stubresolver import StubResolver
 
 NAME = [b"1", b"list", b"test"]
-PATIENCE = 10.0
 
 
 def ask(manner: Manner, kind: RdataType = dnsquery.TXT, *, seconds: float = PATIENCE) -> list[bytes] | None:

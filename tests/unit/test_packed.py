@@ -15,6 +15,7 @@ import pytest
 
 import ucspi
 from tests.support.launching import is_launched
+from tests.support.patience import PATIENCE
 
 PACKAGE = Path(ucspi.__file__).parent
 # A command that tells what it finds about itself, and does as it is told.
@@ -92,7 +93,7 @@ def run(root: Path, *arguments: str, program: str = "probe") -> "subprocess.Comp
         "x",
         program,
     ]
-    return subprocess.run([*begin, program, *arguments], capture_output=True, text=True, timeout=20)
+    return subprocess.run([*begin, program, *arguments], capture_output=True, text=True, timeout=PATIENCE)
 
 
 def told(root: Path) -> tuple[dict[str, Sequence[str]], str, list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import telnet_service
+from tests.support.patience import PATIENCE
 from tests.support.readme import README, blocks, scripts
 
 
@@ -20,7 +21,7 @@ def test_walkthrough_is_the_one_that_is_tested() -> None:
 def test_installing_links_every_command(tmp_path: Path) -> None:
     (block,) = [block for block in blocks("sh") if "pip install ." in block]
     line = block.splitlines()[-1].replace("/usr/local/bin", str(tmp_path))
-    subprocess.run(["sh", "-ec", line], cwd=README.parent, check=True, timeout=60)
+    subprocess.run(["sh", "-ec", line], cwd=README.parent, check=True, timeout=PATIENCE)
     links = {path.name: str(path.readlink()) for path in tmp_path.iterdir()}
     assert links == {name: f"/opt/ucspi/bin/{name}" for name in installed()}
 

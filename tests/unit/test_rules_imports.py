@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.rules_text import image_of
 from tests.support.serving import ENVIRONMENT
 from ucspi.cdb import backend
@@ -65,6 +66,6 @@ def test_rules_that_change_import_nothing(tmp_path: Path, kind: str, core: str) 
         cwd=tmp_path,
         env=ENVIRONMENT | {"UCSPI_CDB": core},
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, b"")

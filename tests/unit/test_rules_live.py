@@ -13,6 +13,7 @@ from struct import pack
 import pytest
 
 import ucspi.cdb
+from tests.support.patience import PATIENCE
 from tests.support.rules_text import image_of, image_with
 from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _compiledfile, _liverules, load
@@ -392,7 +393,7 @@ class Slow:
         look_at = _compiledfile.look
 
         def slowly(path: bytes, known: _compiledfile.Found) -> _compiledfile.Found:
-            assert self.go_on.wait(20)
+            assert self.go_on.wait(PATIENCE)
             return look_at(path, known)
 
         monkeypatch.setattr(_liverules, "look", slowly)
@@ -415,7 +416,7 @@ def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pyt
     name = os.fsencode(path)
     assert told == [name + b": takes long to be read; until then clients are judged by what was read before"]
     slow.go_on.set()
-    assert rules._watch.wait(20)
+    assert rules._watch.wait(PATIENCE)
     assert not rules.judge(CLIENT).allowed
     assert told[1:] == [name + b": was read at last"]
 
@@ -440,7 +441,7 @@ def test_nobody_is_judged_before_the_first_reading(path: Path, monkeypatch: pyte
     assert told == [os.fsencode(path) + b": takes long to be read; until then nobody is let in"]
     assert rules.deadline() is None
     slow.go_on.set()
-    assert woken.wait(20)
+    assert woken.wait(PATIENCE)
     assert rules.is_ready()
     assert rules.judge(CLIENT).allowed
 
@@ -460,7 +461,7 @@ def test_error_from_before_stays_while_the_file_is_being_read(
         with pytest.raises(FileNotFoundError):
             rules.judge(CLIENT)
     slow.go_on.set()
-    assert rules._watch.wait(20)
+    assert rules._watch.wait(PATIENCE)
     assert rules.judge(CLIENT).allowed
 
 
@@ -488,14 +489,14 @@ def test_link_that_leads_back_is_judged_by_at_once(
     assert not rules.judge(CLIENT).allowed  # it is being read
     if read:
         slow.go_on.set()
-        assert rules._watch.wait(20)
+        assert rules._watch.wait(PATIENCE)
         slow.go_on.clear()
         lead(path, "other")
         assert rules.judge(CLIENT).allowed  # while this one is being read
     lead(path, "old")
     slow.go_on.set()
     for _ in range(3):
-        rules._watch.wait(20)
+        rules._watch.wait(PATIENCE)
         verdict = rules.judge(CLIENT)
     assert not verdict.allowed
     slow.go_on.clear()
@@ -518,7 +519,7 @@ def test_missing_file_allows_no_longer_when_another_is_being_read(
     publish(path, DENY)
     assert not rules.judge(CLIENT).allowed
     slow.go_on.set()
-    assert rules._watch.wait(20)
+    assert rules._watch.wait(PATIENCE)
     assert not rules.judge(CLIENT).allowed
 
 

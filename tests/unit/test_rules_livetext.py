@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from ucspi.rules import LiveText, RuleSet, _livetext, _textfile
 from ucspi.unix.cachedstat import CachedStat
 from ucspi.unix.regularfile import state_of
@@ -272,7 +273,7 @@ def test_long_text_is_compiled_while_clients_are_judged(
 
     def slowly(text: bytes) -> RuleSet:
         going.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
         return compile_text(text)
 
     monkeypatch.setattr(_textfile, "_rules_of", slowly)
@@ -292,7 +293,7 @@ def test_long_text_is_compiled_while_clients_are_judged(
         + b": takes long to be read; until then clients are judged by what was read before"
     ]
     go_on.set()
-    watched.live._watch.wait(20)
+    watched.live._watch.wait(PATIENCE)
     watched.now += 1
     assert not watched.allows()
     assert watched.told[1:] == [bytes(watched.path) + b": was read at last"]

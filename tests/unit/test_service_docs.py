@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT
-from tests.support.supervised import wait_for
+from tests.support.patience import PATIENCE, wait_for
 from ucspi.service import statemachine
 from ucspi.service.statemachine import FLAGS, ROWS, Row
 
@@ -71,10 +71,10 @@ def test_example_runs(tmp_path: Path) -> None:
         wait_for((tmp_path / "web" / "supervise" / "ok").exists, "it runs")
         with open(control, "wb", 0) as fifo:
             fifo.write(b"x")
-        assert host.wait(20) == 0
+        assert host.wait(PATIENCE) == 0
     finally:
         host.kill()
-        host.wait(20)
+        host.wait(PATIENCE)
 
 
 def blocks_of(page: str) -> list[str]:

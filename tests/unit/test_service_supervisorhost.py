@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ENVIRONMENT
-from tests.support.supervised import PLAIN, Service, processes_in, wait_for
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.supervised import PLAIN, Service, processes_in
 from ucspi.service.eventloop import EventLoop
 
 # Hosts what its arguments name; "-NAME" is removed after a second, TICK times are told.
@@ -85,7 +86,7 @@ class Host:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_one_process_hosts_many(services: list[Service], host: Host, tmp_path: P
     wait_for(lambda: not services[3].is_running(), "it is removed")
     assert processes_in(services[3].directory) == [first[services[3]]], "and its process goes on"
     (tmp_path / "stop").touch()
-    host.process.wait(20)
+    host.process.wait(PATIENCE)
     assert host.lines()[2:] == [b"6 ['s7'] True"]
     assert host.err.read_bytes() == b""
 

@@ -12,6 +12,7 @@ import pytest
 import ucspi
 import ucspi.cdb
 from tests.support.commands import ENVIRONMENT
+from tests.support.patience import PATIENCE
 from ucspi.cdb import make
 
 PACKAGE = Path(ucspi.__file__).parent.parent
@@ -147,7 +148,7 @@ def test_tcprules_loads_little(rules: tuple[Path, set[str]], bare: set[str]) -> 
 
 def test_tcprulescheck_loads_little(rules: tuple[Path, set[str]], bare: set[str]) -> None:
     done = subprocess.run(
-        command("tcprulescheck", str(rules[0])), capture_output=True, text=True, check=True, timeout=20
+        command("tcprulescheck", str(rules[0])), capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout.endswith("deny connection\n")
     check("tcprulescheck", imported(done.stderr), bare)
@@ -159,7 +160,7 @@ def test_rblsmtpd_that_asks_nobody_loads_little(bare: set[str]) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=PATIENCE,
         env=ENVIRONMENT | {"RBLSMTPD": ""},
     )
     assert done.stdout == "served\n"
@@ -180,7 +181,7 @@ def test_cdb_programs_load_little(line: str, tmp_path: Path, bare: set[str]) -> 
             text=True,
             cwd=tmp_path,
             env=ENVIRONMENT,
-            timeout=20,
+            timeout=PATIENCE,
         )
     assert done.returncode == 0, done.stderr
     loaded = imported(done.stderr)
@@ -193,7 +194,11 @@ def test_cdb_programs_load_little(line: str, tmp_path: Path, bare: set[str]) -> 
 def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str]) -> None:
     program, *arguments = line.replace("DIRECTORY", str(tmp_path)).split()
     done = subprocess.run(
-        command(program.replace("-", "_"), *arguments), input="", capture_output=True, text=True, timeout=20
+        command(program.replace("-", "_"), *arguments),
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     refused = program == "setuidgid" and os.geteuid() != 0  # in its last step
     assert done.returncode == (111 if refused else 0), done.stderr
@@ -227,7 +232,7 @@ def test_small_programs_do_without_os(line: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=20,
+        timeout=PATIENCE,
     )
     loaded = imported(done.stderr)
     assert f"ucspi.programs.{program}" in loaded, done.stderr
@@ -254,7 +259,7 @@ def test_svscan_loads_little(
             said += line
     finally:
         scanner.kill()
-        scanner.communicate(timeout=20)
+        scanner.communicate(timeout=PATIENCE)
     assert not (imported(said) - bare) & HEAVY
     names = ours(imported(said))
     assert 0 < len(names) <= most, names
@@ -262,7 +267,7 @@ def test_svscan_loads_little(
 
 @pytest.mark.parametrize("line", SERVICES)
 def test_service_programs_load_little(line: str, bare: set[str]) -> None:
-    done = subprocess.run(command(*line.split()), capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command(*line.split()), capture_output=True, text=True, timeout=PATIENCE)
     assert "not a directory" in done.stdout + done.stderr
     loaded = imported(done.stderr)
     assert not (loaded - bare) & HEAVY
@@ -284,10 +289,10 @@ def test_tcpserver_loads_little_until_it_has_served_a_client(
         with socket.create_connection(("127.0.0.1", int(server.stdout.readline()))) as client:
             assert client.recv(100) == b"served\n"
         server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=20)
+        _, said = server.communicate(timeout=PATIENCE)
     finally:
         server.kill()
-        server.wait(20)
+        server.wait(PATIENCE)
     check("tcpserver", imported(said), bare)
 
 
@@ -320,7 +325,7 @@ def test_tcpserver_listens_before_it_loads_what_serving_needs(rules: tuple[Path,
         [sys.executable, "-c", AT_LISTENING, "-x", str(rules[0]), "127.0.0.1", "0", "true"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=True,
     )
     ours, listening = done.stdout.splitlines()
@@ -335,7 +340,7 @@ def test_clients_load_little(line: str, bare: set[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         given = [argument.replace("PORT", port) for argument in arguments]
-        done = subprocess.run(command(program, *given), capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command(program, *given), capture_output=True, text=True, timeout=PATIENCE)
     loaded = imported(done.stderr)
     assert not (loaded - bare) & HEAVY
     names = ours(loaded)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.commands import ENVIRONMENT
+from tests.support.patience import PATIENCE
 from ucspi.tcp import names
 
 
@@ -77,5 +78,7 @@ def test_look_up_imports_nothing() -> None:
         "import sys; from ucspi.tcp import names; before = set(sys.modules); "
         "print(names.reverse_checked(b'127.0.0.1'), names.find(b'::1'), *set(sys.modules) - before)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=ENVIRONMENT, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, env=ENVIRONMENT, timeout=PATIENCE
+    )
     assert len(done.stdout.split()) == 2, done

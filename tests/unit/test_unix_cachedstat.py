@@ -11,6 +11,7 @@ from weakref import ref
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from ucspi.unix import cachedstat, native
 from ucspi.unix.cachedstat import CachedStat, is_local, size_in, state_in
 from ucspi.unix.regularfile import state_of
@@ -115,14 +116,14 @@ def test_work_is_done_aside_and_its_result_taken() -> None:
     woken = threading.Event()
     task.wake = woken.set
     go_on = threading.Event()
-    task.start(lambda: go_on.wait(20) and threading.get_ident())
+    task.start(lambda: go_on.wait(PATIENCE) and threading.get_ident())
     assert task.is_busy
     assert not task.wait(0)
     assert not task.wait(0.01)
     go_on.set()
-    assert task.wait(20)
+    assert task.wait(PATIENCE)
     assert task.take() not in (None, threading.get_ident())
-    assert woken.wait(20)
+    assert woken.wait(PATIENCE)
     assert not task.is_busy
     assert not task.wait(0)
 
@@ -133,7 +134,7 @@ def test_what_work_raises_is_raised_where_it_is_taken() -> None:
 
     task = ThreadTask()
     task.start(run_out)
-    assert task.wait(20)
+    assert task.wait(PATIENCE)
     with pytest.raises(MemoryError):
         task.take()
     assert sys.getswitchinterval() == pytest.approx(0.005)
@@ -156,7 +157,7 @@ def test_what_failed_work_held_is_free_at_once() -> None:
     try:
         task = ThreadTask()
         task.start(run_out)
-        assert task.wait(20)
+        assert task.wait(PATIENCE)
         with suppress(MemoryError):
             task.take()
         assert held[0]() is None
@@ -167,10 +168,10 @@ def test_what_failed_work_held_is_free_at_once() -> None:
 def test_abandoned_work_is_nobodys() -> None:
     task = ThreadTask()
     go_on = threading.Event()
-    task.start(lambda: go_on.wait(20))
+    task.start(lambda: go_on.wait(PATIENCE))
     task.abandon()
     task.start(lambda: b"new")
-    assert task.wait(20)
+    assert task.wait(PATIENCE)
     assert task.take() == b"new"
     go_on.set()
 

@@ -3,6 +3,7 @@ import sys
 from ast import literal_eval
 from random import Random
 
+from tests.support.patience import PATIENCE
 from ucspi.unix import environ
 
 SHOW = "from ucspi.unix import environ; print(environ.inherited())"
@@ -18,7 +19,7 @@ def test_entries_are_what_we_were_started_with_in_order() -> None:
 
 def test_locale_that_the_interpreter_made_up_is_not_inherited() -> None:
     shown = subprocess.run(
-        [sys.executable, "-c", SHOW], env={}, capture_output=True, check=True, timeout=20, text=True
+        [sys.executable, "-c", SHOW], env={}, capture_output=True, check=True, timeout=PATIENCE, text=True
     )
     assert literal_eval(shown.stdout) == []
 
@@ -31,7 +32,7 @@ def test_without_proc_a_made_up_locale_is_left_out() -> None:
         "os.environb[b'LANG'] = b'C'; print(environ._without_coercion())"
     )
     shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, check=True, timeout=20, text=True
+        [sys.executable, "-c", code], capture_output=True, check=True, timeout=PATIENCE, text=True
     )
     first, second = shown.stdout.splitlines()
     assert literal_eval(first) == [b"A=1"]

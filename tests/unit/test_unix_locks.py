@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from ucspi.unix.locks import acquire
 
 
@@ -61,7 +62,7 @@ def test_waiting_ends_when_the_other_lets_go(tmp_path: Path) -> None:
     waiting.join(0.05)
     assert not got
     os.close(first)
-    waiting.join(10)
+    waiting.join(PATIENCE)
     os.close(got[0])
 
 

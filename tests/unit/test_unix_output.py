@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.support.commands import ENVIRONMENT
+from tests.support.patience import PATIENCE
 from tests.support.stalled import stalled_stderr
 from ucspi.unix import output
 
@@ -21,7 +22,7 @@ def test_line_is_waited_with(blocking: bool) -> None:
         time.sleep(0.1)
         assert teller.is_alive()
         assert log.read(9) == b"the line\n"
-        teller.join(20)
+        teller.join(PATIENCE)
         assert not teller.is_alive()
 
 
@@ -48,6 +49,6 @@ def test_descriptor_that_takes_nothing_is_no_error(name: str, redirection: str) 
         ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-c", script],
         stdout=subprocess.PIPE,
         env=ENVIRONMENT,
-        timeout=20,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (0, b"on\n")

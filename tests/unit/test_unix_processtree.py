@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.world import wait_for
+from tests.support.patience import PATIENCE, wait_for
 from ucspi.service import birthrecord
 from ucspi.unix import processtree
 
@@ -21,7 +21,7 @@ def parent() -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(["/bin/sh", "-c", PARENT])
     yield process
     processtree.kill_with_children(process.pid)
-    process.wait(20)
+    process.wait(PATIENCE)
 
 
 def sleepers(parent: int) -> list[int]:
@@ -53,13 +53,13 @@ def test_children_are_killed_first_and_none_is_started_again(parent: "subprocess
     wait_for(lambda: len(sleepers(parent.pid)) == 1, "the child")
     child = os.pidfd_open(sleepers(parent.pid)[0])
     processtree.kill_with_children(parent.pid)
-    assert parent.wait(20) == -signal.SIGKILL
+    assert parent.wait(PATIENCE) == -signal.SIGKILL
     wait_for(lambda: birthrecord.has_ended(child), "the child's end")
     os.close(child)
 
 
 def test_nobody_is_no_trouble() -> None:
     gone = subprocess.Popen(["/bin/true"])
-    gone.wait(20)
+    gone.wait(PATIENCE)
     assert processtree.children(gone.pid) == []
     processtree.kill_with_children(gone.pid)

@@ -4,6 +4,7 @@ from resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_NOFILE, getrlimit
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from ucspi.unix import rlimits
 
 
@@ -59,6 +60,9 @@ else:
 @pytest.mark.parametrize(("reserved", "said"), [(True, b"enough\n"), (False, b"none\n")])
 def test_what_was_reserved_is_there_when_the_system_gives_nothing(reserved: bool, said: bytes) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", USE.format(reserved=reserved)], capture_output=True, timeout=20, check=True
+        [sys.executable, "-c", USE.format(reserved=reserved)],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
     )
     assert done.stdout == said

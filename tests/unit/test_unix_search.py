@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from ucspi.unix import search
 
 
@@ -30,13 +31,13 @@ def exit_code(paths: list[bytes]) -> int:
         "try: search.execute([os.fsencode(a) for a in sys.argv[1:]], [b'x'], [b'A=B'])\n"
         "except OSError as error: sys.exit(error.errno)"
     )
-    return subprocess.run([sys.executable, "-c", code, *map(os.fsdecode, paths)], timeout=20).returncode
+    return subprocess.run([sys.executable, "-c", code, *map(os.fsdecode, paths)], timeout=PATIENCE).returncode
 
 
 def test_environment_arrives_entry_by_entry() -> None:
     entries = [b"B=1", b"A=2=3", b"A=again", b"EMPTY=", b"=x=nameless", b"bare", b""]
     code = f"from ucspi.unix import search; search.execute([b'/usr/bin/env'], [b'env'], {entries})"
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, timeout=PATIENCE)
     assert done.stdout.splitlines() == [b"B=1", b"A=2=3", b"A=again", b"EMPTY=", b"=x=nameless", b"bare="]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from tests.support.commands import signals
+from tests.support.patience import PATIENCE
 from tests.support.stalled import stalled_stderr
 from ucspi.unix import native, spawn
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
@@ -46,7 +47,7 @@ def talk(spawner: "Spawner", variables: bytes = b"", log: bytes = b"") -> tuple[
         pid = spawner.spawn(descriptor, variables, log)
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(descriptor)  # given away, and closed here
-        theirs.settimeout(20)
+        theirs.settimeout(PATIENCE)
         text = b""
         while block := theirs.recv(4096):
             text += block
@@ -129,7 +130,7 @@ def test_children_that_prepare_together_do_not_mix_what_they_were_given(make: Ma
         text = stalled.read(len(wanted))
     assert sorted(text.splitlines()) == sorted(wanted.splitlines())
     for pid, (who, theirs) in started.items():
-        theirs.settimeout(20)
+        theirs.settimeout(PATIENCE)
         with theirs:
             assert theirs.makefile("rb").read() == who + b"\n"
         assert os.waitpid(pid, 0)[1] == 0
@@ -148,13 +149,13 @@ def test_child_that_waits_for_the_log_keeps_nothing_of_ours_open(make: Make) -> 
         pid = spawner.spawn(ours.detach(), b"", b"pid \0\n")
         listener.close()
         other.close()
-        others_client.settimeout(20)
+        others_client.settimeout(PATIENCE)
         assert others_client.recv(1) == b""  # once nobody else has that end
         socket.create_server(place, reuse_port=False).close()
         assert os.waitpid(pid, os.WNOHANG) == (0, 0)
         wanted = b"pid %d\n" % pid
         assert log.read(len(wanted)) == wanted
-        theirs.settimeout(20)
+        theirs.settimeout(PATIENCE)
         assert theirs.makefile("rb").read() == b"served\n"
         assert os.waitpid(pid, 0)[1] == 0
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import ENVIRONMENT, signals
+from tests.support.patience import PATIENCE
 from ucspi.service import birthrecord
 from ucspi.unix import native
 from ucspi.unix import start as module
@@ -133,7 +134,9 @@ from ucspi.unix.start import ChildSetup, {by}
 {by}([b"./nonexistent"], [b"x"], [], ChildSetup(complaint=b"cannot: "))
 """
     try:  # in another process, for nothing but SIGKILL ends one that waits
-        done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, stderr=writer, timeout=5)
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=ENVIRONMENT, stderr=writer, timeout=PATIENCE
+        )
         assert done.returncode == 0
     finally:
         os.close(writer)

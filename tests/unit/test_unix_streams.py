@@ -3,6 +3,7 @@ from threading import Thread
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from ucspi.unix import streams
 from ucspi.unix.output import write_all
 
@@ -14,7 +15,7 @@ def test_source_that_does_not_block_is_waited_for() -> None:
     thread = Thread(target=lambda: got.append(streams.read_some(reader)))
     thread.start()
     os.write(writer, b"late")
-    thread.join(20)
+    thread.join(PATIENCE)
     os.close(writer)
     assert (got, streams.read_some(reader)) == ([b"late"], b"")
     os.close(reader)
@@ -34,7 +35,7 @@ def test_target_that_does_not_block_gets_everything() -> None:
     thread.start()
     write_all(writer, data)
     os.close(writer)
-    thread.join(20)
+    thread.join(PATIENCE)
     os.close(reader)
     assert got == data
 

@@ -12,6 +12,7 @@ import pytest
 from tests.differential.chain import ENVIRONMENT, POWERLESS, as_root, compare
 from tests.support.commands import ours, run
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -66,7 +67,7 @@ def test_names_that_are_there_twice_are_changed_once(oracle: Oracle, where: Path
                 cwd=where,
                 capture_output=True,
                 check=True,
-                timeout=20,
+                timeout=PATIENCE,
             ).stdout
             for path in (
                 ["PYTHONPATH=" + os.pathsep.join(sys.path), *ours("envdir")],

@@ -12,6 +12,7 @@ import pytest
 from tests.differential.chain import compare
 from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -78,7 +79,7 @@ def test_signal_ends_it_and_not_the_daemon(oracle: Oracle, tmp_path: Path) -> No
         assert process.stdout
         daemon = int(process.stdout.readline())
         process.terminate()
-        assert process.wait(20) == -signal.SIGTERM
+        assert process.wait(PATIENCE) == -signal.SIGTERM
         os.kill(daemon, 0)
         os.kill(daemon, signal.SIGKILL)
         process.stdout.close()

@@ -13,6 +13,7 @@ import pytest
 from tests.differential.chain import compare
 from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -42,7 +43,7 @@ def follow(process: "subprocess.Popen[bytes]", pieces: list[bytes], last: str) -
             text = (text + piece.replace(b"\0", b""))[3 - len(os.fsencode(last)) :]
             seen.append(wait_for(process, b"..." + text))
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     return seen
 
 
@@ -135,9 +136,9 @@ def test_input_that_does_not_block_is_waited_for(oracle: Oracle) -> None:
             os.write(writer, b"late")
             assert wait_for(process, b"." * 36 + b"late").endswith(b"late")
             os.close(writer)
-            codes.append(process.wait(20))
+            codes.append(process.wait(PATIENCE))
         else:
-            codes.append(process.wait(20))
+            codes.append(process.wait(PATIENCE))
             os.close(writer)
         os.close(reader)
     assert codes == [0, 111]
@@ -148,7 +149,7 @@ def test_signal_ends_it(tmp_path: Path) -> None:
         process = start(ours("readproctitle"), DOTS.replace(".", "x"))
         wait_for(process, b"." * 40)
         process.send_signal(number)
-        assert process.communicate(timeout=20)[1] == b""
+        assert process.communicate(timeout=PATIENCE)[1] == b""
         assert process.returncode == -number
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.differential.chain import DESCRIPTORS, POWERLESS, as_root, compare
 from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -32,7 +33,7 @@ def release(process: "subprocess.Popen[bytes]") -> int:
     with process:
         assert process.stdin
         process.stdin.close()
-        return process.wait(20)
+        return process.wait(PATIENCE)
 
 
 def wait_until_it_waits(process: "subprocess.Popen[bytes]") -> None:
@@ -74,7 +75,7 @@ def test_lock_that_somebody_has_is_not_had_twice(oracle: Oracle, tmp_path: Path,
             os.kill(each.pid, signal.SIGCONT)
     finally:
         assert release(process) == 0
-    assert [each.communicate(timeout=20)[0] for each in waiting] == [b"ran\n", b"ran\n"]
+    assert [each.communicate(timeout=PATIENCE)[0] for each in waiting] == [b"ran\n", b"ran\n"]
 
 
 def test_signal_ends_who_waits(oracle: Oracle, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_signal_ends_who_waits(oracle: Oracle, tmp_path: Path) -> None:
             with waiting:
                 wait_until_it_waits(waiting)
                 waiting.send_signal(number)
-                assert waiting.communicate(timeout=20)[1] == b""
+                assert waiting.communicate(timeout=PATIENCE)[1] == b""
             assert waiting.returncode == -number
     finally:
         release(holder)
@@ -105,7 +106,7 @@ def test_lock_lasts_as_long_as_anybody_has_the_descriptor(oracle: Oracle, tmp_pa
             env=ENVIRONMENT,
             stdin=reader,
             check=True,
-            timeout=20,
+            timeout=PATIENCE,
         )
         assert compare(oracle, "setlock", ["-n", "lock", "true"], tmp_path)[0] == 111
         os.close(writer)  # ends it

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.logtrees import LABEL, Tree, mistakes, tree
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 
 def run(command: list[str], actions: list[bytes], where: Path, source: Path) -> Outcome:
@@ -17,7 +18,7 @@ def run(command: list[str], actions: list[bytes], where: Path, source: Path) -> 
             env=ENVIRONMENT,
             stdin=file,
             capture_output=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
     return done.returncode, done.stdout, LABEL.sub(b"@", done.stderr)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT
+from tests.support.patience import PATIENCE
 
-PATIENCE = 20.0  # seconds
 UNFINISHED = 0o644
 WHOLE = 0o744
 

@@ -11,6 +11,7 @@ import pytest
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.logtrees import LABEL, Tree, tree
 from tests.support.oracles import Oracle, missing
+from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -34,7 +35,13 @@ def run(command: list[str], where: Path) -> tuple[int, bytes]:
     (where / "source").write_bytes(LINES)
     with open(where / "source", "rb") as source:
         done = subprocess.run(
-            command, cwd=where, stdin=source, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60, check=False
+            command,
+            cwd=where,
+            stdin=source,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            timeout=PATIENCE,
+            check=False,
         )
     return done.returncode, LABEL.sub(b"@", done.stderr)
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.logs.running import PATIENCE, Running, started, until
+from tests.differential.logs.running import Running, started, until
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.launching import is_launched
 from tests.support.logtrees import tree
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.world import why_not
 
 pytestmark = pytest.mark.oracle
@@ -55,7 +56,7 @@ def test_full_disk_is_waited_for_and_nothing_is_lost_or_doubled(
         cwd=tmp_path,
         env=ENVIRONMENT | {"PATH": f"{ENVIRONMENT['PATH']}:/usr/sbin:/sbin"},
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.stdout, done.stderr) == (b"0\n" + LINES, b"")
@@ -208,7 +209,7 @@ def test_echo_that_nobody_reads_ends_it_unless_sigpipe_was_ignored(
             input=b"one\ntwo\n",
             stderr=writer,
             cwd=tmp_path,
-            timeout=20,
+            timeout=PATIENCE,
         )
         os.close(writer)
         codes.append(done.returncode)

@@ -15,6 +15,7 @@ import pytest
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.logtrees import logged
 from tests.support.oracles import Oracle, missing
+from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -40,7 +41,13 @@ def strace() -> str:
 def run(command: list[str], where: Path, source: int) -> int:
     """Run to the end, that of a processor that outlives it too; return the exit code."""
     done = subprocess.run(
-        command, cwd=where, stdin=source, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60, check=False
+        command,
+        cwd=where,
+        stdin=source,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        timeout=PATIENCE,
+        check=False,
     )
     return done.returncode
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.logs.running import PATIENCE, UNFINISHED, WHOLE, Running, started, until
+from tests.differential.logs.running import UNFINISHED, WHOLE, Running, started, until
 from tests.support.commands import ours, signals
 from tests.support.logtrees import logged
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -31,7 +32,9 @@ def log(oracle: Oracle, logger: str, place: Path, lines: bytes) -> None:
     if logger == "svlogd":
         (place / "config").write_text("s4096\nn3\n")
         command = [oracle(logger), "-t", str(place)]
-    subprocess.run(command, input=lines, env=ENVIRONMENT, check=True, timeout=60, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command, input=lines, env=ENVIRONMENT, check=True, timeout=PATIENCE, stderr=subprocess.DEVNULL
+    )
 
 
 def finished(place: Path) -> list[str]:

@@ -11,6 +11,7 @@ from tests.support.commands import ENVIRONMENT, ours
 from tests.support.filters import both, nonblocking_pipe, run, run_with_size_limit
 from tests.support.launching import is_launched
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.oracle, pytest.mark.parametrize("program", ["tai64n", "tai64nlocal"])]
 
@@ -78,7 +79,7 @@ def test_line_is_passed_on_at_once(program: str) -> None:
             process.stdin.write(b"hello\n")
             assert process.stdout.read(100).endswith(b"hello\n")
         process.stdin.close()
-        assert (process.stdout.read(), process.wait(20)) == (b"", 0)
+        assert (process.stdout.read(), process.wait(PATIENCE)) == (b"", 0)
 
 
 def test_input_that_does_not_block_is_waited_for(oracle: Oracle, program: str) -> None:
@@ -90,7 +91,7 @@ def test_input_that_does_not_block_is_waited_for(oracle: Oracle, program: str) -
             os.write(writer, b"late\n")
             assert process.stdout.readline().endswith(b"late\n")
         os.close(writer)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     os.close(reader)
 
 
@@ -104,6 +105,6 @@ def test_memory_is_flat_whatever_the_length_of_the_lines(program: str, block: by
             process.stdin.write(block)
         status = Path(f"/proc/{process.pid}/status").read_text()
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     (most,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     assert int(most) < MEMORY

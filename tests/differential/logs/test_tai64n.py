@@ -10,6 +10,7 @@ import pytest
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.filters import both, pieces, run, run_on_pieces
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from ucspi.lines.label import label
 
 pytestmark = pytest.mark.oracle
@@ -66,6 +67,6 @@ def test_label_has_the_time_at_which_its_line_began() -> None:
         process.stdin.write(b"b\nc\n")
         more = process.stdout.read(100)
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert (begun[26:28], begun[-1:], more[:2], more[28:]) == (b"a\n", b"b", b"b\n", b"c\n")
     assert begun[28:53] <= since <= more[2:27]

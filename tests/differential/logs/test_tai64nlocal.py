@@ -10,6 +10,7 @@ from tests.support.commands import ENVIRONMENT, ours
 from tests.support.filters import both, run, run_on_pieces
 from tests.support.labelled import NO_LABELS, at, cut, leaps, lines
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -112,4 +113,4 @@ def test_time_is_passed_on_when_it_is_known_what_follows() -> None:
         process.stdin.write(b" ")
         assert process.stdout.read(100) == b"1970-01-01 00:00:00.123456500 "
         process.stdin.close()
-        assert (process.stdout.read(), process.wait(20)) == (b"", 0)
+        assert (process.stdout.read(), process.wait(PATIENCE)) == (b"", 0)

@@ -19,6 +19,7 @@ from tests.support.filters import (
 )
 from tests.support.launching import is_launched
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -111,7 +112,7 @@ def test_line_is_passed_on_at_once(program: str) -> None:
             process.stdin.write(b"hello\n")
             assert process.stdout.read(100).replace(b"\r", b"") == b"hello\n"
         process.stdin.close()
-        assert (process.stdout.read(), process.wait(20)) == (b"", 0)
+        assert (process.stdout.read(), process.wait(PATIENCE)) == (b"", 0)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -124,7 +125,7 @@ def test_input_that_does_not_block_is_waited_for(oracle: Oracle, program: str) -
             os.write(writer, b"late")
             assert process.stdout.read(4) == b"late"
         os.close(writer)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     os.close(reader)
 
 
@@ -138,6 +139,6 @@ def test_memory_is_flat_whatever_the_length_of_the_line(program: str) -> None:
             process.stdin.write(bytes(65536))
         status = Path(f"/proc/{process.pid}/status").read_text()
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     (most,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     assert int(most) < MEMORY

@@ -14,6 +14,7 @@ import pytest
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.filters import both, nonblocking_pipe, pieces, run, run_on_pieces, without_pid
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -90,7 +91,7 @@ def test_program_keeps_the_pid_and_the_copier_is_its_child(oracle: Oracle, progr
             stderr=subprocess.DEVNULL,
             env=ENVIRONMENT,
         ) as process:
-            told = process.communicate(timeout=20)[0].split()
+            told = process.communicate(timeout=PATIENCE)[0].split()
         assert told == [b"%d" % process.pid, os.readlink(f"/proc/self/fd/{source}").encode()]
         os.close(source)
         os.close(feed)
@@ -128,7 +129,7 @@ def test_environment_under_env_dash_stays_as_it_was(oracle: Oracle, program: str
 def test_conversation_is_not_delayed(program: str) -> None:
     mine, its = socket.socketpair()
     with mine, its:
-        mine.settimeout(20)
+        mine.settimeout(PATIENCE)
         command = [*ours(program), "cat"]
         with subprocess.Popen(
             command, stdin=its.fileno(), stdout=its.fileno(), stderr=subprocess.PIPE, env=ENVIRONMENT
@@ -139,7 +140,7 @@ def test_conversation_is_not_delayed(program: str) -> None:
                 assert mine.recv(100).replace(b"\r", b"") == b"hello\n"
             mine.shutdown(socket.SHUT_WR)
             assert mine.recv(100) == b""  # the end went in and came out
-            assert (process.communicate(timeout=20)[1].count(b"hello"), process.returncode) == (
+            assert (process.communicate(timeout=PATIENCE)[1].count(b"hello"), process.returncode) == (
                 6 if program == "recordio" else 0,
                 0,
             )
@@ -154,7 +155,7 @@ def test_end_of_the_output_is_passed_on_while_the_program_lives(oracle: Oracle, 
         ) as process:
             assert process.stdout
             assert process.stdout.read().replace(b"\r", b"") == b"bye\n"
-            assert process.wait(20) == 4  # nobody feeds it any more
+            assert process.wait(PATIENCE) == 4  # nobody feeds it any more
 
 
 @each
@@ -209,7 +210,7 @@ def test_log_that_nobody_reads_or_that_is_full_ends_nothing(program: str) -> Non
             stderr=number,
             env=ENVIRONMENT,
         ) as process:
-            assert process.communicate(b"hi\r\n", timeout=20)[0] == b"hi\r\n"
+            assert process.communicate(b"hi\r\n", timeout=PATIENCE)[0] == b"hi\r\n"
         assert process.returncode == 0
 
 
@@ -225,7 +226,7 @@ def test_input_that_does_not_block_is_waited_for(program: str) -> None:
             os.write(writer, b"late")
             assert process.stdout.read(4) == b"late"
         os.close(writer)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     os.close(reader)
 
 
@@ -248,14 +249,14 @@ def test_client_that_sends_all_before_it_reads_is_served(oracle: Oracle, program
             ) as process,
         ):
             its.close()
-            mine.settimeout(20)
+            mine.settimeout(PATIENCE)
             mine.sendall(bytes(size))
             mine.shutdown(socket.SHUT_WR)
             got = b""
             while block := mine.recv(65536):
                 got += block
             assert len(got.replace(b"\r", b"")) == size
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0
 
 
 @each
@@ -300,7 +301,7 @@ def test_closed_descriptors_become_the_null_device(oracle: Oracle, program: str,
     shown = tmp_path / "shown"
     command = [*ours(program), "sh", "-c", f"cat; ls -l /proc/$$/fd/2 >{shown}"]
     with subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=before) as process:
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert shown.read_bytes().endswith(b"-> /dev/null\n")
 
 
@@ -317,7 +318,7 @@ def test_memory_is_flat_whatever_the_length_of_the_line(program: str) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=ENVIRONMENT,
-            timeout=60,
+            timeout=PATIENCE,
         )
     assert 0 < int(done.stdout.split()[1]) < MEMORY
 

@@ -12,6 +12,7 @@ import pytest
 from tests.support.commands import ENVIRONMENT
 from tests.support.filters import both, pieces
 from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -22,7 +23,7 @@ def conversation(
 ) -> Iterator[tuple["subprocess.Popen[bytes]", socket.socket]]:
     """Run it with a server on descriptors 6 and 7: the socket is the server's."""
     mine, its = socket.socketpair()
-    mine.settimeout(20)
+    mine.settimeout(PATIENCE)
 
     def before() -> None:
         os.dup2(its.fileno(), 60)  # not itself, which would stay close-on-exec
@@ -68,7 +69,7 @@ def test_each_way_comes_out_as_from_the_original(oracle: Oracle) -> None:
             assert until(server, len(wanted)) == wanted
             server.sendall(stream)
             server.close()
-            assert process.communicate(timeout=20) == (stream, b"")
+            assert process.communicate(timeout=PATIENCE) == (stream, b"")
             assert process.returncode == 0
 
 
@@ -113,7 +114,7 @@ def test_end_of_the_server_is_the_end_though_the_input_is_open(oracle: Oracle) -
     for command in both(oracle, "mconnect-io"):
         with conversation(command) as (process, server):
             server.close()
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0
 
 
 def test_output_that_nobody_reads_is_dropped(oracle: Oracle) -> None:
@@ -125,7 +126,7 @@ def test_output_that_nobody_reads_is_dropped(oracle: Oracle) -> None:
             server.sendall(b"y" * 1000)
             assert process.poll() is None
             server.close()
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0
         os.close(writer)
 
 
@@ -140,12 +141,12 @@ def test_server_that_reads_no_more_is_heard_to_the_end(oracle: Oracle) -> None:
             server.sendall(b"bye")
             assert process.stdout.read(100) == b"bye"
             server.close()
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0
 
 
 def test_without_descriptors_6_and_7_it_ends(oracle: Oracle) -> None:
     for command in both(oracle, "mconnect-io"):
-        done = subprocess.run(command, input=b"x\n", capture_output=True, env=ENVIRONMENT, timeout=20)
+        done = subprocess.run(command, input=b"x\n", capture_output=True, env=ENVIRONMENT, timeout=PATIENCE)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 

@@ -32,6 +32,7 @@ from tests.support.nameserver import (
     text,
     truncated,
 )
+from tests.support.patience import PATIENCE
 from ucspi.dnsbl import blocklist
 from ucspi.programs._smtp_refusal import printable
 
@@ -129,7 +130,7 @@ def _show(command: list[str], case: Case) -> Shown:
         env=ENVIRONMENT | usual | variables,
         input=b"helo\nrcpt\nquit\n",
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     return done.returncode, done.stdout, re.sub(rb" pid \d+: ", b" pid N: ", done.stderr)
 

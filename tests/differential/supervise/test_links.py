@@ -15,7 +15,8 @@ import pytest
 from tests.differential.supervise.conftest import Make
 from tests.support.commands import ours, run
 from tests.support.oracles import Oracle
-from tests.support.supervised import Service, wait_for
+from tests.support.patience import wait_for
+from tests.support.supervised import Service
 from ucspi.programs import svc, svok, svstat
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -7,7 +7,8 @@ import pytest
 
 from tests.differential.supervise.conftest import Make
 from tests.support.commands import ours
-from tests.support.supervised import PLAIN, STUBBORN, Service, wait_for
+from tests.support.patience import wait_for
+from tests.support.supervised import PLAIN, STUBBORN, Service
 
 # How to get into a state: whether there is a file ``down``, and what to send.
 WAYS = {
@@ -44,7 +45,7 @@ def compare(pairs: list[Pair], what: str) -> None:
     try:
         wait_for(settled, what)
         time.sleep(0.3)  # what should not happen has the time to
-        wait_for(settled, what, 5)
+        wait_for(settled, what)
     except AssertionError:
         differing = [(p[0].directory.name, p[0].state(), p[1].state()) for p in pairs]
         raise AssertionError([line for line in differing if line[1] != line[2]]) from None

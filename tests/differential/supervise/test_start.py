@@ -11,7 +11,8 @@ import pytest
 from tests.differential.supervise.conftest import Make
 from tests.support.commands import ours, run
 from tests.support.oracles import Oracle
-from tests.support.supervised import Service, wait_for
+from tests.support.patience import wait_for
+from tests.support.supervised import Service
 
 
 def tree(directory: Path) -> dict[str, tuple[str, int]]:

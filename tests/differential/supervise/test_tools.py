@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.differential.supervise.conftest import Make
 from tests.support.commands import ENVIRONMENT, Outcome, ours, run
 from tests.support.oracles import Oracle
-from tests.support.supervised import wait_for
+from tests.support.patience import PATIENCE, wait_for
 from ucspi.programs import svstat
 from ucspi.unix import tai
 
@@ -128,11 +128,11 @@ def test_full_fifo_is_waited_for(tmp_path: Path, oracle: Oracle, program: str) -
         wait_for(lambda: b"pipe" in Path(f"/proc/{svc.pid}/wchan").read_bytes(), "it waits")
         assert svc.poll() is None
         os.read(fifo, 65536)
-        assert svc.wait(20) == 0
+        assert svc.wait(PATIENCE) == 0
         assert os.read(fifo, 10) == b"u"
     finally:
         svc.kill()
-        svc.wait(20)
+        svc.wait(PATIENCE)
         os.close(fifo)
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.oracles import Oracle
-from tests.support.world import wait_for
+from tests.support.patience import PATIENCE, wait_for
 
 # Tells in one record its pid, its arguments, its directory, where 0 and 1 lead,
 # and which of the descriptors 3 to 9 are open; then waits to be killed.
@@ -141,7 +141,7 @@ class Scan:
     ) -> None:
         """End the scanner first, then what it started."""
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         for pid in self.pids():
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.differential.svscan import Scan, both
 from tests.support.oracles import Oracle
-from tests.support.world import wait_for
+from tests.support.patience import wait_for
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.commands import place
+from tests.support.patience import PATIENCE
 from tests.support.probe import Report, parse
 
-DEADLINE = 40.0
 ORIGINALS = Path("/usr/bin")
 # What no run controls: the local port, and what bash adds.
 ANY_PORT = re.compile(rb"^TCPLOCALPORT=\d+$")
@@ -54,7 +54,7 @@ def run(
         env=given,
         input=stdin,
         capture_output=True,
-        timeout=DEADLINE,
+        timeout=PATIENCE,
     )
     return _see(done.returncode, done.stdout, done.stderr)
 

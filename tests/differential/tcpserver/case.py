@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.differential.tcpserver import differences
 from tests.differential.tcpserver.differences import Expect
 from tests.differential.tcpserver.server import Launch, Observation, Server, running
+from tests.support.patience import PATIENCE
 
 PLAIN = (b"-1", b"-v", b"-HRl0")
 FREE = b"a free port"  # stands for the number of one; the server then needs no -1
@@ -42,7 +43,7 @@ def observe(program: bytes, launch: Launch, case: Case, directory: Path) -> Obse
     launch = replace(launch, directory=directory, port=b"%d" % port if port else launch.port)
     with running(program, launch) as server:
         if not case.starts:
-            server.process.wait(10)
+            server.process.wait(PATIENCE)
             return server.observe()
         ready = server.wait_until_listening(port) if port else server.wait_until_ready()
         assert ready, f"did not start: {server.log!r}"

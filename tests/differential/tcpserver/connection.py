@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-DEADLINE = 10.0  # seconds for any one step; reached only when something is wrong
+from tests.support.patience import PATIENCE
 
 Prepare = Callable[[socket.socket], None]
 
@@ -20,7 +20,7 @@ class Connection:
     def __init__(self, address: tuple[str, int], source: str, prepare: Prepare) -> None:
         """Connect; ``prepare`` may set socket options before."""
         self.socket = socket.socket()
-        self.socket.settimeout(DEADLINE)
+        self.socket.settimeout(PATIENCE)
         prepare(self.socket)
         self.socket.bind((source, 0))
         self.socket.connect(address)

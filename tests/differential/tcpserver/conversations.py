@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tests.differential.tcpserver.case import PLAIN, Case, Script
 from tests.differential.tcpserver.server import Launch, Observation, Server
+from tests.support.patience import PATIENCE
 
 
 def _conversations() -> list[Case]:
@@ -65,7 +66,7 @@ def _signal(number: signal.Signals) -> Script:
         child = server.connect()
         child.read_until(b"done\n")
         server.process.send_signal(number)
-        code = server.process.wait(10)
+        code = server.process.wait(PATIENCE)
         child.finish()
         return {"exit code": code}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.differential.tcpserver.case import Case, furnish, observe
 from tests.differential.tcpserver.server import Observation
+from tests.support.patience import PATIENCE
 
 TOGETHER = 6  # pairs under way at once; nearly all of their time is waiting
 
@@ -47,7 +48,7 @@ class Pairs:
         command = [self._tcprules, str(target), str(target.with_suffix(".tmp"))]
         # An environment of its own: pytest changes os.environ in the main thread,
         # and the old one may be freed under a spawn (EFAULT was seen).
-        subprocess.run(command, input=rules, check=True, timeout=10, env={})
+        subprocess.run(command, input=rules, check=True, timeout=PATIENCE, env={})
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)

@@ -18,8 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.differential.tcpserver.connection import DEADLINE, Connection, Prepare, no_options
+from tests.differential.tcpserver.connection import Connection, Prepare, no_options
 from tests.differential.tcpserver.words import Words
+from tests.support.patience import PATIENCE
 from tests.support.probe import Report, parse, split
 
 QUIET = 0.05  # seconds without a log line that end a conversation
@@ -111,7 +112,7 @@ class Server:
                 self.messages.append(message)
         return b"".join(self.messages)
 
-    def wait_for(self, what: str, condition: Callable[[bytes], bool], seconds: float = DEADLINE) -> bool:
+    def wait_for(self, what: str, condition: Callable[[bytes], bool], seconds: float = PATIENCE) -> bool:
         """Wait until the log fulfils a condition; say whether it did in time."""
         end = time.monotonic() + seconds
         while not condition(self.log):
@@ -131,10 +132,10 @@ class Server:
     def wait_until_ready(self) -> bool:
         """Wait for the port line of ``-1``; False when the server ended instead."""
         assert self.process.stdout is not None
-        end = time.monotonic() + DEADLINE
+        end = time.monotonic() + PATIENCE
         while b"\n" not in self._stdout:
             left = end - time.monotonic()
-            assert left > 0, f"not ready in {DEADLINE} s: {self.log!r}"
+            assert left > 0, f"not ready in {PATIENCE} s: {self.log!r}"
             if select.select([self.process.stdout], [], [], left)[0]:
                 piece = os.read(self.process.stdout.fileno(), 4096)
                 if not piece:
@@ -146,7 +147,7 @@ class Server:
     def wait_until_listening(self, port: int) -> bool:
         """Wait until something listens at a port; for servers without ``-1``."""
         pattern = re.compile(rb":%04X 00000000:0000 0A " % port)
-        end = time.monotonic() + DEADLINE
+        end = time.monotonic() + PATIENCE
         while not pattern.search(Path("/proc/net/tcp").read_bytes()):
             if self.process.poll() is not None or time.monotonic() > end:
                 return False
@@ -175,7 +176,7 @@ class Server:
         """Send TERM unless it ended by itself; return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE)
+        return self.process.wait(PATIENCE)
 
     def observe(self) -> Observation:
         """End the server and return what it showed, ports and pids as words."""
@@ -206,7 +207,7 @@ class Server:
             connection.socket.close()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait(DEADLINE)
+        self.process.wait(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._log.close()

@@ -1,0 +1,19 @@
+"""How long the tests wait for what must happen: one place, and one factor for slow machines.
+
+A deadline that is reached is a failure.  So it may be long: what works waits for none.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+FACTOR = float(os.environ.get("UCSPI_PATIENCE", "1"))
+PATIENCE = 60 * FACTOR  # seconds
+
+
+def wait_for(reached: Callable[[], object], what: str, *, patience: float = PATIENCE) -> None:
+    """Wait until something holds; fail with ``what`` when it never does."""
+    deadline = time.monotonic() + patience
+    while not reached():
+        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
+        time.sleep(0.01)
