@@ -4,7 +4,8 @@
 
 mounts it at ``FOLDER/hanging``, writes the pid of what answers to
 ``FOLDER/fuse.pid``, and becomes COMMAND.  The file's contents are those of
-``FOLDER/behind``.  When COMMAND has ended, so has all of it.
+``FOLDER/behind``.  While nothing is answered, there is ``FOLDER/hangs``.  When
+COMMAND has ended, so has all of it.
 
 Source: the protocol of /dev/fuse, linux/fuse.h, 7.23.
 """
@@ -79,8 +80,10 @@ def serve(device: int, behind: Path) -> None:
             pass  # whoever asked has gone
 
 
-def wait() -> None:
+def hang(folder: Path) -> None:
+    (folder / "hangs").touch()
     signal.sigwait([signal.SIGUSR2])
+    (folder / "hangs").unlink()
 
 
 def main(folder: Path, how: str, command: list[str]) -> None:
@@ -100,9 +103,9 @@ def main(folder: Path, how: str, command: list[str]) -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in (1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), number)  # nobody waits for the end of our log
-    signal.signal(signal.SIGUSR1, lambda *_: wait())
+    signal.signal(signal.SIGUSR1, lambda *_: hang(folder))
     if how == "stuck":
-        wait()
+        hang(folder)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
     try:
         serve(device, folder / "behind")
