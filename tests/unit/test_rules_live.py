@@ -17,7 +17,7 @@ from tests.support.patience import PATIENCE
 from tests.support.rules_text import image_of, image_with
 from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _compiledfile, _liverules, load
-from ucspi.unix import threadtask
+from ucspi.unix import regularfile, threadtask
 from ucspi.unix.cachedstat import CachedStat
 from ucspi.unix.regularfile import state_of
 
@@ -346,7 +346,7 @@ def test_no_descriptor_stays_open(path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-@pytest.mark.parametrize("step", ["_read_whole", "Reader"])
+@pytest.mark.parametrize("step", ["read_whole", "Reader"])
 def test_memory_that_runs_out_is_an_error_of_that_client(
     path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -365,14 +365,14 @@ def test_new_rules_that_fit_only_alone_count(path: Path, monkeypatch: pytest.Mon
     """Whoever kept the old ones would judge by them for ever."""
     rules = live(path)
     assert rules.judge(CLIENT).allowed
-    read = _compiledfile._read_whole
+    read = regularfile.read_whole
 
     def fit_alone(fd: int, size: int) -> bytearray:
         if rules._found.image is not None:
             raise MemoryError
         return read(fd, size)
 
-    monkeypatch.setattr(_compiledfile, "_read_whole", fit_alone)
+    monkeypatch.setattr(_compiledfile, "read_whole", fit_alone)
     publish(path, DENY)
     assert not rules.judge(CLIENT).allowed
 

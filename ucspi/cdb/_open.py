@@ -74,21 +74,12 @@ def contents(fd: int, *, mmap: bool = True) -> "memoryview | bytearray | bytes":
             return _map(fd, status.st_size)
         except OSError:  # some file systems cannot
             pass
-    return _read(fd, status.st_size)
+    from ucspi.unix.regularfile import read_whole  # few programs need it
+
+    return read_whole(fd, status.st_size)
 
 
 def _map(fd: int, size: int) -> memoryview:
     import mmap  # here, so that programs that map nothing do not load it
 
     return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_READ))
-
-
-def _read(fd: int, size: int) -> bytearray:
-    """Read ``size`` bytes from the start of a regular file, fewer if it has shrunk."""
-    buffer = bytearray(size)
-    done = 0
-    with memoryview(buffer) as room:
-        while done < size and (got := os.preadv(fd, [room[done:]], done)):
-            done += got
-    del buffer[done:]
-    return buffer

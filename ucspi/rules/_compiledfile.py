@@ -22,7 +22,7 @@ from ucspi.errors import CdbFormatError
 from ucspi.rules._checkimage import damage_of
 from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._lookup import RuleSet
-from ucspi.unix.regularfile import open_regular, state_of
+from ucspi.unix.regularfile import open_regular, read_whole, state_of
 
 ATTEMPTS = 4  # to read a file that somebody is writing to
 BLOCK = 2**20  # bytes that are compared at once
@@ -144,15 +144,4 @@ def _read(fd: int, size: int) -> bytearray:
     if not CDB.header_size <= CDB.records_end(header) <= size:
         raise CdbFormatError("the records end outside the file", offset=0)
     end = max(table + slots * CDB.pair_size for table, slots in CDB.pointers(header))
-    return _read_whole(fd, min(end, size))
-
-
-def _read_whole(fd: int, size: int) -> bytearray:
-    """Read so many bytes from the start, fewer if the file has shrunk."""
-    image = bytearray(size)
-    done = 0
-    with memoryview(image) as room:
-        while done < size and (got := os.preadv(fd, [room[done:]], done)):
-            done += got
-    del image[done:]
-    return image
+    return read_whole(fd, min(end, size))

@@ -30,6 +30,17 @@ def open_regular(path: bytes) -> "BinaryIO":
     return os.fdopen(fd, "rb", buffering=0)
 
 
+def read_whole(fd: int, size: int) -> bytearray:
+    """Read ``size`` bytes from the start of a file, fewer if it has shrunk."""
+    content = bytearray(size)
+    done = 0
+    with memoryview(content) as room:
+        while done < size and (got := os.preadv(fd, [room[done:]], done)):
+            done += got
+    del content[done:]
+    return content
+
+
 def _require_regular(status: os.stat_result, path: bytes) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

@@ -40,7 +40,7 @@ def require_path(path: bytes) -> None:
 class SocketFile:
     """The file of a socket that we bound; it is ours as long as it is the same file."""
 
-    __slots__ = ("_identity", "path")
+    __slots__ = ("_found", "path")
 
     def __init__(self, path: bytes) -> None:
         """Note which file it is.
@@ -49,20 +49,15 @@ class SocketFile:
             OSError: it is gone already.
         """
         self.path = path
-        self._identity = _identify(path)
+        self._found = os.lstat(path)
 
     def remove(self) -> None:
         """Remove the file, before its socket is closed; one that is not ours any more stays."""
         try:
-            if _identify(self.path) == self._identity:
+            if os.path.samestat(os.lstat(self.path), self._found):
                 os.unlink(self.path)
         except OSError:
             pass  # it is gone, or we became somebody who may not: the next server replaces it
-
-
-def _identify(path: bytes) -> tuple[int, int]:
-    status = os.lstat(path)
-    return status.st_dev, status.st_ino
 
 
 def listen(sock: _socket.socket, path: bytes, mode: int | None, backlog: int) -> SocketFile:

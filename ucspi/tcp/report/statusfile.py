@@ -38,7 +38,6 @@ class StatusFile:
         "_due",
         "_header",
         "_here",
-        "_identity",
         "_is_draining",
         "_is_on_demand",
         "_is_troubled",
@@ -46,6 +45,7 @@ class StatusFile:
         "_limit",
         "_path",
         "_warn",
+        "_written",
     )
 
     def __init__(
@@ -79,7 +79,7 @@ class StatusFile:
         }
         self._here: dict[int, Connection] = {}
         self._counts = {b"accepted": 0, b"denied": 0, b"dropped": 0, b"ended": 0}
-        self._identity: tuple[int, int] | None = None  # device and inode of the file that we wrote last
+        self._written: os.stat_result | None = None  # of the file that we wrote last
         self._is_draining = self._is_troubled = False
 
     def add_client(self, connection: "Connection") -> None:
@@ -135,7 +135,7 @@ class StatusFile:
     def remove_file(self) -> None:
         """Remove the file if it is still the one that we wrote."""
         try:
-            if self._identity is not None and self._identity == _identity(os.lstat(self._path)):
+            if self._written is not None and os.path.samestat(self._written, os.lstat(self._path)):
                 os.unlink(self._path)
         except OSError:
             pass  # it is gone, or we may not remove it
@@ -149,13 +149,13 @@ class StatusFile:
         publication.create(exclusive=True)
         try:
             publication.write(self._text())
-            identity = _identity(os.fstat(publication.fileno()))
+            written = os.fstat(publication.fileno())
             publication.seal()
             publication.rename()
         except OSError:
             publication.discard()
             raise
-        self._identity = identity
+        self._written = written
         return b""
 
     def _text(self) -> bytes:
@@ -192,10 +192,6 @@ def _constant(connection: "Connection", notes: "ClientNotes") -> bytes:
     if notes.pid is not None:
         notes.shown = text
     return text
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
 
 
 def _is_replaceable(path: bytes) -> bool:
