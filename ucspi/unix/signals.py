@@ -84,15 +84,18 @@ def note(number: int) -> None:
     _signal.signal(number, lambda number, frame: _NOTED.add(number))
 
 
-def restore_actions(ignored: "Sequence[int]") -> None:
-    """Give what CPython ignores, SIGCHLD and all that is caught their default actions, before an exec.
+def restore(ignored: "Sequence[int]", mask: set[int]) -> None:
+    """Give a program that a forked child is about to execute the signals that it shall have.
 
-    Call it with every signal blocked: what came by then waits for the program.
+    What CPython ignores, SIGCHLD and all that is caught get their default actions.
+    Call it with every signal blocked: a signal that has come by then waits for
+    the program.
 
     Args:
         ignored: those of SIGPIPE and SIGXFSZ that stay ignored.
+        mask: the signal mask of the program.
     """
-    for pending in (_signal.SIGPIPE, _signal.SIGXFSZ):  # of what we could not write; this drops them
+    for pending in (_signal.SIGPIPE, _signal.SIGXFSZ):  # after a failed write; ignoring them drops them
         _signal.signal(pending, SIG_IGN)
         if pending not in ignored:
             _signal.signal(pending, SIG_DFL)
@@ -100,6 +103,7 @@ def restore_actions(ignored: "Sequence[int]") -> None:
     for number in ALL:
         if _signal.getsignal(number) not in (SIG_DFL, SIG_IGN, None):
             _signal.signal(number, SIG_DFL)
+    pthread_sigmask(SIG_SETMASK, mask)
 
 
 def catch(number: int, handler: "Callable[[int, Any], object]") -> None:

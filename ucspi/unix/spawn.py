@@ -8,13 +8,13 @@ forked, which does the same steps slower.  The contract of both is that of
 
 import errno
 import os
-from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, SIGPIPE, pthread_sigmask, set_wakeup_fd
+from _signal import SIG_BLOCK, SIGCHLD, SIGPIPE, pthread_sigmask, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import fds, inheritedstate, native, oom, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.output import emit, has_room
-from ucspi.unix.signals import hold, release, restore_actions
+from ucspi.unix.signals import hold, release, restore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,8 +216,7 @@ class ForkSpawner:
             os.set_inheritable(0, True)  # dup2(0, 0) leaves close-on-exec set
             os.dup2(connection, 1)
             os.set_inheritable(1, True)
-            restore_actions(self._program.ignored)
-            pthread_sigmask(SIG_SETMASK, self._mask)
+            restore(self._program.ignored, self._mask)
             search.execute(self._program.paths, self._program.argv, self._environ(variables))
         except BaseException as error:
             if not has_room():

@@ -8,13 +8,13 @@ by the thousand and for whose exec nobody waits, are `ucspi.unix.spawn`'s.
 
 import errno
 import os
-from _signal import SIG_SETMASK, SIGCHLD, pthread_sigmask, set_wakeup_fd
+from _signal import SIGCHLD, set_wakeup_fd
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix import fds, inheritedstate, native, oom, procfiles, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.output import emit
-from ucspi.unix.signals import hold, release, restore_actions
+from ucspi.unix.signals import hold, release, restore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -292,8 +292,7 @@ def _become(
         set_wakeup_fd(-1)  # the pipe is the parent's
         oom.take_back()
         _arrange(setup, executed)
-        restore_actions(inheritedstate.ignored)
-        pthread_sigmask(SIG_SETMASK, mask)
+        restore(inheritedstate.ignored, mask)
         search.execute(paths, argv, environ)
     except BaseException as error:
         os.close(executed)  # nobody waits while we do, for a pipe that is full
