@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ucspi.programs import _options
-from ucspi.programs._tcpserver_options import LETTERS, USAGE, WORDS, choose
+from ucspi.programs._tcpserver_options import LETTERS, USAGE, WORDS, read_command_line
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 PAGE = (DOCS / "tcpserver.md").read_text()
@@ -42,12 +42,12 @@ def test_example_is_of_its_option_and_accepted(option: str, example: str) -> Non
     argv = command_line(example)
     given, _ = _options.parse(argv, LETTERS, USAGE, WORDS)
     assert option.lstrip("-").encode() in [name for name, _ in given]
-    assert choose(argv, INHERITED).operands
+    assert read_command_line(argv, INHERITED).operands
 
 
 @pytest.mark.parametrize("example", FENCED)
 def test_longer_example_is_accepted(example: str) -> None:
-    assert choose(command_line(example), INHERITED).operands
+    assert read_command_line(command_line(example), INHERITED).operands
 
 
 def test_usage_has_every_short_option() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LARGEST = 2**31 - 1  # what the originals' numbers hold
 
 # The flags of `LookupChoices`: which attribute gets which value.
-ASKING: "dict[bytes, tuple[str, bool | int]]" = {
+LOOKUP_FLAGS: "dict[bytes, tuple[str, bool | int]]" = {
     b"q": ("verbosity", 0),
     b"Q": ("verbosity", 1),
     b"v": ("verbosity", 2),
@@ -63,11 +63,11 @@ def _parse_word(
     """Append the long option ``argv[at]``; return the index of the next argument."""
     word, equals, value = argv[at][2:].partition(b"=")
     if word not in words or (equals and not words[word]):
-        raise _complaint(argv[0], b"illegal option", argv[at][2:], usage)
+        raise _usage_error(argv[0], b"illegal option", argv[at][2:], usage)
     if words[word] and not equals:
         at += 1
         if at >= len(argv):
-            raise _complaint(argv[0], b"option requires an argument", word, usage)
+            raise _usage_error(argv[0], b"option requires an argument", word, usage)
         value = argv[at]
     options.append((word, value))
     return at + 1
@@ -82,21 +82,21 @@ def _parse_bundle(
         letter, bundle = bundle[:1], bundle[1:]
         known = letters.find(letter) if letter != b":" else -1
         if known < 0:
-            raise _complaint(argv[0], b"illegal option", letter, usage)
+            raise _usage_error(argv[0], b"illegal option", letter, usage)
         if letters[known + 1 : known + 2] != b":":
             options.append((letter, b""))
             continue
         if not bundle:
             at += 1
             if at >= len(argv):
-                raise _complaint(argv[0], b"option requires an argument", letter, usage)
+                raise _usage_error(argv[0], b"option requires an argument", letter, usage)
             bundle = argv[at]
         options.append((letter, bundle))
         break
     return at + 1
 
 
-def _complaint(program: bytes, what: bytes, letter: bytes, usage: bytes) -> Stop:
+def _usage_error(program: bytes, what: bytes, letter: bytes, usage: bytes) -> Stop:
     name = program.rpartition(b"/")[2]
     return Stop(b"%s: %s -- %s\n%s" % (name, what, letter, usage), EXIT_USAGE)
 

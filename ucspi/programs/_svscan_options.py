@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 IN_PROCESS: "Final" = b"--in-process"
 STOP_ON_TERM: "Final" = b"--stop-on-term"
 SYNTAX: "Final" = b"[ --in-process ] [ --stop-on-term[=SECONDS] ] [ dir ]"
-SECONDS: "Final" = 8  # for services to end; with those for loggers, less than the ten of most containers
+STOP_SECONDS: "Final" = 8  # for services to end; with those for loggers, less than the ten of most containers
 _DIGITS: "Final" = 9
 
 
-class Options:
+class ScanOptions:
     """What stands before the directory.
 
     Attributes:
@@ -33,7 +33,7 @@ class Options:
         Raises:
             Stop: a number is none, or one of them stands behind the directory.
         """
-        self.in_process, self.seconds = False, SECONDS if os.getpid() == 1 else None
+        self.in_process, self.seconds = False, STOP_SECONDS if os.getpid() == 1 else None
         self.operands = list(arguments)
         while self.operands and self._take(self.operands[0], usage):
             del self.operands[0]
@@ -46,7 +46,7 @@ class Options:
         if word == IN_PROCESS:
             self.in_process = True
         elif name == STOP_ON_TERM:
-            self.seconds = _number(value, usage) if equals else SECONDS
+            self.seconds = _number(value, usage) if equals else STOP_SECONDS
         else:
             return False
         return True

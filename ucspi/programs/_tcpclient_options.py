@@ -27,7 +27,7 @@ class Choices(LookupChoices):
         self.operands: list[bytes] = []
 
 
-def choose(argv: list[bytes]) -> Choices:
+def read_command_line(argv: list[bytes]) -> Choices:
     """Read a command line, the program's name first.
 
     Raises:
@@ -43,8 +43,8 @@ def choose(argv: list[bytes]) -> Choices:
 
 def _apply(choices: Choices, letter: bytes, value: bytes) -> None:
     connector = choices.connector
-    if letter in _options.ASKING:
-        name, flag = _options.ASKING[letter]
+    if letter in _options.LOOKUP_FLAGS:
+        name, flag = _options.LOOKUP_FLAGS[letter]
         setattr(choices, name, flag)
     elif letter in b"dD":
         connector.no_delay = letter == b"D"

@@ -7,11 +7,11 @@ from ucspi.programs._tcpserver_values import (
     LARGEST_ID,
     find_group,
     find_user,
+    host_and_port,
     number,
+    parse_rate_option,
     passed_descriptors,
-    place,
-    rate,
-    refuse,
+    usage_error,
 )
 from ucspi.tcp.server.settings import Settings
 from ucspi.unix.environ import value_of
@@ -84,7 +84,7 @@ class Choices:
         return Identity(uid or None, gid, groups)
 
 
-def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
+def read_command_line(argv: list[bytes], inherited: list[bytes]) -> Choices:
     """Read a command line.
 
     Args:
@@ -101,12 +101,12 @@ def choose(argv: list[bytes], inherited: list[bytes]) -> Choices:
     for letter, value in options:
         _apply(choices, letter, value, inherited)
     if choices.rules is not None and choices.rules_text is not None:
-        raise refuse(b"-x and --rules-text exclude each other")
+        raise usage_error(b"-x and --rules-text exclude each other")
     if choices.settings.status_on_signal and choices.settings.status_file is None:
-        raise refuse(b"--status-signal needs --status-file")
+        raise usage_error(b"--status-signal needs --status-file")
     given = [*choices.listen_descriptors, choices.ready_descriptor]
     if len(set(given)) < len(given):
-        raise refuse(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
+        raise usage_error(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
     return choices
 
 
@@ -118,11 +118,11 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
     elif letter in _NUMBERS:
         setattr(settings, _NUMBERS[letter], number(letter, value))
         if not settings.limit:
-            raise refuse(b"-c 0 would never accept a connection; give 1 or more")
+            raise usage_error(b"-c 0 would never accept a connection; give 1 or more")
         if not settings.lookup_limit:
-            raise refuse(b"--lookups 0 would never look anything up; give 1 or more, or -H -R -l0")
+            raise usage_error(b"--lookups 0 would never look anything up; give 1 or more, or -H -R -l0")
         if settings.per_ip == 0:
-            raise refuse(b"--per-ip 0 would turn everybody away; give 1 or more")
+            raise usage_error(b"--per-ip 0 would turn everybody away; give 1 or more")
     elif letter == b"1":
         choices.print_port = True
     elif letter == b"X":
@@ -136,10 +136,10 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
     elif letter == b"per-net":
         _set_per_net(settings, value)
     elif letter == b"rate":
-        settings.rate = rate(value)
+        settings.rate = parse_rate_option(value)
     elif letter == b"signals":
         if value != b"s6":
-            raise refuse(b"--signals wants s6, not " + (value or b"nothing"))
+            raise usage_error(b"--signals wants s6, not " + (value or b"nothing"))
         settings.is_s6 = True
     elif letter in (b"log", b"status-file", b"status-signal"):
         _apply_report(settings, letter, value)
@@ -155,7 +155,7 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         _apply_identity(choices, letter, value, inherited)
 
 
-_FLAGS = _options.ASKING | {
+_FLAGS = _options.LOOKUP_FLAGS | {
     b"p": ("paranoid", True),
     b"P": ("paranoid", False),
     b"o": ("clear_ip_options", False),
@@ -178,14 +178,14 @@ _NUMBERS = {
 def _apply_report(settings: Settings, word: bytes, value: bytes) -> None:
     if word == b"log":
         if value not in (b"classic", b"json", b"both"):
-            raise refuse(b"--log wants classic, json or both, not " + (value or b"nothing"))
+            raise usage_error(b"--log wants classic, json or both, not " + (value or b"nothing"))
         settings.log = value
     elif word == b"status-signal":
         if value != b"USR1":
-            raise refuse(b"--status-signal wants USR1, not " + (value or b"nothing"))
+            raise usage_error(b"--status-signal wants USR1, not " + (value or b"nothing"))
         settings.status_on_signal = True
     elif not value:
-        raise refuse(b"--status-file wants a file, not nothing")
+        raise usage_error(b"--status-file wants a file, not nothing")
     else:
         settings.status_file = value
 
@@ -198,7 +198,7 @@ def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: li
     else:
         choices.ready_descriptor = number(word, value)
         if choices.ready_descriptor in (0, 2):
-            raise refuse(b"--ready-fd %s is taken; use 1, or 3 and more" % value)
+            raise usage_error(b"--ready-fd %s is taken; use 1, or 3 and more" % value)
 
 
 def _set_per_net(settings: Settings, value: bytes) -> None:
@@ -206,13 +206,13 @@ def _set_per_net(settings: Settings, value: bytes) -> None:
     most, *bits = value.split(b"/")
     settings.per_net = number(b"per-net", most)
     if not settings.per_net:
-        raise refuse(b"--per-net 0 would turn everybody away; give 1 or more")
+        raise usage_error(b"--per-net 0 would turn everybody away; give 1 or more")
     if bits:
         if len(bits) != 2:
-            raise refuse(b"--per-net wants N or N/BITS4/BITS6, such as 10/24/64, not " + value)
+            raise usage_error(b"--per-net wants N or N/BITS4/BITS6, such as 10/24/64, not " + value)
         settings.net4_bits, settings.net6_bits = (number(b"per-net", text) for text in bits)
         if settings.net4_bits > 32 or settings.net6_bits > 128:
-            raise refuse(b"--per-net: an IPv4 address has 32 bits, an IPv6 address 128, not " + value)
+            raise usage_error(b"--per-net: an IPv4 address has 32 bits, an IPv6 address 128, not " + value)
 
 
 def _apply_listen(choices: Choices, value: bytes) -> None:
@@ -222,9 +222,9 @@ def _apply_listen(choices: Choices, value: bytes) -> None:
         try:
             choices.listen_paths.append(parse_place(value.removeprefix(b"unix:")))
         except BadPlaceError as bad:
-            raise refuse(b"--listen unix: wants %s, not %s" % (bad.args[0], value[5:300])) from None
+            raise usage_error(b"--listen unix: wants %s, not %s" % (bad.args[0], value[5:300])) from None
     else:
-        choices.listen.append(place(value))
+        choices.listen.append(host_and_port(value))
 
 
 def _apply_identity(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]) -> None:
@@ -244,7 +244,7 @@ def _apply_environment(choices: Choices, inherited: list[bytes]) -> None:
         value = value_of(inherited, name)
         if value is None:
             if os.geteuid() == 0:
-                raise refuse(b"-U needs $%s in the environment; 0 means no change" % name)
+                raise usage_error(b"-U needs $%s in the environment; 0 means no change" % name)
         elif name == b"UID":
             choices.user = Identity(number(b"U", value, LARGEST_ID))
         else:

@@ -20,7 +20,7 @@ _DIGITS_MAX = 18
 _MOST_PASSED = 65536  # sockets of a service manager
 
 
-def refuse(text: bytes) -> Stop:
+def usage_error(text: bytes) -> Stop:
     """Return the end of a program whose command line makes no sense."""
     return fatal(PROGRAM, text, code=100)
 
@@ -34,30 +34,30 @@ def passed_descriptors(inherited: list[bytes]) -> "range":
     """Return the sockets that a service manager passed, as sd_listen_fds(3) says."""
     count = value_of(inherited, b"LISTEN_FDS") or b""
     if value_of(inherited, b"LISTEN_PID") != b"%d" % os.getpid() or not count.strip(b"0").isdigit():
-        raise refuse(b"--listen-fds needs $LISTEN_FDS and $LISTEN_PID of this process; none was passed")
+        raise usage_error(b"--listen-fds needs $LISTEN_FDS and $LISTEN_PID of this process; none was passed")
     return range(3, 3 + number(b"listen-fds", count, _MOST_PASSED))
 
 
-def rate(value: bytes) -> "Rate":
+def parse_rate_option(value: bytes) -> "Rate":
     from ucspi.tcp.server.rate import LARGEST, parse_rate
 
     try:
         return parse_rate(value)
     except ValueError:
         wanted = b"N/SECONDS or N/SECONDS,BURST, numbers from 1 to %d" % LARGEST
-        raise refuse(b"--rate wants %s, not %s" % (wanted, value[:100] or b"nothing")) from None
+        raise usage_error(b"--rate wants %s, not %s" % (wanted, value[:100] or b"nothing")) from None
 
 
-def place(value: bytes) -> tuple[bytes, bytes]:
+def host_and_port(value: bytes) -> tuple[bytes, bytes]:
     """Split ``ADDRESS:PORT`` at its last colon; an IPv6 address stands in brackets."""
     host, colon, port = value.rpartition(b":")
     if not colon or (b":" in host and not (host[:1] == b"[" and host[-1:] == b"]")):
-        raise refuse(
+        raise usage_error(
             b"--listen wants ADDRESS:PORT, an IPv6 address in brackets, not " + (value or b"nothing")
         )
     is_too_long = port.isdigit() and len(port) > _DIGITS_MAX
     if not port or is_too_long or (port.isdigit() and whole_number(port, _LARGEST_PORT) is None):
-        raise refuse(
+        raise usage_error(
             b"--listen wants a port of at most %d, not %s" % (_LARGEST_PORT, port[:100] or b"nothing")
         )
     return host, port

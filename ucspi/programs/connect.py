@@ -31,14 +31,14 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _body(argv: list[bytes]) -> int:
-    source, host, port = _arguments(argv[1:])
+    source, host, port = _source_host_port(argv[1:])
     connection = _connect(source, host, port)
     if _Copy(connection).run():
         say(b"connect: closed by " + host)
     return 0
 
 
-def _arguments(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
+def _source_host_port(operands: list[bytes]) -> tuple[bytes | None, bytes, int]:
     source = None
     for source in long_values(b"connect", b"--from", operands, USAGE):
         if not source:

@@ -5,7 +5,7 @@ import os
 from time import sleep
 
 from ucspi.programs._program import fatal, run
-from ucspi.programs._svscan_options import SYNTAX, Options
+from ucspi.programs._svscan_options import SYNTAX, ScanOptions
 from ucspi.service.scanner import INTERVAL, Scanner
 from ucspi.unix import fds, oom
 from ucspi.unix.rlimits import raise_open_files
@@ -28,7 +28,7 @@ def _svscan(argv: list[bytes]) -> "NoReturn":
     oom.shield()
     # Where it is ignored the system reaps children itself and tells nobody.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    options = Options(argv[1:], USAGE)
+    options = ScanOptions(argv[1:], USAGE)
     if options.operands:
         _enter(options.operands[0])
     if options.in_process:

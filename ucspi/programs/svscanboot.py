@@ -11,7 +11,7 @@ import sys
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, run
-from ucspi.programs._svscan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, Options
+from ucspi.programs._svscan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, ScanOptions
 from ucspi.unix import fds, inheritedstate, search
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.start import ChildSetup, start
@@ -30,7 +30,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _boot(argv: list[bytes]) -> int:
-    options = Options(argv[1:], USAGE)
+    options = ScanOptions(argv[1:], USAGE)
     directory = options.operands[0] if options.operands else _find_directory()
     if directory[:2] == b"--":
         raise Stop(USAGE, EXIT_USAGE)  # svscan would say so where nobody looks
@@ -50,7 +50,7 @@ def _boot(argv: list[bytes]) -> int:
         return EXIT_TEMPORARY  # there is nobody to tell
 
 
-def _passed_on(options: Options) -> list[bytes]:
+def _passed_on(options: ScanOptions) -> list[bytes]:
     words = [IN_PROCESS] if options.in_process else []
     return words if options.seconds is None else [*words, b"%s=%d" % (STOP_ON_TERM, options.seconds)]
 

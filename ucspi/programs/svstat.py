@@ -17,13 +17,13 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _svstat(argv: list[bytes]) -> int:
     try:
-        print_all(b"".join(b"%s: %s\n" % (name, tell(name)) for name in argv[1:]))
+        print_all(b"".join(b"%s: %s\n" % (name, describe(name)) for name in argv[1:]))
     except OSError:
         pass  # the original does not look either
     return 0
 
 
-def tell(name: bytes) -> bytes:
+def describe(name: bytes) -> bytes:
     """Return what is to be said of a service, or what kept us from finding out."""
     step = b"chdir"
     try:

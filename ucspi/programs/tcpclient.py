@@ -6,7 +6,7 @@ import os
 
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs._tcpclient_connect import connect, find_port, server_name
-from ucspi.programs._tcpclient_options import PROGRAM, USAGE, Choices, choose
+from ucspi.programs._tcpclient_options import PROGRAM, USAGE, Choices, read_command_line
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
 from ucspi.unix import environ, fds, search
 from ucspi.unix.output import say
@@ -34,7 +34,7 @@ def connect_and_execute(argv: list[bytes]) -> "NoReturn":
     """
     fds.occupy_standard()
     _close_inherited()
-    choices = choose(argv)
+    choices = read_command_line(argv)
     try:
         _become_client(choices)
     except Stop as stop:

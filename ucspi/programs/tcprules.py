@@ -30,8 +30,8 @@ HELP = b"%s\n       tcprules [ --strict ] [ --stats ] rules.cdb rules.tmp\n     
 )
 OPTIONS = (b"--strict", b"--stats", b"--check")
 READ_SIZE = 65536
-WHOLE_MAX = 16384  # bytes of text whose lines are compared with each other without being asked
-SAID_MAX = 20  # warnings that are printed without being asked
+COMPARED_MAX = 16384  # bytes of text whose lines are compared with each other without being asked
+WARNINGS_MAX = 20  # warnings that are printed without being asked
 RECORDS_BEGIN = 2048  # the header goes in front of them, last
 
 
@@ -58,7 +58,7 @@ def _tcprules(argv: list[bytes]) -> int:
         publication.create()
     except OSError as error:
         raise fatal(PROGRAM, b"unable to create " + publication.temporary, error) from None
-    text = Text(_standard_input())
+    text = RulesText(_standard_input())
     try:
         if b"--strict" in chosen:
             _refuse_warnings(text)
@@ -66,7 +66,7 @@ def _tcprules(argv: list[bytes]) -> int:
     except OSError as error:
         raise fatal(PROGRAM, b"unable to write to " + publication.temporary, error) from None
     except RuleSyntaxError as error:
-        raise _complaint(error) from None
+        raise _syntax_stop(error) from None
     except MemoryError:
         raise fatal(PROGRAM, b"out of memory") from None
     try:
@@ -74,7 +74,7 @@ def _tcprules(argv: list[bytes]) -> int:
     except OSError as error:
         what = b"unable to move %s to %s" % (publication.temporary, publication.target)
         raise fatal(PROGRAM, what, error) from None
-    text.tell_warnings()
+    text.print_warnings()
     if b"--stats" in chosen:
         print_or_stop(PROGRAM, b"lines %d\nrules %d\nrecords %d\nwarnings %d\n" % (*tally, text.count))
     return 0
@@ -88,27 +88,27 @@ def _options(arguments: list[bytes]) -> tuple[list[bytes], list[bytes]]:
     return arguments[:count], arguments[count:]
 
 
-class Text:
+class RulesText:
     """The rules as they come in, and what is to be said about them afterwards.
 
     Of a short text all lines are kept, to be compared with each other at the
     end; of a long one only its lines are looked at, one by one, as they pass.
     """
 
-    __slots__ = ("_blocks", "_kept", "_said", "count")
+    __slots__ = ("_blocks", "_kept", "_warnings", "count")
 
     def __init__(self, blocks: "Iterable[bytes]") -> None:
         """Read from these blocks, once."""
         self._blocks: Iterable[bytes] = blocks
         self._kept: bytes | None = b""
-        self._said: list[Diagnostic] = []
+        self._warnings: list[Diagnostic] = []
         self.count = 0
 
     def __iter__(self) -> "Iterator[bytes]":
         """Yield the text in blocks."""
         for block in self._blocks:
             if self._kept is not None:
-                self._kept = self._kept + block if len(self._kept) + len(block) <= WHOLE_MAX else None
+                self._kept = self._kept + block if len(self._kept) + len(block) <= COMPARED_MAX else None
             yield block
 
     def whole(self) -> bytes:
@@ -120,22 +120,22 @@ class Text:
     def warn(self, diagnostic: "Diagnostic") -> None:
         """Keep a warning about one line."""
         self.count += 1
-        if len(self._said) < SAID_MAX:
-            self._said.append(diagnostic)
+        if len(self._warnings) < WARNINGS_MAX:
+            self._warnings.append(diagnostic)
 
-    def tell_warnings(self) -> None:
+    def print_warnings(self) -> None:
         """Print warnings: all about a short text, the first ones about a long one."""
         if self._kept is not None:
-            self._said = lint(self._kept)
-            self.count = len(self._said)
-        name = _input_name() if self._said else b""
-        for diagnostic in self._said[:SAID_MAX]:
+            self._warnings = lint(self._kept)
+            self.count = len(self._warnings)
+        name = _input_name() if self._warnings else b""
+        for diagnostic in self._warnings[:WARNINGS_MAX]:
             say(diagnostic.text(name))
-        if self.count > SAID_MAX:
-            say(b"%s: %d more warnings; see tcprules --check" % (name, self.count - SAID_MAX))
+        if self.count > WARNINGS_MAX:
+            say(b"%s: %d more warnings; see tcprules --check" % (name, self.count - WARNINGS_MAX))
 
 
-def _refuse_warnings(text: Text) -> None:
+def _refuse_warnings(text: RulesText) -> None:
     """Stop with all that there is to say; an error is left for the compiler to find."""
     said = lint(text.whole())
     if said and not any(diagnostic.severity == "error" for diagnostic in said):
@@ -161,7 +161,7 @@ def _check(paths: list[bytes], *, strict: bool) -> int:
     return code
 
 
-def _write(publication: Publication, text: Text) -> tuple[int, int, int]:
+def _write(publication: Publication, text: RulesText) -> tuple[int, int, int]:
     """Make the temporary a finished cdb file.  A failure leaves it as it is, like the original."""
     publication.seek(RECORDS_BEGIN)
     builder = Builder(publication.write)
@@ -193,7 +193,7 @@ def _standard_input() -> "Iterator[bytes]":
         yield block
 
 
-def _complaint(error: RuleSyntaxError) -> Stop:
+def _syntax_stop(error: RuleSyntaxError) -> Stop:
     """Return the original's line, which ends at a NUL, and a second one that says where and why."""
     original = b"%s: fatal: unable to parse this line: %s" % (PROGRAM, error.text.partition(b"\0")[0])
     reason = error.reason + (f"; {error.suggestion}" if error.suggestion else "")

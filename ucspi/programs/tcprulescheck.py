@@ -36,7 +36,7 @@ def _tcprulescheck(argv: list[bytes]) -> int:
         _print(_every_address(rules, source))
     found = rules.find(*_client())
     answer = b"default:\nallow connection\n" if found is None else _report(*found)
-    _print(answer if source is None or explain else _place(source, found) + answer)
+    _print(answer if source is None or explain else _source_line(source, found) + answer)
     return 0
 
 
@@ -88,19 +88,19 @@ def _every_address(rules: "RuleSet", source: bytes | None) -> bytes:
         if data is None:
             lines.append(b"tried %s: no rule" % shown)
             continue
-        lines.append(b"tried %s: %s, which decides" % (shown, _said(data)))
+        lines.append(b"tried %s: %s, which decides" % (shown, _verdict(data)))
         if source is not None:
-            lines.append(_place(source, (key, data)).rstrip(b"\n"))
+            lines.append(_source_line(source, (key, data)).rstrip(b"\n"))
     return b"\n".join([*lines, b"", b""])
 
 
-def _said(data: bytes) -> bytes:
+def _verdict(data: bytes) -> bytes:
     pieces = segments(data)
     verdict = b"deny" if any(piece[:1] == b"D" for piece in pieces) else b"allow"
     return b", ".join([verdict, *(piece[1:] for piece in pieces if piece[:1] == b"+")])
 
 
-def _place(source: bytes, found: tuple[bytes, bytes] | None) -> bytes:
+def _source_line(source: bytes, found: tuple[bytes, bytes] | None) -> bytes:
     """Return a line that says where in the text the deciding rule stands."""
     from ucspi.rules import find_line
 

@@ -8,7 +8,7 @@ from ucspi.errors import NoAddressError
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs import _options, _program
 from ucspi.programs._program import Stop, fatal
-from ucspi.programs._tcpserver_options import USAGE, Choices, choose
+from ucspi.programs._tcpserver_options import USAGE, Choices, read_command_line
 from ucspi.programs._tcpserver_values import PROGRAM
 from ucspi.tcp.address import resolve
 from ucspi.tcp.server.listener import Listener, ListenError, adopt, listen
@@ -33,7 +33,7 @@ def main(argv: list[bytes] | None = None) -> int:
 def _serve(argv: list[bytes]) -> int:
     fds.occupy_standard()
     inherited = environ.inherited()
-    choices = choose(argv, inherited)
+    choices = read_command_line(argv, inherited)
     listeners: list[Listener] = []
     try:
         _start(choices, inherited, listeners)

@@ -177,7 +177,7 @@ class TestTools:
                 os.chown(path, OTHER, -1)
         assert as_other(tmp_path / "x", lambda: svc.main([b"svc", b"-d", b"."])) == 0
         assert as_other(tmp_path / "x", lambda: svok.main([b"svok", b"."])) == 0
-        assert as_other(tmp_path / "x", lambda: svstat.tell(b".").startswith(b"down")) == 1
+        assert as_other(tmp_path / "x", lambda: svstat.describe(b".").startswith(b"down")) == 1
         control = os.open(fake / "control", os.O_RDONLY | os.O_NONBLOCK)
         assert os.read(control, 10) == b"d"
         assert run([*ours("svc"), "-u", "x"], tmp_path) == (0, b"", b"")

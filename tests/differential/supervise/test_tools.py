@@ -161,7 +161,7 @@ def test_svstat_of_any_record(tmp_path: Path, oracle: Oracle, record: bytes, dow
     name = bytes(tmp_path / "x")
     mine, original = within_a_second(
         lambda: (
-            b"%s: %s\n" % (name, svstat.tell(name)),
+            b"%s: %s\n" % (name, svstat.describe(name)),
             run([oracle("svstat"), str(tmp_path / "x")], tmp_path)[1],
         )
     )

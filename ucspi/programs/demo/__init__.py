@@ -21,7 +21,7 @@ from ucspi.decimal import whole_number
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._options import long_values
 from ucspi.programs._program import Stop, fatal, run
-from ucspi.programs.demo._servicedir import adopt, fill, make_temporary, quote, remove
+from ucspi.programs.demo._servicedir import make_temporary, quote, remove, take_named, write_files
 from ucspi.unix import inheritedstate
 from ucspi.unix.errtext import describe
 from ucspi.unix.output import say, write_all
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 USAGE: "Final" = b"usage: ucspi demo [ --port port ] [ folder ]"
 HOST: "Final" = b"127.0.0.1"
 PORT: "Final" = 2323
-STOPPERS: "Final" = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
-READY: "Final" = b"tcpserver: status: 0/"
-PATIENCE: "Final" = 5000  # milliseconds that handlers have to end
+STOP_SIGNALS: "Final" = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
+FIRST_STATUS: "Final" = b"tcpserver: status: 0/"
+GRACE: "Final" = 5000  # milliseconds that handlers have to end
 
 INSTRUCTIONS: "Final" = b"""\
 The service in %(folder)s listens on %(host)s port %(port)d.
@@ -64,19 +64,19 @@ def _body(argv: list[bytes]) -> int:
         from ucspi.programs.demo._handler import serve
 
         return serve()
-    port, folder = _arguments(argv[1:])
-    demo = _Demo(_choose_port(port), folder)
+    port, folder = _port_and_folder(argv[1:])
+    service = _Service(_choose_port(port), folder)
     try:
-        return demo.run()
+        return service.run()
     except KeyboardInterrupt:
         return 0
     finally:
-        for number in STOPPERS:  # a second Ctrl-C changes nothing
+        for number in STOP_SIGNALS:  # a second Ctrl-C changes nothing
             _signal.signal(number, _signal.SIG_IGN)
-        demo.stop()
+        service.stop()
 
 
-def _arguments(operands: list[bytes]) -> tuple[int | None, bytes | None]:
+def _port_and_folder(operands: list[bytes]) -> tuple[int | None, bytes | None]:
     """Return the port and the folder that were asked for."""
     port = None
     for value in long_values(b"demo", b"--port", operands, USAGE):
@@ -106,7 +106,7 @@ def _choose_port(wanted: int | None) -> int:
     raise fatal(b"demo", b"unable to use port %d%s" % (port, hint), problem)
 
 
-def _ucspi() -> bytes:
+def _ucspi_command() -> bytes:
     """Return the shell words that run ``ucspi`` from anywhere, and under ``env -``."""
     if inheritedstate.command:
         directory, name = os.path.split(inheritedstate.command)
@@ -131,25 +131,25 @@ def _spawn(script: bytes, **settings: "Any") -> int:
         narrowed.undo()
 
 
-class _Demo:
+class _Service:
     """The running service and its log."""
 
     __slots__ = ("folder", "group", "log", "named", "port", "ucspi")
 
     def __init__(self, port: int, named: bytes | None) -> None:
         self.port, self.named = port, named
-        self.ucspi = _ucspi()
+        self.ucspi = _ucspi_command()
         self.folder = b""  # once it is there
         self.group = 0  # process group of the server, once it is started
         self.log = -1  # where its log lines come out
 
     def run(self) -> int:
         """Make the service, start it, and show its log until it ends."""
-        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, STOPPERS)
-        for number in STOPPERS:
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, STOP_SIGNALS)
+        for number in STOP_SIGNALS:
             _signal.signal(number, _signal.default_int_handler)
-        self.folder = make_temporary() if self.named is None else adopt(self.named)
-        fill(self.folder, self.ucspi, self.port)
+        self.folder = make_temporary() if self.named is None else take_named(self.named)
+        write_files(self.folder, self.ucspi, self.port)
         os.chdir(self.folder)
         self._make_cdb()
         self._start(mask)
@@ -184,14 +184,14 @@ class _Demo:
     def _show_start(self) -> None:
         """Wait until the server listens, tell how to use it, show its first lines."""
         first = b""
-        while READY not in first:
+        while FIRST_STATUS not in first:
             block = os.read(self.log, 4096)
             if not block:
                 _show(first)
                 raise Stop(b"demo: fatal: the server did not start", EXIT_TEMPORARY)
             first += block
-        facts = {b"folder": quote(self.folder), b"host": HOST, b"port": self.port, b"ucspi": self.ucspi}
-        _show(INSTRUCTIONS % facts + first)
+        values = {b"folder": quote(self.folder), b"host": HOST, b"port": self.port, b"ucspi": self.ucspi}
+        _show(INSTRUCTIONS % values + first)
 
     def stop(self) -> None:
         """Leave nothing: no server, no handler, no folder but a named one."""
@@ -207,15 +207,15 @@ class _Demo:
         """End the server and its handlers, and wait until the last one is gone."""
         for number in (_signal.SIGTERM, _signal.SIGKILL):
             os.killpg(self.group, number)
-            if self._ended():
+            if self._log_ends():
                 break
         os.waitpid(self.group, 0)
 
-    def _ended(self) -> bool:
+    def _log_ends(self) -> bool:
         """Read the log to its end; False when that takes too long."""
         poll = select.poll()
         poll.register(self.log, select.POLLIN)
-        while poll.poll(PATIENCE):
+        while poll.poll(GRACE):
             if not os.read(self.log, 4096):
                 return True
         return False

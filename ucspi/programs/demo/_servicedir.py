@@ -46,7 +46,7 @@ def make_temporary() -> bytes:
     return folder
 
 
-def adopt(folder: bytes) -> bytes:
+def take_named(folder: bytes) -> bytes:
     """Make a named folder, or take one that is empty or an earlier demonstration's."""
     try:
         os.makedirs(folder, exist_ok=True)
@@ -63,7 +63,7 @@ def adopt(folder: bytes) -> bytes:
     return os.path.abspath(folder)
 
 
-def fill(folder: bytes, ucspi: bytes, port: int) -> None:
+def write_files(folder: bytes, ucspi: bytes, port: int) -> None:
     """Write the service directory; rules that are there already stay.
 
     Args:
@@ -71,9 +71,9 @@ def fill(folder: bytes, ucspi: bytes, port: int) -> None:
         ucspi: the shell words that run ``ucspi``.
         port: where the server shall listen.
     """
-    facts = {b"mark": MARK, b"ucspi": ucspi, b"port": port}
-    _write(os.path.join(folder, b"run"), RUN % facts, 0o755)
-    _write(os.path.join(folder, b"make_cdb"), MAKE_CDB % facts, 0o755)
+    values = {b"mark": MARK, b"ucspi": ucspi, b"port": port}
+    _write(os.path.join(folder, b"run"), RUN % values, 0o755)
+    _write(os.path.join(folder, b"make_cdb"), MAKE_CDB % values, 0o755)
     if not os.path.exists(os.path.join(folder, b"tcp.demo")):
         _write(os.path.join(folder, b"tcp.demo"), RULES, 0o644)
 
