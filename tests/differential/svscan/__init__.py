@@ -83,9 +83,13 @@ class Scan:
         """Say whether a scan is over, and everything that it started has told."""
         if self.process.poll() is not None:
             return True
-        return self._sleeps() and self.children() <= self.pids()
+        return self.sleeps() and self.has_told()
 
-    def _sleeps(self) -> bool:
+    def has_told(self) -> bool:
+        """Say whether everything that it started has told."""
+        return self.children() <= self.pids()
+
+    def sleeps(self) -> bool:
         """Say whether it waits for the next scan."""
         try:
             return Path(f"/proc/{self.process.pid}/syscall").read_text().startswith(NANOSLEEP)
