@@ -23,7 +23,7 @@ if sys.argv[1] == "text":
     rules = LiveText(path, told.append, numbered=True)
     assert rules.load() == []
 else:
-    rules = LiveRules(path, tell=told.append)
+    rules = LiveRules(path, log=told.append)
 
 class Nothing:
     def find_spec(self, name, path=None, target=None):
@@ -39,7 +39,7 @@ for name in ("good", "long", "bad", "good", "missing", "good"):
     for _ in range(20):
         now += 0.5
         rules.attend()
-        rules._watch.wait(-1)
+        rules._reader.wait(-1)
         try:
             verdict = rules.judge(b"127.0.0.1")
         except Exception:

@@ -368,7 +368,7 @@ def test_new_rules_that_fit_only_alone_count(path: Path, monkeypatch: pytest.Mon
     read = regularfile.read_whole
 
     def fit_alone(fd: int, size: int) -> bytearray:
-        if rules._found.image is not None:
+        if rules._file.image is not None:
             raise MemoryError
         return read(fd, size)
 
@@ -385,18 +385,18 @@ def test_cdb64_is_no_rules_file(path: Path) -> None:
 
 
 class Slow:
-    """A look that takes as long as is wanted."""
+    """Reads a file, and takes as long as is wanted."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, local: bool = False) -> None:
         self.go_on = threading.Event()
         self.go_on.set()
-        look_at = _compiledfile.look
+        reread = _compiledfile.reread
 
-        def slowly(path: bytes, known: _compiledfile.Found) -> _compiledfile.Found:
+        def slowly(path: bytes, known: _compiledfile.CompiledFile) -> _compiledfile.CompiledFile:
             assert self.go_on.wait(PATIENCE)
-            return look_at(path, known)
+            return reread(path, known)
 
-        monkeypatch.setattr(_liverules, "look", slowly)
+        monkeypatch.setattr(_liverules, "reread", slowly)
         if local:
             monkeypatch.setattr(_liverules, "SMALL", 0)
         else:
@@ -405,7 +405,7 @@ class Slow:
 
 def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[bytes] = []
-    rules = LiveRules(os.fsencode(path), tell=told.append)
+    rules = LiveRules(os.fsencode(path), log=told.append)
     slow = Slow(monkeypatch)
     assert rules.judge(CLIENT).allowed
     slow.go_on.clear()
@@ -416,7 +416,7 @@ def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pyt
     name = os.fsencode(path)
     assert told == [name + b": takes long to be read; until then clients are judged by what was read before"]
     slow.go_on.set()
-    assert rules._watch.wait(PATIENCE)
+    assert rules._reader.wait(PATIENCE)
     assert not rules.judge(CLIENT).allowed
     assert told[1:] == [name + b": was read at last"]
 
@@ -424,7 +424,7 @@ def test_long_file_is_read_while_clients_are_judged(path: Path, monkeypatch: pyt
 def test_nobody_is_judged_before_the_first_reading(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[bytes] = []
     woken = threading.Event()
-    rules = LiveRules(os.fsencode(path), missing_ok=True, tell=told.append)
+    rules = LiveRules(os.fsencode(path), missing_ok=True, log=told.append)
     slow = Slow(monkeypatch)
     slow.go_on.clear()
     rules.begin(woken.set)
@@ -435,7 +435,7 @@ def test_nobody_is_judged_before_the_first_reading(path: Path, monkeypatch: pyte
     assert told == []
     assert rules.trouble() == b""  # as far as is known
     assert rules.deadline() is not None
-    rules._watch.since -= 1
+    rules._reader.started -= 1
     for _ in range(2):
         rules.attend()
     assert told == [os.fsencode(path) + b": takes long to be read; until then nobody is let in"]
@@ -461,7 +461,7 @@ def test_error_from_before_stays_while_the_file_is_being_read(
         with pytest.raises(FileNotFoundError):
             rules.judge(CLIENT)
     slow.go_on.set()
-    assert rules._watch.wait(PATIENCE)
+    assert rules._reader.wait(PATIENCE)
     assert rules.judge(CLIENT).allowed
 
 
@@ -489,14 +489,14 @@ def test_link_that_leads_back_is_judged_by_at_once(
     assert not rules.judge(CLIENT).allowed  # it is being read
     if read:
         slow.go_on.set()
-        assert rules._watch.wait(PATIENCE)
+        assert rules._reader.wait(PATIENCE)
         slow.go_on.clear()
         lead(path, "other")
         assert rules.judge(CLIENT).allowed  # while this one is being read
     lead(path, "old")
     slow.go_on.set()
     for _ in range(3):
-        rules._watch.wait(PATIENCE)
+        rules._reader.wait(PATIENCE)
         verdict = rules.judge(CLIENT)
     assert not verdict.allowed
     slow.go_on.clear()
@@ -519,7 +519,7 @@ def test_missing_file_allows_no_longer_when_another_is_being_read(
     publish(path, DENY)
     assert not rules.judge(CLIENT).allowed
     slow.go_on.set()
-    assert rules._watch.wait(PATIENCE)
+    assert rules._reader.wait(PATIENCE)
     assert not rules.judge(CLIENT).allowed
 
 
@@ -560,7 +560,7 @@ def test_long_file_is_compared_once_when_its_times_tell_all(
 
     monkeypatch.setattr(_compiledfile, "_holds", noted)
     told: list[bytes] = []
-    rules = LiveRules(os.fsencode(path), tell=told.append)
+    rules = LiveRules(os.fsencode(path), log=told.append)
     for seconds, expected in ((0.0, 0), (1.0, 0), (0.9, 0), (0.3, 1), (10.0, 1)):
         steady.now += seconds
         assert rules.judge(CLIENT).allowed

@@ -42,7 +42,7 @@ class Watched:
         while self.live.deadline() < end:
             self.now = max(self.now, self.live.deadline())
             self.live.attend()
-            self.live._watch.wait(-1)  # where a look cannot be made at once
+            self.live._reader.wait(-1)  # where a look cannot be made at once
         self.now = end
         return self.allows()
 
@@ -283,7 +283,7 @@ def test_long_text_is_compiled_while_clients_are_judged(
         watched.now += 0.5
         assert watched.allows()
         for _ in range(200):  # until the look is over, or has come to the compiler
-            if going.wait(0.1) or not watched.live._watch.is_looking():
+            if going.wait(0.1) or not watched.live._reader.is_reading():
                 break
     assert watched.told == []
     watched.now += 10
@@ -293,7 +293,7 @@ def test_long_text_is_compiled_while_clients_are_judged(
         + b": takes long to be read; until then clients are judged by what was read before"
     ]
     go_on.set()
-    watched.live._watch.wait(PATIENCE)
+    watched.live._reader.wait(PATIENCE)
     watched.now += 1
     assert not watched.allows()
     assert watched.told[1:] == [bytes(watched.path) + b": was read at last"]

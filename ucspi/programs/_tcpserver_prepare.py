@@ -84,7 +84,7 @@ def _judge(choices: "Choices") -> "Judge | None":
         return None
     from ucspi.rules import LiveRules  # with no rules there is no cdb to load the code for
 
-    return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow, tell=tell)
+    return LiveRules(choices.rules, missing_ok=choices.missing_rules_allow, log=tell)
 
 
 def _warn_of_what_is_missing(

@@ -1,15 +1,15 @@
-"""Reading a file of compiled rules, and knowing when that has to be done again.
+"""Reading a file of compiled rules, and finding out when to read it again.
 
 The whole file is read into private memory and checked.  It is not mapped: ``cp
 new rules.cdb`` truncates it in place, and touching a map would then kill the
 server.
 
-When is a file known by its times?  They may have whole seconds, or two, and
-what is written within that of the last change looks like it.  No clock can tell
-the age of a file, since that of a file server may be wrong, and ours be set.
-But a file that we *saw* in a state longer ago than the coarsest times, on a
-clock that is never set, shows every change from then on.  Until then its bytes
-are compared.
+The times of a file may be whole seconds, or even two.  A change that soon after
+the last one does not show in them.  The age of a file is not known either,
+since the clock of a file server may be wrong, and ours may be set.  But once we
+have seen a file in the same state for longer than its times are coarse, on a
+clock that is never set, every later change shows in its times.  Until then its
+bytes are compared.
 """
 
 import errno
@@ -26,37 +26,39 @@ from ucspi.unix.regularfile import open_regular, read_whole, state_of
 
 ATTEMPTS = 4  # to read a file that somebody is writing to
 BLOCK = 2**20  # bytes that are compared at once
-COARSEST = 2.05  # seconds between two times of a file that differ for certain: FAT's two, and a tick
+COARSEST = (
+    2.05  # seconds after which a change shows in the times of a file for certain: FAT's two, and a tick
+)
 
-# Bytes that are read and checked in a millisecond or two: as long as such a
-# file is not known by its times it is compared for every client, a longer one once.
+# Bytes that are read and checked in a millisecond or two.  Until its times show
+# every change, such a file is compared for every client, a longer one once.
 SMALL = 2**17
 
 
-class Found:
-    """What was found in a file.
+class CompiledFile:
+    """A file as it was read.
 
-    ``state`` was seen first at ``since``, on the steady clock; once
-    ``is_settled``, the file cannot change without its state.  The rules are an
-    error where the file can judge nobody; then there is no image.
+    ``state`` (see `state_of`) was first seen at ``seen_since``, on the steady
+    clock.  Once ``is_settled``, every change of the file changes its state.
+    ``rules`` is an error if the file is damaged; then ``image`` is None.
     """
 
-    __slots__ = ("image", "is_settled", "rules", "since", "state")
+    __slots__ = ("image", "is_settled", "rules", "seen_since", "state")
 
     def __init__(
         self,
         state: tuple[int, ...],
-        since: float,
+        seen_since: float,
         is_settled: bool,
         image: bytearray | None,
         rules: RuleSet | CdbFormatError,
     ) -> None:
-        """Take them all."""
-        self.state, self.since, self.is_settled = state, since, is_settled
+        """Take the parts."""
+        self.state, self.seen_since, self.is_settled = state, seen_since, is_settled
         self.image, self.rules = image, rules
 
 
-NOTHING = Found((), 0.0, False, None, CdbFormatError("not read yet"))
+NOT_READ = CompiledFile((), 0.0, False, None, CdbFormatError("not read yet"))
 
 
 def load(path: bytes) -> RuleSet:
@@ -68,7 +70,7 @@ def load(path: bytes) -> RuleSet:
     """
     require_bytes("path", path)
     try:
-        rules = look(path, NOTHING).rules
+        rules = reread(path, NOT_READ).rules
     except MemoryError:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from None
     if isinstance(rules, CdbFormatError):
@@ -76,8 +78,8 @@ def load(path: bytes) -> RuleSet:
     return rules
 
 
-def look(path: bytes, known: Found) -> Found:
-    """Look at a file of which something is known already, and read what is new.
+def reread(path: bytes, known: CompiledFile) -> CompiledFile:
+    """Return the file as it is now; what is known of it is not read again.
 
     Raises:
         OSError: it is missing, unreadable or not a regular file.
@@ -85,19 +87,19 @@ def look(path: bytes, known: Found) -> Found:
     """
     for _ in range(ATTEMPTS):
         with open_regular(path) as file:
-            found = _look(file.fileno(), known)
+            found = _reread(file.fileno(), known)
         if found is not None:
             return found
-    return Found((), 0.0, False, None, CdbFormatError("the file changes while it is read"))
+    return CompiledFile((), 0.0, False, None, CdbFormatError("the file changes while it is read"))
 
 
-def _look(fd: int, known: Found) -> Found | None:
-    """Look at an open file; None when it changed meanwhile."""
+def _reread(fd: int, known: CompiledFile) -> CompiledFile | None:
+    """Return an open file as it is; None if it changed while it was read."""
     begin = time.monotonic()
     state = state_of(os.fstat(fd))
     size = state[2]
     is_known = state == known.state
-    is_old = is_known and begin - known.since >= COARSEST
+    is_old = is_known and begin - known.seen_since >= COARSEST
     if is_known and (known.is_settled or (size > SMALL and not is_old)):
         return known
     image, rules = known.image, known.rules
@@ -109,10 +111,12 @@ def _look(fd: int, known: Found) -> Found | None:
             rules = damage.with_traceback(None)
     if state_of(os.fstat(fd)) != state:
         return None
-    since = known.since if is_known else time.monotonic()
+    seen_since = known.seen_since if is_known else time.monotonic()
     if image is not None and image is not known.image:
         rules = _rules_of(image)
-    return Found(state, since, is_old, None if isinstance(rules, CdbFormatError) else image, rules)
+    return CompiledFile(
+        state, seen_since, is_old, None if isinstance(rules, CdbFormatError) else image, rules
+    )
 
 
 def _rules_of(image: bytearray) -> RuleSet | CdbFormatError:

@@ -1,13 +1,12 @@
-"""A rules file that may be replaced at any moment, read again when it is.
+"""A file of compiled rules that may be replaced at any moment, and is then read again.
 
-A glance for every client tells whether the file is still the one that was read.
-If it is not known by that, it is looked at, and a new one counts for this very
-client, where it is quick to read: see `FileWatch`.
+For every client a glance at the file tells whether it is still the one that was
+read.  If a glance cannot tell, the file is read.  A new file that is quick to
+read (see `PatientReader`) counts for this very client.
 
-A file that cannot be trusted judges nobody: every client gets the error until
-the file changes.  Of one that cannot be read just now, since it is long or the
-disk hangs, the rules from before judge, and as long as there are none nobody is
-judged.
+If the file is damaged, nobody is judged: every client gets the error until the
+file changes.  If the file cannot be read now, because it is long or the disk
+hangs, the rules from before judge.  If there are none yet, nobody is judged.
 """
 
 import errno
@@ -16,9 +15,9 @@ import time
 
 from ucspi.errors import CdbFormatError
 from ucspi.rules._checkinput import require_address, require_bytes, require_client
-from ucspi.rules._compiledfile import COARSEST, NOTHING, SMALL, look
+from ucspi.rules._compiledfile import COARSEST, NOT_READ, SMALL, reread
 from ucspi.rules._lookup import NO_RULE, Verdict
-from ucspi.rules._patientreader import GOING_ON, NOBODY, FileWatch
+from ucspi.rules._patientreader import GOING_ON, NOBODY, PatientReader
 from ucspi.unix.cachedstat import size_in, state_in
 from ucspi.unix.errtext import describe
 
@@ -27,72 +26,70 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOR_EVER = float("inf")
-START = 1.0  # seconds that a first look may take before it is told of
-PATIENCE = 0.1  # seconds that a client waits for rules that are read aside
+START = 1.0  # seconds that the first read may take before a line says so
+PATIENCE = 0.1  # seconds that a client waits for rules that are read in a thread
 
 
 class LiveRules:
-    """The rules in a file, always as they are now."""
+    """The rules in a compiled file, always as they are now."""
 
-    __slots__ = ("_error", "_found", "_glimpse", "_missing_ok", "_until", "_watch", "path")
+    __slots__ = ("_error", "_file", "_glimpse", "_glimpse_until", "_missing_ok", "_reader", "path")
 
     def __init__(
-        self, path: bytes, *, missing_ok: bool = False, tell: "Callable[[bytes], object] | None" = None
+        self, path: bytes, *, missing_ok: bool = False, log: "Callable[[bytes], object] | None" = None
     ) -> None:
         """Name the file; nothing is read before the first client, or `begin`.
 
         Args:
-            path: looked up anew for every client.
-            missing_ok: a file that does not exist allows everybody.
-            tell: called with a line when reading takes long, and when it has ended.
+            path: resolved anew for every client.
+            missing_ok: whether a file that does not exist allows everybody.
+            log: called with a line when reading takes long, and when such a read has ended.
         """
         require_bytes("path", path)
         self.path, self._missing_ok = path, missing_ok
-        self._watch = FileWatch(path, SMALL, tell)
-        self._found = NOTHING
-        self._glimpse: bytes | None = None  # of the file as it was read, while it is known by that,
-        self._until = 0.0  # which is until then, on the steady clock
-        self._error: OSError | None = None  # of the last look
+        self._reader = PatientReader(path, SMALL, log)
+        self._file = NOT_READ
+        self._glimpse: bytes | None = None  # as long as a glance returns this, the file is not read again,
+        self._glimpse_until = 0.0  # until then at most, on the steady clock
+        self._error: OSError | None = None  # of the last read
 
     def begin(self, wake: "Callable[[], object]") -> None:
-        """Read the file now; ``wake`` is called, in a thread, if that took long and is done."""
-        self._watch.begin(wake)
+        """Read the file now; ``wake`` is called, in a thread, whenever a read in a thread has ended."""
+        self._reader.set_wake(wake)
         try:
             self._refresh()
         except OSError:
-            pass  # the first client is told
+            pass  # the first client gets it
 
     def trouble(self) -> bytes:
-        """Return why no client could be judged when the file was last looked at; empty if they can be."""
+        """Return why no client could be judged after the last read; empty if clients could be."""
         if self._error is not None:
             is_allowed = self._missing_ok and self._error.errno == errno.ENOENT
             return b"" if is_allowed else describe(self._error.errno)
-        return (
-            b"protocol error"
-            if isinstance(self._found.rules, CdbFormatError) and self._found is not NOTHING
-            else b""
-        )
+        is_damaged = isinstance(self._file.rules, CdbFormatError) and self._file is not NOT_READ
+        return b"protocol error" if is_damaged else b""
 
     def is_ready(self) -> bool:
-        """Return whether clients can be judged, if only by an error: not while the first look is going on."""
-        return self._found is not NOTHING or not self._watch.is_looking()
+        """Return whether `judge` has an answer, be it an error; False while the first read is going on."""
+        return self._file is not NOT_READ or not self._reader.is_reading()
 
     def deadline(self) -> float | None:
-        """Return when `attend` has something to do, on the steady clock: None after the first look."""
-        return None if self.is_ready() or self._watch.is_late else self._watch.since + START
+        """Return when `attend` is to be called, on the steady clock; None after the first read."""
+        return None if self.is_ready() or self._reader.is_late else self._reader.started + START
 
     def attend(self) -> None:
-        """Tell if the first look goes on for long; all else is done for a client."""
+        """Log if the first read takes long; everything else is done when a client is judged."""
         if not self.is_ready():
-            self._watch.complain(START, NOBODY)
+            self._reader.log_if_late(START, NOBODY)
 
     def judge(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
         """Decide about one client by the file as it is now; see `RuleSet.judge`.
 
         Raises:
-            OSError: the file is missing (unless that is allowed), unreadable,
-                or not a regular file; or nothing of it could be read yet (ETIMEDOUT).
-            CdbFormatError: it is damaged, wherever that is.
+            OSError: the file is missing (unless ``missing_ok``), unreadable or
+                not a regular file, or the first read is still going on (ETIMEDOUT).
+            CdbFormatError: the file is damaged anywhere.
+            BadAddressError: ``ip`` is no address.
         """
         require_client(ip, host, info)
         try:
@@ -102,75 +99,79 @@ class LiveRules:
                 require_address(ip)
                 return NO_RULE
             raise
-        rules = self._found.rules
+        rules = self._file.rules
         if isinstance(rules, CdbFormatError):
-            raise rules.with_traceback(None)  # else it grows with every client
+            raise rules.with_traceback(None)  # else the traceback grows with every client
         return rules.judge(ip, host, info)
 
     def line_of(self, rule: bytes | None) -> int | None:
-        """Return None: compiled rules do not know their lines."""
+        """Return None: a compiled file does not have the numbers of its lines."""
         return None
 
     def _refresh(self) -> None:
         try:
-            glimpse = self._watch.glance()
-            if glimpse is None or glimpse != self._glimpse or time.monotonic() >= self._until:
-                self._look(glimpse)
+            glimpse = self._reader.glance()
+            if glimpse is None or glimpse != self._glimpse or time.monotonic() >= self._glimpse_until:
+                self._reread(glimpse)
             else:
-                self._watch.abandon()  # what is being read is of a file that has gone again
+                self._reader.abandon()  # it reads a file that was there for a moment only
         except TimeoutError:
-            raise  # nothing is known yet, so nothing is wrong
+            raise  # the first read is going on, which is no error of the file
         except OSError as error:
             self._error, self._glimpse = error, None
             raise
 
-    def _look(self, glimpse: bytes | None) -> None:
+    def _reread(self, glimpse: bytes | None) -> None:
         try:
-            self._look_once(glimpse)
+            self._reread_once(glimpse)
         except MemoryError:
-            # It does not fit beside what it replaces, which is out of date: alone it may.
-            self._found, self._glimpse = NOTHING, None
+            # The new file may fit once the old one, which is out of date, is dropped.
+            self._file, self._glimpse = NOT_READ, None
         else:
             return
-        # Not in the handler: the error would hold what it was raised beside.
+        # Not inside the except block, where the error keeps the old file in memory.
         try:
-            self._look_once(glimpse)
+            self._reread_once(glimpse)
         except MemoryError:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path) from None
 
-    def _look_once(self, glimpse: bytes | None) -> None:
-        if self._watch.is_looked_at():
-            self._take()
-        known = self._found
-        found = self._watch.look(glimpse, lambda: look(self.path, known), PATIENCE)
-        if found is None:
-            is_news = glimpse is None or state_in(glimpse) != known.state
-            self._go_on(is_news)
+    def _reread_once(self, glimpse: bytes | None) -> None:
+        if self._reader.has_result():
+            self._take_result()
+        known = self._file
+        file = self._reader.read(glimpse, lambda: reread(self.path, known), PATIENCE)
+        if file is None:
+            may_be_new = glimpse is None or state_in(glimpse) != known.state
+            self._keep_old_rules(may_be_new)
             return
-        self._found, self._error, self._glimpse = found, None, None
-        if glimpse is not None and state_in(glimpse) == found.state:
+        self._file, self._error, self._glimpse = file, None, None
+        if glimpse is not None and state_in(glimpse) == file.state:
             self._trust(glimpse)
 
     def _trust(self, glimpse: bytes) -> None:
-        """Let the file be known by a glimpse: as long as it likes, or until a long one is compared."""
-        if self._found.is_settled:
-            self._glimpse, self._until = glimpse, FOR_EVER
+        """Let a glance do from now on: for ever, or for a long file until its bytes are compared once."""
+        if self._file.is_settled:
+            self._glimpse, self._glimpse_until = glimpse, FOR_EVER
         elif size_in(glimpse) > SMALL:
-            self._glimpse, self._until = glimpse, self._found.since + COARSEST
+            self._glimpse, self._glimpse_until = glimpse, self._file.seen_since + COARSEST
 
-    def _take(self) -> None:
-        """Take what was found since the last client, though there may be something newer by now."""
-        self._glimpse = None  # it was of what was found before
+    def _take_result(self) -> None:
+        """Take what a thread has read since the last client; it may be out of date again."""
+        self._glimpse = None  # it was of the file before
         try:
-            self._found, self._error = self._watch.take(), None
+            self._file, self._error = self._reader.take_result(), None
         except OSError as error:
             self._error = error
 
-    def _go_on(self, is_news: bool) -> None:
-        """Judge by what was found before, while the file is being read, or compared, which is no news."""
+    def _keep_old_rules(self, may_be_new: bool) -> None:
+        """Go on with the rules from before while a thread reads the file; log it if the file may be new.
+
+        Raises:
+            OSError: the last read failed, or there are no rules yet.
+        """
         if self._error is not None and not (self._missing_ok and self._error.errno == errno.ENOENT):
             raise self._error.with_traceback(None)
-        if self._found is NOTHING:
+        if self._file is NOT_READ:
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), self.path)
-        if is_news:
-            self._watch.complain(0.0, GOING_ON)
+        if may_be_new:
+            self._reader.log_if_late(0.0, GOING_ON)

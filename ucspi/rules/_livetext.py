@@ -1,9 +1,9 @@
-"""Rules text that is judged by as it stands, without compiling it to a file.
+"""A text of rules that judges clients as it stands, without being compiled to a file.
 
-It is always read strictly: text with anything odd in it is not used, and what
-was good before goes on judging.  The file is looked at twice a second rather
-than for each client, since when a change may count is a matter of time: see
-`_textfile`.  A text of more than a few lines is compiled in a thread.
+A text with an error or a warning is not used; the last good one goes on judging.
+The file is read twice a second, not for each client, because a change counts
+only after some time: see `_textfile`.  A text of more than a few lines is
+compiled in a thread.
 """
 
 import errno
@@ -14,8 +14,8 @@ from ucspi.errors import CdbTooLargeError
 from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._lookup import RuleSet, Verdict
-from ucspi.rules._patientreader import GOING_ON, NOBODY, FileWatch
-from ucspi.rules._textfile import QUIET, Sight, look
+from ucspi.rules._patientreader import GOING_ON, NOBODY, PatientReader
+from ucspi.rules._textfile import QUIET, TextFile, reread
 from ucspi.unix.cachedstat import state_in
 from ucspi.unix.errtext import describe
 
@@ -23,9 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY = 0.5  # seconds between two looks
+EVERY = 0.5  # seconds between two reads
 SMALL = 2048  # bytes that are compiled in a few milliseconds
-PATIENCE = 3.0  # seconds after which a text that is still being read is told of
+PATIENCE = 3.0  # seconds that a read may take before a line says so
 
 
 class LiveText:
@@ -35,69 +35,71 @@ class LiveText:
         "_due",
         "_glimpse",
         "_lines",
+        "_log",
+        "_logged_errno",
         "_numbered",
+        "_reader",
         "_rules",
-        "_sight",
-        "_tell",
-        "_trouble",
-        "_watch",
+        "_text_file",
         "path",
     )
 
-    def __init__(self, path: bytes, tell: "Callable[[bytes], object]", *, numbered: bool = False) -> None:
+    def __init__(self, path: bytes, log: "Callable[[bytes], object]", *, numbered: bool = False) -> None:
         """Name the file; `load` must come before `judge`.
 
         Args:
-            path: looked up anew for every look.
-            tell: called with a line, once, when a new state of the file is not used.
-            numbered: let `line_of` know the lines, which costs memory.
+            path: resolved anew for every read.
+            log: called with a line, once for each state of the file that is not used.
+            numbered: whether `line_of` shall know the lines, which takes memory.
         """
         require_bytes("path", path)
-        self.path, self._tell, self._numbered = path, tell, numbered
-        self._watch = FileWatch(path, SMALL, tell)
+        self.path, self._log, self._numbered = path, log, numbered
+        self._reader = PatientReader(path, SMALL, log)
         self._rules: RuleSet | None = None
         self._lines: dict[bytes, int] = {}
-        self._sight = Sight()
-        self._glimpse: bytes | None = None  # of the file as it was seen, once it is known by that
-        self._trouble: int | None = 0  # the errno that was told last
-        self._due = 0.0  # when to look again, on the steady clock
+        self._text_file = TextFile()
+        self._glimpse: bytes | None = None  # as long as a glance returns this, the file is not read again
+        self._logged_errno: int | None = 0  # of the last error that was logged
+        self._due = 0.0  # when to read again, on the steady clock
 
     def load(self) -> "list[Diagnostic]":
-        """Read the file as it is now; return what is wrong with it, in which case it is not used.
+        """Read the file as it is now; return what is wrong with it, in line order.
 
-        A disk that does not answer is waited for; signal handlers run meanwhile.
+        The file is used if nothing is wrong with it.  A disk that does not
+        answer is waited for; signal handlers run meanwhile.
 
         Raises:
             OSError: it is missing, unreadable, not a regular file, too long
                 (EFBIG), or does not fit into memory (ENOMEM).
             CdbTooLargeError: there are more rules than can be judged by.
         """
-        sight = self._watch.look(self._watch.glance(), lambda: self._look(Sight(), at_once=True), PATIENCE)
-        if sight is None:
-            self._watch.complain(0.0, NOBODY)
-            self._watch.wait(-1)
-            sight = self._watch.take()
-        self._see(sight)
-        if sight.trouble == describe(errno.ENOMEM):
+        reader = self._reader
+        text_file = reader.read(reader.glance(), lambda: self._reread(TextFile(), at_once=True), PATIENCE)
+        if text_file is None:
+            reader.log_if_late(0.0, NOBODY)
+            reader.wait(-1)
+            text_file = reader.take_result()
+        self._use(text_file)
+        if text_file.trouble == describe(errno.ENOMEM):
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
-        if sight.trouble:
-            raise CdbTooLargeError(sight.trouble.decode())
-        return sight.problems
+        if text_file.trouble:
+            raise CdbTooLargeError(text_file.trouble.decode())
+        return text_file.problems
 
     def begin(self, wake: "Callable[[], object]") -> None:
         """Have ``wake`` called, in a thread, when a text was compiled there."""
-        self._watch.begin(wake)
+        self._reader.set_wake(wake)
 
     def is_ready(self) -> bool:
-        """Return True: see `load`."""
+        """Return True: `load` has returned before clients come."""
         return True
 
     def deadline(self) -> float:
-        """Return when `attend` has something to do, on the steady clock."""
+        """Return when `attend` is to be called, on the steady clock."""
         return self._due
 
     def attend(self) -> None:
-        """Look at the file if it is time; a new text counts after it was seen for a second."""
+        """Read the file if it is time to; a new text counts after it has been the same for a second."""
         now = time.monotonic()
         if now < self._due:
             return
@@ -105,11 +107,11 @@ class LiveText:
         try:
             self._attend()
         except OSError as error:
-            # Tried again the next time, but told once.
+            # It is tried again the next time, but logged once.
             self._glimpse = None
-            if self._trouble != error.errno:
-                self._trouble = error.errno
-                self._complain(self.path + b": " + describe(error.errno))
+            if self._logged_errno != error.errno:
+                self._logged_errno = error.errno
+                self._log_unused(self.path + b": " + describe(error.errno))
 
     def judge(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
         """Decide about one client by the last good text; see `RuleSet.judge`."""
@@ -122,37 +124,37 @@ class LiveText:
         return None if rule is None else self._lines.get(rule)
 
     def _attend(self) -> None:
-        glimpse = self._watch.glance()
+        glimpse = self._reader.glance()
         if glimpse is not None and glimpse == self._glimpse:
-            self._trouble = 0
+            self._logged_errno = 0
             return
-        before = self._sight
-        sight = self._watch.look(glimpse, lambda: self._look(before, at_once=False), 0.0)
-        if sight is None:
-            self._watch.complain(PATIENCE, GOING_ON)
+        before = self._text_file
+        text_file = self._reader.read(glimpse, lambda: self._reread(before, at_once=False), 0.0)
+        if text_file is None:
+            self._reader.log_if_late(PATIENCE, GOING_ON)
             return
-        self._trouble = 0
-        is_known = glimpse is not None and sight.is_settled and state_in(glimpse) == sight.state
-        self._glimpse = glimpse if is_known else None
-        self._see(sight)
-        if not sight.counts:
-            self._due = min(self._due, sight.since + QUIET)
-        if sight.problems:
-            more = b" (and %d more)" % (len(sight.problems) - 1) if len(sight.problems) > 1 else b""
-            self._complain(sight.problems[0].text(self.path) + more)
-        elif sight.trouble:
-            self._complain(self.path + b": " + sight.trouble)
-        sight.problems, sight.trouble = [], b""
+        self._logged_errno = 0
+        will_do = glimpse is not None and text_file.is_settled and state_in(glimpse) == text_file.state
+        self._glimpse = glimpse if will_do else None
+        self._use(text_file)
+        if not text_file.counts:
+            self._due = min(self._due, text_file.seen_since + QUIET)
+        if text_file.problems:
+            more = b" (and %d more)" % (len(text_file.problems) - 1) if len(text_file.problems) > 1 else b""
+            self._log_unused(text_file.problems[0].text(self.path) + more)
+        elif text_file.trouble:
+            self._log_unused(self.path + b": " + text_file.trouble)
+        text_file.problems, text_file.trouble = [], b""
 
-    def _look(self, before: Sight, *, at_once: bool) -> Sight:
-        return look(self.path, before, at_once=at_once, numbered=self._numbered)
+    def _reread(self, before: TextFile, *, at_once: bool) -> TextFile:
+        return reread(self.path, before, at_once=at_once, numbered=self._numbered)
 
-    def _see(self, sight: Sight) -> None:
-        """Take what came of a look, and keep no more of it than the next one needs."""
-        self._sight = sight
-        if sight.rules is not None:
-            self._rules, self._lines = sight.rules, sight.lines
-            sight.rules = None
+    def _use(self, text_file: TextFile) -> None:
+        """Use the rules that a text has, and keep no more of it than the next read needs."""
+        self._text_file = text_file
+        if text_file.rules is not None:
+            self._rules, self._lines = text_file.rules, text_file.lines
+            text_file.rules = None
 
-    def _complain(self, line: bytes) -> None:
-        self._tell(line + b"; the last good rules stay")
+    def _log_unused(self, line: bytes) -> None:
+        self._log(line + b"; the last good rules stay")

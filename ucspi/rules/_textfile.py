@@ -1,10 +1,9 @@
-"""Reading a text of rules, and knowing when it counts.
+"""Reading a text of rules, and finding out when it counts.
 
-An editor may write a file in several steps, and half a file can be sound text
-that allows too much.  So a text counts once it was seen for a second, state and
-bytes, on a clock that is never set; what the file's own times say may be wrong.
-It is known by its state alone once it was seen for longer than the coarsest
-times: see `_compiledfile`.
+An editor may write a file in several steps, and half a file can be correct text
+that allows too much.  So a text counts once its state and its bytes have been
+the same for a second, on a clock that is never set; the file's own times may be
+wrong.  When its state alone is enough to know it, `_compiledfile` explains.
 """
 
 import errno
@@ -26,7 +25,7 @@ from ucspi.rules._parse import parse
 from ucspi.unix.errtext import describe
 from ucspi.unix.regularfile import open_regular, state_of
 
-# For a text that becomes long while a server runs, which may have no right to our files by then.
+# A text may become long while a server runs, which may have no right to our files by then.
 if lib is not None:
     import ucspi.rules._nativecompile
     import ucspi.rules._relatelines  # noqa: F401
@@ -34,15 +33,20 @@ if lib is not None:
 NO_RULE_AT_ALL = "a text without a rule allows everybody"
 TEXT_MAX = 2**28  # bytes; millions of rules fit
 BLOCK = 2**20  # bytes that are compiled at once
-QUIET = 1.0  # seconds that a text is seen before it counts
+QUIET = 1.0  # seconds for which a text stays the same before it counts
 
 
-class Sight:
-    """A text as it was seen: its state and a digest of its bytes, first at ``since`` on the steady clock.
+class TextFile:
+    """A text as it was read.
 
-    It ``counts`` once it was seen for long enough.  What came of that is in
-    ``rules`` and ``lines``, or in ``problems`` or ``trouble``, or it is the
-    text that was in ``use`` already.
+    Its ``state`` (see `state_of`) and the ``digest`` of its bytes were first
+    seen at ``seen_since``, on the steady clock.  Once ``is_settled``, every
+    change of the file changes its state.
+
+    When it begins to count (``counts``) it is compiled, unless its digest is
+    ``used_digest``, that of the text in use.  The result is ``rules`` and
+    ``lines``; or ``problems``, what is wrong with lines; or ``trouble``, why it
+    cannot be compiled at all.
     """
 
     __slots__ = (
@@ -52,31 +56,31 @@ class Sight:
         "lines",
         "problems",
         "rules",
-        "since",
+        "seen_since",
         "state",
         "trouble",
-        "use",
+        "used_digest",
     )
 
-    def __init__(self, state: tuple[int, ...] = (), digest: int = 0, since: float = 0.0) -> None:
-        """Begin with a text that does not count yet."""
-        self.state, self.digest, self.since = state, digest, since
+    def __init__(self, state: tuple[int, ...] = (), digest: int = 0, seen_since: float = 0.0) -> None:
+        """Note a text that does not count yet."""
+        self.state, self.digest, self.seen_since = state, digest, seen_since
         self.counts = self.is_settled = False
-        self.use: int | None = None  # the digest of the last good text
+        self.used_digest: int | None = None
         self.rules: RuleSet | None = None
         self.lines: dict[bytes, int] = {}
         self.problems: list[Diagnostic] = []
         self.trouble = b""
 
 
-def look(path: bytes, before: Sight, *, at_once: bool, numbered: bool) -> Sight:
-    """Look at a text that was seen before, and compile it when it begins to count.
+def reread(path: bytes, before: TextFile, *, at_once: bool, numbered: bool) -> TextFile:
+    """Return a text as it is now; compile it when it begins to count.
 
     Args:
-        path: where it is.
-        before: what was seen last.
-        at_once: let it count though it was never seen before.
-        numbered: note the lines of the rules.
+        path: the file.
+        before: the text as it was read last.
+        at_once: whether it counts now, however short it has been so.
+        numbered: whether to fill ``lines``.
 
     Raises:
         OSError: it is missing, unreadable, not a regular file, too long (EFBIG),
@@ -89,23 +93,23 @@ def look(path: bytes, before: Sight, *, at_once: bool, numbered: bool) -> Sight:
             return before
         text = _read(file.fileno(), state[2], path)
         if text is None or state_of(os.fstat(file.fileno())) != state:
-            return _seen(before, (), 0)  # somebody is writing
+            return _text_file(before, (), 0)  # somebody is writing
     digest = hash(text)
-    sight = _seen(before, state, digest)
+    text_file = _text_file(before, state, digest)
     if state == before.state and digest == before.digest:
-        sight.since, sight.counts = before.since, before.counts
-        sight.is_settled = sight.counts and begin - sight.since >= COARSEST
-    if not sight.counts and (at_once or begin - sight.since >= QUIET):
-        sight.counts = True
-        if digest != sight.use:
-            _compile_in_peace(text, sight, numbered)
-    return sight
+        text_file.seen_since, text_file.counts = before.seen_since, before.counts
+        text_file.is_settled = text_file.counts and begin - text_file.seen_since >= COARSEST
+    if not text_file.counts and (at_once or begin - text_file.seen_since >= QUIET):
+        text_file.counts = True
+        if digest != text_file.used_digest:
+            _compile_without_collection(text, text_file, numbered)
+    return text_file
 
 
-def _seen(before: Sight, state: tuple[int, ...], digest: int) -> Sight:
-    sight = Sight(state, digest, time.monotonic())
-    sight.use = before.use
-    return sight
+def _text_file(before: TextFile, state: tuple[int, ...], digest: int) -> TextFile:
+    text_file = TextFile(state, digest, time.monotonic())
+    text_file.used_digest = before.used_digest
+    return text_file
 
 
 def _read(fd: int, size: int, path: bytes) -> bytes | None:
@@ -121,32 +125,32 @@ def _read(fd: int, size: int, path: bytes) -> bytes | None:
     return text if len(text) == size else None
 
 
-def _compile_in_peace(text: bytes, sight: Sight, numbered: bool) -> None:
-    """Compile without the garbage collector, which would stop all threads to look through a million lines."""
+def _compile_without_collection(text: bytes, text_file: TextFile, numbered: bool) -> None:
+    """Compile while nothing is garbage-collected: to look through a million lines would stop all threads."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        _compile(text, sight, numbered)
+        _compile(text, text_file, numbered)
     finally:
         if was_enabled:
             gc.enable()
 
 
-def _compile(text: bytes, sight: Sight, numbered: bool) -> None:
+def _compile(text: bytes, text_file: TextFile, numbered: bool) -> None:
     try:
         problems = lint(text)
         if not problems and not _has_rule(text):
             # An editor, or a full disk, may leave an empty file: it would let everybody in.
             problems = [Diagnostic(1, 1, NO_RULE_AT_ALL, "write :allow if you want that")]
-        sight.problems = problems
+        text_file.problems = problems
         if not problems:
-            sight.rules = _rules_of(text)
-            sight.lines = _number(text) if numbered else {}
-            sight.use = sight.digest
+            text_file.rules = _rules_of(text)
+            text_file.lines = _number(text) if numbered else {}
+            text_file.used_digest = text_file.digest
     except CdbTooLargeError:
-        sight.trouble = b"too many rules"
+        text_file.trouble = b"too many rules"
     except MemoryError:
-        sight.rules, sight.trouble = None, describe(errno.ENOMEM)
+        text_file.rules, text_file.trouble = None, describe(errno.ENOMEM)
 
 
 def _has_rule(text: bytes) -> bool:
