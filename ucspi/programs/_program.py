@@ -65,7 +65,7 @@ def _tell(line: bytes) -> int:
     return 0
 
 
-def print_all(text: bytes) -> None:
+def print_all(text: "bytes | memoryview") -> None:
     """Write to standard output, all of it, and die of a pipe that nobody reads.
 
     Raises:

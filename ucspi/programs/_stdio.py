@@ -1,9 +1,8 @@
-"""Inputs and standard output as the cdb programs use them: bytes, in blocks, unbuffered."""
+"""Reading inputs in blocks and writing standard output, with errors that tell one from the other."""
 
-import os
+import posix as os
 
-from ucspi.programs._program import die_of_pipe
-from ucspi.unix.output import write_all
+from ucspi.programs._program import print_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,33 +11,34 @@ if TYPE_CHECKING:
 BLOCK_SIZE = 262144
 
 
-class InputError(Exception):
-    """An input cannot be read; ``error`` says why."""
+class _StreamError(Exception):
+    """Keeps the error of the system in ``error``."""
 
     def __init__(self, error: OSError) -> None:
-        """Keep it apart from what goes wrong with output."""
         super().__init__(error)
         self.error = error
 
 
-class OutputError(Exception):
-    """Standard output cannot be written; ``error`` says why."""
-
-    def __init__(self, error: OSError) -> None:
-        """Keep it apart from what goes wrong with input."""
-        super().__init__(error)
-        self.error = error
+class InputError(_StreamError):
+    """An input cannot be read."""
 
 
-def blocks(fd: int = 0) -> "Iterator[bytes]":
-    """Yield an input as it comes, or raise `InputError`.
+class OutputError(_StreamError):
+    """Standard output cannot be written."""
 
-    Not through ``sys.stdin``: it takes a non-blocking descriptor that has
-    nothing to offer yet for the end of the file.
+
+def blocks(fd: int = 0, size: int = BLOCK_SIZE) -> "Iterator[bytes]":
+    """Yield an input in blocks of at most ``size`` bytes.
+
+    ``sys.stdin`` would not do: when a non-blocking descriptor has no data yet, it
+    takes that for the end of the file.
+
+    Raises:
+        InputError: it cannot be read.
     """
     while True:
         try:
-            block = os.read(fd, BLOCK_SIZE)
+            block = os.read(fd, size)
         except OSError as error:
             raise InputError(error) from None
         if not block:
@@ -47,14 +47,12 @@ def blocks(fd: int = 0) -> "Iterator[bytes]":
 
 
 def write(data: "bytes | memoryview") -> None:
-    """Write all of it to standard output, or raise `OutputError`.
+    """Write all of it to standard output; a pipe that nobody reads ends the process.
 
-    A pipe that nobody reads ends the process, as it ends a C program.
+    Raises:
+        OutputError: it cannot be written.
     """
     try:
-        write_all(1, data)
-    except BrokenPipeError as error:
-        die_of_pipe()
-        raise OutputError(error) from None
+        print_all(data)
     except OSError as error:
         raise OutputError(error) from None

@@ -12,6 +12,7 @@ from ucspi.cdb import Builder
 from ucspi.errors import CdbTooLargeError, RuleSyntaxError
 from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_or_stop, run
+from ucspi.programs._stdio import InputError, blocks
 from ucspi.rules import compile_rules, lint
 from ucspi.unix.output import say
 from ucspi.unix.publish import Publication
@@ -58,13 +59,15 @@ def _tcprules(argv: list[bytes]) -> int:
         publication.create()
     except OSError as error:
         raise fatal(PROGRAM, b"unable to create " + publication.temporary, error) from None
-    text = RulesText(_standard_input())
+    text = RulesText(blocks(size=READ_SIZE))
     try:
         if b"--strict" in chosen:
             _refuse_warnings(text)
         tally = _write(publication, text)
     except OSError as error:
         raise fatal(PROGRAM, b"unable to write to " + publication.temporary, error) from None
+    except InputError as failure:
+        raise fatal(PROGRAM, b"unable to read input", failure.error) from None
     except RuleSyntaxError as error:
         raise _syntax_stop(error) from None
     except MemoryError:
@@ -174,23 +177,6 @@ def _write(publication: Publication, text: RulesText) -> tuple[int, int, int]:
     publication.write_at(0, header)
     publication.seal()
     return tally.lines, tally.rules, tally.records
-
-
-def _standard_input() -> "Iterator[bytes]":
-    """Yield standard input as it comes.
-
-    Not through ``sys.stdin``: it takes a non-blocking descriptor that has
-    nothing to offer yet for the end of the file, which would publish half the
-    rules.
-    """
-    while True:
-        try:
-            block = os.read(0, READ_SIZE)
-        except OSError as error:
-            raise fatal(PROGRAM, b"unable to read input", error) from None
-        if not block:
-            return
-        yield block
 
 
 def _syntax_stop(error: RuleSyntaxError) -> Stop:
