@@ -251,7 +251,7 @@ def test_a_file_that_would_pass_four_gigabytes_is_the_original_message(
             raise CdbTooLargeError
 
     monkeypatch.setattr(tcprules, "Builder", Full)
-    monkeypatch.setattr(tcprules, "_standard_input", lambda: iter([b":deny\n"]))
+    monkeypatch.setattr(tcprules, "blocks", lambda size: iter([b":deny\n"]))
     target, temporary = os.fsencode(place / "old.cdb"), os.fsencode(place / "t.tmp")
     assert tcprules.main([b"tcprules", target, temporary]) == 111
     message = b"tcprules: fatal: unable to write to %s: out of memory\n" % temporary
