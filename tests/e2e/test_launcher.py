@@ -15,7 +15,7 @@ import ucspi
 from tests.support.commands import COMMANDS, ENVIRONMENT
 from tests.support.launching import INSTALLED, is_launched, needs_launcher
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -275,13 +275,11 @@ class TestNames:
 
     def wait(self, pid: int, line: bytes) -> None:
         """Wait until a process shows this, and not because it still is the launcher."""
-        deadline = time.monotonic() + 20
-        while (
-            Path(f"/proc/{pid}/cmdline").read_bytes() != line
-            or Path(f"/proc/{pid}/exe").resolve().parent == COMMANDS.resolve()
-        ):
-            assert time.monotonic() < deadline, Path(f"/proc/{pid}/cmdline").read_bytes()
-            time.sleep(0.005)
+        shown, executed = Path(f"/proc/{pid}/cmdline"), Path(f"/proc/{pid}/exe")
+        wait_for(
+            lambda: shown.read_bytes() == line and executed.resolve().parent != COMMANDS.resolve(),
+            shown.read_bytes,
+        )
 
     @pytest.mark.parametrize(
         "words",

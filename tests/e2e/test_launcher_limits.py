@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 from tests.support.commands import COMMANDS, ENVIRONMENT, ours
 from tests.support.launching import needs_launcher
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.unshared import run_unshared
 
 pytestmark = [pytest.mark.e2e, needs_launcher]
@@ -207,10 +206,7 @@ class TestServers:
                 start_new_session=True,
             )
         try:
-            deadline = time.monotonic() + 20
-            while expected not in out.read_bytes():
-                assert time.monotonic() < deadline, out.read_bytes()
-                time.sleep(0.02)
+            wait_for(lambda: expected in out.read_bytes(), out.read_bytes)
         finally:
             os.killpg(scanner.pid, signal.SIGKILL)
             scanner.wait(PATIENCE)

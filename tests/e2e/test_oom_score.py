@@ -4,12 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import ENVIRONMENT, read_all, serving
 
 GIVEN = 500  # by whoever starts them; without a special right nobody gets below 0
@@ -34,10 +33,7 @@ def score(pid: int) -> int:
 
 
 def wait_until_lowered(pid: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while score(pid) not in LOWERED:
-        assert time.monotonic() < deadline, score(pid)
-        time.sleep(0.01)
+    wait_for(lambda: score(pid) in LOWERED, lambda: score(pid))
 
 
 @for_root
@@ -74,10 +70,7 @@ def test_supervisor_goes_last_and_its_service_as_before(tmp_path: Path, program:
     process = subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=given, start_new_session=True)
     try:
         wait_until_lowered(process.pid)
-        deadline = time.monotonic() + PATIENCE
-        while not (service / "told").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for((service / "told").exists, "the score of the service")
         assert int((service / "told").read_text()) == GIVEN
     finally:
         # All at once, or svscan starts another supervise: they and the service are in one group.

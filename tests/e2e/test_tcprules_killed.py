@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from tests.support.commands import ours
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.rules_text import image_of
 
 pytestmark = pytest.mark.e2e
@@ -62,10 +62,9 @@ def test_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     try:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "rules.tmp").exists():  # from then on it waits for its input
-            assert time.monotonic() < deadline, "tcprules did not start"
-            time.sleep(0.005)
+        wait_for(
+            (tmp_path / "rules.tmp").exists, "a tcprules that writes"
+        )  # from then on it waits for its input
         child.send_signal(signal.SIGINT)
         _, complaint = child.communicate(timeout=PATIENCE)
     finally:

@@ -2,12 +2,11 @@
 
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import COMMAND, ENVIRONMENT, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
@@ -41,11 +40,8 @@ def test_who_comes_too_often_is_turned_away_without_a_process(tmp_path: Path) ->
 
 def test_source_is_served_again_when_its_time_has_come(tmp_path: Path) -> None:
     with serving(tmp_path, ["-vHRl0", "--rate", "2/1,3"], SERVE) as served:
-        deadline = time.monotonic() + PATIENCE
-        while ask(served) == b"served\n":
-            assert time.monotonic() < deadline
-        while ask(served) != b"served\n":
-            assert time.monotonic() < deadline
+        wait_for(lambda: ask(served) != b"served\n", "a client too many")
+        wait_for(lambda: ask(served) == b"served\n", "the source to be served again")
         assert served.stop() == 0
 
 

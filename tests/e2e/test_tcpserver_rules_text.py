@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import COMMAND, ENVIRONMENT, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
@@ -20,10 +20,7 @@ def allows(served: Served) -> bool:
 
 def wait_until_denied(served: Served) -> None:
     """Connect until an edit counts, which is after it was seen for a second."""
-    deadline = time.monotonic() + PATIENCE
-    while allows(served):
-        assert time.monotonic() < deadline, served.lines()
-        time.sleep(0.1)
+    wait_for(lambda: not allows(served), served.lines)
 
 
 def test_text_judges_and_an_edit_counts(tmp_path: Path) -> None:

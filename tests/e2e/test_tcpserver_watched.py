@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import COMMAND, ENVIRONMENT, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
@@ -107,14 +107,12 @@ def test_full_pipe_blocks_and_no_line_is_lost(tmp_path: Path) -> None:
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=ENVIRONMENT, cwd=tmp_path)
     assert process.stdout is not None
     assert process.stderr is not None
+    log = process.stderr
     try:
-        fcntl.fcntl(process.stderr.fileno(), fcntl.F_SETPIPE_SZ, 4096)
+        fcntl.fcntl(log.fileno(), fcntl.F_SETPIPE_SZ, 4096)
         place = ("127.0.0.1", int(process.stdout.readline()))
         clients = [socket.create_connection(place, timeout=PATIENCE) for _ in range(20)]
-        deadline = time.monotonic() + PATIENCE
-        while buffered(process.stderr) < 3500:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(lambda: buffered(log) >= 3500, "a full log")
         clients[-1].setblocking(False)
         with pytest.raises(BlockingIOError):  # its turn has not come
             clients[-1].recv(1)

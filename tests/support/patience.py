@@ -11,9 +11,13 @@ FACTOR = float(os.environ.get("UCSPI_PATIENCE", "1"))
 PATIENCE = 60 * FACTOR  # seconds
 
 
-def wait_for(reached: Callable[[], object], what: str, *, patience: float = PATIENCE) -> None:
-    """Wait until something holds; fail with ``what`` when it never does."""
+def wait_for(
+    reached: Callable[[], object], what: str | Callable[[], object], *, patience: float = PATIENCE
+) -> None:
+    """Wait until something holds; fail with ``what``, or what it returns then, when it never does."""
     deadline = time.monotonic() + patience
     while not reached():
-        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
+        assert time.monotonic() < deadline, (
+            f"waited {patience:.0f} s in vain for {what}" if isinstance(what, str) else what()
+        )
         time.sleep(0.01)

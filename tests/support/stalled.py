@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.support.patience import PATIENCE
+
 
 class Stalled:
     """The full pipe on descriptor 2: its reader, which does not block, and how much is in it."""
@@ -16,7 +18,7 @@ class Stalled:
 
     def read(self, length: int) -> bytes:
         """Read what filled it and so many bytes more; return these."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         text = b""
         while len(text) < self.size + length:
             assert time.monotonic() < deadline, text

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import wait_for
 from ucspi.tcp import names
 from ucspi.tcp.background import Background
 from ucspi.tcp.namelookups import NameLookups
@@ -258,10 +259,7 @@ def test_helper_keeps_nothing_of_ours_and_ends_with_us(hangs: Path, tmp_path: Pa
     os.waitpid(pid, 0)
     helper_pid, descriptors = (tmp_path / "kept").read_text().splitlines()
     assert descriptors == str(["/dev/null"] * 3 + ["socket"])
-    deadline = time.monotonic() + 20
-    while _is_alive(int(helper_pid)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(lambda: not _is_alive(int(helper_pid)), "the end of the helper")
 
 
 def _is_alive(pid: int) -> bool:

@@ -496,7 +496,7 @@ class TestLate:
         assert not late.is_over()
         del churn
         os.set_blocking(full[0], False)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not late.is_over():
             assert time.monotonic() < deadline
             if select.select([full[0]], [], [], 0.01)[0]:

@@ -35,21 +35,21 @@ def follow(process: "subprocess.Popen[bytes]", pieces: list[bytes], last: str) -
     """Give it pieces one by one, each after the one before was seen; return all that was shown."""
     assert process.stdin
     with process:
-        seen = [wait_for(process, b"." * len(os.fsencode(last)))]
+        seen = [shown_at_last(process, b"." * len(os.fsencode(last)))]
         text = b"." * (len(os.fsencode(last)) - 3)
         for piece in pieces:
             process.stdin.write(piece)
             process.stdin.flush()
             text = (text + piece.replace(b"\0", b""))[3 - len(os.fsencode(last)) :]
-            seen.append(wait_for(process, b"..." + text))
+            seen.append(shown_at_last(process, b"..." + text))
         process.stdin.close()
         assert process.wait(PATIENCE) == 0
     return seen
 
 
-def wait_for(process: "subprocess.Popen[bytes]", text: bytes) -> bytes:
-    """Return what is shown when it is that text, or after ten seconds; what follows may be another."""
-    deadline = time.monotonic() + 10
+def shown_at_last(process: "subprocess.Popen[bytes]", text: bytes) -> bytes:
+    """Return what is shown when it is that text, or after a long wait; what follows may be another."""
+    deadline = time.monotonic() + PATIENCE
     while (seen := shown(process)) != text and time.monotonic() < deadline:
         time.sleep(0.002)
     return seen
@@ -99,11 +99,11 @@ def test_script_with_a_hash_bang_line_is_shown_too(tmp_path: Path) -> None:
 
 def test_first_arguments_and_name_stay() -> None:
     process = start(ours("readproctitle"), "service", "errors:", DOTS)
-    wait_for(process, b"." * 40)
+    shown_at_last(process, b"." * 40)
     assert process.stdin
     process.stdin.write(b"news")
     process.stdin.flush()
-    wait_for(process, b"." * 36 + b"news")
+    shown_at_last(process, b"." * 36 + b"news")
     after = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     typed = [*ours("readproctitle"), "service", "errors:", "." * 36 + "news"]
     assert after.endswith(b"\0".join(map(os.fsencode, typed)) + b"\0")
@@ -132,9 +132,9 @@ def test_input_that_does_not_block_is_waited_for(oracle: Oracle) -> None:
         os.set_blocking(reader, False)
         process = subprocess.Popen([*command, DOTS], stdin=reader, env=ENVIRONMENT)
         if command == ours("readproctitle"):
-            wait_for(process, b"." * 40)
+            shown_at_last(process, b"." * 40)
             os.write(writer, b"late")
-            assert wait_for(process, b"." * 36 + b"late").endswith(b"late")
+            assert shown_at_last(process, b"." * 36 + b"late").endswith(b"late")
             os.close(writer)
             codes.append(process.wait(PATIENCE))
         else:
@@ -147,7 +147,7 @@ def test_input_that_does_not_block_is_waited_for(oracle: Oracle) -> None:
 def test_signal_ends_it(tmp_path: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         process = start(ours("readproctitle"), DOTS.replace(".", "x"))
-        wait_for(process, b"." * 40)
+        shown_at_last(process, b"." * 40)
         process.send_signal(number)
         assert process.communicate(timeout=PATIENCE)[1] == b""
         assert process.returncode == -number

@@ -4,7 +4,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from tests.differential.chain import DESCRIPTORS, POWERLESS, as_root, compare
 from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 
 pytestmark = pytest.mark.oracle
 
@@ -38,11 +37,8 @@ def release(process: "subprocess.Popen[bytes]") -> int:
 
 def wait_until_it_waits(process: "subprocess.Popen[bytes]") -> None:
     """Wait until a process waits for a lock; the kernel lists who does behind an arrow."""
-    deadline = time.monotonic() + 20
-    while f"-> FLOCK  ADVISORY  WRITE {process.pid} " not in Path("/proc/locks").read_text():
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.005)
+    waits = f"-> FLOCK  ADVISORY  WRITE {process.pid} "
+    wait_for(lambda: waits in Path("/proc/locks").read_text(), process.poll)
 
 
 @pytest.mark.parametrize("holder", ["ours", "original"])

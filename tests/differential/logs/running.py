@@ -3,24 +3,15 @@
 import os
 import re
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 
 UNFINISHED = 0o644
 WHOLE = 0o744
-
-
-def until(condition: Callable[[], object], what: str = "") -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what or condition
-        time.sleep(0.005)
 
 
 class Running:
@@ -37,7 +28,7 @@ class Running:
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
         )
-        until(self.is_ready, "it starts")
+        wait_for(self.is_ready, "a multilog that logs")
 
     def is_ready(self) -> bool:
         """Whether its handlers stand: they are the last that it sets up before it opens the log."""
@@ -51,7 +42,10 @@ class Running:
 
     def logs(self, data: bytes) -> None:
         """Wait until ``current`` holds exactly this."""
-        until(lambda: self.current.exists() and self.current.read_bytes() == data, "it logs")
+        wait_for(
+            lambda: self.current.exists() and self.current.read_bytes() == data,
+            lambda: (data, self.current.read_bytes()),
+        )
 
     def finished(self) -> list[bytes]:
         return [path.read_bytes() for path in sorted(self.log.glob("@*"))]
@@ -63,7 +57,8 @@ class Running:
         """Send a signal, and wait until it was taken: what is written then is not read together with it."""
         self.kill(number)
         status = Path(f"/proc/{self.process.pid}/status")
-        until(lambda: not int(re.findall(r"^ShdPnd:\s*(.*)$", status.read_text(), re.MULTILINE)[0], 16))
+        pending = re.compile(r"^ShdPnd:\s*(.*)$", re.MULTILINE)
+        wait_for(lambda: not int(pending.findall(status.read_text())[0], 16), f"signal {number} to be taken")
 
     def ends(self) -> tuple[int, bytes]:
         """Wait for its end; return the exit code and what it said."""

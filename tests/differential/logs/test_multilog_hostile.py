@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.logs.running import Running, started, until
+from tests.differential.logs.running import Running, started
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.launching import is_launched
 from tests.support.logtrees import tree
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from tests.support.world import why_not
 
 pytestmark = pytest.mark.oracle
@@ -228,6 +228,6 @@ def test_endless_line_takes_no_memory(tmp_path: Path) -> None:
         status = Path(f"/proc/{running.process.pid}/status").read_text()
         peak = int(status.partition("VmHWM:")[2].split()[0])
         assert peak < 40 * 1024  # kilobytes
-        until(lambda: len(running.finished()) == 1)
+        wait_for(lambda: len(running.finished()) == 1, "a finished file")
         code, said = running.close()
         assert (code, len(said)) == (0, 204)

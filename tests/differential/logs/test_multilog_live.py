@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.logs.running import UNFINISHED, WHOLE, Running, started, until
+from tests.differential.logs.running import UNFINISHED, WHOLE, Running, started
 from tests.support.commands import ours, signals
 from tests.support.logtrees import logged
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 
 pytestmark = pytest.mark.oracle
 
@@ -126,8 +126,8 @@ def test_processor_makes_what_is_kept_and_remembers(start: Start) -> None:
         running.logs(text)
         running.kill(signal.SIGALRM)
         running.logs(b"")
-        until(lambda: not (running.log / "previous").exists(), "it processes")
-        until(lambda: not (running.log / "processed").exists(), "it finishes")
+        wait_for(lambda: not (running.log / "previous").exists(), "a file that is processed")
+        wait_for(lambda: not (running.log / "processed").exists(), "a finished file")
     assert running.close() == (0, b"")
     assert running.finished() == [b"pof\n", b"uxp\n"]
     assert (running.log / "state").read_bytes() == b"again\nagain\n"
@@ -140,7 +140,7 @@ def test_processor_may_have_term_and_sigpipe(start: Start) -> None:
     running.write(b"x\n")
     running.logs(b"x\n")
     running.kill(signal.SIGALRM)
-    until(lambda: running.finished(), "it finishes")
+    wait_for(running.finished, "a finished file")
     words = running.finished()[0].split()
     assert words[::2] == [b"SigBlk:", b"SigIgn:", b"x"]
     assert [signals(word) for word in words[1::2]] == [0, 0]
@@ -153,7 +153,7 @@ def test_what_an_empty_processor_makes_is_empty(start: Start) -> None:
     running.write(b"x\n")
     running.logs(b"x\n")
     running.kill(signal.SIGALRM)
-    until(lambda: running.finished() == [b""], "it finishes")
+    wait_for(lambda: running.finished() == [b""], running.finished)
 
 
 @pytest.mark.slow
@@ -163,7 +163,7 @@ def test_processor_that_fails_is_run_again(start: Start, how: str) -> None:
     running.write(b"x\n")
     running.logs(b"x\n")
     running.kill(signal.SIGALRM)
-    until(lambda: running.finished() == [b"x\n"], "it succeeds")
+    wait_for(lambda: running.finished() == [b"x\n"], running.finished)
     code, said = running.close()
     assert code == 0
     expected = b"multilog: warning: processor failed in ./log, pausing\n"
