@@ -19,7 +19,7 @@ STEPS = {
     "ucspi.tcp.server.census._add": "dropping connection, out of memory",
     "ucspi.tcp.server.clientlookups.ClientLookups.start": "dropping connection, out of memory",
     "ucspi.tcp.server.clientlookups.ClientLookups._failing": "dropping connection, out of memory",
-    "ucspi.tcp.namelookups.NameLookups._hand_over": "dropping connection, out of memory",
+    "ucspi.tcp.namelookups.NameLookups._send_waiting": "dropping connection, out of memory",
     "ucspi.tcp.server.admission.over_rule_limit": "dropping connection, out of memory",
     "ucspi.tcp.server.admission.variables": "dropping connection, out of memory",
     "ucspi.tcp.report.classic.ClassicReport.starting": "dropping connection, out of memory",

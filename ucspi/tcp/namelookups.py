@@ -108,12 +108,12 @@ class NameLookups:
         lookup = _Lookup(self._sequence, message, deliver, fail)
         lookup.alarm = self._background.at(deadline, lambda: self._write_off(lookup))
         self._waiting.append(lookup)
-        self._hand_over()
+        self._send_waiting()
 
-    def _hand_over(self) -> None:
+    def _send_waiting(self) -> None:
         """Send waiting questions to the helper, as many as it may have."""
         while self._waiting:
-            if self._current is None and not self._start():
+            if self._current is None and not self._start_or_fail():
                 return
             helper, lookup = self._current, self._waiting[0]
             assert helper is not None
@@ -126,15 +126,15 @@ class NameLookups:
                 del helper.pending[lookup.number]
                 if isinstance(error, BlockingIOError):
                     return  # its channel is full; there is room after an answer
-                self._bury(helper)
+                self._retry_questions(helper)
                 continue
             self._waiting.popleft()
             lookup.helper = helper
 
-    def _start(self) -> bool:
+    def _start_or_fail(self) -> bool:
         """Start a helper; if that fails, fail all waiting questions and return False."""
         try:
-            helper = self._employ()
+            helper = self._start_helper()
         except OSError as error:
             waiting, self._waiting = self._waiting, deque()
             for lookup in waiting:
@@ -144,11 +144,11 @@ class NameLookups:
         self._current = helper
         return True
 
-    def _employ(self) -> _NameHelper:
+    def _start_helper(self) -> _NameHelper:
         """Start a helper and watch it."""
         helper = _NameHelper(Helper(self._help))
         try:
-            self._background.watch(helper.process.channel.fileno(), READABLE, lambda: self._collect(helper))
+            self._background.watch(helper.process.channel.fileno(), READABLE, lambda: self._receive(helper))
         except BaseException:
             self._close_helper(helper)
             raise
@@ -158,7 +158,7 @@ class NameLookups:
         self._prepare()
         Resolver(channel, 2 * self._limit).run()
 
-    def _collect(self, helper: _NameHelper) -> None:
+    def _receive(self, helper: _NameHelper) -> None:
         """Take the answers that a helper has sent, or notice that it has died."""
         for _ in range(AT_ONCE):
             try:
@@ -168,13 +168,13 @@ class NameLookups:
             except OSError:
                 answer = b""
             if not answer:
-                self._bury(helper)
+                self._retry_questions(helper)
                 break
-            self._take(helper, answer)
-        self._let_go()
-        self._hand_over()
+            self._take_answer(helper, answer)
+        self._kill_retired()
+        self._send_waiting()
 
-    def _take(self, helper: _NameHelper, answer: bytes) -> None:
+    def _take_answer(self, helper: _NameHelper, answer: bytes) -> None:
         number, outcome = ANSWER.unpack_from(answer)
         helper.hanging.discard(number)
         lookup = helper.pending.pop(number, None)
@@ -197,17 +197,17 @@ class NameLookups:
             if helper is self._current and len(helper.hanging) >= self._limit:
                 self._retired.append(helper)
                 self._current = None
-            self._let_go()
-        self._hand_over()  # first, because the alarm rings again if memory runs out here
+            self._kill_retired()
+        self._send_waiting()  # first, because the alarm rings again if memory runs out here
         lookup.deliver(None)
 
-    def _let_go(self) -> None:
+    def _kill_retired(self) -> None:
         """Kill retired helpers whose open questions all hang."""
         for helper in [helper for helper in self._retired if not helper.pending]:
             self._retired.remove(helper)
             self._close_helper(helper)
 
-    def _bury(self, helper: _NameHelper) -> None:
+    def _retry_questions(self, helper: _NameHelper) -> None:
         """Ask the open questions of a dead helper again: another question may have killed it."""
         if helper is self._current:
             self._current = None
