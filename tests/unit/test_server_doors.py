@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.accept_errors import OF_ONE_CLIENT, OF_THE_SYSTEM
-from ucspi.tcp.server.doors import GONE_MAX, PAUSE, Doors
+from ucspi.tcp.server.doors import CLIENT_ERRORS_MAX, PAUSE, Doors
 from ucspi.tcp.server.listener import listen
 from ucspi.tcp.server.settings import Settings
 
@@ -49,7 +49,7 @@ def test_trouble_of_the_system_is_told_once_and_pauses(doors: Doors, now: list[f
 
 
 def test_too_many_clients_that_are_gone_are_trouble_of_the_system(doors: Doors, now: list[float]) -> None:
-    assert not any(doors.accept_failed(errno.ECONNABORTED) for _ in range(GONE_MAX))
+    assert not any(doors.accept_failed(errno.ECONNABORTED) for _ in range(CLIENT_ERRORS_MAX))
     assert doors.accept_failed(errno.ECONNABORTED)
     assert doors.is_paused()
     now[0] += 2 * PAUSE

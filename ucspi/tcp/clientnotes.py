@@ -28,14 +28,14 @@ class ClientNotes:
     __slots__ = (
         "_began",
         "_clock",
-        "ident",
+        "cached_fields",
+        "ident_time",
         "is_judged",
         "line",
-        "names",
+        "names_time",
         "number",
         "pid",
         "rule",
-        "shown",
         "since",
     )
 
@@ -44,25 +44,25 @@ class ClientNotes:
         self.number, self._clock = number, clock
         self.since = clock.wall()
         self._began = clock.steady()
-        self.names: int | None = None  # from the start until the last name was answered
-        self.ident: int | None = None  # from the start until ident was answered
+        self.names_time: int | None = None  # from the start until the last name was answered
+        self.ident_time: int | None = None  # from the start until ident was answered
         self.is_judged = False  # whether rules decided
         self.rule: bytes | None = None  # the address that decided
         self.line: int | None = None  # where that rule stands, if it is known
         self.pid: int | None = None  # of the handler
-        self.shown = b""  # fields in the status file, once they no longer change
+        self.cached_fields = b""  # fields in the status file, once they no longer change
 
-    def lasted(self) -> int:
+    def age(self) -> int:
         """Return how long ago the client was accepted."""
         return self._clock.steady() - self._began
 
     def note_name(self) -> None:
         """Note that a name look-up is done."""
-        self.names = self.lasted()
+        self.names_time = self.age()
 
     def note_info(self) -> None:
         """Note that the ident query is done."""
-        self.ident = self.lasted()
+        self.ident_time = self.age()
 
     def note_rule(self, rule: bytes | None, line: int | None) -> None:
         """Note which rule decided; None when no rule applied."""

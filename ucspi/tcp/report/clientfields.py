@@ -23,8 +23,8 @@ def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes
         b"local_ip": connection.local_ip,
         b"local_port": connection.local_port,
         b"local_host": connection.local_host,
-        b"names_ms": None if notes.names is None else milliseconds(notes.names),
-        b"ident_ms": None if notes.ident is None else milliseconds(notes.ident),
+        b"names_ms": None if notes.names_time is None else milliseconds(notes.names_time),
+        b"ident_ms": None if notes.ident_time is None else milliseconds(notes.ident_time),
     }
     fields = {name: value for name, value in fields.items() if value is not None}
     if notes.is_judged:

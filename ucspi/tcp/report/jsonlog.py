@@ -103,7 +103,7 @@ class JsonReport:
             **_short_fields(connection),
             b"pid": pid,
             **decode(status),
-            b"seconds": seconds(_notes_of(connection).lasted()),
+            b"seconds": seconds(_notes_of(connection).age()),
             **self._counts(left),
         }
         return self._line(b"end", fields)
@@ -112,7 +112,7 @@ class JsonReport:
         fields = _all_fields(connection)
         if reason:
             fields[b"reason"] = reason
-        fields[b"seconds"] = seconds(_notes_of(connection).lasted())
+        fields[b"seconds"] = seconds(_notes_of(connection).age())
         self._say(1, event, {**fields, **self._counts(children)})
 
     def _counts(self, children: int) -> "dict[bytes, Value]":

@@ -33,11 +33,11 @@ class StatusFile:
 
     __slots__ = (
         "_began",
+        "_clients",
         "_clock",
         "_counts",
         "_due",
         "_header",
-        "_here",
         "_is_draining",
         "_is_on_demand",
         "_is_troubled",
@@ -77,7 +77,7 @@ class StatusFile:
             b"started": moment(clock.wall()),
             b"listeners": places,
         }
-        self._here: dict[int, Connection] = {}
+        self._clients: dict[int, Connection] = {}
         self._counts = {b"accepted": 0, b"denied": 0, b"dropped": 0, b"ended": 0}
         self._written: os.stat_result | None = None  # of the file that we wrote last
         self._is_draining = self._is_troubled = False
@@ -85,14 +85,14 @@ class StatusFile:
     def add_client(self, connection: "Connection") -> None:
         """Add a client, which has notes."""
         if connection.notes is not None:
-            self._here[connection.notes.number] = connection
+            self._clients[connection.notes.number] = connection
         self._counts[b"accepted"] += 1
         self.note_change()
 
     def remove_client(self, connection: "Connection", how: bytes) -> None:
         """Remove a client and count how it went: ``denied``, ``dropped`` or ``ended``."""
         if connection.notes is not None:
-            self._here.pop(connection.notes.number, None)
+            self._clients.pop(connection.notes.number, None)
         self._counts[how] += 1
         self.note_change()
 
@@ -164,12 +164,12 @@ class StatusFile:
             b"time": moment(self._clock.wall()),
             b"seconds": seconds(self._clock.steady() - self._began),
             b"draining": self._is_draining,
-            b"children": len(self._here),
+            b"children": len(self._clients),
             b"limit": self._limit,
             **self._counts,
         }
         clients = [
-            b"\n" + _client(connection) for connection in self._here.values()
+            b"\n" + _client(connection) for connection in self._clients.values()
         ]  # one in each line, for grep
         return encode(fields)[:-1] + b',"connections":[%s]}\n' % b",".join(clients)
 
@@ -177,7 +177,7 @@ class StatusFile:
 def _client(connection: "Connection") -> bytes:
     notes = connection.notes
     assert notes is not None, "every client that was entered has notes"
-    return b'{"seconds":%s,%s' % (seconds(notes.lasted()), notes.shown or _constant(connection, notes))
+    return b'{"seconds":%s,%s' % (seconds(notes.age()), notes.cached_fields or _constant(connection, notes))
 
 
 def _constant(connection: "Connection", notes: "ClientNotes") -> bytes:
@@ -190,7 +190,7 @@ def _constant(connection: "Connection", notes: "ClientNotes") -> bytes:
     }
     text = encode(fields)[1:]
     if notes.pid is not None:
-        notes.shown = text
+        notes.cached_fields = text
     return text
 
 

@@ -4,7 +4,7 @@ import select
 import time
 
 from ucspi.tcp.server.door import Door
-from ucspi.tcp.server.listener import GONE
+from ucspi.tcp.server.listener import CLIENT_ERRORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.settings import Settings
 
 LONGEST = 2**31 - 1  # milliseconds that poll can wait
-GONE_MAX = 1000  # failures that clients cause in a second; more of them are a trouble of the system
+CLIENT_ERRORS_MAX = 1000  # failures that clients cause in a second; more of them are a trouble of the system
 PAUSE = 1.0  # seconds without accepting, after the system ran out of something
 
 
@@ -30,7 +30,7 @@ def door(listener: "Listener", settings: "Settings") -> Door:
 class Doors:
     """The doors, polled together or not at all, and the other descriptors that the loop waits for."""
 
-    __slots__ = ("_doors", "_gone", "_gone_since", "_is_open", "_pause_until", "_poll")
+    __slots__ = ("_doors", "_errors", "_errors_since", "_is_open", "_pause_until", "_poll")
 
     def __init__(self, listeners: "list[Listener]", settings: "Settings", others: "Iterable[int]") -> None:
         """Own the listeners; accept nothing yet.
@@ -46,7 +46,7 @@ class Doors:
             self._poll.register(other, select.POLLIN)
         self._is_open = False
         self._pause_until = -PAUSE  # monotonic seconds
-        self._gone, self._gone_since = 0, 0.0
+        self._errors, self._errors_since = 0, 0.0
 
     def wait(self, wanted: bool, deadline: float | None) -> tuple[list[int], list[Door]]:
         """Wait for a client, for other work, or until a deadline.
@@ -102,10 +102,10 @@ class Doors:
         Where one client is the cause, the next may be fine.  Where the system is, accept nothing for a while.
         """
         now = time.monotonic()
-        if now - self._gone_since > PAUSE:
-            self._gone, self._gone_since = 0, now
-        self._gone += 1
-        return (number not in GONE or self._gone > GONE_MAX) and self.pause()
+        if now - self._errors_since > PAUSE:
+            self._errors, self._errors_since = 0, now
+        self._errors += 1
+        return (number not in CLIENT_ERRORS or self._errors > CLIENT_ERRORS_MAX) and self.pause()
 
     def resume(self) -> None:
         """End a pause, because something became free."""

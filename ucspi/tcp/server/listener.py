@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Errors of ``accept`` that come from one client: it has gone, or the network to it
 # failed.  The next client may be fine.  Source: accept(2).
-GONE = frozenset(
+CLIENT_ERRORS = frozenset(
     (
         errno.EINTR,
         errno.ECONNABORTED,

@@ -60,7 +60,7 @@ def _number(text: bytes) -> int:
 class Buckets:
     """The buckets of all sources that are not full again."""
 
-    __slots__ = ("_allowance", "_cost", "_crowd", "_full_at", "_most", "_now", "_rate")
+    __slots__ = ("_allowance", "_cost", "_forget_from", "_full_at", "_most", "_now", "_rate")
 
     def __init__(self, rate: Rate, now: "Callable[[], int]" = time.monotonic_ns, most: int = MOST) -> None:
         """Start with full buckets; ``now`` is a clock in nanoseconds that is never set back.
@@ -72,7 +72,7 @@ class Buckets:
         self._cost = rate.seconds * NANOSECONDS
         self._allowance = rate.burst * self._cost
         self._full_at: dict[Source, int] = {}
-        self._crowd = min(LEAST, most)  # with so many buckets, full ones are looked for
+        self._forget_from = min(LEAST, most)  # with so many buckets, full ones are looked for
 
     def take_token(self, ip: bytes) -> bytes:
         """Take a token for a client; return nothing, or ``rate COUNT/SECONDS`` when there is none."""
@@ -81,7 +81,7 @@ class Buckets:
         full_at = max(self._full_at.get(source, now), now) + self._cost
         if full_at - now > self._allowance:
             return b"rate %d/%d" % (self._rate.count, self._rate.seconds)
-        if len(self._full_at) >= self._crowd:
+        if len(self._full_at) >= self._forget_from:
             self._forget(now)
         self._full_at[source] = full_at
         return b""
@@ -94,7 +94,7 @@ class Buckets:
             missing.sort(key=lambda pair: pair[1])
             del missing[: len(missing) - room + 1]
         self._full_at = dict(missing)
-        self._crowd = min(max(LEAST, 2 * len(missing)), self._most)
+        self._forget_from = min(max(LEAST, 2 * len(missing)), self._most)
 
     def __len__(self) -> int:
         """Return how many buckets are kept."""
