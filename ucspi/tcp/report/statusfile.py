@@ -168,9 +168,8 @@ class StatusFile:
             b"limit": self._limit,
             **self._counts,
         }
-        clients = [
-            b"\n" + _client(connection) for connection in self._clients.values()
-        ]  # one in each line, for grep
+        # Each client has a line of its own, for grep.
+        clients = [b"\n" + _client(connection) for connection in self._clients.values()]
         return encode(fields)[:-1] + b',"connections":[%s]}\n' % b",".join(clients)
 
 
