@@ -1,14 +1,14 @@
-"""Speaking to a supervisor, ours or an original, through the files it holds open.
+"""Speaking to a supervisor, ours or an original, through the files that it holds open.
 
 Each function takes a descriptor of the service's directory, from `enter`.  A
-fifo without a reader cannot be opened for writing: `is_supervised` rests on it.
+fifo that nobody reads cannot be opened for writing; `is_supervised` uses that.
 
-``supervise`` may be given to another user, who then controls the service.  What
-he puts there must not direct our rights at something else: inside it no link is
-followed, and what is not of its kind is not opened (`ucspi.unix.safeopen`).
+``supervise`` may belong to another user, who then controls the service.  What
+that user puts there must not direct our rights at other files.  So inside it no
+link is followed, and a file of the wrong kind is not opened
+(`ucspi.unix.safeopen`).
 
-Source: order and flags as observed from svc, svok and svstat.
-"""
+Source: order and flags as observed from svc, svok and svstat."""
 
 import posix as os
 from errno import ENXIO
@@ -26,7 +26,7 @@ _READ: "Final" = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def enter(path: bytes, parent: int | None = None) -> int:
-    """Return a descriptor of a directory that we may enter, whether or not we may read it.
+    """Return a descriptor of a directory that we may enter, even if we may not read it.
 
     Raises:
         OSError: as chdir would.
@@ -35,7 +35,7 @@ def enter(path: bytes, parent: int | None = None) -> int:
 
 
 def enter_named(path: bytes) -> int:
-    """Return a descriptor as `enter` does; root follows no link that another user can have made.
+    """Return a descriptor as `enter` does; root follows no link that another user may have made.
 
     Raises:
         UnsafeFileError: it is such a link.
@@ -54,10 +54,10 @@ def _demand_search(fd: int) -> int:
 
 
 def open_control(service: int) -> int | None:
-    """Return a descriptor to write control bytes to, blocking, or None when no supervisor runs.
+    """Return a blocking descriptor for writing control bytes; None when no supervisor runs.
 
     Raises:
-        UnsafeFileError: it is no fifo, or may be another service's.
+        UnsafeFileError: it is not a fifo, or may belong to another service.
         OSError: there is no such fifo, or we may not write to it.
     """
     try:
@@ -71,10 +71,10 @@ def open_control(service: int) -> int | None:
 
 
 def open_control_both_ways(service: int) -> int:
-    """Return a descriptor of the fifo of control bytes, by which can be seen whether they were read.
+    """Return a descriptor of the control fifo, which also shows whether the bytes in it were read.
 
     Raises:
-        UnsafeFileError: it is no fifo, or may be another service's.
+        UnsafeFileError: it is not a fifo, or may belong to another service.
         OSError: there is no such fifo, or we may not read and write it.
     """
     return _open(service, b"control", os.O_RDWR, FIFO)
@@ -84,7 +84,7 @@ def is_supervised(service: int) -> bool:
     """Return whether a supervisor runs.
 
     Raises:
-        OSError: that cannot be told; `FileNotFoundError`: none ever ran here.
+        OSError: that cannot be found out; `FileNotFoundError`: no supervisor ever ran here.
     """
     fd = open_ok(service)
     if fd is None:
@@ -94,11 +94,11 @@ def is_supervised(service: int) -> bool:
 
 
 def open_ok(service: int) -> int | None:
-    """Return a descriptor that reports an error (EPOLLERR) when the supervisor ends; None when none runs.
+    """Return a descriptor on which poll reports an error when the supervisor ends; None when none runs.
 
     Raises:
-        UnsafeFileError: it is no fifo, or may be another service's.
-        OSError: that cannot be told; `FileNotFoundError`: none ever ran here.
+        UnsafeFileError: it is not a fifo, or may belong to another service.
+        OSError: that cannot be found out; `FileNotFoundError`: no supervisor ever ran here.
     """
     try:
         return _open(service, b"ok", _WRITE, FIFO)
@@ -109,10 +109,10 @@ def open_ok(service: int) -> int | None:
 
 
 def is_normally_up(service: int) -> bool:
-    """Return whether there is no file ``down``; a dangling link is none.
+    """Return whether there is no file ``down``; a dangling link does not count as one.
 
     Raises:
-        OSError: that cannot be told.
+        OSError: that cannot be found out.
     """
     try:
         os.stat(b"down", dir_fd=service)

@@ -1,14 +1,14 @@
-"""What may have to wait for a disk, done aside, in threads that no signal reaches.
+"""Threads for work that may have to wait for a disk.
 
-Opening a service's directory is a dozen system calls, each of which may have to
-wait for the disk; so does a scan, and publishing a status.  They hold up
-neither the services that run nor each other.  What comes of it is handed over
-in the main thread, which alone starts processes and alone decides.
+Opening a service's directory takes a dozen system calls, and each of them may
+wait for the disk.  So may a scan, and so may publishing a status.  This work is
+done in threads that no signal reaches, so it holds up neither the services that
+run nor each other.  The results are handed over in the main thread, which alone
+starts processes and decides.
 
-Each disk has a queue and `WORKERS` threads of its own, while there is work.  A
-thread that hangs counts no longer among them, and another takes its place: so
-each directory that hangs costs one thread, and no more than `MOST` for a disk.
-"""
+Each disk has its own queue, and `WORKERS` threads while there is work.  A thread
+that hangs no longer counts, and another takes its place.  So each directory
+that hangs costs one thread, and a disk costs at most `MOST`."""
 
 import os
 from _thread import allocate_lock
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     Then = Callable[[Any], object]
 
 WORKERS: "Final" = 2  # threads at once for a disk that answers
-PATIENCE: "Final" = 0.1  # seconds after which a thread is taken to hang
+PATIENCE: "Final" = 0.1  # seconds after which a thread counts as hanging
 MOST: "Final" = 32  # threads at once for one disk
-AT_ONCE: "Final" = 16  # results handed over before others have their turn
+AT_ONCE: "Final" = 16  # results handed over in one turn of the loop
 
 
 class _Queue:
-    """The work of one disk, and since when each of its threads has been at what it does."""
+    """The work that waits for one disk, and when each of its threads began what it does."""
 
     __slots__ = ("since", "waiting")
 
@@ -44,36 +44,36 @@ class _Queue:
         self.since: dict[object, float] = {}
 
     def needs_thread(self) -> bool:
-        """Say whether something waits that another thread may do."""
+        """Return whether there is work for another thread, and room for one."""
         recent = monotonic() - PATIENCE
         busy = sum(since > recent for since in self.since.values())
         return bool(self.waiting) and busy < WORKERS and len(self.since) < MOST
 
 
 class DiskThreads:
-    """Does work elsewhere, and hands its results over here."""
+    """Does work in threads, and hands the results over in the main thread."""
 
-    __slots__ = ("_bell", "_done", "_has_told", "_is_looking", "_lock", "_loop", "_queues")
+    __slots__ = ("_bell", "_done", "_has_warned", "_is_checking", "_lock", "_loop", "_queues")
 
     def __init__(self, loop: "EventLoop") -> None:
-        """Hand results over in a loop's turns."""
+        """Hand results over in turns of a loop."""
         self._loop = loop
         self._queues: dict[Hashable, _Queue] = {}
         self._done: list[tuple[Then, object]] = []
         self._lock = allocate_lock()
-        self._is_looking = self._has_told = False
+        self._is_checking = self._has_warned = False
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         loop.on_readable(self._bell, self._hand_over)
 
     def call(
         self, work: "Callable[[], T]", then: "Callable[[T | None], object]", disk: "Hashable" = None
     ) -> None:
-        """Have ``work`` called in a thread, and ``then`` with its result in a turn of the loop.
+        """Call ``work`` in a thread, and then ``then`` with its result in a turn of the loop.
 
         Args:
-            work: an error that it raises is a line on standard error, and None its result.
+            work: if it raises an error, that is a line on standard error and the result is None.
             then: called in the main thread.
-            disk: what it may have to wait for; what waits for another one goes on.
+            disk: the one that the work may wait for; work for other disks is not held up.
         """
         with self._lock:
             queue = self._queues.get(disk)
@@ -81,10 +81,10 @@ class DiskThreads:
                 queue = self._queues[disk] = _Queue()
             queue.waiting.append((work, then))
         if not self._add_thread(disk, queue):
-            os.eventfd_write(self._bell, 1)  # have the main thread look again, should they hang
+            os.eventfd_write(self._bell, 1)  # the main thread then looks whether the threads hang
 
     def _add_thread(self, disk: "Hashable", queue: _Queue) -> bool:
-        """Start a thread if one is needed; say whether that was so."""
+        """Start a thread if one is needed; return whether it was."""
         mark = object()
         with self._lock:
             if not queue.needs_thread():
@@ -92,15 +92,15 @@ class DiskThreads:
             queue.since[mark] = monotonic()
         try:
             start_deaf_thread(lambda: self._work(disk, queue, mark))
-            self._has_told = False
+            self._has_warned = False
         except (RuntimeError, MemoryError):
             self._do_without(disk, queue, mark)
         return True
 
     def _do_without(self, disk: "Hashable", queue: _Queue, mark: object) -> None:
-        """There are no more threads: leave it to those that there are, or do it here."""
-        if not self._has_told:
-            self._has_told = True
+        """Leave the work to the threads that run; if none does, do it here."""
+        if not self._has_warned:
+            self._has_warned = True
             say_soon(b"svscan: warning: unable to start a thread: temporary failure")
         with self._lock:
             is_alone = len(queue.since) == 1
@@ -123,7 +123,7 @@ class DiskThreads:
                 work, then = queue.waiting.pop(0)
             try:
                 result = work()
-            except Exception as error:  # no failed work is worth the services that run
+            except Exception as error:  # it must not end the services that run
                 say_soon(b"svscan: warning: unable to work aside: %a" % error)
                 result = None
             self._done.append((then, result))
@@ -137,16 +137,16 @@ class DiskThreads:
             then, result = self._done.pop(0)
             then(result)
         else:
-            os.eventfd_write(self._bell, 1)  # there may be more, after the turns of others
-        if not self._is_looking and any(queue.waiting for queue in list(self._queues.values())):
-            self._is_looking = True
-            self._loop.after(PATIENCE, self._look)
+            os.eventfd_write(self._bell, 1)  # more may be left; others have their turn first
+        if not self._is_checking and any(queue.waiting for queue in list(self._queues.values())):
+            self._is_checking = True
+            self._loop.after(PATIENCE, self._check)
 
-    def _look(self) -> None:
-        """See whether what waits has waited for threads that hang."""
-        self._is_looking = False
+    def _check(self) -> None:
+        """Add threads if work waits behind threads that hang."""
+        self._is_checking = False
         for disk, queue in list(self._queues.items()):
             self._add_thread(disk, queue)
         if any(queue.waiting for queue in list(self._queues.values())):
-            self._is_looking = True
-            self._loop.after(PATIENCE, self._look)
+            self._is_checking = True
+            self._loop.after(PATIENCE, self._check)

@@ -1,16 +1,15 @@
-"""Which services there are, and what of each one is missing: decisions without a system call.
+"""Which services there are, and which supervisors they lack: decisions without a system call.
 
-A service is a directory, whatever its name: device and inode say which one.  It
-has one supervisor, or two and a pipe between them when it is logged.  Each
-supervisor that runs goes by a token, a pid for instance, under which its end is
+A service is a directory.  Its device and inode identify it, not its name.  It
+has one supervisor, or, if it is logged, two and a pipe between them.  Each
+supervisor that runs has a token, for instance its pid, under which its end is
 reported.
 
 A scan calls `begin`, then `see` for each directory that it finds and `add` for
-the new ones, starts what `missing` says, and calls `forget` when nothing can
-have escaped it.
+each new one.  It starts what `Service.missing` yields.  If it has seen the whole
+directory, it calls `forget`.
 
-Source: observed from svscan.
-"""
+Source: observed from svscan."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     Identity = tuple[int, int]  # device and inode
 
-LIMIT = 1000  # services at once, as many as the original keeps
+LIMIT = 1000  # services at once, as in the original
 
 MAIN, LOG = 0, 1  # the supervisors of a service
 
@@ -31,18 +30,18 @@ def path_of(name: bytes, role: int) -> bytes:
 
 
 class Service:
-    """A directory that is supervised; ``pipe`` is None when it is not logged."""
+    """A directory that is supervised; ``pipe`` is None if it is not logged."""
 
     __slots__ = ("_running", "_scan", "identity", "pipe")
 
     def __init__(self, identity: "Identity", pipe: "LoggerPipe | None") -> None:
-        """Take what is never looked at again."""
+        """Take the identity of the directory and the pipe to its logger, which stay the same."""
         self.identity, self.pipe = identity, pipe
         self._running = [False, False]
         self._scan = 0
 
     def missing(self) -> "Iterator[int]":
-        """Yield `MAIN` and `LOG`, in this order, for the supervisors that do not run."""
+        """Yield those of `MAIN` and `LOG`, in this order, whose supervisors do not run."""
         if not self._running[MAIN]:
             yield MAIN
         if self.pipe is not None and not self._running[LOG]:
@@ -50,29 +49,29 @@ class Service:
 
 
 class Registry:
-    """The services known, and who runs for them."""
+    """All known services, and which of their supervisors run."""
 
     __slots__ = ("_limit", "_running", "_scan", "_services")
 
     def __init__(self, limit: int = LIMIT) -> None:
-        """Know nothing yet, and never more than ``limit`` services."""
+        """Begin with no service; keep at most ``limit``."""
         self._limit, self._scan = limit, 0
         self._services: dict[Identity, Service] = {}
         self._running: dict[Hashable, tuple[Service, int]] = {}
 
     def begin(self) -> None:
-        """Begin a scan, in which nothing was seen yet."""
+        """Begin a scan, in which no directory was seen yet."""
         self._scan += 1
 
     def see(self, identity: "Identity") -> Service | None:
-        """Return the service of a directory that was found, or None if it is new."""
+        """Note that a scan has found a directory; return its service, or None if it is new."""
         service = self._services.get(identity)
         if service is not None:
             service._scan = self._scan
         return service
 
     def is_full(self) -> bool:
-        """Say whether no service can be added."""
+        """Return whether no more service can be added."""
         return len(self._services) >= self._limit
 
     def add(self, identity: "Identity", pipe: "LoggerPipe | None") -> Service:
@@ -82,21 +81,21 @@ class Registry:
         return service
 
     def started(self, token: "Hashable", service: Service, role: int) -> None:
-        """Note that a supervisor runs, in the role that was missing."""
+        """Note that the supervisor of a service in a role was started."""
         service._running[role] = True
         self._running[token] = service, role
 
     def ended(self, token: "Hashable") -> None:
-        """Note that a supervisor ended; a token that was never told is a stranger's."""
+        """Note that a supervisor ended; an unknown token is ignored, for it is another child's."""
         known = self._running.pop(token, None)
         if known is not None:
             service, role = known
             service._running[role] = False
 
     def forget(self) -> "Iterator[Service]":
-        """Drop the services that this scan did not see and nothing runs for; yield them.
+        """Drop the services that this scan did not see and that have no supervisor running; yield them.
 
-        Only a whole scan may say so: what an interrupted one has not seen may be there.
+        Call it only after a whole scan: what an interrupted scan has not seen may still be there.
         """
         gone = [
             service
