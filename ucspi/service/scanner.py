@@ -1,10 +1,9 @@
-"""Looking through a directory of services, and starting what is missing.
+"""Looking through a directory of services, and starting the supervisors that are missing.
 
-One `Scanner.scan` is what svscan does every five seconds.  It never fails: what
-cannot be done now is a line on stderr, and is tried again by the next scan.
+svscan calls `Scanner.scan` every five seconds.  It never fails: what cannot be
+done is a line on stderr, and the next scan tries it again.
 
-Source: observed from svscan.
-"""
+Source: observed from svscan."""
 
 import os
 from stat import S_ISDIR
@@ -21,22 +20,22 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Starter(Protocol):
-        """The way supervisors are started: as processes, or inside this one."""
+        """A way to start supervisors: `startclassic`, `startchildren` or `startinprocess`."""
 
         def start(self, name: bytes, role: int, pipe: LoggerPipe | None) -> "Hashable | None":
             """Start a supervisor of the service called ``name``.
 
             Args:
                 name: its directory in the one that is scanned.
-                role: whose: `registry.MAIN` for the service, `registry.LOG` for its logger.
-                pipe: between the two; None when there is no logger.
+                role: `registry.MAIN` for the service itself, `registry.LOG` for its logger.
+                pipe: between the two; None if there is no logger.
 
             Returns:
-                The token under which its end will be reported, or None if none
-                was started, which was said on stderr.
+                The token under which its end will be reported.  None if none was
+                started; the reason is on stderr already.
 
             Raises:
-                OSError: there is nothing to start it in.
+                OSError: no process or descriptor is to be had.
             """
             ...
 
@@ -45,22 +44,22 @@ INTERVAL = 5  # seconds from the end of a scan to the next one
 
 
 def warn(what: bytes, error: OSError) -> None:
-    """Say what could not be done, and why."""
+    """Print a warning: what could not be done, and why."""
     say_soon(b"svscan: warning: %s: %s" % (what, describe(error.errno)))
 
 
 class Scanner:
-    """Keeps the services of the current directory supervised."""
+    """Looks for services in the current directory, and starts what is missing for them."""
 
     __slots__ = ("_starter", "registry")
 
     def __init__(self, starter: "Starter", registry: Registry | None = None) -> None:
-        """Know no service yet."""
+        """Begin with no service, or with those that a registry has."""
         self._starter = starter
         self.registry = registry or Registry()
 
     def scan(self) -> None:
-        """Look at every entry, start what is missing, forget what is gone."""
+        """Look at every entry, start what is missing, and forget services that are gone."""
         self.registry.begin()
         try:
             with os.scandir(b".") as entries:
@@ -100,7 +99,7 @@ class Scanner:
                 pipe = recover(name) or make_pipe()
         except OSError as error:
             warn(step % name, error)
-            return None  # not registered: the next scan looks at it anew
+            return None  # it is not registered, so the next scan looks at it again
         return self.registry.add(identity, pipe)
 
     def _start_missing(self, name: bytes, service: Service) -> None:
@@ -115,7 +114,7 @@ class Scanner:
 
 
 def _is_logged(name: bytes) -> bool:
-    """Say whether a service has anything called ``log``."""
+    """Return whether a service has anything called ``log``."""
     try:
         os.stat(name + b"/log")
     except FileNotFoundError:

@@ -1,10 +1,9 @@
-"""The record of 18 bytes that tells how a service is, and what ``svstat`` makes of it.
+"""The status record of 18 bytes that says how a service is, and what ``svstat`` prints about it.
 
-0   12  when the process started or ended, TAI64N
-12   4  its pid, little-endian, 0 when the service is down
-16   1  1 when it is paused
-17   1  ``u`` wanted up, ``d`` wanted down, 0 wanted once
-"""
+ 0  12  when the process started or ended, TAI64N
+12   4  its pid, little-endian; 0 if the service is down
+16   1  1 if it is paused
+17   1  ``u`` wanted up, ``d`` wanted down, 0 wanted once"""
 
 from ucspi.unix import tai
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 SIZE: "Final" = 18
-PID: "Final" = 12  # where the pid begins
+PID: "Final" = 12  # offset of the pid
 
 WANT_UP: "Final" = ord("u")
 WANT_DOWN: "Final" = ord("d")
@@ -21,30 +20,30 @@ WANT_ONCE: "Final" = 0
 
 
 class Status:
-    """A record taken apart; ``paused`` and ``want`` are the bytes as they stand there."""
+    """The fields of a record; ``paused`` and ``want`` are its bytes as integers."""
 
     __slots__ = ("paused", "pid", "stamp", "want")
 
     def __init__(self, stamp: bytes, pid: int, paused: int, want: int) -> None:
-        """Take the parts; ``stamp`` is the 12 bytes of a TAI64N time, ``pid`` is 0 for none."""
+        """Take the fields; ``stamp`` is a TAI64N time of 12 bytes, ``pid`` is 0 for none."""
         self.stamp, self.pid, self.paused, self.want = stamp, pid, paused, want
 
     def pack(self) -> bytes:
-        """Return the record; a service that is down is never paused in it."""
+        """Return the record; a service that is down is never shown as paused."""
         paused = self.paused if self.pid else 0
         return self.stamp + self.pid.to_bytes(4, "little") + bytes((paused, self.want))
 
     def seconds(self, now: int) -> int:
-        """Return the age of the record, whole seconds of the clock; 0 when it lies in the future."""
+        """Return the age of the record in whole seconds; 0 if its time lies in the future."""
         age = max(0, tai.EPOCH + now - int.from_bytes(self.stamp[:8]))
-        return int(float(age))  # as the original counts: in a double, which a damaged record shows
+        return int(float(age))  # the original counts in a double, which shows with a damaged record
 
     def describe(self, now: int, *, normally_up: bool) -> bytes:
-        """Return what ``svstat`` says of the service.
+        """Return what ``svstat`` prints about the service.
 
         Args:
             now: the time in whole seconds since the Unix epoch.
-            normally_up: there is no ``down`` file.
+            normally_up: the service has no file ``down``.
         """
         age = self.seconds(now)
         if self.pid:
@@ -58,7 +57,7 @@ class Status:
 
 
 def unpack(record: bytes) -> Status | None:
-    """Return a record's parts, or None when it has fewer than 18 bytes; more are ignored."""
+    """Return the fields of a record; None if it has fewer than 18 bytes.  More bytes are ignored."""
     if len(record) < SIZE:
         return None
     return Status(record[:12], int.from_bytes(record[12:16], "little"), record[16], record[17])

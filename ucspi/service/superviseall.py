@@ -1,4 +1,4 @@
-"""Keeping a directory of services supervised, from a loop: for ever, or until we are told to end."""
+"""Keeping all services of a directory supervised, in an event loop."""
 
 import _signal
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ucspi.service.supervisorlist import SupervisorList
 
     class ListingStarter(Starter, Protocol):
-        """A starter that lists the supervisors that it started: all but the classic one."""
+        """A starter that knows which supervisors it has started; the classic one does not."""
 
         supervisors: SupervisorList
 
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
 
 
 def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
-    """Scan the current directory every five seconds, and have what is there supervised.
+    """Supervise all services of the current directory, which is scanned every five seconds.
 
-    With ``seconds``, HUP scans at once, and TERM, INT and QUIT end all, and then this process with 0.
-    INT, QUIT and HUP stay ignored if they are.
+    With ``seconds``, SIGHUP starts a scan at once.  SIGTERM, SIGINT and SIGQUIT end
+    all services, and then this process with exit code 0.  SIGINT, SIGQUIT and
+    SIGHUP stay ignored if they are ignored at the start.
 
     Args:
-        make: returns what starts supervisors.
-        seconds: after which a service that still runs is killed; None: no signal is caught.
+        make: returns a starter of supervisors, given the loop and a function that the
+            starter calls with the token of each supervisor that has ended.
+        seconds: a service that still runs so long after the order to end is killed;
+            None: no signal is caught.
     """
     loop = EventLoop()
     starters: list[ListingStarter] = []
@@ -41,13 +44,15 @@ def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
 
     scans = PeriodicScan(loop, begin)
     if seconds is not None:
-        _listen(loop, scans, starters[0].supervisors, seconds)
+        _catch_signals(loop, scans, starters[0].supervisors, seconds)
     scans.turn()
     loop.run()
-    os._exit(0)  # whatever hangs in a thread
+    os._exit(0)  # even if a thread hangs
 
 
-def _listen(loop: EventLoop, scans: PeriodicScan, supervisors: "SupervisorList", seconds: float) -> None:
+def _catch_signals(
+    loop: EventLoop, scans: PeriodicScan, supervisors: "SupervisorList", seconds: float
+) -> None:
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.teardown import Teardown
 

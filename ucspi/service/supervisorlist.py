@@ -1,4 +1,4 @@
-"""Who was started, and who could not be: what has to be known to end them all."""
+"""The supervisors that were started, or could not be: all that a `teardown.Teardown` has to end."""
 
 from itertools import count
 
@@ -12,45 +12,46 @@ if TYPE_CHECKING:
     from ucspi.service.loggerpipe import LoggerPipe
 
     class Handle(Protocol):
-        """A supervisor that runs, here, as a child, or as nobody's child.
+        """What controls a supervisor that runs, in this process or in another.
 
         Attributes:
-            holds_lock: it certainly has the lock of its directory; one that is just starting may not get it.
+            holds_lock: the supervisor certainly has the lock of its directory; one that is
+                just starting may not get it.
         """
 
         holds_lock: bool
 
         def tell(self, letters: bytes, heard: Callable[[], object]) -> None:
-            """Have it obey control bytes that start nothing; ``heard`` is called when it has read them."""
+            """Send control bytes that start nothing; call ``heard`` when the supervisor has read them."""
             ...
 
         def has_left(self) -> bool:
-            """Say whether only its directory keeps it: its process has ended, and it hears nothing more."""
+            """Return whether it is done and only closes its directory, for which a disk may be slow."""
             ...
 
         def kill(self) -> bool:
-            """Kill its process, and then it; say whether it is known whom to kill."""
+            """Kill its process, and then itself; return whether it is known whom to kill."""
             ...
 
 
-MOST_LOST = 4096  # more than a scan tries to start: the oldest are of services that are gone
+MOST_LOST = 4096  # more than a scan starts, so the oldest belong to services that are gone
 
 
 class SupervisorEntry:
-    """A supervisor that is wanted: of which service, in which role.
+    """A supervisor in the list.
 
     Attributes:
-        name: of the service.
+        name: of its service.
         role: `registry.MAIN` or `registry.LOG`.
-        pipe: between the service and its logger; None when there is no logger.
-        handle: by which it is spoken to; None as long as, or since, it does not run.
-        was_alone: when it has ended: no other supervisor can have been there.
+        pipe: between the service and its logger; None if there is no logger.
+        handle: controls it; None while it does not run yet or has ended.
+        was_alone: it has ended, and while it ran it held the lock, so no other supervisor did.
     """
 
     __slots__ = ("handle", "name", "pipe", "role", "was_alone")
 
     def __init__(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> None:
-        """It does not run yet."""
+        """Note a supervisor that does not run yet."""
         self.name, self.role, self.pipe = name, role, pipe
         self.was_alone = False
         self.handle: Handle | None = None
@@ -62,18 +63,19 @@ class SupervisorEntry:
 
 
 class SupervisorList:
-    """All entries of a directory of services.
+    """The supervisors of all services of a directory.
 
     Attributes:
-        entries: by their token, which no other one ever had: those that run, or are about to.
-        lost: those whose last supervisor has ended or could not begin; another's may run there.
-        is_closed: nobody is to be started any more.
+        entries: those that run or are about to, by their tokens; a token is never used twice.
+        lost: those that have ended or could not begin, by name and role.  A supervisor that
+            another svscan started may run in their place.
+        is_closed: no more supervisors are to be started.
     """
 
     __slots__ = ("_ended", "_ran", "_tokens", "entries", "is_closed", "lost")
 
     def __init__(self, ended: "Callable[[int], object]") -> None:
-        """Know nobody; ``ended`` is called with the token of one that has ended, or could not begin."""
+        """Begin empty; ``ended`` is called with the token of each that has ended or could not begin."""
         self._tokens = count()
         self._ended: Callable[[int], object] = ended
         self._ran: Callable[[SupervisorEntry], object] = lambda entry: None
@@ -82,24 +84,24 @@ class SupervisorList:
         self.is_closed = False
 
     def close(self, ran: "Callable[[SupervisorEntry], object]", ended: "Callable[[int], object]") -> None:
-        """Have nobody started any more; from now on call ``ran`` with an entry that runs after all."""
+        """Start no more; from now on call ``ran`` with each entry that runs after all, and this ``ended``."""
         self.is_closed, self._ran, self._ended = True, ran, ended
 
     def add(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int:
-        """Note that a supervisor is about to be started; return its token.  Safe in any thread."""
+        """Add a supervisor that is about to be started; return its token.  Safe in any thread."""
         token = next(self._tokens)
         self.entries[token] = SupervisorEntry(name, role, pipe)
         self.lost.pop((name, role), None)
         return token
 
     def runs(self, token: int, handle: "Handle") -> None:
-        """Note that it runs."""
+        """Note that a supervisor runs."""
         entry = self.entries[token]
         entry.handle = handle
         self._ran(entry)
 
     def end(self, token: int) -> None:
-        """Note that it has ended, or could not begin."""
+        """Note that a supervisor has ended or could not begin."""
         entry = self.entries[token]
         handle, entry.handle = entry.handle, None
         entry.was_alone = handle is not None and handle.holds_lock
