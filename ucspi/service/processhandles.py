@@ -1,11 +1,12 @@
-"""A supervisor that is another process: told what to do, and ended, from outside.
+"""Supervisors that are other processes: sending them control bytes, and ending them.
 
-One that is our child is known by its pid.  It is spoken to through the fifo
-that it has open itself, which ``/proc`` shows: its directory may have been
-renamed or removed, or hang.  One that is nobody's child, since whoever started
-it was killed, is found in its directory, as `asking` finds it; its end is seen
-at ``supervise/ok``, which nobody reads then.
-"""
+A supervisor that is our child is known by its pid.  We write to the fifo that it
+has open itself, which ``/proc`` shows, for its directory may have been renamed or
+removed, or may hang.
+
+A supervisor that is not our child was started by an svscan that was killed.  It
+is found in its directory, through `controlfiles`.  Its end is seen at
+``supervise/ok``, which then has no reader."""
 
 import _signal
 import os
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
     from ucspi.service.eventloop import EventLoop
 
-AGAIN = 0.02  # seconds until a supervisor that did not hear yet is looked at again
+AGAIN = 0.02  # seconds between two looks at a supervisor that has not read its bytes yet
 
-_CONTROL = b"/control"  # what is before it is another name where ``supervise`` is a link
+_CONTROL = b"/control"  # the end of the path; the rest may differ if ``supervise`` is a link
 
 
 class _ProcessHandle:
-    """Writes to a control fifo, and sees that it is read."""
+    """Waits until a supervisor has read what was written to its control fifo."""
 
     __slots__ = ("_loop", "holds_lock")
 
@@ -36,7 +37,7 @@ class _ProcessHandle:
         self._loop, self.holds_lock = loop, holds_lock
 
     def _await(self, control: int, heard: "Callable[[], object]") -> None:
-        """Call ``heard`` when a fifo, open both ways, is empty; close it."""
+        """Close a fifo that is open both ways when it is empty, and call ``heard``."""
         if self._is_alive() and is_readable(control):
             self._loop.after(AGAIN, lambda: self._await(control, heard))
             return
@@ -44,7 +45,7 @@ class _ProcessHandle:
         heard()
 
     def has_left(self) -> bool:
-        """See `supervisors.Handle.has_left`; this is not seen from outside."""
+        """See `supervisorlist.Handle.has_left`; it cannot be seen from outside."""
         return False
 
     def _is_alive(self) -> bool:
@@ -52,12 +53,12 @@ class _ProcessHandle:
 
 
 class ChildHandle(_ProcessHandle):
-    """A supervisor that is our child, until it has been reaped."""
+    """A supervisor that is our child."""
 
     __slots__ = ("_pid", "_where", "has_ended")
 
     def __init__(self, loop: "EventLoop", pid: int, where: bytes) -> None:
-        """Know it by its pid, and its directory; ``has_ended`` is to be set when it has been reaped."""
+        """Take its pid and its directory; set ``has_ended`` when it has been reaped."""
         super().__init__(loop, holds_lock=False)
         self._pid, self._where, self.has_ended = pid, where, False
 
@@ -65,11 +66,11 @@ class ChildHandle(_ProcessHandle):
         return not self.has_ended
 
     def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
-        """See `supervisors.Handle.tell`; one that is just starting is told when it listens."""
+        """See `supervisorlist.Handle.tell`; if it is just starting, it is told once it has its fifo open."""
         if self.has_ended:
             heard()
             return
-        os.kill(self._pid, _signal.SIGCONT)  # somebody may have stopped it
+        os.kill(self._pid, _signal.SIGCONT)  # in case somebody has stopped it
         control = open_control_of(self._pid, self._where)
         if control >= 0 and _write(control, letters):
             self._await(control, heard)
@@ -79,14 +80,14 @@ class ChildHandle(_ProcessHandle):
         self._loop.after(AGAIN, lambda: self.tell(letters, heard))
 
     def kill(self) -> bool:
-        """See `supervisors.Handle.kill`."""
+        """See `supervisorlist.Handle.kill`."""
         if not self.has_ended:
             _kill(self._pid, self._where)
         return True
 
 
 class ForeignHandle(_ProcessHandle):
-    """A supervisor that was found in a directory."""
+    """A supervisor that is not our child, found in its directory."""
 
     __slots__ = ("_control", "_ended", "_ok", "_where")
 
@@ -96,10 +97,10 @@ class ForeignHandle(_ProcessHandle):
         """Take what `find` has found.
 
         Args:
-            loop: tells of its end.
-            found: the descriptors of its ``ok`` and ``control``, closed here when it has ended.
+            loop: watches for its end.
+            found: descriptors of its ``ok`` and ``control``, which are closed here when it has ended.
             where: the directory.
-            ended: called then.
+            ended: called when it has ended.
         """
         super().__init__(loop, holds_lock=True)
         self._ok, self._control = found
@@ -117,7 +118,7 @@ class ForeignHandle(_ProcessHandle):
         self._ended()
 
     def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
-        """See `supervisors.Handle.tell`."""
+        """See `supervisorlist.Handle.tell`."""
         if self._ok < 0:
             heard()
         elif _write(self._control, letters):
@@ -126,7 +127,7 @@ class ForeignHandle(_ProcessHandle):
             self._loop.after(AGAIN, lambda: self.tell(letters, heard))
 
     def kill(self) -> bool:
-        """See `supervisors.Handle.kill`; only what certainly is a ``supervise`` of our own user."""
+        """See `supervisorlist.Handle.kill`; only a process that certainly is a ``supervise`` of ours is killed."""
         try:
             pid = find_supervise(self._where)
         except OSError:
@@ -138,9 +139,9 @@ class ForeignHandle(_ProcessHandle):
 
 
 def _kill(pid: int, where: bytes) -> None:
-    """Kill a supervisor and what it supervises, which is not its child if it was taken over."""
+    """Kill a supervisor and the process that it supervises, even if it took that over."""
     process = -1
-    if not processtree.children(pid):  # else no disk is asked, which may hang
+    if not processtree.children(pid):  # otherwise the disk, which may hang, is not needed
         try:
             process = (find_running(where) or (0, -1))[1]
         except OSError:
@@ -155,11 +156,11 @@ def _kill(pid: int, where: bytes) -> None:
 
 
 def open_control_of(pid: int, where: bytes) -> int:
-    """Return a descriptor of the fifo that a supervisor reads, open both ways; -1 when it has none yet.
+    """Return a descriptor of the control fifo of a supervisor, open both ways; -1 if it has none yet.
 
     Args:
         pid: of the supervisor, our child.
-        where: its directory, in which the fifo is looked for if there is no ``/proc``.
+        where: its directory, in which the fifo is searched if there is no ``/proc``.
     """
     folder = b"/proc/%d/fd/" % pid
     try:
@@ -170,12 +171,12 @@ def open_control_of(pid: int, where: bytes) -> int:
             if target.removesuffix(b" (deleted)").endswith(_CONTROL):
                 return _open_fifo(folder + name)
     except OSError:
-        pass  # it has just ended, or /proc is not for us
+        pass  # it has just ended, or we may not look
     return -1
 
 
 def _open_fifo(path: bytes) -> int:
-    """Open a fifo both ways; -1 when it is none."""
+    """Open a fifo both ways; return -1 if the file is none."""
     if not S_ISFIFO(os.stat(path).st_mode):
         return -1
     return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -193,11 +194,11 @@ def _write(control: int, letters: bytes) -> bool:
     try:
         return os.write(control, letters) == len(letters)
     except OSError:
-        return False  # it is full: nobody reads
+        return False  # it is full, for nobody reads
 
 
 def find(where: bytes) -> tuple[int, int] | None:
-    """Return descriptors of ``ok`` and ``control`` of whoever supervises a directory; None for nobody."""
+    """Return descriptors of ``ok`` and ``control`` of the supervisor in a directory; None if none runs."""
     try:
         directory = controlfiles.enter(where)
     except OSError:

@@ -1,11 +1,11 @@
-"""Supervisors as child processes of a loop, which knows at once when one has ended, and how to end it."""
+"""Starting supervisors as child processes of an event loop, which sees their ends and can end them."""
 
 import os
 
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.processhandles import ChildHandle
 from ucspi.service.scanner import warn
-from ucspi.service.startclassic import ClassicStarter, open_place
+from ucspi.service.startclassic import ClassicStarter, open_start_directory
 from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ class ChildStarter:
         """Start none yet.
 
         Args:
-            loop: reaps them.
+            loop: reaps the children.
             ended: called with the token of one that has ended, or could not begin.
             open_files: see `startclassic.ClassicStarter`.
         """
@@ -37,11 +37,13 @@ class ChildStarter:
         self.supervisors = SupervisorList(ended)
 
     def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:
-        """See `scanner.Starter.start`; one that cannot begin ends at once."""
+        """See `scanner.Starter.start`; the end of a supervisor that cannot begin is reported at once."""
         if self.supervisors.is_closed:
             return None
         token = self.supervisors.add(name, role, pipe)
-        self._threads.call(lambda: open_place(name, role), lambda opened: self._launch(token, opened))
+        self._threads.call(
+            lambda: open_start_directory(name, role), lambda opened: self._launch(token, opened)
+        )
         return token
 
     def _launch(self, token: int, directory: int | None) -> None:

@@ -1,4 +1,4 @@
-"""One process for each supervisor, as svscan always did it: whatever ``supervise`` PATH has."""
+"""Starting supervisors as svscan 0.76 does: each is a child process, the ``supervise`` that PATH has."""
 
 import os
 
@@ -18,26 +18,25 @@ class ClassicStarter:
     __slots__ = ("_environ", "_open_files", "_paths")
 
     def __init__(self, open_files: int = 0) -> None:
-        """Look PATH up once.
+        """Search PATH once.
 
         Args:
-            open_files: the soft limit of open files that supervisors shall
-                have; 0 leaves it as it is.
+            open_files: the soft limit of open files for supervisors; 0 leaves it as it is.
         """
         self._environ = environ.inherited()
         self._paths = search.files(PROGRAM, environ.value_of(self._environ, b"PATH"))
         self._open_files = open_files
 
     def start(self, name: bytes, role: int, pipe: LoggerPipe | None) -> int | None:
-        """See `scanner.Starter.start`; a program that cannot be executed is seen to end at once."""
-        directory = open_place(name, role)
+        """See `scanner.Starter.start`; if the program cannot be executed the child ends at once."""
+        directory = open_start_directory(name, role)
         return None if directory is None else self.launch(name, role, pipe, directory)
 
     def launch(self, name: bytes, role: int, pipe: LoggerPipe | None, directory: int) -> int:
-        """Start a supervisor in what `open_place` returned, which is closed; return its pid.
+        """Start a supervisor in a directory from `open_start_directory`, which is closed; return its pid.
 
         Raises:
-            OSError: there is no new process.
+            OSError: no process can be made.
         """
         is_log = role == LOG
         setup = ChildSetup(
@@ -54,10 +53,10 @@ class ClassicStarter:
                 os.close(directory)
 
 
-def open_place(name: bytes, role: int) -> int | None:
-    """Return a descriptor of what becomes a supervisor's current directory, -1 for ours.
+def open_start_directory(name: bytes, role: int) -> int | None:
+    """Return a descriptor of the directory that a supervisor starts in, -1 for our current one.
 
-    None when there is none, which was said.
+    None if it cannot be opened; a warning is printed then.
     """
     if role != LOG:
         return -1

@@ -1,9 +1,9 @@
-"""Every supervisor inside this one process: hundreds of services for the price of one interpreter.
+"""Starting supervisors inside this process: hundreds of services in one interpreter.
 
-Files, messages and what others see are those of a process for each.  A
-supervisor that cannot begin says what ``supervise`` would say, and is tried
-again by the next scan, as a ``supervise`` that ended would be.
-"""
+Files, messages and everything that others see are as if each supervisor were a
+process of its own.  A supervisor that cannot begin prints what ``supervise``
+would print.  The next scan tries it again, as it would start a ``supervise``
+again that has ended."""
 
 import os
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
     from ucspi.service.loggerpipe import LoggerPipe
 
-SPARE = 4  # descriptors for the services that run: they need some, for a moment, at every change
+SPARE = 4  # descriptors that are kept free for running services, which need some at every change
 
 
 class InProcessHandle:
-    """A supervisor in a loop, as who wants to end it knows it."""
+    """Controls a supervisor in this process."""
 
     __slots__ = ("_host", "_is_log", "_supervisor", "holds_lock")
 
     def __init__(self, host: SupervisorHost, supervisor: Supervisor, role: int) -> None:
-        """Note what it is."""
+        """Take the supervisor, its host and its role."""
         self._host, self._supervisor, self._is_log = host, supervisor, role == LOG
         self.holds_lock = True
 
     def tell(self, letters: bytes, heard: "Callable[[], object]") -> None:
-        """See `supervisors.Handle.tell`.
+        """See `supervisorlist.Handle.tell`; a rest ends early.
 
-        It does not rest meanwhile: a logger that has ended is first started again, for what is in its pipe.
+        A logger that has ended is first started again, so that it reads what is left in its pipe.
         """
         if self._is_log and self._host.is_hosting(self._supervisor):
             self._host.wake(self._supervisor)
@@ -52,11 +52,11 @@ class InProcessHandle:
         heard()
 
     def has_left(self) -> bool:
-        """See `supervisors.Handle.has_left`."""
+        """See `supervisorlist.Handle.has_left`."""
         return self._supervisor.has_left
 
     def kill(self) -> bool:
-        """See `supervisors.Handle.kill`; it leaves when its process has ended."""
+        """See `supervisorlist.Handle.kill`; it leaves when its process has ended."""
         self._supervisor.kill()
         return self._supervisor.pid > 0
 
@@ -73,10 +73,9 @@ class InProcessStarter:
         """Start none yet.
 
         Args:
-            loop: hosts them.
+            loop: runs their host.
             ended: called with the token of a supervisor that has left, or could not begin.
-            open_files: the soft limit of open files that services shall have;
-                0 leaves it as it is.
+            open_files: the soft limit of open files for services; 0 leaves it as it is.
         """
         self._loop, self._open_files = loop, open_files
         self.host = SupervisorHost(loop)
@@ -86,7 +85,7 @@ class InProcessStarter:
         self.supervisors = SupervisorList(ended)
 
     def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:
-        """See `scanner.Starter.start`; a supervisor that cannot begin ends at once."""
+        """See `scanner.Starter.start`; the end of a supervisor that cannot begin is reported at once."""
         if self.supervisors.is_closed:
             return None
         setup = ServiceSetup(
@@ -101,13 +100,15 @@ class InProcessStarter:
         return token
 
     def _host(self, supervisor: Supervisor | None, token: int) -> None:
-        """Host a supervisor that has opened its directory; None when it could not."""
+        """Host a supervisor that has opened its directory; None if it could not."""
         if supervisor is None:
             self.supervisors.end(token)
             return
         supervisor.publisher = ThreadPublisher(supervisor.directory, self._loop, self._threads)
         if self.supervisors.is_closed and not supervisor.pid:
-            supervisor.retire(lambda: self.supervisors.end(token))  # it would start what is to end
+            supervisor.retire(
+                lambda: self.supervisors.end(token)
+            )  # everything is to end, so nothing may be started
             return
         try:
             fds.demand_spare(SPARE)
@@ -116,19 +117,19 @@ class InProcessStarter:
             _complain(ServiceError(b"unable to supervise " + supervisor.name, error))
             supervisor.retire(lambda: self.supervisors.end(token))
             return
-        if token in self.supervisors.entries:  # else it has left already
+        if token in self.supervisors.entries:  # otherwise it has left already
             role = self.supervisors.entries[token].role
             self.supervisors.runs(token, InProcessHandle(self.host, supervisor, role))
 
 
 def _open(name: bytes, role: int, setup: ServiceSetup) -> Supervisor | None:
-    """Open a directory for a supervisor; None when that cannot be, which was said."""
+    """Return a supervisor that has opened its directory; None if it cannot, after a message."""
     try:
         return _supervise(name, role, setup)
     except ServiceError as error:
         _complain(error)
     except Exception as error:
-        # What nobody thought of, in one service, must not end all others.
+        # An unforeseen error in one service must not end all others.
         say_soon(b"svscan: warning: unable to start %s: %a" % (path_of(name, role), error))
     return None
 
@@ -148,6 +149,6 @@ def _supervise(name: bytes, role: int, setup: ServiceSetup) -> Supervisor | None
 
 
 def _complain(error: ServiceError) -> None:
-    """Say why a supervisor cannot begin, as a process of its own would."""
+    """Print why a supervisor cannot begin, as ``supervise`` would."""
     reason = b": " + explain(error.error) if error.error else b""
     say_soon(b"supervise: fatal: " + error.step + reason)

@@ -1,11 +1,10 @@
-"""Publishing the status of a service: at once, or aside where a disk that hangs must not hold up others.
+"""Publishing the status of a service: at once, or in threads where a hanging disk must not hold up others.
 
-What is published aside is published in order, and of what waits only the latest:
-nobody can have seen the others.  While an earlier one is on its way the next
-start leaves its own status to us, and while a child may yet publish its own
-(`ucspi.unix.start.LateChild`) ours waits for it: so the file always comes to what
-is true last.  Nothing is closed that is in use.
-"""
+`ThreadPublisher` publishes in order, and of those that wait only the latest,
+since nobody can have seen the others.  While it is behind, a new process leaves
+its status to it.  As long as a started child may still publish its own status
+(`ucspi.unix.start.LateChild`), the publisher waits for it.  So the file always
+ends up with what is true last.  Nothing is closed while it is in use."""
 
 from ucspi.unix.output import say_soon
 
@@ -20,39 +19,43 @@ if TYPE_CHECKING:
     from ucspi.unix.start import LateChild
 
     class StatusPublisher(Protocol):
-        """Publishes what one supervisor says."""
+        """Publishes the status of one service.
+
+        Attributes:
+            patience: seconds that a start may wait for the exec; None: without end.
+        """
 
         patience: float | None
 
         def publish(self, record: bytes) -> None:
-            """Put a new status in the place of the old one, now or later; what fails is a warning."""
+            """Replace the published status, now or later; a failure is a warning."""
             ...
 
         def is_behind(self) -> bool:
-            """Say whether something is not published yet."""
+            """Return whether something is not published yet."""
             ...
 
         def wait_for(self, late: LateChild, *, publishes: bool) -> None:
-            """Know of a child that has not executed yet; publish nothing before, if it publishes itself."""
+            """Note a child that is late; if it publishes its own status, publish nothing before."""
             ...
 
         def close(self, then: Callable[[], object]) -> None:
-            """Close the directory when all is published, and call ``then``."""
+            """Close the directory when everything is published, and then call ``then``."""
             ...
 
 
-AGAIN: "Final" = 0.1  # seconds until a late child is looked at again
+AGAIN: "Final" = 0.1  # seconds between two looks at a late child
 PATIENCE: "Final" = 0.02  # seconds for a new process to execute; most take a hundredth of that
-LATE: "Final" = 1.0  # seconds after which a disk is said to hang
+LATE: "Final" = 1.0  # seconds after which a warning says that a disk hangs
 
 
 class DirectPublisher:
-    """Publishes without delay: whoever has one service has nothing to do meanwhile."""
+    """Publishes at once; for a process with one service, which has nothing else to do meanwhile."""
 
     __slots__ = ("_directory", "patience")
 
     def __init__(self, directory: "ServiceDirectory") -> None:
-        """Publish in a directory; a start waits for the exec as long as it takes."""
+        """Publish in a directory; a start waits for the exec without end."""
         self._directory = directory
         self.patience: float | None = None
 
@@ -65,7 +68,7 @@ class DirectPublisher:
         return False
 
     def wait_for(self, late: "LateChild", *, publishes: bool) -> None:
-        """See `StatusPublisher`; there is none."""
+        """See `StatusPublisher`; no child is ever late."""
 
     def close(self, then: "Callable[[], object]") -> None:
         """See `StatusPublisher`."""
@@ -74,30 +77,30 @@ class DirectPublisher:
 
 
 class ThreadPublisher:
-    """Publishes in threads."""
+    """Publishes in threads, so that a hanging disk holds up only this service."""
 
     __slots__ = (
         "_directory",
-        "_has_told",
+        "_has_warned",
         "_is_busy",
         "_late",
         "_loop",
         "_next",
-        "_since",
+        "_number",
         "_then",
         "_threads",
         "patience",
     )
 
     def __init__(self, directory: "ServiceDirectory", loop: "EventLoop", threads: "DiskThreads") -> None:
-        """Publish in a directory; a start waits for the exec for a moment only."""
+        """Publish in a directory; a start waits at most `PATIENCE` for the exec."""
         self._directory, self._loop, self._threads = directory, loop, threads
         self.patience: float | None = PATIENCE
         self._next: bytes | None = None
         self._late: LateChild | None = None
         self._then: Callable[[], object] | None = None
-        self._is_busy = self._has_told = False
-        self._since = 0  # which publication this is
+        self._is_busy = self._has_warned = False
+        self._number = 0  # of publications so far
 
     def publish(self, record: bytes) -> None:
         """See `StatusPublisher`."""
@@ -112,24 +115,24 @@ class ThreadPublisher:
         """See `StatusPublisher`."""
         if publishes:
             self._late = late
-        self._loop.after(AGAIN, lambda: self._look(late))
-        self._loop.after(LATE, lambda: None if late.is_over() else self._tell())
+        self._loop.after(AGAIN, lambda: self._check(late))
+        self._loop.after(LATE, lambda: None if late.is_over() else self._warn())
 
     def close(self, then: "Callable[[], object]") -> None:
-        """See `StatusPublisher`; the disk may hang at that, too."""
+        """See `StatusPublisher`; it is done in a thread too, for the disk may hang."""
         self._then = then
         self._go()
 
-    def _look(self, late: "LateChild") -> None:
-        """See whether a child is over."""
+    def _check(self, late: "LateChild") -> None:
+        """Go on if a late child has executed or ended."""
         if not late.is_over():
-            self._loop.after(AGAIN, lambda: self._look(late))
+            self._loop.after(AGAIN, lambda: self._check(late))
         elif self._late is late:
             self._late = None
             self._go()
 
     def _go(self) -> None:
-        """Do what is next, if nothing is under way."""
+        """Begin what is next, unless something is going on."""
         if self._is_busy or self._late is not None:
             return
         if self._next is not None:
@@ -139,20 +142,20 @@ class ThreadPublisher:
             then, self._then = self._then, None
             self._call(self._directory.close, then)
         else:
-            self._has_told = False
+            self._has_warned = False
 
     def _call(self, work: "Callable[[], object]", then: "Callable[[], object]") -> None:
-        self._is_busy, self._since = True, self._since + 1
-        since = self._since
+        self._is_busy, self._number = True, self._number + 1
+        number = self._number
 
         def finish(_: object) -> None:
             self._is_busy = False
             then()
 
         self._threads.call(work, finish, self._directory.disk)
-        self._loop.after(LATE, lambda: self._tell() if self._is_busy and self._since == since else None)
+        self._loop.after(LATE, lambda: self._warn() if self._is_busy and self._number == number else None)
 
-    def _tell(self) -> None:
-        if not self._has_told:
-            self._has_told = True
+    def _warn(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
             say_soon(b"supervise: warning: waiting for the disk of " + self._directory.name)
