@@ -1,24 +1,25 @@
-"""The pipe of a service that runs already, taken back from those who hold it.
+"""Recovering the pipe of a service that runs already, from the processes that hold it.
 
-A scanner that was killed leaves services and loggers running, each with its
-end of a pipe whose other descriptors died with the scanner.  A new pipe would
-part them: the service, restarted, would fill the new one while its logger
-waits at the old one.  So the next scanner looks which process the logger is
-(`ucspi.service.birthrecord`), and opens both ends of what that one has as input.
+A killed scanner leaves services and loggers running.  Each holds its end of a
+pipe; the scanner's own descriptors are gone.  A new pipe would part the two: a
+restarted service would fill the new pipe while its logger waits at the old one.
+So the next scanner finds out which process the logger is
+(`ucspi.service.birthrecord`), and opens both ends of the pipe that this process
+has as its input.
 
-When the logger is gone, the service still holds the pipe and what is in it.
-Its output may as well lead elsewhere, but then somebody reads there: a pipe
-that nobody reads can only be the one that lost its logger.  That is looked at
-first: what a logger reads from another pipe will end, and not be lost.
+If the logger is gone, the service still holds the pipe and what is in it.  The
+output of a service may also lead elsewhere, but then somebody reads there.  A
+pipe that nobody reads can only be the one that lost its logger.  This is checked
+first, for bytes in such a pipe would be lost.  What a logger reads from another
+pipe comes to an end, and is not lost.
 
-When neither runs at the moment, a ``supervise`` that has outlived its scanner
-may rest before it starts one of them.  It has the same descriptors, and is
+If neither runs at the moment, a ``supervise`` that has outlived its scanner may
+be resting before it starts one of them.  It has the same descriptors.  It is
 found as the holder of its lock, whether it is ours or the original.
 
-All this rests on files in ``supervise``, and counts only where nobody but we
-can have made them: who has got that directory, to control one service, must
-not be handed another's pipe by a link to another's files.
-"""
+All this rests on files in ``supervise``.  They count only if nobody but our own
+user can have made them: a user who was given that directory, to control one
+service, must not get the pipe of another service by a link to its files."""
 
 import os
 import select
@@ -33,17 +34,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_END = os.O_NONBLOCK | os.O_CLOEXEC  # opening must not wait for the other end
+_END = os.O_NONBLOCK | os.O_CLOEXEC  # open must not wait for the other end
 
 
 def recover(name: bytes) -> LoggerPipe | None:
-    """Return the pipe between a service and its logger, if one of them runs and it can be found.
+    """Return the pipe between a service and its logger; None if it cannot be found.
 
     Args:
         name: the directory of the service.
 
     Raises:
-        OSError: we have not the means to find out: descriptors, memory.
+        OSError: we lack the means to find out: descriptors, memory.
     """
     log = name + b"/log"
     return (
@@ -55,7 +56,7 @@ def recover(name: bytes) -> LoggerPipe | None:
 
 
 def _from(name: bytes, take: "Callable[[int], LoggerPipe | None]") -> LoggerPipe | None:
-    """Return what the process has that a supervisor left running in a directory, or None."""
+    """Return the pipe of the process that a supervisor left running in a directory, or None."""
     found = find_running(name)
     if found is None:
         return None
@@ -63,7 +64,7 @@ def _from(name: bytes, take: "Callable[[int], LoggerPipe | None]") -> LoggerPipe
     try:
         pipe = _try(take, pid)
         if pipe is not None and birthrecord.has_ended(process):
-            pipe.close()  # the pid may have been another's already
+            pipe.close()  # by then the pid may have passed to another process
             return None
         return pipe
     finally:
@@ -71,10 +72,10 @@ def _from(name: bytes, take: "Callable[[int], LoggerPipe | None]") -> LoggerPipe
 
 
 def find_running(name: bytes) -> tuple[int, int] | None:
-    """Return pid and process descriptor of what runs by the birth in a directory, or None.
+    """Return pid and process descriptor of the process that the birth record in a directory names, or None.
 
     Raises:
-        OSError: we have not the means to find out: descriptors, memory.
+        OSError: we lack the means to find out: descriptors, memory.
     """
     try:
         directory = ServiceDirectory(name, lambda text: None)
@@ -88,7 +89,7 @@ def find_running(name: bytes) -> tuple[int, int] | None:
 
 
 def _demand_means(number: int | None) -> None:
-    """Raise an error that does not say that there is nothing: another pipe would part who runs."""
+    """Raise an error that only says that we lack the means; a new pipe would part service and logger."""
     if number in EXHAUSTED:
         raise OSError(number, os.strerror(number))
 
@@ -102,7 +103,7 @@ def _try(take: "Callable[[int], LoggerPipe | None]", pid: int) -> LoggerPipe | N
 
 
 def _from_supervisor(name: bytes, take: "Callable[[int], LoggerPipe | None]") -> LoggerPipe | None:
-    """Return what the process has that supervises a directory, or None."""
+    """Return the pipe of the process that supervises a directory, or None."""
     lock = _open_lock(name)
     if lock < 0:
         return None
@@ -112,7 +113,7 @@ def _from_supervisor(name: bytes, take: "Callable[[int], LoggerPipe | None]") ->
             return None
         pipe = _try(take, pid)
         if pipe is not None and procfiles.find_lock_holder(lock) != pid:
-            pipe.close()  # as above
+            pipe.close()  # another process may have the pid by now
             return None
         return pipe
     finally:
@@ -120,10 +121,10 @@ def _from_supervisor(name: bytes, take: "Callable[[int], LoggerPipe | None]") ->
 
 
 def find_supervise(name: bytes) -> int | None:
-    """Return the pid of the ``supervise`` of ours that has the lock of a directory, or None.
+    """Return the pid of the ``supervise`` of our user that holds the lock of a directory, or None.
 
     Raises:
-        OSError: we have not the means to find out: descriptors, memory.
+        OSError: we lack the means to find out: descriptors, memory.
     """
     lock = _open_lock(name)
     if lock < 0:
@@ -136,7 +137,7 @@ def find_supervise(name: bytes) -> int | None:
 
 
 def _open_lock(name: bytes) -> int:
-    """Return a descriptor of the lock in a directory that is supervised; -1 for none, or none of ours."""
+    """Return a descriptor of the lock of a supervised directory; -1 if there is none that is ours."""
     try:
         directory = ServiceDirectory(name, lambda text: None)
         try:
@@ -152,7 +153,7 @@ def _open_lock(name: bytes) -> int:
 
 
 def is_supervise(pid: int) -> bool:
-    """Say whether a process is a ``supervise`` of ours: a scanner that hosts has other descriptors."""
+    """Return whether a process is a ``supervise`` of our user, not an svscan that hosts supervisors."""
     try:
         if os.stat(b"/proc/%d" % pid).st_uid != os.geteuid():
             return False
@@ -177,18 +178,18 @@ def _of_service(pid: int) -> LoggerPipe | None:
 
 
 def _is_read(path: bytes) -> bool:
-    """Say whether anybody has the reading end of a pipe."""
+    """Return whether anybody has the reading end of a pipe open."""
     writer = os.open(path, os.O_WRONLY | _END)
     try:
         poller = select.poll()
         poller.register(writer, 0)
-        return not poller.poll(0)  # an error is all that can be reported
+        return not poller.poll(0)  # with no events asked for, poll reports errors only
     finally:
         os.close(writer)
 
 
 def _reopen(path: bytes) -> LoggerPipe | None:
-    """Open both ends of the pipe that a process has; None if it has something else there."""
+    """Open both ends of the pipe at a path in ``/proc``; None if it is not a pipe."""
     if not os.readlink(path).startswith(b"pipe:"):
         return None
     reader = os.open(path, os.O_RDONLY | _END)
@@ -198,5 +199,5 @@ def _reopen(path: bytes) -> LoggerPipe | None:
         os.close(reader)
         raise
     for end in (reader, writer):
-        os.set_blocking(end, True)  # what is started shares this with us
+        os.set_blocking(end, True)  # services and loggers share the flag with us
     return LoggerPipe(reader, writer)

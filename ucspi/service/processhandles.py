@@ -127,7 +127,7 @@ class ForeignHandle(_ProcessHandle):
             self._loop.after(AGAIN, lambda: self.tell(letters, heard))
 
     def kill(self) -> bool:
-        """See `supervisorlist.Handle.kill`; only a process that certainly is a ``supervise`` of ours is killed."""
+        """See `supervisorlist.Handle.kill`; only what certainly is a ``supervise`` of our user is killed."""
         try:
             pid = find_supervise(self._where)
         except OSError:

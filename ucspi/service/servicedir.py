@@ -1,21 +1,20 @@
-"""The files of a service directory, by which a supervisor is known and spoken to.
+"""The files of a service directory, through which a supervisor is found and controlled.
 
-    down                  its presence: the service is not wanted up at first
+    down                  if present, the service is not wanted up at first
     supervise/lock        locked (flock) as long as a supervisor lives
     supervise/control     fifo for control bytes
-    supervise/ok          fifo that nobody writes: it can be opened for writing
-                          while a supervisor lives
+    supervise/ok          fifo that nobody writes to: it can be opened for writing
+                          as long as a supervisor lives
     supervise/status      18 bytes, see `ucspi.service.statusrecord`
-    supervise/birth       ours: which process the last one was, see `ucspi.service.birthrecord`
+    supervise/birth       ours: which process was started last, see `ucspi.service.birthrecord`
 
-All is opened relative to descriptors of the two directories, so that one
-process can hold any number of them, and nothing waits for the other end of a
-fifo.  ``supervise`` may be a link that root or we made.  Inside it none is
-followed, and what is of another kind is refused: who owns it to control one
-service must not have root write elsewhere, or hear another's commands.
+Everything is opened relative to descriptors of the two directories.  So one
+process can hold any number of them, and no open waits for the other end of a
+fifo.  ``supervise`` may be a link that root or we made.  Inside it no link is
+followed, and a file of another kind is refused: a user who owns it, to control
+one service, must not have root write elsewhere or read another service's bytes.
 
-Source: order, flags, modes and messages as observed from daemontools 0.76.
-"""
+Source: order, flags, modes and messages as observed from daemontools 0.76."""
 
 import os
 
@@ -39,9 +38,18 @@ NEW: "Final" = b"status.new"
 
 
 class ServiceDirectory:
-    """One service directory, held open; six descriptors when all is, ``state`` being ``supervise``.
+    """One service directory, held open by up to six descriptors; -1 stands for one that is not open.
 
-    ``disk`` tells which one ``supervise`` is on, once it was entered.
+    Attributes:
+        name: its path, as it appears in messages.
+        warn: called with the text of a warning.
+        disk: the device that ``supervise`` is on, once it was entered.
+        fd: the directory.
+        state: the directory ``supervise``.
+        lock: its lock file.
+        control: its fifo of control bytes.
+        ok: its fifo that shows that a supervisor lives.
+        birth: its file for birth records.
     """
 
     __slots__ = ("birth", "control", "disk", "fd", "lock", "name", "ok", "state", "warn")
@@ -50,9 +58,9 @@ class ServiceDirectory:
         """Open the directory.
 
         Args:
-            name: its path, as it stands in messages.
+            name: its path, as it appears in messages.
             warn: called with the text of a warning.
-            parent: a descriptor of what the path is relative to.
+            parent: a descriptor of the directory that the path is relative to.
 
         Raises:
             ServiceError: it cannot be entered.
@@ -66,14 +74,14 @@ class ServiceDirectory:
             raise ServiceError(b"unable to chdir to " + name, error) from None
 
     def close(self) -> None:
-        """Close all that is open; the files stay."""
+        """Close all descriptors; the files stay."""
         for fd in (self.ok, self.birth, self.control, self.lock, self.state, self.fd):
             if fd >= 0:
                 os.close(fd)
         self.fd = self.state = self.lock = self.control = self.ok = self.birth = -1
 
     def is_normally_up(self) -> bool:
-        """Return whether there is no file ``down``; a dangling link is none."""
+        """Return whether there is no file ``down``; a dangling link does not count as one."""
         try:
             return controlfiles.is_normally_up(self.fd)
         except OSError as error:
@@ -83,7 +91,7 @@ class ServiceDirectory:
         """Make ``supervise`` and lock it against any other supervisor.
 
         Raises:
-            ServiceError: that was not possible, or another has it.
+            ServiceError: it cannot be made or locked, or another supervisor has the lock.
         """
         self._make()
         try:
@@ -96,7 +104,7 @@ class ServiceDirectory:
         """Open ``supervise``.
 
         Raises:
-            UnsafeFileError: it is a link that another user can have made.
+            UnsafeFileError: it is a link that another user may have made.
             OSError: it cannot be entered.
         """
         if self.state < 0:
@@ -104,7 +112,7 @@ class ServiceDirectory:
             self.disk = os.fstat(self.state).st_dev
 
     def _make(self) -> None:
-        """Make the directory ``supervise``, or what a link of that name points at."""
+        """Make the directory ``supervise``, or the one that a link of that name points at."""
         try:
             os.mkdir(b"supervise", 0o700, dir_fd=self.fd)
         except OSError:
@@ -113,10 +121,10 @@ class ServiceDirectory:
                 if target is not None:
                     os.mkdir(target, 0o700, dir_fd=self.fd)
             except OSError:
-                pass  # what is missing will be missed by who needs it
+                pass  # entering it will report what is wrong
 
     def open_control(self) -> None:
-        """Make and open the fifo of control bytes, both ends, so that it never ends."""
+        """Make the fifo of control bytes and open it both ways, so that it never ends."""
         self._make_fifo(b"control")
         try:
             self.control = self._open_fifo(b"control", os.O_RDWR)
@@ -127,7 +135,7 @@ class ServiceDirectory:
             raise ServiceError(b"unable to %s %s/supervise/control" % (step, self.name), error) from None
 
     def open_ok(self) -> None:
-        """Make and open the fifo by which others see that there is a supervisor."""
+        """Make and open the fifo that shows others that there is a supervisor."""
         self._make_fifo(b"ok")
         try:
             self.ok = self._open_fifo(b"ok", os.O_RDONLY)
@@ -140,10 +148,10 @@ class ServiceDirectory:
         try:
             os.mkfifo(name, 0o600, dir_fd=self.state)
         except OSError:
-            pass  # it is there, or opening it will tell
+            pass  # it exists, or opening it will report what is wrong
 
     def _open_fifo(self, name: bytes, flags: int) -> int:
-        """Open what must be a fifo: a plain file is always ready, and the original never rests then."""
+        """Open what must be a fifo: a plain file would always be readable."""
         try:
             return safeopen.open_file(name, flags, safeopen.FIFO, self.state)
         except UnsafeFileError as error:
@@ -157,14 +165,14 @@ class ServiceDirectory:
         return True
 
     def read_control(self) -> str:
-        """Return the next control byte as a letter, or nothing when none waits."""
+        """Return the next control byte as a letter; an empty string if none waits."""
         try:
             return os.read(self.control, 1).decode("latin-1")
         except OSError:
             return ""
 
     def publish(self, record: bytes) -> None:
-        """Put a new status in the place of the old one; what fails is a warning."""
+        """Replace the published status; a failure is a warning."""
         step = b"open %s/supervise/status.new" % self.name
         try:
             fd = safeopen.open_file(NEW, _TRUNCATE, safeopen.PLAIN, self.state, 0o644)
@@ -182,7 +190,7 @@ class ServiceDirectory:
             self.warn(b"unable to %s: %s" % (step, explain(error)))
 
     def read_status(self) -> bytes:
-        """Return what the status file holds; nothing when it cannot be read."""
+        """Return the content of the status file; nothing if it cannot be read."""
         try:
             fd = safeopen.open_file(STATUS, os.O_RDONLY, safeopen.PLAIN, self.state)
         except OSError:
@@ -198,7 +206,7 @@ class ServiceDirectory:
         """Return pid and process descriptor of what a killed supervisor of ours left running, or None.
 
         Raises:
-            ServiceError: that could not be found out, and a second copy must not be started.
+            ServiceError: that cannot be found out; a second copy must not be started then.
         """
         try:
             self.enter_state()
@@ -207,16 +215,16 @@ class ServiceDirectory:
             raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
 
     def mark(self) -> bytes:
-        """Return what tells this directory from a copy of it: which file its lock is."""
+        """Return device and inode of the lock file, which differ in a copy of this directory."""
         lock = (
             os.stat(LOCK, dir_fd=self.state, follow_symlinks=False) if self.lock < 0 else os.fstat(self.lock)
         )
         return b"%x:%x" % (lock.st_dev, lock.st_ino)
 
     def open_birth(self) -> None:
-        """Open the file for births, in which each is written over the last; the service runs without it, too.
+        """Open the file for birth records; each is written over the last.  The service runs without it, too.
 
-        It stays open, for later the disk may hang.
+        It stays open, for the disk may hang later.
         """
         try:
             self.birth = safeopen.open_file(BIRTH, os.O_WRONLY | os.O_CREAT, safeopen.PLAIN, self.state)
