@@ -106,9 +106,8 @@ class InProcessStarter:
             return
         supervisor.publisher = ThreadPublisher(supervisor.directory, self._loop, self._threads)
         if self.supervisors.is_closed and not supervisor.pid:
-            supervisor.retire(
-                lambda: self.supervisors.end(token)
-            )  # everything is to end, so nothing may be started
+            # Everything is to end, so it must not start its service.
+            supervisor.retire(lambda: self.supervisors.end(token))
             return
         try:
             fds.demand_spare(SPARE)

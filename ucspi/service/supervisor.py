@@ -1,18 +1,17 @@
-"""One service and what is done for it: the machine's actions, carried out.
+"""One supervisor: keeps a service as it is wanted, by carrying out what `statemachine` says.
 
-A `Supervisor` never sleeps and waits for nothing.  Whoever hosts it (`EventLoop`)
-calls `resume` when a control byte has come, when `has_ended` was set, or when
-the rest that the last call asked for is over.
+A `Supervisor` never sleeps and never waits.  Its host (`supervisorhost`) calls
+`resume` when a control byte has come, when `has_ended` was set, or when the rest
+that the last call asked for is over.
 
-The turns are the original's, step by step, for what a control byte does
-depends on them: first the end of the process is seen to, then a failed start
-is tried again, then one byte is read; and a start, wherever it happens, makes
-the supervisor deaf for a second before the next step.  So a service that
-crashes at once is still told to go down between two starts.
+The steps of a turn are the original's, since the effect of a control byte
+depends on them: first the end of the process is acted on, then a failed start is
+tried again, then one byte is read.  After each start the supervisor rests for a
+second before its next step.  So a service that crashes at once can still be
+told to go down between two starts.
 
-A successor of a supervisor of ours that was killed goes on where that one
-stopped: it takes the running process over, with what was wanted of it.
-"""
+If a supervisor of ours was killed, its successor goes on where it stopped.  It
+takes over the running process, and what was wanted of it."""
 
 import _signal
 import os
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from ucspi.service.statuspublisher import StatusPublisher
 
-# Seconds of deafness; the original's poll waits 20 ms longer than it is told.
+# Seconds; the original's poll waits 20 ms longer than it is told.
 REST: "Final" = 1.02
 LONG_REST: "Final" = 60.02
 
@@ -42,7 +41,7 @@ _SIGNALS = {action: int(getattr(_signal, name)) for action, name in statemachine
 
 
 class ServiceSetup:
-    """What the services of one host find when they start; see `ucspi.unix.start.start`."""
+    """What all services of one host get when they start; see `ucspi.unix.start.start`."""
 
     __slots__ = ("environ", "inherited", "input", "open_files", "output")
 
@@ -50,20 +49,20 @@ class ServiceSetup:
         self,
         environ: list[bytes],
         *,
-        input: int = -1,  # noqa: A002 - what it is
+        input: int = -1,  # noqa: A002 - the best word for it
         output: int = -1,
         open_files: int = 0,
         inherited: "list[int] | None" = None,
     ) -> None:
-        """Note them.
+        """Take them.
 
         Args:
             environ: see `ucspi.unix.start.start`.
             input: see `ucspi.unix.start.ChildSetup`, as for the next two.
             output: see there.
             open_files: see there.
-            inherited: descriptors above 2 that were inherited, and will be; None: not known,
-                and until it executes a service keeps all that its supervisor's host has.
+            inherited: descriptors above 2 that the host has inherited and hands on.  None: not
+                known; until its exec a service then holds all descriptors of the host.
         """
         self.environ, self.input, self.output, self.open_files = environ, input, output, open_files
         self.inherited = inherited
@@ -74,21 +73,21 @@ class Supervisor:
 
     Attributes:
         name: of the directory, as it was given.
-        pid: of its process, 0 when it is down.
-        process: a descriptor of that process if it is no child of ours, else -1.
-        has_ended: to be set by the host when the process has ended.
-        has_left: there is nothing more to do; `close` is due.
-        directory: its files.
-        publisher: writes its status; a host may give it another, before the first `resume`.
+        pid: of the service's process; 0 if it is down.
+        process: a descriptor of that process if it is not our child, else -1.
+        has_ended: the host sets it when the process has ended.
+        has_left: there is nothing more to do, and `close` is due.
+        directory: the files of the service.
+        publisher: publishes the status; a host may replace it before the first `resume`.
     """
 
     __slots__ = (
-        "_life",
         "_mark",
         "_setup",
         "_shown",
         "_stamp",
         "_state",
+        "_turns",
         "directory",
         "has_ended",
         "has_left",
@@ -98,11 +97,11 @@ class Supervisor:
     )
 
     def __init__(self, name: bytes, setup: ServiceSetup, parent: int | None = None) -> None:
-        """Open the directory and take it, as far as an original would without starting anything.
+        """Open the directory and lock it; start nothing yet.
 
         Args:
             name: the directory's path, also for messages.
-            setup: what its process shall find.
+            setup: what its process gets.
             parent: a descriptor of the directory that the path is relative to.
 
         Raises:
@@ -127,7 +126,7 @@ class Supervisor:
         except BaseException:
             self.close()
             raise
-        self._life = self._live()
+        self._turns = self._run()
 
     @property
     def name(self) -> bytes:
@@ -135,12 +134,12 @@ class Supervisor:
         return self.directory.name
 
     def close(self) -> None:
-        """Give up the directory; a running process goes on."""
+        """Close the directory; a running process goes on."""
         self.directory.close()
         self._close_process()
 
     def retire(self, then: "Callable[[], object]") -> None:
-        """Give up the directory when all is published, and call ``then``; a running process goes on."""
+        """Close the directory when all is published, and call ``then``; a running process goes on."""
         self._close_process()
         self.publisher.close(then)
 
@@ -153,15 +152,15 @@ class Supervisor:
         """Do what is to be done now.
 
         Returns:
-            For how many seconds to rest: not to call again, whatever comes.  0:
+            How many seconds to rest; until then it must not be called again.  0:
             call again when a control byte comes or the process has ended.
         """
-        return next(self._life, 0.0)
+        return next(self._turns, 0.0)
 
     def obey(self, letters: str) -> None:
-        """Do what control bytes say, whoever rests; none of them may be one that starts the process.
+        """Obey control bytes even during a rest; none of them may start the process.
 
-        The host calls `resume` then, for there may be nothing left to do.
+        The host has to call `resume` afterwards, for the supervisor may have left.
         """
         for letter in letters:
             self._state, actions = statemachine.step(self._state, letter)
@@ -173,7 +172,7 @@ class Supervisor:
         if self.pid:
             self._send(_signal.SIGKILL)
 
-    def _live(self) -> "Iterator[float]":
+    def _run(self) -> "Iterator[float]":
         yield from self._do(statemachine.OPENED)
         yield from self._do(statemachine.FIRST_TRY_OVER)
         while not self.has_left:
@@ -187,7 +186,7 @@ class Supervisor:
                     yield from self._do(letter)
 
     def _do(self, event: str) -> "Iterator[float]":
-        """Take the machine's next step; yield what is to be rested."""
+        """Do what the state machine says about an event; yield the seconds to rest."""
         if event == statemachine.ENDED:
             self._forget()
         self._state, actions = statemachine.step(self._state, event)
@@ -210,9 +209,9 @@ class Supervisor:
             self.has_left = True
 
     def _start(self) -> str:
-        """Try to start ``./run``; return the event that this was."""
+        """Try to start ``./run``; return the result as an event."""
         stamp = tai.now()
-        # It will not be paused then, and its pid is put in by itself.
+        # A new process is not paused, and the child puts its own pid into the record.
         record = statusrecord.Status(stamp, 0, 0, self._want()).pack()
         status = PidFile(record, statusrecord.PID, NEW, STATUS, self.directory.state)
         there = self._child_setup(None if self.publisher.is_behind() else status)
@@ -253,12 +252,12 @@ class Supervisor:
         return PidLine(birth, head)
 
     def _forget(self) -> None:
-        """The process has ended: its pid may be a stranger's from now on."""
+        """Forget the process, which has ended: its pid may be given to another."""
         self.pid, self.has_ended = 0, False
         self._close_process()
 
     def _send(self, number: int) -> None:
-        """Signal the process, which must not have ended: others may have its pid then."""
+        """Signal the process, unless it has ended: another process may have its pid by now."""
         if self.has_ended:
             return
         try:
@@ -267,23 +266,23 @@ class Supervisor:
             else:
                 os.kill(self.pid, number)
         except OSError:
-            pass  # the original does not look either
+            pass  # the original ignores this, too
 
     def _publish(self) -> None:
         paused = 1 if self._state & PAUSED else 0
         record = statusrecord.Status(self._stamp, self.pid, paused, self._want()).pack()
         shown, self._shown = self._shown, b""
-        if record != shown:  # what a new process has just published itself is there
+        if record != shown:  # the new process may have published just this
             self.publisher.publish(record)
 
     def _want(self) -> int:
-        """Return what is wanted, as it stands in the status."""
+        """Return what is wanted, as a byte of the status record."""
         if self._state & WANT_UP:
             return statusrecord.WANT_UP
         return statusrecord.WANT_DOWN if self._state & WANT_DOWN else statusrecord.WANT_ONCE
 
     def _take_over(self) -> None:
-        """Go on with what a killed supervisor of ours left running, if it did."""
+        """Take over the process that a killed supervisor of ours left running, if there is one."""
         found = self.directory.find_running()
         if found is None:
             return

@@ -1,15 +1,14 @@
-"""The end of all services of a directory: first they, then their loggers, then we.
+"""Ending all services of a directory: first the services, then their loggers, then this process.
 
-A service gets what ``svc -dx`` sends: TERM and CONT, and its supervisor leaves
-after it.  Its logger is continued, should it be paused.  When service and
-supervisor have ended nobody can write to the pipe any more but us: so the
-logger's supervisor is told to leave after its logger, and then our end is
-closed.  The logger reads what there is and ends.
+A service gets what ``svc -dx`` sends: SIGTERM and SIGCONT, and its supervisor
+leaves after it.  Its logger is continued, in case it is paused.  When service and
+supervisor have ended, only we can write to the pipe.  Then the logger's
+supervisor is told to leave after its logger, and our end of the pipe is closed.
+The logger reads what is left, and ends.
 
-What runs after its time is killed: services at first, and loggers, which may
-have to write down what those have said, `FINISH` seconds later.  What cannot be
-found out, published or killed, on a disk that hangs, is waited for no longer.
-"""
+A service that runs after its time is killed.  Loggers get `FINISH` seconds more,
+for they may have to write down the last words of killed services.  What cannot
+be found out, published or killed on a hanging disk is not waited for."""
 
 from time import monotonic
 
@@ -27,23 +26,23 @@ if TYPE_CHECKING:
     from ucspi.service.loggerpipe import LoggerPipe
     from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
 
-FINISH: "Final" = 1.0  # seconds more for loggers
-UNKNOWN: "Final" = 1.0  # seconds for finding out who supervises, where that cannot be told at once
-LAST: "Final" = 0.5  # seconds for what was killed
-APART: "Final" = 1.0  # seconds between two signals that were not sent as one
+FINISH: "Final" = 1.0  # seconds that loggers get after services
+UNKNOWN: "Final" = 1.0  # seconds for finding out whether a supervisor runs
+LAST: "Final" = 0.5  # seconds that killed processes get to end
+SAME_ORDER: "Final" = 1.0  # seconds within which a second signal is taken for the same order
 
 
 class Teardown:
-    """Ends all supervisors of a list, and stops the loop when the last has ended."""
+    """Ends all supervisors of a list, and stops the loop when the last one has ended."""
 
     __slots__ = (
-        "_begun",
         "_loop",
         "_phase",
+        "_running",
         "_seconds",
+        "_since",
         "_supervisors",
         "_threads",
-        "_waiting",
         "_with_loggers",
     )
 
@@ -53,119 +52,120 @@ class Teardown:
         """Do nothing yet.
 
         Args:
-            loop: has the time, and is stopped at the end.
-            supervisors: who is to end.
-            threads: looks where it may hang.
-            seconds: after which services are killed.
+            loop: calls us when it is time, and is stopped at the end.
+            supervisors: those that are to end.
+            threads: for looking into directories, whose disk may hang.
+            seconds: services that still run after this time are killed.
         """
         self._loop, self._supervisors, self._threads, self._seconds = loop, supervisors, threads, seconds
         self._with_loggers = True
-        self._begun, self._phase = 0.0, 0
-        self._waiting: list[set[SupervisorEntry]] = [set(), set()]  # for their end, by role
+        self._since, self._phase = 0.0, 0
+        self._running: list[set[SupervisorEntry]] = [set(), set()]  # those that we wait for, by role
 
     def order(self, *, with_loggers: bool = True) -> None:
-        """End all, for the first time; another order, a second later or more, is for what still runs.
+        """End everything; another order, at least a second later, kills what still runs.
 
         Args:
-            with_loggers: wait for them.
+            with_loggers: wait for loggers, too.
         """
         now = monotonic()
         self._with_loggers = self._with_loggers and with_loggers
-        if not self._begun:
-            self._begun = now
+        if not self._since:
+            self._since = now
             self._begin()
-        elif now - self._begun >= APART:
-            self._hurry(0.0)
-        self._look()
+        elif now - self._since >= SAME_ORDER:
+            self._set_deadlines(0.0)
+        self._stop_if_done()
 
     def _begin(self) -> None:
         supervisors = self._supervisors
-        supervisors.close(self._run, self._end)
+        supervisors.close(self._tell_to_end, self._note_end)
         there, lost = list(supervisors.entries.values()), list(supervisors.lost.values())
         for entry in [*there, *lost]:
-            self._waiting[entry.role].add(entry)
+            self._running[entry.role].add(entry)
         for entry in lost:
-            self._seek(entry)
+            self._search(entry)
         for entry in there:
             if entry.handle:
-                self._run(entry)
+                self._tell_to_end(entry)
             else:
-                self._forget_later(entry)
-        self._hurry(self._seconds)
-        self._loop.after(UNKNOWN, self._pass_over)
+                self._drop_later(entry)
+        self._set_deadlines(self._seconds)
+        self._loop.after(UNKNOWN, self._drop_left)
 
-    def _pass_over(self) -> None:
-        """Wait no longer for those that have left, but for a disk."""
-        for entries in self._waiting:
+    def _drop_left(self) -> None:
+        """Stop waiting for supervisors that are done but for a slow disk."""
+        for entries in self._running:
             for entry in [entry for entry in entries if entry.handle and entry.handle.has_left()]:
-                self._over(entry)
-        self._loop.after(UNKNOWN, self._pass_over)
+                self._drop(entry)
+        self._loop.after(UNKNOWN, self._drop_left)
 
-    def _run(self, entry: "SupervisorEntry") -> None:
-        """It can be told."""
-        self._waiting[entry.role].add(entry)
+    def _tell_to_end(self, entry: "SupervisorEntry") -> None:
+        """Tell a supervisor that runs to end its process, and to leave."""
+        self._running[entry.role].add(entry)
         if not entry.handle:
             return
         if entry.role == MAIN:
             entry.handle.tell(b"dx", _nothing)
-        elif self._is_written(entry.pipe):
-            entry.handle.tell(b"c", _nothing)  # or its service may wait for it
+        elif self._has_writer(entry.pipe):
+            entry.handle.tell(b"c", _nothing)  # its service may wait for it to read
         else:
             entry.handle.tell(b"c", _nothing)
-            self._release(entry)
+            self._end_input(entry)
 
-    def _is_written(self, pipe: "LoggerPipe | None") -> bool:
-        """Say whether the service whose logger has this pipe still runs, or may."""
-        return any(entry.pipe is pipe for entry in self._waiting[MAIN])
+    def _has_writer(self, pipe: "LoggerPipe | None") -> bool:
+        """Return whether the service that writes to this pipe still runs, or may run."""
+        return any(entry.pipe is pipe for entry in self._running[MAIN])
 
-    def _release(self, logger: "SupervisorEntry") -> None:
-        """Its service has ended: let it end when it has read all."""
+    def _end_input(self, logger: "SupervisorEntry") -> None:
+        """Let a logger end when it has read everything: its service has ended."""
         pipe = logger.pipe
         if logger.handle and pipe:
             logger.handle.tell(b"x", pipe.end)
         elif pipe:
             pipe.end()
 
-    def _end(self, token: int) -> None:
-        """One has ended, or could not begin: another's may hold its lock."""
+    def _note_end(self, token: int) -> None:
+        """Note that a supervisor has ended or could not begin; one that we did not start may run there."""
         entry = self._supervisors.entries[token]
         if entry.was_alone:
-            self._over(entry)
+            self._drop(entry)
         else:
-            self._seek(entry)
+            self._search(entry)
 
-    def _seek(self, entry: "SupervisorEntry") -> None:
+    def _search(self, entry: "SupervisorEntry") -> None:
         where = entry.path
-        self._threads.call(lambda: find(where), lambda found: self._found(entry, found))
-        self._forget_later(entry)
+        self._threads.call(lambda: find(where), lambda found: self._note_found(entry, found))
+        self._drop_later(entry)
 
-    def _forget_later(self, entry: "SupervisorEntry") -> None:
-        """Wait for long for nobody of whom is not known whether he runs."""
-        self._loop.after(UNKNOWN, lambda: None if entry.handle else self._over(entry))
+    def _drop_later(self, entry: "SupervisorEntry") -> None:
+        """Stop waiting after `UNKNOWN` seconds if it is not known by then whether the supervisor runs."""
+        self._loop.after(UNKNOWN, lambda: None if entry.handle else self._drop(entry))
 
-    def _found(self, entry: "SupervisorEntry", found: tuple[int, int] | None) -> None:
-        """Nobody supervises there, or somebody else does."""
+    def _note_found(self, entry: "SupervisorEntry", found: tuple[int, int] | None) -> None:
+        """Tell the supervisor that was found in a directory to end; None: none runs there."""
         if found is None:
-            self._over(entry)
+            self._drop(entry)
             return
-        entry.handle = ForeignHandle(self._loop, found, entry.path, lambda: self._over(entry))
-        self._run(entry)
+        entry.handle = ForeignHandle(self._loop, found, entry.path, lambda: self._drop(entry))
+        self._tell_to_end(entry)
 
-    def _over(self, entry: "SupervisorEntry") -> None:
-        if entry not in self._waiting[entry.role]:
+    def _drop(self, entry: "SupervisorEntry") -> None:
+        """Wait for a supervisor no longer; if it was the last writer of a pipe, end the logger's input."""
+        if entry not in self._running[entry.role]:
             return
         entry.handle = None
-        self._waiting[entry.role].discard(entry)
-        if entry.role == MAIN and entry.pipe and not self._is_written(entry.pipe):
-            loggers = [logger for logger in self._waiting[LOG] if logger.pipe is entry.pipe]
+        self._running[entry.role].discard(entry)
+        if entry.role == MAIN and entry.pipe and not self._has_writer(entry.pipe):
+            loggers = [logger for logger in self._running[LOG] if logger.pipe is entry.pipe]
             for logger in loggers:
-                self._release(logger)
+                self._end_input(logger)
             if not loggers:
                 entry.pipe.end()
-        self._look()
+        self._stop_if_done()
 
-    def _hurry(self, seconds: float) -> None:
-        """Kill what runs in so many seconds, and not earlier or later as was said before."""
+    def _set_deadlines(self, seconds: float) -> None:
+        """Kill what still runs in so many seconds; earlier deadlines no longer count."""
         self._phase += 1
         phase = self._phase
 
@@ -177,7 +177,7 @@ class Teardown:
         self._loop.after(seconds + FINISH + LAST, unless_changed(self._give_up))
 
     def _kill(self, role: int) -> None:
-        for entry in list(self._waiting[role]):
+        for entry in list(self._running[role]):
             name = entry.path
             if entry.handle and entry.handle.kill():
                 say_soon(b"svscan: warning: %s has not ended: killed" % name)
@@ -187,9 +187,9 @@ class Teardown:
     def _give_up(self) -> None:
         self._loop.stop()
 
-    def _look(self) -> None:
-        """Stop when nobody is waited for."""
-        if not self._waiting[MAIN] and not (self._with_loggers and self._waiting[LOG]):
+    def _stop_if_done(self) -> None:
+        """Stop the loop if nothing is waited for."""
+        if not self._running[MAIN] and not (self._with_loggers and self._running[LOG]):
             self._loop.stop()
 
 
