@@ -66,7 +66,7 @@ def by_the_parser(text: bytes) -> tuple[list[Record], RuleSyntaxError | None]:
 
 
 def in_bulk(*blocks: bytes) -> tuple[list[Record], RuleSyntaxError | None, list[Diagnostic], object]:
-    """Compile with the C core, where there is one: records, error, remarks, tally."""
+    """Compile with the C core, where there is one: records, error, warnings, tally."""
     records: list[Record] = []
     said: list[Diagnostic] = []
 

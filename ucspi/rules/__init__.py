@@ -4,8 +4,8 @@
     if LiveRules(b"rules.cdb").judge(b"127.0.0.1"): ...
     lint(b"127:allow\\n")[0].reason
 
-Everything is bytes.  Only `load`, `LiveRules` and `LiveText` touch the file
-system.
+Rules, addresses and names are bytes.  Only `load`, `LiveRules` and `LiveText`
+read files.
 """
 
 from ucspi import _late_names
@@ -59,22 +59,22 @@ else:
 def explain(
     rules: "RuleSet", ip: bytes, host: bytes | None = None, info: bytes | None = None
 ) -> "list[tuple[bytes, bytes | None]]":
-    """Return the addresses tried for a client, in order, each with its record's data or None.
+    """Return the addresses tried for a client, in order, each with its record's data, None without a rule.
 
-    The last one decides if it has data; otherwise no rule applies.
+    If the last one has data, its rule decides; otherwise no rule applies.
 
     Raises:
         CdbFormatError: the image is damaged where it was looked at.
     """
-    from ucspi.rules._explain import explain as all_of_it
+    from ucspi.rules._explain import explain as explain_all
 
-    return all_of_it(rules, ip, host, info)
+    return explain_all(rules, ip, host, info)
 
 
 def find_line(text: bytes, key: bytes) -> tuple[int, bytes] | None:
-    """Return the number of the first line whose rule is filed under a key, and its record's data.
+    """Return the number, from 1, of the first line whose rule has this key, and the data of its record.
 
-    None when there is no such line; lines that cannot be parsed are passed over.
+    None if there is no such line.  Lines that cannot be parsed are skipped.
     """
     from ucspi.rules._explain import find_line as search
 
@@ -93,12 +93,12 @@ def convert_hosts(
         names: what the files are called in errors.
 
     Returns:
-        Rules, the most specific first.  Rules about names want ``tcpserver -p``.
+        Rules, the most specific first.  Rules about names need ``tcpserver -p``.
 
     Raises:
-        HostsAccessError: a line that rules have no word for, that would judge
-            some client otherwise, or that tcpd itself passes over or reads
-            oddly; ``line`` is 0 when the daemon is no name that tcpd compares.
+        HostsAccessError: rules cannot express a line, or would judge some
+            client otherwise; or tcpd itself skips the line or reads it not as
+            it looks.  ``line`` is 0 if tcpd could never match the daemon's name.
 
     Source: the manual page hosts_access(5), and tcpd 7.6.q.
     """

@@ -1,10 +1,10 @@
-"""Whether an image can be trusted to judge: it is as ``tcprules`` makes it.
+"""Checking that an image is as ``tcprules`` makes it; only such an image may judge.
 
-No rule at all allows, so whatever makes rules vanish lets everybody in.  The
-general check of a cdb takes a record with an empty key and zeros as data for
-one that ``cdb -c -0`` removed, and a hole in a file, as ``cp`` and a power cut
-leave, looks like nothing but such records.  ``tcprules`` never writes any, nor
-data in which a piece is empty or has no end.
+Where no rule applies everybody is allowed, so lost rules let everybody in.  A
+hole of zeros in a file, as ``cp`` or a power cut leaves it, looks like records
+that ``cdb -c -0`` removed: an empty key, and zeros as data.  The general check
+of a cdb accepts these.  ``tcprules`` never writes them, nor data with a piece
+that is empty or has no end, so here they are damage.
 """
 
 from ucspi.cdb import Reader
@@ -17,7 +17,7 @@ BAD_DATA = "data that no rule has"  # as in cdb/imagefault.c; a test compares th
 
 
 def damage_of(reader: Reader) -> CdbFormatError | None:
-    """Return the first thing in an image that ``tcprules`` never writes, or None."""
+    """Return the first thing in an image that ``tcprules`` never writes, or None; it is not raised."""
     if reader.format != "cdb":
         return CdbFormatError("a cdb64 holds no rules", offset=0)
     damage = reader.check(allow_removed=False)
@@ -27,7 +27,7 @@ def damage_of(reader: Reader) -> CdbFormatError | None:
 
 
 def odd_data(reader: Reader) -> CdbFormatError | None:
-    """Return the first data that no rule has, or None, in pure Python."""
+    """Return the first data that no rule has, or None; in pure Python."""
     at = CDB.header_size
     for key, data in reader.records():
         at += CDB.pair_size + len(key)
@@ -42,7 +42,7 @@ def _is_sound(data: bytes) -> bool:
 
 
 def odd_data_native(reader: Reader) -> CdbFormatError | None:
-    """Return the same by the C core."""
+    """Return what `odd_data` returns, by the C core."""
     view = reader.view
     fault = ffi.new("struct ucdb_fault *")
     with ffi.from_buffer("unsigned char[]", view) as held:

@@ -1,25 +1,22 @@
-"""What comes from outside must be bytes, and a client's address must be one.
-
-Text is refused with a word on what to do.
-"""
+"""Checks of what callers pass in: it must be bytes, and a client's address must be an address."""
 
 from ucspi.errors import BadAddressError
 
-UNIX = b"unix."  # and a user's number: a client that came through a socket of the UNIX domain
-SCOPE_ODD = b" \t\r\n\0%,/"
+UNIX = b"unix."  # before a user's number: the address of a client of a UNIX-domain socket
+NO_SCOPE = b" \t\r\n\0%,/"
 
 
 def require_bytes(what: str, value: object) -> None:
-    """Raise a TypeError that says what to do unless a value is bytes."""
+    """Raise a TypeError, which says what to do, unless a value is bytes."""
     if not isinstance(value, bytes):
         advice = ": encode it first, for example with .encode()" if isinstance(value, str) else ""
         raise TypeError(f"{what} must be bytes, not {type(value).__name__}{advice}")
 
 
 def require_client(ip: bytes, host: bytes | None, info: bytes | None) -> None:
-    """Raise a TypeError unless a client is given in bytes, or None where that is allowed."""
+    """Raise a TypeError unless ``ip`` is bytes, and ``host`` and ``info`` are bytes or None."""
     if type(ip) is bytes and host is info is None:
-        return  # as for nearly every client
+        return  # so it is for nearly every client
     require_bytes("ip", ip)
     if host is not None:
         require_bytes("host", host)
@@ -28,25 +25,25 @@ def require_client(ip: bytes, host: bytes | None, info: bytes | None) -> None:
 
 
 def require_address(ip: bytes) -> None:
-    """Raise a `BadAddressError` unless this is an address.
+    """Raise a `BadAddressError` unless this is an address; see `is_address`.
 
-    Anything else could meet the rule of a prefix, as ``127.evil`` does ``127.``.
+    Anything else might match the rule of a prefix, as ``127.evil`` matches ``127.``.
     """
     if not is_address(ip):
         raise BadAddressError(ip)
 
 
 def is_address(ip: bytes) -> bool:
-    """Say whether this is how the system, or tcpserver, writes the address of a client.
+    """Return whether this is the address of a client as the system or tcpserver writes it.
 
-    That is ``10.1.2.3``, an IPv6 address in any legal spelling, which may have
-    a scope (``fe80::1%eth0``), or ``unix.1000``.
+    That is ``10.1.2.3``, an IPv6 address in any legal spelling, also with a
+    scope (``fe80::1%eth0``), or ``unix.1000``.
     """
     require_bytes("ip", ip)
     if ip[:5] == UNIX:
         return ip[5:].isdigit() and (ip[5:6] != b"0" or ip == b"unix.0")
     address, percent, scope = ip.partition(b"%")
-    if percent and (b":" not in address or not scope or len(scope.translate(None, SCOPE_ODD)) < len(scope)):
+    if percent and (b":" not in address or not scope or len(scope.translate(None, NO_SCOPE)) < len(scope)):
         return False
     return _is_ip(address)
 

@@ -1,14 +1,15 @@
-"""From rules text to records, in one pass and in little memory.
+"""Compiling rules text to records, in one pass.
 
-Text arrives in blocks cut anywhere and leaves as records, so a file of any
-length, or a pipe, needs no more memory than its longest line.  `_linecompiler`
-does it line by line; the C core, see `_nativecompile`, is faster where it can be used.
+The text comes in blocks that are cut anywhere, and its records leave at once.
+So a file of any length, or a pipe, needs no more memory than a block and its
+longest line.  `_linecompiler` compiles line by line; `_nativecompile` has the C
+core do it, which is faster.
 """
 
 from ucspi.rules._checkinput import require_bytes
 from ucspi.rules._linecompiler import LineCompiler, Tally, split_lines
 from ucspi.rules._native import lib
-from ucspi.rules._nativecompile import BulkCompiler
+from ucspi.rules._nativecompile import NativeCompiler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,16 @@ def compile_rules(
 
     Args:
         blocks: the text in pieces of any size, cut anywhere.
-        add: takes one record, as ``Builder.add`` and ``Writer.add`` do.
-        warn: takes what there is to remark on single lines that 0.88 accepts
-            without a word; `lint` also compares lines with each other.
-        add_block: takes many records as they stand in a cdb file, as
-            ``Builder.add_block`` does.  With it the C core, where there is
-            one, compiles plain lines, several times as fast.
+        add: called with each record, as ``Builder.add`` and ``Writer.add`` are.
+        warn: called with each warning about a single line that 0.88 accepts
+            silently; `lint` also compares lines with each other.
+        add_block: called with many records as they stand in a cdb file, as
+            ``Builder.add_block`` is.  If it is given, the C core, where there
+            is one, compiles plain lines, several times as fast; their records
+            do not go to ``add``.
+
+    Returns:
+        How many lines, rules and records there were.
 
     Raises:
         RuleSyntaxError: the first line that cannot be parsed; the records of
@@ -44,7 +49,7 @@ def compile_rules(
         raise TypeError("rules text comes in blocks: put it in a list")
     compiler = LineCompiler(add, warn)
     if add_block is not None and lib is not None:
-        BulkCompiler(compiler, add_block).compile(_checked(blocks))
+        NativeCompiler(compiler, add_block).compile(_checked(blocks))
     else:
         for lines, rest in split_lines(_checked(blocks)):
             compiler.feed(lines)

@@ -1,11 +1,11 @@
 """Addresses with a range: ``1.2.3-5.`` stands for ``1.2.3.``, ``1.2.4.`` and ``1.2.5.``.
 
 Only the first ``-`` marks a range, and only in an address without ``=`` and
-``@``: names may contain dashes.  The bounds are the digits around it, up to the
-next dot on either side; what stands before and after is kept as it is.
+``@``, because names may contain dashes.  The bounds are the digits on both sides
+of it, up to the next dot; everything before and after is kept as it is.
 
-Source: cr.yp.to/ucspi-tcp/tcprules.html, "Address ranges"; the bounds' quirks
-are observed from the original ``tcprules``.  Networks: see `_networkkey`.
+Source: cr.yp.to/ucspi-tcp/tcprules.html, "Address ranges"; how odd
+bounds are read is observed from the original ``tcprules``.  Networks: see `_networkkey`.
 """
 
 from ucspi.decimal import leading_digits, remainder
@@ -29,17 +29,17 @@ def expand(address: bytes) -> "Sequence[bytes]":
         address: what stands before the colon of the instructions; may be empty.
 
     Returns:
-        The address itself when it has no range; one key per number otherwise,
-        so none at all when the lower bound is above the upper one.  The key of
-        a network or an IPv6 address for one of these.
+        For a range one key for each number, none if the lower bound is above
+        the upper one.  For a network or an IPv6 address its key.  For any other
+        address the address itself.
 
     Raises:
-        RuleSyntaxError: a bound is not a number, or a network is none;
+        RuleSyntaxError: a bound is not a number, or a network is not valid;
             ``line`` is 1.
 
-    An empty bound is 0, leading zeros vanish, and the upper bound alone is cut
-    to 255: ``-3.`` is ``0.`` to ``3.``, ``250-300.`` is ``250.`` to ``255.``.
-    A NUL ends a bound, and what follows it up to the next dot is lost.
+    An empty bound is 0, leading zeros are dropped, and only the upper bound is
+    cut to 255: ``-3.`` is ``0.`` to ``3.``, ``250-300.`` is ``250.`` to ``255.``.
+    A NUL ends a bound, and the bytes from there to the next dot are lost.
     """
     require_bytes("address", address)
     if b"/" in address or b":" in address:
@@ -60,7 +60,7 @@ def expand(address: bytes) -> "Sequence[bytes]":
 
 
 def is_plain(address: bytes) -> bool:
-    """Say whether this is an IPv4 address, a prefix of one with its dot, or nothing: its own key."""
+    """Return whether this is an IPv4 address, a prefix of one with its dot, or empty: its own key."""
     parts = address.split(b".")
     if parts[-1] == b"":
         return len(parts) <= 4 and OCTETS.issuperset(parts[:-1])

@@ -1,4 +1,4 @@
-"""Why a client is judged as it is: every address tried, and what was found there."""
+"""Why a client is judged as it is: each address that was tried, and the data found there."""
 
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules._checkinput import require_bytes
@@ -11,7 +11,7 @@ from ucspi.rules._ruledata import encode
 def explain(
     rules: RuleSet, ip: bytes, host: bytes | None, info: bytes | None
 ) -> list[tuple[bytes, bytes | None]]:
-    """Return what was tried; see `ucspi.rules.explain`."""
+    """See `ucspi.rules.explain`."""
     tried: list[tuple[bytes, bytes | None]] = []
     for key in candidates(ip, host, info, rules.lengths):
         data = rules.data(key)
@@ -22,7 +22,7 @@ def explain(
 
 
 def find_line(text: bytes, key: bytes) -> tuple[int, bytes] | None:
-    """Return a line's number and data; see `ucspi.rules.find_line`."""
+    """See `ucspi.rules.find_line`."""
     require_bytes("text", text)
     require_bytes("key", key)
     for number, line in enumerate(text.split(b"\n"), 1):

@@ -1,14 +1,15 @@
-"""From ``hosts.allow`` and ``hosts.deny`` to rules for one service.
+"""Converting ``hosts.allow`` and ``hosts.deny`` to rules for one service.
 
-There the first line that matches a client decides, here the most specific
-address.  So each pattern becomes a rule with the verdict of the first line that
-matches all its clients; and for each pair of an address and a name the verdicts
-are compared, since a client may have both.  What would be judged otherwise, and
-what rules have no word for, is refused.
+In those files the first line that matches a client decides; among rules the most
+specific address does.  So each pattern becomes a rule, with the verdict of the
+first line that matches all clients of the pattern.  A client may match a rule
+about addresses and one about names, so for each such pair the verdicts are
+compared.  If rules cannot express a file, or would judge some client otherwise,
+the file is refused.
 
-A set of addresses is a string: "4" or "6" and the bits of its prefix, nothing
-for all clients.  So one contains another when that begins with it.  A set of
-names is ``.suffix``, or one name.
+A set of addresses is a string: "4" or "6" and the bits of a prefix, or the empty
+string for all addresses.  So one set contains another if the string of the other
+begins with its own.  A set of names is ``.suffix``, or one name.
 
 Source: the manual page hosts_access(5).
 """
@@ -20,7 +21,7 @@ from ucspi.rules._networkkey import short6
 
 
 def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]) -> bytes:
-    """Return rules; see `ucspi.rules.convert_hosts`."""
+    """See `ucspi.rules.convert_hosts`."""
     for what, value in (
         ("allow", allow),
         ("deny", deny),
@@ -35,7 +36,7 @@ def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]
         [*read_entries(allow, daemon, names[0], True), *read_entries(deny, daemon, names[1], False)]
     )
     tokens = [token for entry in files.entries for words in entry.lists for token in words]
-    # In the order of the files, where nothing else counts.
+    # Longest first; sets of the same length in the order of the files.
     addresses = sorted(
         dict.fromkeys(one for token in tokens for one in token.addresses if one), key=len, reverse=True
     )
@@ -57,15 +58,12 @@ def _line(address: bytes, allowed: bool) -> bytes:
 
 
 class _Files:
-    """The entries of both files in order, and which of them may be about a client.
-
-    A program that writes ``hosts.deny`` may write thousands of lines.
-    """
+    """The entries of both files in order, with an index, as a generated ``hosts.deny`` may have thousands."""
 
     __slots__ = ("_about", "_hosts", "entries")
 
     def __init__(self, entries: list[Entry]) -> None:
-        """Index each entry by the sets of its first list: without one of these it is not met."""
+        """Index each entry by the sets of its first list, one of which must match."""
         self.entries = entries
         self._about: dict[str, list[int]] = {}
         self._hosts: dict[bytes, list[int]] = {}
@@ -77,7 +75,7 @@ class _Files:
                     self._hosts.setdefault(token.name, []).append(number)
 
     def decisive(self, address: str, name: bytes) -> Entry | None:
-        """Return the first entry about a set of addresses and a set of names, if there is one."""
+        """Return the first entry that matches all clients of both sets, or None."""
         numbers = {
             number for size in range(len(address) + 1) for number in self._about.get(address[:size], ())
         }
@@ -89,12 +87,16 @@ class _Files:
         return None
 
     def verdict(self, address: str, name: bytes) -> bool:
-        """Say whether these clients get in."""
+        """Return whether clients of both sets are allowed."""
         return _lets_in(self.decisive(address, name))
 
 
 def _require_agreement(files: _Files, addresses: list[str], hosts: list[bytes]) -> None:
-    """Refuse if some client with an address of one rule and a name of another is judged otherwise."""
+    """Refuse if rules would judge otherwise some client that has the address of one and the name of another.
+
+    Raises:
+        HostsAccessError: such a client exists.
+    """
     by_host = {host: files.decisive("", host) for host in hosts}
     for address in addresses:
         by_address = files.decisive(address, b"")

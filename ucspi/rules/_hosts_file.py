@@ -1,7 +1,8 @@
-"""Read ``hosts.allow`` and ``hosts.deny``: the lines about one service, as entries.
+"""Reading ``hosts.allow`` and ``hosts.deny``: the lines about one service, as entries.
 
-A line that tcpd passes over, or that makes it stop reading, is refused, whatever
-it is about: who wrote it means something else.  So is what it reads oddly.
+A line that tcpd skips, or at which it stops reading, is refused, whatever
+service it is about, because its author meant something else.  So is a line that
+tcpd reads not as it looks.
 
 Source: the manual page hosts_access(5), and what tcpd 7.6.q does
 (tests/differential/test_hosts2rules.py).
@@ -19,21 +20,25 @@ BLANKS = b" \t\r"
 SEPARATORS = bytes.maketrans(b"\t\r,", b"   ")
 VERDICTS = {b"allow": True, b"deny": False}
 NO_DAEMON = {b"LOCAL", b"KNOWN", b"UNKNOWN"}
-# Bytes that mean nothing but themselves to tcpd.
+# Bytes without a special meaning for tcpd.
 PLAIN = bytes(set(range(0x21, 0x100)) - set(b"#*,/:?@[\\]\x7f"))
 
 
 class Entry:
-    """One line about the service: its verdict, and its clients with exceptions of exceptions."""
+    """One line about the service: its verdict, and its clients.
+
+    ``lists`` are the lists of clients between EXCEPT: the first one's clients
+    except the second one's, except the third one's, and so on.
+    """
 
     __slots__ = ("allowed", "line", "lists", "name")
 
     def __init__(self, name: bytes, line: int, allowed: bool, lists: "list[list[Token]]") -> None:
-        """Take the file's name, the line's number, the verdict, and lists with EXCEPT between them."""
+        """Take the file's name, the line's number, the verdict and the lists."""
         self.name, self.line, self.allowed, self.lists = name, line, allowed, lists
 
     def matches(self, address: str, name: bytes) -> bool:
-        """Say whether the line is about these clients."""
+        """Return whether the line matches all clients of a set of addresses and a set of names."""
         hit = False
         for tokens in reversed(self.lists):
             hit = any(token.matches(address, name) for token in tokens) and not hit
@@ -41,16 +46,16 @@ class Entry:
 
 
 class Line:
-    """What tcpd reads as one line: lines of the file that backslashes join, with nothing between them."""
+    """One line for tcpd: a line of the file, and those that backslashes at the line ends join to it."""
 
     __slots__ = ("ended", "parts", "text")
 
     def __init__(self, number: int) -> None:
-        """Begin with the number of the first one."""
+        """Take the number of the first line."""
         self.text, self.parts, self.ended = b"", [(0, number)], False
 
     def place(self, column: int) -> tuple[int, int]:
-        """Return the number of the line of the file, and the column in it, of a column of this."""
+        """Return line number and column in the file of a column of this line."""
         offset, number = next(part for part in reversed(self.parts) if part[0] < column or part[0] == 0)
         return number, column - offset
 
@@ -76,7 +81,7 @@ def _lines(text: bytes) -> "Iterator[Line]":
             line.text += piece[:-1]
             line.parts.append((len(line.text), number + 1))
             if len(line.text) > LINE_MAX:
-                yield line  # it is refused, and need not be put together to its end
+                yield line  # it will be refused, so the rest of it is not needed
             continue
         line.text += piece
         line.ended = not last
@@ -86,7 +91,7 @@ def _lines(text: bytes) -> "Iterator[Line]":
 
 
 def _read(line: Line, daemon: bytes, name: bytes, allowed: bool) -> Entry | None:
-    """Return a line as an entry if it is about the daemon."""
+    """Return a line as an entry, None if it is not about the daemon."""
     text = line.text
     if b"\0" in text:
         raise refusal("tcpd does not read on behind a NUL: remove it", text.index(b"\0") + 1)
@@ -129,7 +134,7 @@ def _is_about(words: list[tuple[int, bytes]], daemon: bytes) -> bool:
 
 
 def _require_daemon(word: bytes, column: int) -> None:
-    """Refuse what is not simply the name of a daemon."""
+    """Refuse anything but the plain name of a daemon."""
     if b"#" in word:
         raise refusal("for tcpd only a line that begins with # is a comment", column)
     if b"*" in word or b"?" in word or word[:1] == b"." or word[-1:] == b".":
@@ -154,7 +159,7 @@ def _fields(text: bytes) -> list[bytes]:
 
 
 def _verdict(options: list[bytes], allowed: bool, at: int) -> bool:
-    """Return what the options, which begin at an offset, make of the file's verdict."""
+    """Return the verdict of a line with these options, which begin at offset ``at``."""
     if not options:
         return allowed
     words, start = [option.strip(BLANKS).lower() for option in options], at

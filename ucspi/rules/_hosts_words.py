@@ -1,8 +1,8 @@
-"""Read the words of a list of clients in ``hosts.allow`` or ``hosts.deny``.
+"""Reading the words of a list of clients in ``hosts.allow`` or ``hosts.deny``.
 
-A set of addresses is a string: "4" or "6" and the bits of its prefix, nothing
-for all clients.  So one contains another when that begins with it.  A set of
-names is ``.suffix``, or one name.
+A set of addresses is a string: "4" or "6" and the bits of a prefix, or the empty
+string for all addresses.  So one set contains another if the string of the other
+begins with its own.  A set of names is ``.suffix``, or one name.
 
 Source: the manual page hosts_access(5).
 """
@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXCEPT = b"EXCEPT"  # in any case, as all words
-NO_WORD = {
+EXCEPT = b"EXCEPT"  # words may be in upper or lower case
+UNSUPPORTED = {
     b"LOCAL": "a rule cannot ask for a name without dots",
     b"KNOWN": "a rule cannot ask whether name and address are known",
     b"UNKNOWN": "a rule cannot ask whether name or address is unknown",
@@ -30,23 +30,27 @@ class Token:
     __slots__ = ("addresses", "name")
 
     def __init__(self, addresses: "Sequence[str]" = (), name: bytes = b"") -> None:
-        """Take one or the other."""
+        """Take the one or the other."""
         self.addresses, self.name = addresses, name
 
     def matches(self, address: str, name: bytes) -> bool:
-        """Say whether all of a set of addresses, or all of a set of names, is meant."""
+        """Return whether this word matches all of a set of addresses, or all of a set of names."""
         if not self.name:
             return any(address.startswith(prefix) for prefix in self.addresses)
         return name == self.name or (self.name[:1] == b"." and name.endswith(self.name))
 
 
 def read_word(word: bytes) -> Token:
-    """Return what a word other than EXCEPT stands for; `HostsAccessError` if rules have no word for it."""
+    """Return the meaning of a word other than EXCEPT.
+
+    Raises:
+        HostsAccessError: rules cannot express it; of the place only the column is set.
+    """
     keyword = word.upper()
     if keyword == b"ALL":
         return Token([""])
-    if keyword in NO_WORD:
-        raise refusal(NO_WORD[keyword], 1)
+    if keyword in UNSUPPORTED:
+        raise refusal(UNSUPPORTED[keyword], 1)
     if b"#" in word:
         raise refusal("for tcpd only a line that begins with # is a comment", 1)
     if b"@" in word:
@@ -69,7 +73,7 @@ def read_word(word: bytes) -> Token:
 
 
 def _at_least_2(address: str) -> list[str]:
-    """Return a set of addresses, cut into pieces that a rule can name."""
+    """Return a set of addresses as sets with prefixes of at least 2 bits, as rules need them."""
     if len(address) > LENGTH_MIN:
         return [address]
     return [piece for bit in "01" for piece in _at_least_2(address + bit)]
@@ -91,7 +95,7 @@ def _prefix4(word: bytes) -> str:
 
 
 def _mask_size(mask: bytes) -> int:
-    """Return the length of a mask, if tcpd takes it for one."""
+    """Return the prefix length of a mask, if tcpd accepts it."""
     if mask.isdigit():
         size = _number(mask, 32)
         if size == 0:
@@ -132,5 +136,5 @@ def _prefix6(word: bytes) -> str:
 
 
 def refusal(reason: str, column: int) -> HostsAccessError:
-    """Return the error; who knows the file and the line puts them in."""
+    """Return the error without its file and line, which the caller adds."""
     return HostsAccessError(reason, name=b"", line=0, column=column)

@@ -7,7 +7,7 @@ address.  Every other line goes through `parse`.
 
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import expand, is_plain
-from ucspi.rules._linewarnings import NO_NEWLINE, remarks
+from ucspi.rules._linewarnings import NO_NEWLINE, warnings
 from ucspi.rules._parse import parse
 from ucspi.rules._ruledata import encode
 from ucspi.value import Value
@@ -23,14 +23,14 @@ BARE = (b"allow", b"deny")
 
 
 class Tally(Value):
-    """How much was compiled: lines, the rules among them, the records made of these."""
+    """How many lines were compiled, how many of them are rules, and how many records these gave."""
 
     __slots__ = ("lines", "records", "rules")
     __match_args__ = ("lines", "rules", "records")
     __hash__ = None  # type: ignore[assignment]  # it counts on
 
     def __init__(self, lines: int = 0, rules: int = 0, records: int = 0) -> None:
-        """Begin with these numbers."""
+        """Start from these counts."""
         self.lines, self.rules, self.records = lines, rules, records
 
 
@@ -42,7 +42,7 @@ class LineCompiler:
     def __init__(
         self, add: "Callable[[bytes, bytes], object]", warn: "Callable[[Diagnostic], object] | None"
     ) -> None:
-        """Send records to ``add``, and remarks on odd lines to ``warn`` unless it is None."""
+        """Send records to ``add``, and warnings to ``warn`` unless it is None."""
         self._add, self._warn = add, warn
         self._known: dict[bytes, bytes] = {}
         self.tally = Tally()
@@ -70,7 +70,7 @@ class LineCompiler:
 
     def _compile(self, line: bytes, address: bytes, instructions: bytes) -> None:
         rule = parse(line, self.tally.lines)
-        odd = self._remark(line, rule, is_plain(address) and instructions in BARE)
+        odd = self._warn_about(line, rule, is_plain(address) and instructions in BARE)
         if rule is None:
             return
         data = encode(rule)
@@ -84,26 +84,29 @@ class LineCompiler:
         for key in keys:
             self._add(key, data)
 
-    def _remark(self, line: bytes, rule: "Rule | None", plain: bool) -> bool:
-        """Warn about a line; return whether there was anything to say."""
+    def _warn_about(self, line: bytes, rule: "Rule | None", plain: bool) -> bool:
+        """Warn about a line that is not plain; return whether there was any warning."""
         if self._warn is None or plain or line[:1] == b"#" or not line:
             return False
         odd = False
-        for remark in remarks(line, rule, self.tally.lines):
-            self._warn(remark)
+        for warning in warnings(line, rule, self.tally.lines):
+            self._warn(warning)
             odd = True
         return odd
 
 
 def split_lines(blocks: "Iterable[bytes]") -> "Iterator[tuple[list[bytes], bytes]]":
-    """Yield lists of whole lines without their newlines; with the last one what follows the last newline."""
-    begun: list[bytes] = []  # of a line that no block has ended yet; joined once
+    """Yield lists of whole lines, without their newlines, each with ``b""``.
+
+    At the end an empty list is yielded with what follows the last newline.
+    """
+    unfinished: list[bytes] = []  # pieces of a line whose end has not come yet; joined once
     for block in blocks:
         lines = block.split(b"\n")
         if len(lines) > 1:
-            lines[0] = b"".join((*begun, lines[0]))
-            begun = [lines.pop()]
+            lines[0] = b"".join((*unfinished, lines[0]))
+            unfinished = [lines.pop()]
             yield lines, b""
         else:
-            begun.append(block)
-    yield [], b"".join(begun)
+            unfinished.append(block)
+    yield [], b"".join(unfinished)

@@ -1,10 +1,11 @@
-"""Which lines a reader from top to bottom takes for decisive while another one decides.
+"""Finding lines whose order misleads: for some client they come first, but a later line decides.
 
-That is found by asking: for each rule a few clients are made up that it is
-about, and the file is read for them in both ways.  So what is reported is true,
-client and all, and the work grows with the number of lines alone.  What two
-rules say to each other is told by the narrower one; of the others, those that
-are sure to tell nothing are left out where the entries know them.
+For each rule a few clients are made up that match it.  For each client the file
+is read both ways: from top to bottom, and as it is meant.  So every warning is
+true for the client that it names, and the work grows only with the number of
+lines.  A pair of rules is reported for the clients of the narrower one only.
+Rules whose clients cannot show anything are left out, where the entries know
+which these are.
 """
 
 from ucspi.rules._diagnostic import Diagnostic
@@ -31,87 +32,92 @@ if TYPE_CHECKING:
         def get(self, key: bytes) -> "Entry | None":
             """Return the entry under a key."""
 
-        def suspects(self, told: set[int]) -> Iterable["Entry"]:
-            """Yield, in order, all entries but those whose clients can tell of no line that is not in `told`.
+        def suspects(self, reported: set[int]) -> Iterable["Entry"]:
+            """Yield, in order, the entries whose clients may show a line that is not in ``reported``.
 
-            The set grows while it is asked.
+            The caller adds lines to ``reported`` between two entries.
             """
 
-        def crossing(self) -> tuple[list["Entry"], list["Entry"]]:
-            """Return names, and what is neither name, ident nor everybody; nothing if all say the same."""
+        def names_and_addresses(self) -> tuple[list["Entry"], list["Entry"]]:
+            """Return the entries of names and those of addresses; maybe nothing if all have the same data."""
 
 
 FILLERS = (b"9.9.9", b"0.0.0", b"255.255.255", b"77.3.130")
-STRANGERS = (b"240.9.9.9", b"0.0.0.0", b"198.51.100.77")  # clients that few rules are about
-OUTCOMES_MAX = 16  # kinds of instructions for which names and addresses are compared
-PAIRS_MAX = 2000  # of a name and an address, up to which all are looked at
+STRANGERS = (b"240.9.9.9", b"0.0.0.0", b"198.51.100.77")  # clients that few rules match
+OUTCOMES_MAX = 16  # kinds of address and data for which names are compared, beyond PAIRS_MAX
+PAIRS_MAX = 2000  # pairs of a name and an address; up to so many, all are compared
 
 
 class Entry:
-    """The first rule under a key: its line, and what it says."""
+    """The first rule under a key: the number of its line, from 1, and the data of its record."""
 
     __slots__ = ("data", "key", "line")
 
     def __init__(self, key: bytes, line: int, data: bytes) -> None:
-        """Take the key, the line's number and the record's data."""
+        """Take the three."""
         self.key, self.line, self.data = key, line, data
 
 
-class Order:
-    """The file, read from top to bottom and as it is meant."""
+class OrderCheck:
+    """A file, read from top to bottom and as it is meant."""
 
-    __slots__ = ("_entries", "_lengths", "_told")
+    __slots__ = ("_entries", "_lengths", "_reported")
 
     def __init__(self, entries: "Entries") -> None:
         """Compare the lines of these entries."""
         self._entries, self._lengths = entries, entries.lengths
-        self._told: set[int] = set()
+        self._reported: set[int] = set()
 
-    def surprises(self) -> "Iterator[Diagnostic]":
+    def warnings(self) -> "Iterator[Diagnostic]":
         """Yield one warning for each line that comes first for some client and does not decide."""
         stranger = b""
-        for entry in self._entries.suspects(self._told):
+        for entry in self._entries.suspects(self._reported):
             stranger = stranger or self._stranger()
             width = width_of(entry.key)
             for client in _clients_of(entry.key, stranger):
-                yield from self._ask(client, width)
-        for client in self._crossed():
-            yield from self._ask(client, None)
+                yield from self._compare(client, width)
+        for client in self._named_clients():
+            yield from self._compare(client, None)
 
-    def _ask(self, client: "Client", width: int | None) -> "Iterator[Diagnostic]":
-        """Read the file for one client; of two rules only the narrower one tells, if it has a width."""
+    def _compare(self, client: "Client", width: int | None) -> "Iterator[Diagnostic]":
+        """Read the file both ways for a client of a rule of this width; yield the warning, if there is one.
+
+        A pair of rules is reported only if the width is that of the narrower
+        one, or None.
+        """
         get = self._entries.get
         found = [entry for key in candidates(*client, self._lengths) if (entry := get(key)) is not None]
         if not found:
             return
         first = min(found, key=lambda entry: entry.line)
         decides = found[0]
-        if first.data == decides.data or first.line in self._told:
+        if first.data == decides.data or first.line in self._reported:
             return
         if width is not None and width != max(width_of(first.key) or 0, width_of(decides.key) or 0):
             return
-        self._told.add(first.line)
+        self._reported.add(first.line)
         which = f"line {decides.line} ({shown(decides.key)})"
-        reason = f"for {_named(client)} {which} decides, though it stands below"
+        reason = f"for {_described(client)} {which} decides, though it stands below"
         advice = "the most specific address counts, not the first line: put that one first"
         yield Diagnostic(first.line, 1, reason, advice)
 
     def _stranger(self) -> bytes:
+        """Return a client that only the default rule matches, if there is one among a few."""
         return next((ip for ip in STRANGERS if not self._knows(ip)), STRANGERS[0])
 
     def _knows(self, ip: bytes) -> bool:
         return any(key and self._entries.get(key) for key in candidates(ip, None, None, self._lengths))
 
-    def _crossed(self) -> "Iterator[Client]":
-        """Yield clients that a rule about names and one about addresses are both about."""
-        names, everyone = self._entries.crossing()
-        ends: dict[tuple[bool, bytes], list[Entry]] = {}  # first and last line of a kind
-        for entry in everyone:
+    def _named_clients(self) -> "Iterator[Client]":
+        """Yield clients that match both a rule about names and a rule about addresses."""
+        names, addresses = self._entries.names_and_addresses()
+        ends: dict[tuple[bool, bytes], list[Entry]] = {}  # first and last entry of a kind
+        for entry in addresses:
             kind = ends.setdefault((_is_whole(entry.key), entry.data), [entry, entry])
             kind[0] = min(kind[0], entry, key=lambda one: one.line)
             kind[1] = max(kind[1], entry, key=lambda one: one.line)
-        few = len(names) * len(everyone) <= PAIRS_MAX
-        others = everyone if few else [one for kind in list(ends.values())[:OUTCOMES_MAX] for one in kind]
+        few = len(names) * len(addresses) <= PAIRS_MAX
+        others = addresses if few else [one for kind in list(ends.values())[:OUTCOMES_MAX] for one in kind]
         for name in names:
             for other in others:
                 if other.data != name.data:
@@ -120,9 +126,10 @@ class Order:
 
 
 def width_of(key: bytes) -> int | None:
-    """Return how narrow a rule is among those about one client; None for a key that is like no other.
+    """Return how narrow a rule is among those that match one client; None for a key of no known form.
 
-    Of an equal number of bits the network is looked up last: it is to tell.
+    A network counts as narrower than a dotted prefix of the same bits, because
+    it is looked up last.
     """
     if key[:1] == b"=":
         return None if b"@" in key else 1000 + len(key)
@@ -136,7 +143,7 @@ def width_of(key: bytes) -> int | None:
 
 
 def _clients_of(key: bytes, stranger: bytes) -> "Iterator[Client]":
-    """Yield clients that a rule is about."""
+    """Yield clients that match a rule: address, name, ident answer."""
     if b"@" in key:
         info, _, rest = key.rpartition(b"@")
         yield (stranger, rest[1:], info) if rest[:1] == b"=" else (rest, None, info)
@@ -175,12 +182,12 @@ def _host_of(key: bytes) -> bytes:
     return b"host" + name if not name or name[:1] == b"." else name
 
 
-def _named(client: "Client") -> str:
+def _described(client: "Client") -> str:
     ip, host, info = client
     named = shown(ip) if host is None else f"{shown(ip)} named {shown(host)}"
     return named if info is None else f"{shown(info)} at {named}"
 
 
 def shown(key: bytes) -> str:
-    """Return a key for people."""
+    """Return a key as text for people."""
     return readable(key).decode("ascii", "backslashreplace") or "the empty address"

@@ -1,7 +1,7 @@
-"""What is odd about a line that 0.88 accepts: each remark is a warning.
+"""Warnings about single lines that 0.88 accepts.
 
-Such a line means something else than it seems to, or nothing: its address can
-belong to no client, or a variable gets a name or value that nobody meant.
+Such a line does not mean what it seems to mean, or means nothing: no client can
+have its address, or a variable gets a name or a value that nobody meant.
 """
 
 from ucspi.decimal import first_digits
@@ -14,29 +14,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Remark = tuple[int, str, str]  # offset of the byte, reason, suggestion
+    Finding = tuple[int, str, str]  # offset of the byte in the line, reason, suggestion
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 NO_NEWLINE = ("the last line has no newline", "is the file whole?")
 EVERYBODY = "the empty address is everybody"
-DEAD = "no client has this address, so the rule never applies"
+NEVER_APPLIES = "no client has this address, so the rule never applies"
 
-# Names that limit something elsewhere, or nearly do here: in capitals, without
-# underscores and without a letter twice in a row; and what to do.
+# Names of variables that set a limit in other programs, or are nearly the name of a
+# limit here, each with what to do.  In capitals, without underscores, double letters once.
 NO_LIMITS = {
     b"MAXCONIP": "write MAXCONNIP",  # ucspi-tcp6's own name too
     b"MAXCONPERIP": "write MAXCONNIP",
     b"MAXPERIP": "write MAXCONNIP",  # indimail's
     b"MAXCONC": "write MAXCONNC",
     b"MAXPERNET": "write MAXCONNC",
-    b"MAXLOAD": "there is no limit by load; leave it out",  # of the patch that the others are from
+    b"MAXLOAD": "there is no limit by load; leave it out",  # from the patch that the others are from
 }
 LIMITS = (b"MAXCONNIP", b"MAXCONNC")
 
 
-def remarks(line: bytes, rule: Rule | None, number: int) -> "Iterator[Diagnostic]":
-    """Yield what is odd about a line, given what `parse` made of it."""
+def warnings(line: bytes, rule: Rule | None, number: int) -> "Iterator[Diagnostic]":
+    """Yield the warnings about a line, in no order, given the rule that `parse` made of it."""
     text = line.rstrip(BLANKS)
     if number == 1 and text.startswith(BYTE_ORDER_MARK):
         yield Diagnostic(1, 1, "the file begins with a byte-order mark", "save it without one")
@@ -53,7 +53,7 @@ def remarks(line: bytes, rule: Rule | None, number: int) -> "Iterator[Diagnostic
         yield Diagnostic(number, at + 1, reason, suggestion)
 
 
-def _no_rule(text: bytes) -> "Remark | None":
+def _no_rule(text: bytes) -> "Finding | None":
     if not text or text[:1] == b"#":
         return None
     if not text.strip(b" \t\r"):
@@ -65,7 +65,7 @@ def _no_rule(text: bytes) -> "Remark | None":
     return start, "a line without a colon is ignored", suggestion
 
 
-def _address(address: bytes) -> "Remark | None":
+def _address(address: bytes) -> "Finding | None":
     if is_plain(address) or address.startswith(BYTE_ORDER_MARK) or _is_local(address):
         return None
     for at, byte in enumerate(address):
@@ -86,12 +86,12 @@ def _address(address: bytes) -> "Remark | None":
 
 
 def _is_local(address: bytes) -> bool:
-    """Return whether an address is that of clients of the UNIX domain: ``unix.``, or one of a user."""
+    """Return whether an address is ``unix.``, all users of this machine, or ``unix.`` and a user's number."""
     uid = address.removeprefix(b"unix.")
     return uid != address and (not uid or (uid.isdigit() and (uid == b"0" or uid[:1] != b"0")))
 
 
-def _behind_info(address: bytes) -> "Remark | None":
+def _behind_info(address: bytes) -> "Finding | None":
     at = address.rfind(b"@") + 1
     rest = address[at:]
     if rest[:1] == b"=":
@@ -101,7 +101,7 @@ def _behind_info(address: bytes) -> "Remark | None":
     return at, "behind an @ only a whole IP address or =name is looked up", "write one of them"
 
 
-def _name(address: bytes, at: int) -> "Remark | None":
+def _name(address: bytes, at: int) -> "Finding | None":
     name = address[at:]
     if name[:1] != b"=":
         return name.find(b"="), "the equals sign of a name begins the address", "write =name"
@@ -120,14 +120,14 @@ def _name(address: bytes, at: int) -> "Remark | None":
     return None
 
 
-def _slash(address: bytes) -> "Remark | None":
+def _slash(address: bytes) -> "Finding | None":
     if network_key(address) is not None:
         return None
-    reason = "this is no network, and " + DEAD
+    reason = "this is no network, and " + NEVER_APPLIES
     return address.find(b"/"), reason, "write four numbers and a length, like 10.0.0.0/8"
 
 
-def _range(address: bytes) -> "Remark | None":
+def _range(address: bytes) -> "Finding | None":
     keys = expand(address)
     dash = address.find(b"-")
     upper = address[dash + 1 :].partition(b".")[0]
@@ -145,14 +145,14 @@ def _range(address: bytes) -> "Remark | None":
     if b"/" in address:
         return (
             0,
-            "a range with a length is no network, and " + DEAD,
+            "a range with a length is no network, and " + NEVER_APPLIES,
             "write each network on a line of its own",
         )
     _, reason, suggestion = _numbers(keys[0])
     return 0, reason, suggestion.replace(_shown(keys[0]), _shown(address))
 
 
-def _numbers(address: bytes) -> "Remark":
+def _numbers(address: bytes) -> "Finding":
     """Return what is wrong with an address that should be numbers and dots."""
     if address.strip(b"0123456789."):
         return _letters(address)
@@ -160,36 +160,36 @@ def _numbers(address: bytes) -> "Remark":
     for part in address.split(b"."):
         if part and part not in OCTETS:
             if part[:1] == b"0":
-                return at, f"an octet has no leading zeros; {DEAD}", "leave them out"
-            return at, f"an octet is at most 255; {DEAD}", "write a number from 0 to 255"
+                return at, f"an octet has no leading zeros; {NEVER_APPLIES}", "leave them out"
+            return at, f"an octet is at most 255; {NEVER_APPLIES}", "write a number from 0 to 255"
         at += len(part) + 1
     count = len(address.split(b"."))
     if count <= 3 and address[-1:] != b"." and address[:1] != b"." and b".." not in address:
         suggestion = f"write {_shown(address)}. for all that begin so"
-        return len(address), f"a prefix ends in a dot; {DEAD}", suggestion
-    return 0, f"an address has four numbers; {DEAD}", "write four, or a prefix of them with its dot"
+        return len(address), f"a prefix ends in a dot; {NEVER_APPLIES}", suggestion
+    return 0, f"an address has four numbers; {NEVER_APPLIES}", "write four, or a prefix of them with its dot"
 
 
-def _letters(address: bytes) -> "Remark":
+def _letters(address: bytes) -> "Finding":
     if b"*" in address and not address.replace(b"*", b"").strip(b"0123456789."):
         prefix = address.partition(b"*")[0]
         advice = "write " + _shown(prefix) if prefix else EVERYBODY
-        return address.find(b"*"), f"there are no wildcards; {DEAD}", advice
+        return address.find(b"*"), f"there are no wildcards; {NEVER_APPLIES}", advice
     if address.lower() == b"all":
-        return 0, DEAD, EVERYBODY
+        return 0, NEVER_APPLIES, EVERYBODY
     if address[:2] == b"*.":
         address = address[1:]
     if any(byte in LETTERS for byte in address) and not address.strip(LETTERS + b"0123456789.-_"):
-        return 0, DEAD, f"a name is written ={_shown(address.lower())}"
-    return 0, DEAD, "write an IP address, a prefix of one with its dot, or =name"
+        return 0, NEVER_APPLIES, f"a name is written ={_shown(address.lower())}"
+    return 0, NEVER_APPLIES, "write an IP address, a prefix of one with its dot, or =name"
 
 
-def _variables(text: bytes, rule: Rule) -> "Iterator[Remark]":
+def _variables(text: bytes, rule: Rule) -> "Iterator[Finding]":
     at = len(rule.address) + 1 + (5 if rule.allowed else 4)
     for name, value in rule.variables:
         equals = at + 1 + len(name)
         if not name.strip(LETTERS + b"0123456789_") and name:
-            advice = NO_LIMITS.get(_plain(name)) if name not in LIMITS else None
+            advice = NO_LIMITS.get(_without_doubles(name)) if name not in LIMITS else None
             if advice:
                 yield at + 1, "this variable limits nothing here", advice
         elif not name or name[:1] == b",":
@@ -209,7 +209,7 @@ def _variables(text: bytes, rule: Rule) -> "Iterator[Remark]":
         at = equals + 2 + len(value) + 1
 
 
-def _plain(name: bytes) -> bytes:
+def _without_doubles(name: bytes) -> bytes:
     letters = name.upper().replace(b"_", b"")
     return bytes(byte for at, byte in enumerate(letters) if letters[at - 1 : at] != letters[at : at + 1])
 

@@ -1,8 +1,9 @@
-"""How one client is judged: the most specific address that has a rule decides.
+"""Judging one client: the most specific address that has a rule decides.
 
-`candidates` is the whole order; nothing is merged across addresses, and of two
-rules with the same address the first counts.  Networks are tried only in the
-lengths that some rule has, which is found out once for each image.
+`candidates` yields the addresses in order.  Rules of different addresses are
+never merged; of two rules with the same address the first counts.  Networks are
+tried only with the prefix lengths that some rule has, which are collected once
+for each image.
 
 Source: cr.yp.to/ucspi-tcp/tcprules.html, "Addresses"; networks and IPv6 as in
 ucspi-tcp6, dotted prefixes before networks.
@@ -32,10 +33,10 @@ def candidates(
     """Yield the addresses to try for one client, most specific first.
 
     Args:
-        ip: IPv4 or IPv6, as text; an IPv4 address in IPv6 clothes counts as IPv4.
-        host: None when unset; set but empty is not None.
-        info: as ``host``.
-        lengths: of the prefixes of networks to try, by default none.
+        ip: IPv4 or IPv6, as text; an IPv4-mapped IPv6 address counts as IPv4.
+        host: the client's name, None if it has none; empty is a name.
+        info: what its ident server said, or None; empty is an answer.
+        lengths: the prefix lengths of networks to try, by default none.
 
     Yields:
         Addresses as they are filed; the last one is always ``b""``, the default rule.
@@ -51,7 +52,7 @@ def candidates(
 
 
 def _specific(ip: bytes, host: bytes | None, info: bytes | None) -> list[bytes]:
-    """Return what is tried before networks."""
+    """Return the addresses to try before networks."""
     keys = []
     if info is not None:
         keys.append(info + b"@" + ip)
@@ -65,14 +66,18 @@ def _specific(ip: bytes, host: bytes | None, info: bytes | None) -> list[bytes]:
 
 
 def _general(host: bytes | None) -> list[bytes]:
-    """Return what is tried after networks."""
+    """Return the addresses to try after networks."""
     if host is None:
         return EVERYBODY
     return [*(b"=" + host[at:] for at in range(len(host)) if host[at] == 46), b"=", b""]
 
 
 class Verdict(Value):
-    """Allow or deny, which is also its truth; the variables to set, and the rule that decided."""
+    """The decision about a client; true if it allows.
+
+    ``environment`` are the variables to set, ``rule`` is the address of the
+    rule that decided, or None if no rule applies.
+    """
 
     __slots__ = ("allowed", "environment", "rule")
     __match_args__ = ("allowed", "environment", "rule")
@@ -80,7 +85,7 @@ class Verdict(Value):
     def __init__(
         self, allowed: bool, environment: tuple[tuple[bytes, bytes], ...] = (), rule: bytes | None = None
     ) -> None:
-        """Take (name, value) pairs in order, of which the later win, and the deciding address."""
+        """Take the decision, (name, value) pairs in order, of which later ones win, and the address."""
         if rule is not None:
             require_bytes("rule", rule)
         for name, value in environment:
@@ -89,7 +94,7 @@ class Verdict(Value):
         self.allowed, self.environment, self.rule = allowed, environment, rule
 
     def __bool__(self) -> bool:
-        """Be true for a client that is allowed."""
+        """Return whether the client is allowed."""
         return self.allowed
 
 
@@ -102,7 +107,7 @@ class RuleSet:
     __slots__ = ("_networks", "_read_ip", "_reader", "lengths")
 
     def __init__(self, reader: "Reader") -> None:
-        """Judge by this reader; closing it stays the caller's business.
+        """Judge by this reader, which the caller closes.
 
         Raises:
             CdbFormatError: a record crosses the end of the records.
@@ -115,17 +120,17 @@ class RuleSet:
         self.lengths = self._networks.lengths
 
     def data(self, key: bytes) -> bytes | None:
-        """Return the data of the rule under a key as it is filed, or None."""
+        """Return the data of the rule under a key, or None."""
         require_bytes("key", key)
         return self._reader.get(key)
 
     def find(
         self, ip: bytes, host: bytes | None = None, info: bytes | None = None
     ) -> tuple[bytes, bytes] | None:
-        """Return the address that decides about a client and its record's data, or None.
+        """Return the address of the rule that decides about a client, and the data of its record, or None.
 
-        Address and name are compared as they are given, whatever they are; see
-        `judge`, which is strict.
+        ``ip`` need not be an address, and names are not changed to lower case;
+        `judge` is strict.
 
         Raises:
             CdbFormatError: the image is damaged where it was looked at.
@@ -157,14 +162,14 @@ class RuleSet:
         Args:
             ip: the client's address, as text: IPv4 as the system writes it,
                 IPv6 in any spelling, or ``unix.`` and the number of a user.
-            host: its name, or None when it has none; empty is a name.  Capitals
-                are looked up in lower case, as tcpserver has names, and as they
-                are given too, where a rule that denies counts.
+            host: its name, or None if it has none; empty is a name.  A name with
+                capitals is looked up in lower case, as tcpserver has names, and
+                also as it is; if either is denied, the client is.
             info: what its ident server said, or None; empty is an answer.
 
         Returns:
-            The verdict, true if it allows; its ``rule`` is None when no rule
-            applies, which allows.
+            The verdict, true if it allows.  If no rule applies it allows, and
+            its ``rule`` is None.
 
         Raises:
             BadAddressError: ``ip`` is no address.
@@ -172,7 +177,7 @@ class RuleSet:
         """
         require_client(ip, host, info)
         try:
-            self._read_ip(AF_INET6 if b":" in ip else AF_INET, ip.decode())  # as nearly every client
+            self._read_ip(AF_INET6 if b":" in ip else AF_INET, ip.decode())  # nearly every client has one
         except (OSError, ValueError):
             require_address(ip)
         lower = host and host.lower()

@@ -1,8 +1,8 @@
-"""Rules text to records by the C core, a block at a time.
+"""Compiling rules text by the C core, a block at a time.
 
-The core takes the lines that need no interpretation and leaves their records in
-a buffer; a line that it does not know goes to the compiler of single lines,
-which alone knows errors, networks and remarks.
+The C core compiles the plain lines and writes their records into a buffer.  It
+stops at any other line, and the compiler of single lines takes that one: only
+it knows errors, networks and warnings.
 """
 
 from ucspi.rules._native import ffi, lib
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 END, FULL = 0, 2  # enum ucdb_rules_status
 ROOM = 2  # bytes of records for each byte of text, at most
-RANGE_ROOM = 65536  # bytes for the records of ranges and networks, which are more
+RANGE_ROOM = 65536  # bytes for the records of a line with a range or a network, which need more
 
 
-class BulkCompiler:
-    """Compiles blocks of text, with the help of a compiler for single lines."""
+class NativeCompiler:
+    """Compiles blocks of text."""
 
     __slots__ = ("_add_block", "_compiler", "_out", "_scan")
 
     def __init__(self, compiler: "LineCompiler", add_block: "Callable[[bytes], object]") -> None:
-        """Send the records of plain lines to ``add_block``."""
+        """Send the records of plain lines to ``add_block``, and give all other lines to ``compiler``."""
         self._compiler, self._add_block = compiler, add_block
         self._scan = ffi.new("struct ucdb_rules *")
         self._out = ffi.new("unsigned char[]", RANGE_ROOM)
 
     def compile(self, blocks: "Iterable[bytes]") -> None:
         """Compile text that may be cut anywhere; raises as `compile_rules` does."""
-        begun: list[bytes] = []  # of a line that no block has ended yet; joined once
+        unfinished: list[bytes] = []  # pieces of a line whose end has not come yet; joined once
         for block in blocks:
             end = block.rfind(b"\n") + 1
             if end:
-                self._take(b"".join((*begun, block[:end])))
-                begun.clear()
-            begun.append(block[end:])
-        self._compiler.end(b"".join(begun))
+                self._compile_lines(b"".join((*unfinished, block[:end])))
+                unfinished.clear()
+            unfinished.append(block[end:])
+        self._compiler.end(b"".join(unfinished))
 
-    def _take(self, text: bytes) -> None:
-        """Compile whole lines."""
+    def _compile_lines(self, text: bytes) -> None:
+        """Compile whole lines, each with its newline."""
         scan, tally = self._scan, self._compiler.tally
         if len(self._out) < ROOM * len(text) + RANGE_ROOM:
             self._out = ffi.new("unsigned char[]", ROOM * len(text) + RANGE_ROOM)

@@ -7,9 +7,9 @@
                            for the k-th one (from 0)
     [2001:db8::1]:allow    eight groups of four upper-case digits
 
-Only ``IPv4/N`` and ``IPv6[/N]`` as a whole are meant; anything else stays what
-it was in 0.88.  Lengths 0 and 1 are refused: the server whose files these are
-does not take the one and never looks for the other.
+Only an address that is wholly ``IPv4/N`` or ``IPv6[/N]`` is a network; any other
+means what it meant in 0.88.  Prefix lengths 0 and 1 are refused, because the
+server of ucspi-tcp6, which reads these files too, does not look them up.
 
 Source: the key forms of ucspi-tcp6 1.11, so that its files and ours are one.
 """
@@ -26,10 +26,10 @@ MARK4, MARK6 = b"_", b"^"
 PLACES = b"abcdefghijklmnopqrstuvwxyz123456"
 LENGTH_MIN = 2
 HEX = b"0123456789abcdefABCDEF"
-MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of an IPv4 address in IPv6 clothes
+MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of an IPv4-mapped IPv6 address
 
-_octets: list[dict[bytes, bytes]] = [{}, {}, {}, {}]  # text of an octet to its 8 key bytes, once it was seen
-_pieces: dict[int, bytes] = {}  # octet and count of ones before it, to its 8 key bytes
+_octets: list[dict[bytes, bytes]] = [{}, {}, {}, {}]  # cache: the text of an octet to its 8 key bytes
+_pieces: dict[int, bytes] = {}  # cache: an octet and the count of ones before it to its 8 key bytes
 
 
 def network_key(address: bytes) -> bytes | None:
@@ -53,7 +53,7 @@ def network_key(address: bytes) -> bytes | None:
 
 
 def looks_like_ipv6(address: bytes) -> bool:
-    """Say whether an address with colons is meant as IPv6 and should be read as such."""
+    """Return whether an address with colons is meant as IPv6."""
     address = address[address.rfind(b"@") + 1 :]
     if address[:1] == b"[":
         return True
@@ -77,7 +77,7 @@ def full6(packed: bytes) -> bytes:
 
 
 def bits4(ip: bytes) -> bytes:
-    """Return the 32 key bytes of an IPv4 client; empty if the text is none."""
+    """Return the 32 key bytes of an IPv4 address; empty if the text is not one."""
     octets = ip.split(b".")
     try:
         first, second, third, fourth = octets
@@ -90,7 +90,7 @@ def bits4(ip: bytes) -> bytes:
 
 
 def _bits_of_new(octets: "Sequence[bytes]") -> bytes:
-    """Do what `bits4` does, for octets not all of which were seen before."""
+    """Return what `bits4` returns, and remember octets that are new."""
     for place, (octet, known) in enumerate(zip(octets, _octets, strict=True)):
         if octet not in known:
             number = whole_number(octet, 255)
@@ -113,7 +113,7 @@ def bits6(packed: bytes) -> bytes:
 
 
 def canonical(ip: bytes) -> tuple[bytes, bytes]:
-    """Return a client's address as it is filed, and its 16 bytes if it is IPv6."""
+    """Return a client's address as its rule is filed, and its 16 bytes if it is IPv6, else none."""
     if b":" not in ip:
         return ip, b""
     packed = packed6(ip.partition(b"%")[0])  # a scope is not part of the address
@@ -125,7 +125,10 @@ def canonical(ip: bytes) -> tuple[bytes, bytes]:
 
 
 def network_bits(ip: bytes, packed: bytes) -> bytes:
-    """Return the longest key of a network around a client, from what `canonical` gives; empty if none."""
+    """Return the key of the longest network around a client, given what `canonical` returns; maybe empty.
+
+    The keys of shorter networks are the beginnings of it.
+    """
     if packed:
         return MARK6 + bits6(packed)
     bits = bits4(ip)
@@ -133,7 +136,7 @@ def network_bits(ip: bytes, packed: bytes) -> bytes:
 
 
 def readable(key: bytes) -> bytes:
-    """Return a key as one would write it in a rule: networks as ``IP/N``, others as they are."""
+    """Return a key as it is written in a rule: a network as ``IP/N``, any other address as it is."""
     require_bytes("key", key)
     bits = "".join("0" if byte == 48 else "1" for byte in key[1:])
     if key[:1] == MARK4 and LENGTH_MIN <= len(bits) <= 32:

@@ -1,16 +1,16 @@
-"""One line of rules text, taken apart.
+"""Parsing one line of rules text.
 
     line         = address ":" instructions     (blanks at its end do not count)
     instructions = "allow" or "deny", then any number of variables
     variable     = "," NAME "=" QUOTE VALUE QUOTE
 
-NAME is all up to the next ``=``, QUOTE is any one byte, VALUE is all up to the
-next such byte; nothing is escaped.  Comments start in the first column.  A line
-without a colon is no rule and no error either.
+NAME is everything up to the next ``=``, QUOTE is any one byte, VALUE is
+everything up to the next such byte; there is no escape character.  A comment
+starts in the first column.  A line without a colon is neither a rule nor an
+error.
 
-The address ends at the first colon.  Where that cannot be (no instruction
-follows it, which 0.88 refuses) an IPv6 address may end at the first colon that
-an instruction does follow.
+The address ends at the first colon.  If no instruction follows that, which 0.88
+refuses, an IPv6 address may end at the first colon before an instruction.
 
 Source: cr.yp.to/ucspi-tcp/tcprules.html; what that page leaves open (names with
 commas, letters as quotes, blanks) is observed from the original ``tcprules``.
@@ -28,7 +28,7 @@ BLANKS = b" \t\n"  # not b"\r": a line that ends in it is an error, as it was
 
 
 class Rule(Value):
-    """What a line says: allow or deny the clients of an address, and set variables."""
+    """The rule on a line: allow or deny the clients of an address, and set variables."""
 
     __slots__ = ("address", "allowed", "variables")
     __match_args__ = ("address", "allowed", "variables")
@@ -36,7 +36,7 @@ class Rule(Value):
     def __init__(
         self, address: bytes, allowed: bool, variables: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        """Take the address unexpanded, and (name, value) pairs in the line's order."""
+        """Take the address as it is on the line, and (name, value) pairs in the order of the line."""
         require_bytes("address", address)
         for name, value in variables:
             require_bytes("name", name)
@@ -45,7 +45,7 @@ class Rule(Value):
 
 
 def parse(line: bytes, number: int = 1) -> Rule | None:
-    """Return the rule that a line states, or None when it states none.
+    """Return the rule on a line, or None if there is none.
 
     Args:
         line: with or without its newline; any bytes.
@@ -55,8 +55,8 @@ def parse(line: bytes, number: int = 1) -> Rule | None:
         None for an empty line, a comment and a line without a colon.
 
     Raises:
-        RuleSyntaxError: with the leftmost fault's column and, as ``text``, the
-            line without the blanks at its end.
+        RuleSyntaxError: the line is not valid.  ``column`` is that of the
+            leftmost fault, ``text`` the line without the blanks at its end.
     """
     require_bytes("line", line)
     text = line.rstrip(BLANKS)
@@ -85,7 +85,7 @@ def _end_of_ipv6(text: bytes, colon: int) -> int:
 
 
 def _end_without_instruction(text: bytes, colon: int) -> int:
-    """Return where an IPv6 address ends that no instruction follows, to say so there; else ``colon``."""
+    """Return where an IPv6 address without an instruction ends, for the error; else ``colon``."""
     end = len(text)
     while end > colon:
         if end <= IPV6_MAX and looks_like_ipv6(text[:end]) and _is_address(text[:end]):
@@ -102,7 +102,7 @@ def _is_address(text: bytes) -> bool:
 
 
 def _parse_verdict(text: bytes, at: int) -> tuple[bool, int]:
-    """Return the word at a position as "is it allow", and where it ends."""
+    """Return whether the word at a position is ``allow``, and where it ends."""
     if text.startswith(b"deny", at):
         return False, at + 4
     if text.startswith(b"allow", at):

@@ -1,7 +1,7 @@
-"""Which lengths the network rules of an image have: found in one walk over its keys.
+"""The prefix lengths of an image's network rules, and the search for the network of a client.
 
-A client is then asked about these alone, not about all 31 or 127 that there
-could be.
+One walk over the keys collects the lengths.  For a client only networks of these
+lengths are looked up, not all 31 or 127 that are possible.
 """
 
 from ucspi.errors import CdbFormatError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ucspi.cdb import Reader
 
-    Found = tuple[bytes, bytes]  # the address that a rule is filed under, and the data of its record
+    Match = tuple[bytes, bytes]  # the address that a rule is filed under, and the data of its record
 
 FORMATS = ("cdb", "cdb64", "cdblib64")  # enum ucdb_format
 
@@ -27,12 +27,12 @@ class Lengths(Value):
     __match_args__ = ("four", "six")
 
     def __init__(self, four: "Iterable[int]" = (), six: "Iterable[int]" = ()) -> None:
-        """Take lengths in any order; those that are never looked up are left out."""
+        """Take lengths in any order; those that are never looked up (0, 1, and too long ones) are dropped."""
         self.four = tuple(sorted({n for n in four if LENGTH_MIN <= n <= 32}, reverse=True))
         self.six = tuple(sorted({n for n in six if LENGTH_MIN <= n <= 128}, reverse=True))
 
     def of(self, bits: bytes) -> tuple[int, ...]:
-        """Return those of the kind that a network's key is of; none where there is no key."""
+        """Return the lengths for a network's key: IPv4's or IPv6's; none for an empty key."""
         return self.four if bits[:1] == MARK4 else self.six if bits else ()
 
 
@@ -40,7 +40,7 @@ NO_LENGTHS = Lengths()
 
 
 def dotted(ip: bytes) -> "Iterator[bytes]":
-    """Yield an address and its prefixes that end in a dot, the longest first; nothing for no address."""
+    """Yield an address and its prefixes that end in a dot, the longest first; nothing if it is empty."""
     end = len(ip)
     while end:
         yield ip[:end]
@@ -53,20 +53,20 @@ class Networks:
     __slots__ = ("_reader", "lengths")
 
     def __init__(self, reader: "Reader", lengths: Lengths) -> None:
-        """Take the reader and the lengths that its keys have."""
+        """Search in this reader, for networks of these lengths."""
         self._reader, self.lengths = reader, lengths
 
-    def around(self, ip: bytes) -> "Found | None":
-        """Return the key and the data of the longest network around a client, None if none has a rule."""
+    def around(self, ip: bytes) -> "Match | None":
+        """Return key and data of the rule for the longest network around a client, or None."""
         bits = network_bits(*canonical(ip))
         return self._first(bits[: size + 1] for size in self.lengths.of(bits))
 
-    def decide(self, ip: bytes) -> "Found | None":
-        """Return the key and the data of the rule that decides about a client without a name."""
+    def decide(self, ip: bytes) -> "Match | None":
+        """Return key and data of the rule that decides about a client known by its address alone, or None."""
         text, _ = canonical(ip)
         return self._first(dotted(text)) or self.around(ip) or self._first((b"",))
 
-    def _first(self, keys: "Iterable[bytes]") -> "Found | None":
+    def _first(self, keys: "Iterable[bytes]") -> "Match | None":
         for key in keys:
             data = self._reader.get(key)
             if data is not None:
@@ -75,7 +75,7 @@ class Networks:
 
 
 class NativeNetworks(Networks):
-    """The same in one call of the C core."""
+    """The same search, each one call of the C core."""
 
     __slots__ = ("_fault", "_image", "_layout", "_lengths", "_sieve", "_view")
 
@@ -97,18 +97,18 @@ class NativeNetworks(Networks):
         six = [length for length in range(129) if self._lengths.six[length]]
         super().__init__(reader, Lengths(four, six) if four or six else NO_LENGTHS)
 
-    def around(self, ip: bytes) -> "Found | None":
-        """Return the key and the data of the longest network around a client, None if none has a rule."""
+    def around(self, ip: bytes) -> "Match | None":
+        """Return key and data of the rule for the longest network around a client, or None."""
         at = lib.ucdb_rules_around(self._image, self._lengths, ip, len(ip), self._fault)
         return self._record(at) if at else None
 
-    def decide(self, ip: bytes) -> "Found | None":
-        """Return the key and the data of the rule that decides about a client without a name."""
+    def decide(self, ip: bytes) -> "Match | None":
+        """Return key and data of the rule that decides about a client known by its address alone, or None."""
         at = lib.ucdb_rules_decide(self._image, self._lengths, ip, len(ip), self._fault)
         return self._record(at) if at else None
 
     def _make_sieve(self) -> object:
-        """Make what most lengths that are tried are stopped by; kept here, as the core only borrows it."""
+        """Make the filter that spares most look-ups of networks without a rule; the C core points to it."""
         lengths = self._lengths
         if not lengths.any:
             return None
@@ -119,8 +119,8 @@ class NativeNetworks(Networks):
         lib.ucdb_sieve_fill(self._image, bits, lengths.width)
         return bits
 
-    def _record(self, at: int) -> "Found":
-        """Return a record that was found; copied out, as the bytes of an image may be closed."""
+    def _record(self, at: int) -> "Match":
+        """Return key and data of the record at a position, copied, as the image may be closed."""
         if at < 0:
             raise self._damage()
         view, layout = self._view, self._layout
@@ -135,7 +135,7 @@ class NativeNetworks(Networks):
 
 
 def networks_of(reader: "Reader") -> Networks:
-    """Walk once over all keys of an image, to know which lengths its networks have.
+    """Return the networks of an image; this walks once over all its keys.
 
     Raises:
         CdbFormatError: a record crosses the end of the records.

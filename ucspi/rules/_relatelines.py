@@ -1,8 +1,8 @@
 """The entries of a long text, compared with each other by the C core.
 
-The core takes the lines that need no interpretation, as in `_nativecompile`, and the
-others come from the compiler of single lines.  All records then stand in one
-buffer, with the number of the line that each was made of.
+The C core compiles the plain lines, as in `_nativecompile`; all other lines are
+compiled one by one.  Then all records are in one buffer, each with the number of
+its line.
 """
 
 from ucspi.cdb.layout import CDB
@@ -22,12 +22,12 @@ WINDOW = 1 << 20  # bytes of text that are scanned at once
 
 
 class RelatedEntries:
-    """The first rule under each key of a text, and how these relate."""
+    """The first rule under each key of a text, and how these rules relate to each other."""
 
     __slots__ = ("_all", "_held", "_numbers", "_records", "lines")
 
     def __init__(self, text: bytes, examine: "Examine") -> None:
-        """Compile the text; examining a line that is not plain gives keys and data of its records."""
+        """Compile the text; ``examine`` returns keys and data of the records of a line that is not plain."""
         self.lines = 0
         self._records, self._numbers = bytearray(), bytearray()
         self._compile(text, examine)
@@ -45,7 +45,7 @@ class RelatedEntries:
             size = stop - begin
             scan.used = scan.lines = scan.rules = scan.records = scan.at = 0
             scan.before = self.lines
-            # A line of more than the window is for the parser.
+            # A line that is longer than the window is compiled by itself.
             status = lib.ucdb_rules_scan(held + begin, size, out, len(out), scan) if size <= WINDOW else FULL
             self.lines += scan.lines
             self._records += ffi.buffer(out, scan.used)
@@ -57,7 +57,7 @@ class RelatedEntries:
             self._examine(text, end, examine)
 
     def _examine(self, text: bytes, begin: int, examine: "Examine") -> int:
-        """Take one line that is not plain; return where the next one begins."""
+        """Compile one line that is not plain; return where the next line begins."""
         newline = text.find(b"\n", begin)
         end = len(text) if newline < 0 else newline
         self.lines += 1
@@ -68,7 +68,7 @@ class RelatedEntries:
         return end + 1
 
     def _relate(self) -> "tuple[Any, list[object]]":
-        """Have the core compare; return its view of the whole, and the memory that it borrows."""
+        """Have the C core compare; return its struct, and the memory that the struct points to."""
         count = len(self._numbers) // 4
         width = count.bit_length() + 1
         parts = {
@@ -106,7 +106,7 @@ class RelatedEntries:
         )
 
     def repeated(self) -> "Iterator[tuple[int, Entry, bytes]]":
-        """Yield each line with a key of an earlier line, the first such entry, and what the line says."""
+        """Yield each line that has a key of an earlier line, the earlier entry, and the data of the line."""
         number = last = 0
         while number := lib.ucdb_next_repeated(self._all, number):
             entry = self._entry(number)
@@ -116,23 +116,23 @@ class RelatedEntries:
                 yield last, before, entry.data
 
     def hidden(self) -> "Iterator[tuple[Entry, Entry]]":
-        """Yield each IPv4 network inside a dotted prefix, which is looked up before it, and the prefix."""
+        """Yield each IPv4 network inside a dotted prefix, with the prefix, which is looked up first."""
         number, prefix = 0, ffi.new("uint32_t *")
         while number := lib.ucdb_next_hidden(self._all, number, prefix):
             yield self._entry(number), self._entry(prefix[0])
 
-    def suspects(self, told: set[int]) -> "Iterator[Entry]":
-        """Yield the entries about whose clients something may be said; `told` grows meanwhile."""
+    def suspects(self, reported: set[int]) -> "Iterator[Entry]":
+        """Yield the entries whose clients may show a line not in ``reported``, which grows meanwhile."""
         number = 0
         while number := lib.ucdb_next_suspect(self._all, number):
-            before = len(told)
+            before = len(reported)
             yield self._entry(number)
-            if len(told) != before:
-                for line in told:
+            if len(reported) != before:
+                for line in reported:
                     self._all.told[line] = 1
 
-    def crossing(self) -> tuple[list[Entry], list[Entry]]:
-        """Return names, and what is neither name, ident nor everybody; nothing if all say the same."""
+    def names_and_addresses(self) -> tuple[list[Entry], list[Entry]]:
+        """Return the entries of names, and those of addresses; nothing if all of them have the same data."""
         if not (self._all.names and self._all.addresses and self._all.differing):
             return [], []
         numbers = (

@@ -1,4 +1,4 @@
-"""What a rule looks like inside the cdb file.
+"""The record of a rule in the cdb file.
 
     key   the address
     data  pieces, each ended by a NUL:
@@ -6,7 +6,7 @@
           "+NAME=VALUE" set a variable
 
 So ``allow`` without variables has no data at all.  A last piece without its NUL
-and pieces that begin otherwise mean nothing.
+has no meaning, and neither has a piece that begins with another byte.
 
 Source: cr.yp.to/ucspi-tcp/tcprules.html describes the meaning; the bytes are
 observed from the original ``tcprules`` and ``tcprulescheck``.
@@ -28,8 +28,7 @@ def encode(rule: Rule) -> bytes:
 def segments(data: bytes) -> list[bytes]:
     """Split a record's data into its pieces, without their NULs.
 
-    A value that holds a NUL comes back as two pieces: the reader's view differs
-    from the writer's here, as it does in the original.
+    A value with a NUL in it comes back as two pieces, as in the original.
     """
     require_bytes("data", data)
     return data.split(b"\0")[:-1]
