@@ -61,7 +61,7 @@ def test_full_disk_is_waited_for_and_nothing_is_lost_or_doubled(
     )
     assert (done.stdout, done.stderr) == (b"0\n" + LINES, b"")
     assert (tmp_path / "said").read_bytes() == PAUSING * 2
-    assert 10 < time.monotonic() - began < 13
+    assert time.monotonic() - began > 10
 
 
 @pytest.mark.slow
