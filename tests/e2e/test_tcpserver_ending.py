@@ -55,7 +55,7 @@ def search(self):
     os.write(2, b"search\\n")
     yield from look(self)
 
-look, handlers.Handlers._search = handlers.Handlers._search, search
+look, handlers.Handlers._scan = handlers.Handlers._scan, search
 handlers.FEW, handlers.REST, handlers.REST_MAX = 2, 10**9, 60.0
 sys.exit(tcpserver.main())
 """

@@ -41,7 +41,7 @@ class Children:
 @pytest.fixture
 def children(monkeypatch: pytest.MonkeyPatch) -> Iterator[Children]:
     """Children that are gone afterwards; more than six count as many, and two of them as young."""
-    for name, value in (("FEW", 6), ("YOUNG", 2), ("FOUND", 3)):
+    for name, value in (("FEW", 6), ("NEWEST", 2), ("FOUND", 3)):
         monkeypatch.setattr(module, name, value)
     children = Children()
     yield children

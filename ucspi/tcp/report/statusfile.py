@@ -175,7 +175,7 @@ class StatusFile:
 
 def _client(connection: "Connection") -> bytes:
     notes = connection.notes
-    assert notes is not None, "every client that was entered has notes"
+    assert notes is not None, "every client that was added has notes"
     return b'{"seconds":%s,%s' % (seconds(notes.age()), notes.cached_fields or _constant(connection, notes))
 
 

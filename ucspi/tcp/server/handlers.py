@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Ended = tuple[int, int, Connection]  # pid, wait status
 
 FEW = 100  # up to so many handlers, every scan is a full one
-YOUNG = 32  # the newest handlers, which are polled by pid
+NEWEST = 32  # the newest handlers, which are polled by pid
 MISSES = 8  # a poll stops after so many running handlers in a row behind an ended one
 FOUND = 16  # after so many ended children in one scan, polling every pid is cheaper
 REST = 30  # a full scan is followed by a rest of so many times its duration
@@ -64,22 +64,22 @@ class Handlers:
         return pid
 
     def reap(self, *, all_of_them: bool = False) -> "Iterator[Ended]":
-        """Yield handlers that have ended, each once; if some may be missed, set `due`."""
+        """Yield handlers that have ended, each once; if some may be lost, set `due`."""
         if len(self._connections) <= FEW:
             self.due = None
-            yield from self._search()
+            yield from self._scan()
             return
-        yield from self._wait_for_each(list(islice(reversed(self._connections), YOUNG)), MISSES)
+        yield from self._poll_each(list(islice(reversed(self._connections), NEWEST)), MISSES)
         begin = time.monotonic()
         if begin < self._rest_until and not all_of_them:
             self.due = self._rest_until
             return
         self.due = None
-        yield from self._search()
+        yield from self._scan()
         end = time.monotonic()
         self._rest_until = end + min(REST * (end - begin), REST_MAX)
 
-    def missed(self) -> "Iterator[Ended]":
+    def lost(self) -> "Iterator[Ended]":
         """Yield handlers that were reaped, but not yielded because memory ran out.
 
         Their wait status is lost; it is reported as exit code 111.
@@ -96,7 +96,7 @@ class Handlers:
         """Return whether it is time for the next `reap`, even without a SIGCHLD."""
         return self.due is not None and time.monotonic() >= self.due
 
-    def _search(self) -> "Iterator[Ended]":
+    def _scan(self) -> "Iterator[Ended]":
         """Yield all handlers that have ended, by a full scan."""
         found = 0
         while True:
@@ -111,9 +111,9 @@ class Handlers:
                 yield pid, status, connection
             found += 1
             if found == FOUND and len(self._connections) > FEW:
-                yield from self._wait_for_each(list(self._connections), len(self._connections))
+                yield from self._poll_each(list(self._connections), len(self._connections))
 
-    def _wait_for_each(self, pids: list[int], misses: int) -> "Iterator[Ended]":
+    def _poll_each(self, pids: list[int], misses: int) -> "Iterator[Ended]":
         """Yield those of some handlers that have ended; behind one, stop after so many running in a row."""
         patience = len(pids)
         for pid in pids:

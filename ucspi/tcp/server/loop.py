@@ -121,7 +121,7 @@ class Server:
         try:
             if self._doors.pause():
                 self._report.warn(b"out of memory, pausing")
-            self._count_out(self._handlers.missed())
+            self._count_out(self._handlers.lost())
         except MemoryError:
             pass  # the next turn that fails tries again
         time.sleep(REST)

@@ -88,13 +88,13 @@ class Buckets:
 
     def _forget(self, now: int) -> None:
         """Forget full buckets; if that leaves less than a quarter of the room, also the fullest."""
-        missing = [pair for pair in self._full_at.items() if pair[1] > now]
+        kept = [pair for pair in self._full_at.items() if pair[1] > now]
         room = self._most - self._most // 4
-        if len(missing) >= room:
-            missing.sort(key=lambda pair: pair[1])
-            del missing[: len(missing) - room + 1]
-        self._full_at = dict(missing)
-        self._forget_from = min(max(LEAST, 2 * len(missing)), self._most)
+        if len(kept) >= room:
+            kept.sort(key=lambda pair: pair[1])
+            del kept[: len(kept) - room + 1]
+        self._full_at = dict(kept)
+        self._forget_from = min(max(LEAST, 2 * len(kept)), self._most)
 
     def __len__(self) -> int:
         """Return how many buckets are kept."""
