@@ -41,7 +41,7 @@ NAMES = {
 
 # Packages whose modules are public, each with names of its own.
 MODULES = {
-    "ucspi.cdb": "layout",
+    "ucspi.cdb": "cdbmaketext layout",
     "ucspi.compat": "cdb cdbx",
     "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """

@@ -24,16 +24,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.cdb._hash import hash as hash
     from ucspi.cdb._hash import hash64 as hash64
+    from ucspi.cdb._imagestream import dump as dump
+    from ucspi.cdb._imagestream import scan as scan
     from ucspi.cdb._open import open as open
     from ucspi.cdb._purebuilder import Builder as Builder
     from ucspi.cdb._reader import Reader as Reader
     from ucspi.cdb._stats import Stats as Stats
-    from ucspi.cdb._text import dump as dump
-    from ucspi.cdb._text import load as load
-    from ucspi.cdb._text import scan as scan
     from ucspi.cdb._writer import Writer as Writer
     from ucspi.cdb._writer import create as create
     from ucspi.cdb._writer import make as make
+    from ucspi.cdb.cdbmaketext import load as load
 else:
     Builder = _CORE.builder
     hash = _CORE.hash
@@ -45,10 +45,10 @@ else:
         "Stats": "_stats",
         "Writer": "_writer",
         "create": "_writer",
-        "dump": "_text",
-        "load": "_text",
+        "dump": "_imagestream",
+        "load": "cdbmaketext",
         "make": "_writer",
         "open": "_open",
-        "scan": "_text",
+        "scan": "_imagestream",
     }
     __getattr__, __dir__ = _late_names(globals(), _LATER)

@@ -1,7 +1,8 @@
-"""Text to records and back by the C core, as much of a window at a time as it is sure of.
+"""Converting between cdbmake's text and records by the C core.
 
-What is not whole, not plain or not right stays where it is, for the parser and
-the walk of `_text`: they alone know errors, and how to read on.
+It takes the whole, plain and correct entries in a window.  At any other it stops,
+and the parser of `cdbmaketext` or `ImageStream` goes on from there: only these
+know errors, and read more.
 """
 
 from ucspi.cdb._native import ffi, lib
@@ -12,26 +13,26 @@ if TYPE_CHECKING:
 
     from ucspi.cdb._purebuilder import Builder
 
-CDB_HEADER_SIZE = 2048
 CDB, CDB64 = 0, 1  # enum ucdb_format
+CDB_HEADER_SIZE = 2048  # not from `layout`, which loading text does not need
 ROOM = 2  # bytes of records for each byte of text, at most
-DUMPED = 262144  # text is made in pieces of this size
+DUMPED = 262144  # bytes; text is made in pieces of this size
 
 
 class NativeLoader:
-    """Moves entries of text into a builder."""
+    """Adds the records of a text to a builder."""
 
     __slots__ = ("_add_block", "_format", "_out", "_text")
 
     def __init__(self, builder: "Builder") -> None:
         """Send records to ``builder``."""
         self._add_block = builder.add_block
-        self._format = CDB if builder.header_size == CDB_HEADER_SIZE else CDB64
+        self._format = CDB64 if builder.header_size > CDB_HEADER_SIZE else CDB
         self._text = ffi.new("struct ucdb_text *")
         self._out = ffi.new("unsigned char[]", 0)
 
     def take(self, window: bytes, at: int) -> tuple[int, int]:
-        """Take entries from ``at`` on; return where the parser goes on, and how many there were."""
+        """Add the records from offset ``at`` on; return the offset where it stopped, and their number."""
         text = self._text
         room = ROOM * (len(window) - at)
         if len(self._out) < room:
@@ -44,19 +45,19 @@ class NativeLoader:
 
 
 class NativeDumper:
-    """Moves records of an image to a sink, as text."""
+    """Writes the records of an image to a sink, as text."""
 
     __slots__ = ("_format", "_out", "_sink", "_text")
 
     def __init__(self, sink: "Callable[[bytes], object]", *, wide: bool) -> None:
-        """Send text to ``sink``; ``wide`` is for a cdb64."""
+        """Send text to ``sink``; ``wide`` says that the image is a cdb64."""
         self._sink = sink
         self._format = CDB64 if wide else CDB
         self._text = ffi.new("struct ucdb_text *")
         self._out = ffi.new("unsigned char[]", DUMPED)
 
     def take(self, window: bytes, at: int, end: int) -> int:
-        """Take records from ``at`` on that end at ``end`` or before; return where the walk goes on."""
+        """Write the records from offset ``at`` to ``end`` at most; return the offset where it stopped."""
         text = self._text
         text.at = at
         while True:

@@ -77,14 +77,14 @@ def _no_room(what: bytes, error: Exception) -> Stop:
 
 def bad_format(error: CdbTextError) -> Stop:
     """Return the line of Debian's cdbmake, and a second one that says where, and why in more words."""
-    from ucspi.cdb import _text  # loaded already, as it raised the error
+    from ucspi.cdb import cdbmaketext  # loaded already, as it raised the error
 
     words = {
-        _text.NO_PLUS: b"entry must start with +",
-        _text.BAD_KEY_LENGTH: b"bad keylen format",
-        _text.BAD_LENGTH: b"bad datalen format",
-        _text.NO_ARROW: b"key must be followed by ->",
-        _text.NO_NEWLINE: b"newline expected",
+        cdbmaketext.NO_PLUS: b"entry must start with +",
+        cdbmaketext.BAD_KEY_LENGTH: b"bad keylen format",
+        cdbmaketext.BAD_LENGTH: b"bad datalen format",
+        cdbmaketext.NO_ARROW: b"key must be followed by ->",
+        cdbmaketext.NO_NEWLINE: b"newline expected",
     }.get(error.reason, b"unexpected end if input")
     line = b"%s: fatal: unable to read input: entry %d: %s" % (PROGRAM, error.entry, words)
     return Stop(line + b"\nstdin: " + str(error).encode(), EXIT_TEMPORARY)
