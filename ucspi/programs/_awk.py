@@ -1,4 +1,4 @@
-"""Lines and fields as awk sees them, in bytes."""
+"""Splits input into lines and fields as awk does, in bytes."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 def lines(blocks: "Iterable[bytes]") -> "Iterator[bytes]":
     """Yield each line without its newline; the last one may lack it."""
-    pieces: list[bytes] = []  # of a line that is not whole yet
+    pieces: list[bytes] = []  # of a line that has not ended yet
     for block in blocks:
         first, *others = block.split(b"\n")
         pieces.append(first)
@@ -21,5 +21,5 @@ def lines(blocks: "Iterable[bytes]") -> "Iterator[bytes]":
 
 
 def fields(line: bytes) -> list[bytes]:
-    """Split a line at runs of blanks and tabs, and at nothing else that Python takes for space."""
+    """Split a line at blanks and tabs only; `bytes.split` would split at other white space, too."""
     return [field for field in line.replace(b"\t", b" ").split(b" ") if field]

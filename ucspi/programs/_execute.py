@@ -1,4 +1,4 @@
-"""Executing the rest of the command line, as a link of a chain."""
+"""Executes the rest of the command line: most programs here end so."""
 
 from ucspi.programs._program import fatal
 from ucspi.unix import search
@@ -19,19 +19,19 @@ def execute(
     changes: "Iterable[bytes]" = (),
     entries: list[bytes] | None = None,
 ) -> "NoReturn":
-    """Replace this process by a program, with the environment this one was started with.
+    """Execute a program in place of this process, with the environment that this one was started with.
 
     Args:
-        name: ours, for the complaint.
-        program: what to look for in PATH.
+        name: our name, for the error message.
+        program: the file, or the name to look for in PATH.
         argv: its command line, its name first.
-        changes: made to its environment, as `changed` takes them.  The PATH
-            that counts here is the one before them.
-        entries: the environment, if it had to be read earlier: who has
-            changed ids may not read ``/proc/self/environ`` any more.
+        changes: changes of the environment, in the form of `changed`.  PATH is
+            the one before these changes.
+        entries: the environment, if it was read earlier: after a change of ids
+            we may not read ``/proc/self/environ`` any more.
 
     Raises:
-        Stop: nothing could be executed.
+        Stop: the program cannot be executed.
     """
     if entries is None:
         entries = inherited()

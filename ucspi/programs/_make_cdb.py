@@ -1,6 +1,7 @@
-"""What cdbmake, cdbmake-12 and cdbmake-sv share: everything but the language of their input.
+"""What cdbmake, cdbmake-12 and cdbmake-sv share: everything except the format of their input.
 
-The other two were scripts in front of cdbmake, so its name is in all messages.
+In cdb 0.75 the latter two are scripts in front of cdbmake, so all messages have
+the name cdbmake.
 """
 
 from ucspi.cdb import Builder
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROGRAM = b"cdbmake"
-USAGE = b"cdbmake: usage: cdbmake f ftmp"  # the original's, of a wrong command line
+USAGE = b"cdbmake: usage: cdbmake f ftmp"  # the original's words after a wrong command line
 HELP = b"cdbmake: usage: cdbmake [--64] f ftmp"
 OFFER_OF_CDB64 = b"cdbmake: no cdb can pass 4 GB; --64 makes a cdb64, which can"
 
 
 def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
-    """Make a cdb file out of what ``fill`` adds, and publish it; return the exit code.
+    """Make a cdb file of the records that ``fill`` adds, and publish it; return the exit code.
 
-    ``--64`` counts as the first argument only: elsewhere it may be a file's name.
+    ``--64`` is an option only as the first argument; elsewhere it is a file name.
 
     Source: order and messages as observed from cdbmake of cdb 0.75.
     """
@@ -32,7 +33,7 @@ def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
         form = "cdb64"
         argv = argv[1:]
     if argv[1:2] and argv[1][:2] == b"--":
-        # As the name of a file it would cost one: `--46 data.cdb data.tmp` writes into data.cdb.
+        # Taken for a file name it would destroy a file: `--46 data.cdb data.tmp` would write into data.cdb.
         what = b"unknown option %s; a file of that name is ./%s" % (argv[1], argv[1])
         raise fatal(PROGRAM, what, code=EXIT_USAGE)
     if len(argv) < 3:
@@ -59,16 +60,16 @@ def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
 
 
 def _write(publication: Publication, form: str, fill: "Callable[[Builder], object]") -> None:
-    """Make the temporary a finished cdb file.  A failure leaves it as it is, like the original."""
+    """Write the cdb file under its temporary name.  As in the original, a failure leaves it there."""
     builder = Builder(publication.write, format=form)
-    publication.seek(builder.header_size)  # the header goes in front of the records, last
+    publication.seek(builder.header_size)  # the header stands in front of the records and is written last
     fill(builder)
     publication.write_at(0, builder.finish())
     publication.seal()
 
 
 def _no_room(what: bytes, error: Exception) -> Stop:
-    """Return the original's line for any lack of room, and a second one where ``--64`` would help."""
+    """Return the original's line for lack of room or memory, and a second one if ``--64`` would help."""
     stop = fatal(PROGRAM, what + b": out of memory")
     if isinstance(error, CdbTooLargeError) and not isinstance(error, CdbLengthError):
         return Stop(b"%b\n%b" % (stop.line, OFFER_OF_CDB64), stop.code)
@@ -76,8 +77,8 @@ def _no_room(what: bytes, error: Exception) -> Stop:
 
 
 def bad_format(error: CdbTextError) -> Stop:
-    """Return the line of Debian's cdbmake, and a second one that says where, and why in more words."""
-    from ucspi.cdb import cdbmaketext  # loaded already, as it raised the error
+    """Return the line of Debian's cdbmake, and a second one that says where and why."""
+    from ucspi.cdb import cdbmaketext  # loaded already: it raised the error
 
     words = {
         cdbmaketext.NO_PLUS: b"entry must start with +",

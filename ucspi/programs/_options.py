@@ -1,9 +1,10 @@
-"""Options as the originals parse them.
+"""Parses options as the originals do.
 
-Short options bundle (``-vHR``), values are attached or follow (``-c3``,
-``-c 3``), parsing stops at the first operand or after ``--``, and nothing is
-ever reordered.  A lone ``-`` is an operand.  ``--word`` is refused: the
-originals take it for ``--``, and a mistyped long option would pass unseen.
+Short options can be bundled (``-vHR``).  A value is attached or follows
+(``-c3``, ``-c 3``).  Parsing stops at the first operand or after ``--``;
+nothing is reordered.  A lone ``-`` is an operand.  An unknown ``--word`` is
+refused: the originals take it for ``--``, so a mistyped long option would go
+unnoticed.
 """
 
 from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LARGEST = 2**31 - 1  # what the originals' numbers hold
+LARGEST = 2**31 - 1  # the largest number of the originals
 
 # The flags of `LookupChoices`: which attribute gets which value.
 LOOKUP_FLAGS: "dict[bytes, tuple[str, bool | int]]" = {
@@ -33,14 +34,14 @@ def parse(
     """Split arguments into options, in the order given, and operands.
 
     Args:
-        argv: the whole command line; ``argv[0]`` is the name in complaints.
+        argv: the whole command line; ``argv[0]`` is the name in messages.
         letters: option letters; one followed by ``:`` takes a value.
-        usage: the line printed after a complaint.
+        usage: the line printed after an error message.
         words: long options without their dashes, and whether each takes a
-            value, which follows or is attached with ``=``.
+            value; that follows or is attached with ``=``.
 
     Returns:
-        ``(letter or word, value)`` pairs, the value empty for a flag; the operands.
+        ``(letter or word, value)`` pairs, where the value of a flag is empty; and the operands.
 
     Raises:
         Stop: an unknown option or a missing value; exit code 100.
@@ -102,12 +103,12 @@ def _usage_error(program: bytes, what: bytes, letter: bytes, usage: bytes) -> St
 
 
 def long_values(program: bytes, option: bytes, operands: list[bytes], usage: bytes) -> "Iterator[bytes]":
-    """Take a long option off the front of the operands, as often as it is there; yield its values.
+    """Remove a long option from the front of the operands, as often as it stands there; yield its values.
 
     A value is attached with ``=`` or follows; a missing one is empty.
 
     Raises:
-        Stop: another option stands there.
+        Stop: another option stands there; exit code 100.
     """
     while operands and operands[0].startswith(b"-"):
         name, equals, value = operands.pop(0).partition(b"=")
@@ -122,9 +123,9 @@ def port(program: bytes, operand: bytes) -> int:
     """Return the port that an operand names, by its number or as a service.
 
     Raises:
-        Stop: no such service, or no such port.
+        Stop: there is no such service or port.
     """
-    from ucspi.errors import BadPortError  # here, as few programs have a port
+    from ucspi.errors import BadPortError  # imported here: few programs have a port
     from ucspi.tcp.address import PORT_MAX, parse_port
 
     try:
@@ -137,12 +138,12 @@ def port(program: bytes, operand: bytes) -> int:
 
 
 def number(program: bytes, option: bytes, value: bytes, largest: int = LARGEST) -> int:
-    """Return the whole number that an option's value is; the originals take anything for one.
+    """Return the value of an option as a whole number; the originals accept anything.
 
     Raises:
-        Stop: it is none, or above ``largest``; exit code 100.
+        Stop: it is no number, or above ``largest``; exit code 100.
     """
-    from ucspi.decimal import whole_number  # here, as few programs are given a number
+    from ucspi.decimal import whole_number  # imported here: few programs are given a number
 
     found = whole_number(value, largest)
     if found is not None:

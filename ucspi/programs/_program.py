@@ -1,4 +1,4 @@
-"""What every program shares: arguments as bytes, one line and an exit code at the end."""
+"""What every program shares: it gets its arguments as bytes, and ends with one line and an exit code."""
 
 import _signal
 import posix as os
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 
 class Stop(Exception):  # noqa: N818 - an order to stop, not only an error
-    """End the program with a line on stderr (none when empty) and an exit code."""
+    """Ends the program with a line on stderr, if it is not empty, and an exit code."""
 
     def __init__(self, line: bytes, code: int) -> None:
-        """Take the line without its newline."""
         super().__init__(line, code)
         self.line, self.code = line, code
 
@@ -34,22 +33,22 @@ def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int =
 def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: bytes = b"") -> int:
     """Call a program's body with the command line as bytes; return its exit code.
 
-    ``--help`` alone prints the usage line on standard output, ``--version``
-    alone the version; no original has an operand that looks like these, but
-    for those that take any bytes: they give no usage line and see both.
+    If ``--help`` is the only argument, the usage line is printed on standard
+    output; if ``--version`` is, the version.  A program whose operands may be any
+    bytes gives no usage line, and sees both arguments itself.
     """
     if argv is None:
-        undo_interpreter()  # Ctrl-C ends the process as it ends a C program
+        undo_interpreter()  # so Ctrl-C ends the process as it ends a C program
         argv = [argument.encode(sys.getfilesystemencoding(), "surrogateescape") for argument in sys.argv]
     if usage and len(argv) == 2 and argv[1] in (b"--help", b"--version"):
-        return _tell(usage if argv[1] == b"--help" else b"ucspi " + __version__.encode())
+        return _print_line(usage if argv[1] == b"--help" else b"ucspi " + __version__.encode())
     try:
         return body(argv)
     except Stop as stop:
         if stop.line:
             say(stop.line)
         return stop.code
-    except ImportError as error:  # what is loaded only when it is needed
+    except ImportError as error:  # of a module that is loaded only when it is needed
         say(b"%s: fatal: %s" % (argv[0].rpartition(b"/")[2], str(error).encode("utf-8", "surrogateescape")))
         return EXIT_TEMPORARY
     except MemoryError:
@@ -57,7 +56,7 @@ def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: b
         return EXIT_TEMPORARY
 
 
-def _tell(line: bytes) -> int:
+def _print_line(line: bytes) -> int:
     try:
         print_all(line + b"\n")
     except OSError:
@@ -66,7 +65,7 @@ def _tell(line: bytes) -> int:
 
 
 def print_all(text: "bytes | memoryview") -> None:
-    """Write to standard output, all of it, and die of a pipe that nobody reads.
+    """Write all of it to standard output; a pipe that nobody reads ends the process.
 
     Raises:
         OSError: it cannot be written.
@@ -93,8 +92,8 @@ def print_or_stop(program: bytes, text: bytes) -> None:
 def die_of_pipe() -> None:
     """End the process by SIGPIPE, as a write to a pipe that nobody reads ends a C program.
 
-    CPython ignores that signal from its start, whatever the parent wanted, and
-    reports `BrokenPipeError` instead.  Returns if the signal is blocked, or was ignored before CPython did.
+    CPython ignores this signal and raises `BrokenPipeError` instead.  The function
+    returns if the signal is blocked, or if the parent had it ignored.
     """
     if _signal.SIGPIPE in inheritedstate.ignored:
         return

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def run_reader(program: bytes, work: "Callable[[], int | None]") -> int:
-    """Do the work of a program that reads a database; return its exit code, 0 for None.
+    """Call ``work``, and return its exit code, 0 for None.
 
     Raises:
-        Stop: with the original's line for whatever went wrong.
+        Stop: something failed; it has the original's line for that.
     """
     unreadable = b"unable to read input"
     try:
@@ -32,7 +32,7 @@ def run_reader(program: bytes, work: "Callable[[], int | None]") -> int:
 
 
 def open_database(fd: int = 0) -> Reader:
-    """Open a whole input: a regular file from its start, anything else read into memory.
+    """Open the database on a descriptor: a regular file from its start; anything else is read into memory.
 
     Raises:
         InputError: it cannot be read.

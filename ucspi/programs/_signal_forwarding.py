@@ -1,4 +1,4 @@
-"""Who stands before a program: passes signals on to it, reaps strangers, and ends as it did."""
+"""Forwards signals to a child, reaps all other children, and waits until that child ends."""
 
 import _signal
 import os
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from typing import Final
 
 PASSED_ON: "Final" = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGHUP)
-SIGNALLED: "Final" = 128  # the exit code of a program that a signal ended is this and the signal's number
+SIGNALLED: "Final" = 128  # added to the number of the signal that ended the child, as a shell does
 
 
 class SignalForwarder:
-    """Catches signals from now on, for a program that is started later; one in a process."""
+    """Catches signals from now on, for a child that is started later; a process has only one."""
 
     __slots__ = ("_caught", "_wakeup")
 
     def __init__(self) -> None:
-        """Catch them, but for those that are ignored: TERM always."""
+        """Catch SIGTERM, and the others unless they are ignored."""
         self._wakeup, self._caught = Wakeup(), set[int]()
         for number in (_signal.SIGCHLD, *PASSED_ON):
             if number == _signal.SIGTERM or _signal.getsignal(number) != _signal.SIG_IGN:
-                # The wake-up pipe may be full: it wakes, and tells nothing.
+                # The wake-up pipe may be full, so it only wakes us; the handler notes the number.
                 catch(number, lambda number, frame: self._caught.add(number))
                 unblock(number)
 
     def wait(self, pid: int) -> int:
-        """Pass on what comes until a child has ended; return its exit code, as a shell would."""
+        """Forward signals and reap all children until ``pid`` has ended; return the exit code of a shell."""
         poller = select.poll()
         poller.register(self._wakeup.fileno(), select.POLLIN)
         while True:

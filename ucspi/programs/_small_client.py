@@ -1,7 +1,7 @@
-"""What the small clients share: connect as ``tcpclient -RHl0`` does, ask, show the answer.
+"""What the small clients share: connect as ``tcpclient -RHl0`` does, send a request, print the answer.
 
 The originals are shell scripts around ``tcpclient``, ``addcr``, ``delcr`` and
-``cat -v``; here it is one process, and no shell ever sees what the user typed.
+``cat -v``.  Here it is one process, and no shell sees the arguments.
 """
 
 import os
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
     from ucspi.tcp.connection import Connection
 
-    # Gets the answer block by block, and in the end an empty one.
+    # Called with each block of the answer, and at the end with an empty one.
     Convert = Callable[[bytes], bytes]
 
 BLOCK = 65536  # bytes
 
 
 def fill_operands(argv: list[bytes], *defaults: bytes) -> list[bytes]:
-    """Return the operands, missing ones by default; more are ignored, and none is an option."""
+    """Return as many operands as there are defaults, which replace missing ones; options are not known."""
     given = argv[1 : 1 + len(defaults)]
     return [*given, *defaults[len(given) :]]
 
 
 def require_one_line(program: bytes, *texts: bytes) -> None:
-    """Refuse a request of several lines: what follows the first would be another request.
+    """Refuse arguments with line ends: what follows would be another request.
 
     Raises:
-        Stop: there is a newline or a carriage return; exit code 100.
+        Stop: one has a newline or a carriage return; exit code 100.
     """
     if any(byte in text for text in texts for byte in (b"\n", b"\r")):
         raise fatal(program, b"an argument holds the end of a line", code=EXIT_PERMANENT)
@@ -45,14 +45,14 @@ def dial(host: bytes, port: bytes) -> "Connection":
     """Connect, with tcpclient's messages.
 
     Raises:
-        Stop: no connection.
+        Stop: no connection was made.
     """
     fds.occupy_standard()
     return connect(Connector(), host, find_port(host, port))
 
 
 def print_answer(program: bytes, host: bytes, port: bytes, request: bytes, convert: "Convert") -> int:
-    """Send a request and print the converted answer; return 0 whatever the network did, as the originals.
+    """Send a request and print the converted answer; return 0, as the originals do even if the network fails.
 
     Raises:
         Stop: the answer cannot be printed.
@@ -69,7 +69,7 @@ def print_answer(program: bytes, host: bytes, port: bytes, request: bytes, conve
 
 
 def _send(connection: "Connection", request: bytes) -> None:
-    """Send all of it; a server that does not want it may still have an answer."""
+    """Send the request; on failure go on, since the server may have sent an answer."""
     try:
         write_all(connection.descriptor, request)
     except OSError:
@@ -77,10 +77,10 @@ def _send(connection: "Connection", request: bytes) -> None:
 
 
 def print_until_closed(program: bytes, connection: "Connection", convert: "Convert") -> bool:
-    """Print what the server sends, at once, until it closes; False when the connection broke, which is said.
+    """Print each block as it arrives until the server closes; return False, with a message, if reading fails.
 
     Raises:
-        Stop: it cannot be printed.
+        Stop: standard output cannot be written.
     """
     block, is_whole = b"?", True
     while block:
@@ -94,16 +94,15 @@ def print_until_closed(program: bytes, connection: "Connection", convert: "Conve
 
 
 class VisibleText:
-    r"""Text from the network as a terminal may see it: ``\r\n`` as ``\n``, control bytes as by ``cat -v``."""
+    r"""Converts text for a terminal: ``\r\n`` to ``\n``, and control bytes as ``cat -v`` does."""
 
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        """Start with nothing held back."""
         self._held = b""
 
     def __call__(self, block: bytes) -> bytes:
-        """Return what can be shown now; a CR at the end waits for what follows, or for an empty block."""
+        """Return the converted block; a CR at its end is held back until the next one, which may be empty."""
         text = self._held + block
         self._held = b"\r" if block and text.endswith(b"\r") else b""
         text = text.removesuffix(self._held).replace(b"\r\n", b"\n")

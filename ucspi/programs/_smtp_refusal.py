@@ -1,7 +1,7 @@
-"""The SMTP conversation that turns a client away.
+"""The SMTP conversation that refuses all mail of a client.
 
-It answers the first word of each line and keeps nothing else, so a line may
-be as long as it likes.  A client has a time for everything, reading too.
+It answers the first word of each line and keeps nothing else, so lines may have
+any length.  The whole conversation has a time limit.
 """
 
 import os
@@ -19,25 +19,25 @@ FINE = b"250 rblsmtpd.local\r\n"
 FAREWELL = b"221 rblsmtpd.local\r\n"
 POLITE = (b"ehlo", b"helo", b"mail", b"noop", b"rset")
 LONGEST_TEXT = 200
-_KEPT = 6  # bytes of a line's first word: a verb, its CR, and one that makes it another word
-_BLOCK = 64  # what the original reads, and answers, at once: so a reset cuts it at the same place
+_KEPT = 6  # bytes kept of a first word: a verb of four, its CR, and one that makes it another word
+_BLOCK = 64  # bytes that the original reads and answers at once, so a reset cuts off the same answers
 
 
 def printable(text: bytes) -> bytes:
-    """Return what of a text goes into a reply: its beginning, and of that what is ASCII to print."""
+    """Return the beginning of a text for a reply, with ``?`` for each byte that is not printable ASCII."""
     return bytes(byte if 32 <= byte <= 126 else ord("?") for byte in text[:LONGEST_TEXT])
 
 
 def refuse_mail(reply: bytes, seconds: int) -> None:
-    """Talk to the client on descriptors 0 and 1 until it has enough, or the time is over.
+    """Talk to the client on descriptors 0 and 1 until it ends the conversation.
 
-    Does not return when it is: the process ends with exit code 0.
+    When the time is over, the process ends with exit code 0.
 
     Args:
         reply: a code and a text, without the end of the line.
-        seconds: for everything; 0 says the reply at once, and no more.
+        seconds: the time limit; with 0 the reply is sent at once, and nothing is read.
     """
-    signals.undo_ignored()  # a client that is gone ends us as it ends a C program
+    signals.undo_ignored()  # a client that has closed the connection ends us by SIGPIPE
     try:
         if seconds == 0:
             _say([reply + b"\r\n"])
@@ -47,7 +47,7 @@ def refuse_mail(reply: bytes, seconds: int) -> None:
         alarm(seconds)
         _converse(reply + b"\r\n")
     except OSError:
-        pass  # it cannot be read: nobody is there
+        pass  # the client cannot be read from
 
 
 def _expire(number: int, frame: "Any") -> None:
@@ -68,16 +68,16 @@ def _converse(reply: bytes) -> None:
 
 
 def _say(answers: list[bytes]) -> None:
-    """Write answers; who does not take one may still take the next.
+    """Write answers; when one cannot be written, go on with the next.
 
-    After a reset the first is an error, and the next is SIGPIPE.
+    After a reset the first write is an error, and the second raises SIGPIPE.
     """
     while answers:
         answers = _write(answers)
 
 
 def _write(answers: list[bytes]) -> list[bytes]:
-    """Write answers at once; return those behind the one that failed."""
+    """Write answers together; return those after the one that failed."""
     text, written = b"".join(answers), 0
     try:
         while written < len(text):
@@ -88,7 +88,7 @@ def _write(answers: list[bytes]) -> list[bytes]:
 
 
 def _behind(answers: list[bytes], written: int) -> list[bytes]:
-    """Return the answers of which nothing was tried, the one that failed being where the written ends."""
+    """Return the answers after the one that failed, in which the ``written`` bytes end."""
     begin = 0
     for number, answer in enumerate(answers):
         if begin > written:
@@ -98,16 +98,15 @@ def _behind(answers: list[bytes], written: int) -> list[bytes]:
 
 
 class FirstWords:
-    """The first word of each line, in lower case, of a text that comes in pieces."""
+    """Finds the first word of each line, in lower case, in a text that comes in pieces."""
 
     __slots__ = ("_over", "_word")
 
     def __init__(self) -> None:
-        """Begin with an empty line."""
-        self._word, self._over = b"", False  # what is known of the line's word; a blank has ended it
+        self._word, self._over = b"", False  # the word of the current line so far, and whether it has ended
 
     def of(self, block: bytes) -> list[bytes]:
-        """Return the words of the lines that end in this piece."""
+        """Return the first words of the lines that end in this piece."""
         *whole, rest = block.split(b"\n")
         found = []
         for piece in whole:

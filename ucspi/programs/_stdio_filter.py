@@ -1,4 +1,4 @@
-"""The programs that convert standard input to standard output."""
+"""The loop of the programs that convert standard input to standard output."""
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.unix.output import write_all
@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# Half of what a pipe holds: with labels, lines still fit into one whole.  With
-# more, each block waits in the middle until somebody has read.
+# Half of what a pipe holds: with labels the lines of a block still fit into it.
+# Otherwise we would wait in the middle of each block until somebody has read.
 LABELLED = 32768
 
 
@@ -19,16 +19,16 @@ def run_filter(
     finish: "Callable[[], bytes]",
     size: int = BLOCK,
 ) -> int:
-    """Write what comes of each block before the next is read; return the exit code.
+    """Read and convert blocks, and write each before the next is read; return the exit code.
 
-    What cannot be read or written is not spoken of.
+    A failure to read or write ends the program without a message.
 
     Args:
-        feed: takes a block; each piece is good until the next is asked for.
-        finish: gives what was held when nothing follows.
-        size: bytes read at once, at most.
+        feed: converts a block; a piece that it yields is valid until the next one.
+        finish: returns what was held back, at the end.
+        size: the most bytes that are read at once.
     """
-    undo_ignored()  # who stops reading ends us by SIGPIPE
+    undo_ignored()  # if nobody reads any more, SIGPIPE ends us
     try:
         while data := read_some(0, size):
             for piece in feed(data):

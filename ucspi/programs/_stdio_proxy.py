@@ -1,8 +1,8 @@
-"""A program with somebody between it and its descriptors 0 and 1.
+"""Runs a program behind a proxy that copies its standard input and output.
 
-The program runs in our own process, so that its pid and its exit code are
-those that whoever started us sees.  Who sits between is a child of it, and
-keeps the descriptors that we were given.
+The program is executed in our own process, so our parent sees its pid and its
+exit code.  The proxy is a child of it.  It has the descriptors 0 and 1 that we
+were given; the program has pipes to the proxy.
 """
 
 import _signal
@@ -23,29 +23,32 @@ if TYPE_CHECKING:
 
 
 class Conversion:
-    """What one direction is: how much is read at once, and what becomes of it."""
+    """What the proxy does with one direction.
+
+    It reads at most ``size`` bytes, writes what ``convert`` returns for them, and
+    calls ``at_end`` at the end.
+    """
 
     __slots__ = ("at_end", "convert", "size")
 
     def __init__(
         self, size: int, convert: "Callable[[bytes], bytes | memoryview]", at_end: "Callable[[], object]"
     ) -> None:
-        """Take what to call with each block, which is then written, and at the end."""
         self.size, self.convert, self.at_end = size, convert, at_end
 
 
 def execute_behind_proxy(
     name: bytes, argv: list[bytes], conversions: "Callable[[int], tuple[Conversion, Conversion]]"
 ) -> "NoReturn":
-    """Become the program of the command line, with a copier as its child.
+    """Execute the program of the command line, with a proxy as its child.
 
     Args:
-        name: ours, for complaints.
+        name: our name, for error messages.
         argv: our command line.
-        conversions: called with the program's pid, gives that to it and that from it.
+        conversions: called with the program's pid; returns that of its input and that of its output.
 
     Raises:
-        Stop: there is no program, it could not be run, or the system is out of something.
+        Stop: there is no program, it cannot be executed, or there is no pipe or process for the proxy.
     """
     if len(argv) < 2:
         raise Stop(b"%s: usage: %s program [ arg ... ]" % (name, name), EXIT_USAGE)
@@ -66,7 +69,7 @@ def execute_behind_proxy(
 
 
 def _move(name: bytes, reader: int, writer: int) -> None:
-    """Put the program's ends where it looks for them; the others vanish with the exec."""
+    """Make the program's ends of the pipes its descriptors 0 and 1; the exec closes the others."""
     try:
         os.dup2(reader, 0)
         os.dup2(writer, 1)
@@ -80,7 +83,7 @@ def _run_proxy(
     to_program: tuple[int, int],
     from_program: tuple[int, int],
 ) -> "NoReturn":
-    """Be the copier; never return into the frames of what we were forked from."""
+    """Be the proxy, in the child; never return into the callers of the parent."""
     why = b"out of memory"
     try:
         os.close(to_program[0])
@@ -91,22 +94,22 @@ def _run_proxy(
     except MemoryError:
         pass
     except BaseException as error:
-        why = ascii(error).encode()  # a fault of ours: nobody thought of it
+        why = ascii(error).encode()  # a fault of ours
     finally:
         say(name + b": fatal: unable to copy: " + why)
         os._exit(EXIT_TEMPORARY)
 
 
 def _copy(conversions: tuple[Conversion, Conversion], to_program: int, from_program: int) -> None:
-    """Copy until the program has closed its output, or nobody reads it."""
+    """Copy until the program has closed its output, or nobody reads that any more."""
 
     def end_input() -> None:
         conversions[0].at_end()
         os.close(to_program)
 
     def end_output() -> None:
-        # A program that ends at once may be gone before we have looked at its
-        # input.  What came before that end belongs into a log.
+        # A program that ends at once may be gone before we have read its input.
+        # What arrived before it ended belongs in the log.
         if not there.has_begun and is_readable(0):
             there.read()
         conversions[1].at_end()

@@ -1,4 +1,4 @@
-"""The options that svscan and svscanboot have in common."""
+"""The options that svscan and svscanboot share."""
 
 import os
 
@@ -12,32 +12,33 @@ if TYPE_CHECKING:
 IN_PROCESS: "Final" = b"--in-process"
 STOP_ON_TERM: "Final" = b"--stop-on-term"
 SYNTAX: "Final" = b"[ --in-process ] [ --stop-on-term[=SECONDS] ] [ dir ]"
-STOP_SECONDS: "Final" = 8  # for services to end; with those for loggers, less than the ten of most containers
+# For services to end; with the time for loggers it is less than the ten seconds of most containers.
+STOP_SECONDS: "Final" = 8
 _DIGITS: "Final" = 9
 
 
 class ScanOptions:
-    """What stands before the directory.
+    """The options, which stand before the directory.
 
     Attributes:
-        in_process: be all supervisors.
-        seconds: which services have to end when we are told to; None when that ends us alone.
-        operands: what follows.
+        in_process: one process is all supervisors.
+        seconds: how long services may take to end after SIGTERM; None: SIGTERM ends only us.
+        operands: what follows the options.
     """
 
     __slots__ = ("in_process", "operands", "seconds")
 
     def __init__(self, arguments: list[bytes], usage: bytes) -> None:
-        """Read them; as the first process of its namespace a scanner always ends its services.
+        """Read them; the first process of a pid namespace always ends its services.
 
         Raises:
-            Stop: a number is none, or one of them stands behind the directory.
+            Stop: a value is no number, or an option stands directly behind the directory.
         """
         self.in_process, self.seconds = False, STOP_SECONDS if os.getpid() == 1 else None
         self.operands = list(arguments)
         while self.operands and self._take(self.operands[0], usage):
             del self.operands[0]
-        # All that is further behind is ignored, as it was.
+        # Further operands are ignored, as in the original.
         if b"".join(self.operands[1:2]).partition(b"=")[0] in (IN_PROCESS, STOP_ON_TERM):
             raise Stop(usage, EXIT_USAGE)
 

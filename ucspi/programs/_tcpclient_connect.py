@@ -1,4 +1,4 @@
-"""Connecting as tcpclient does, with its messages; its small companions share it."""
+"""Connects as tcpclient does, with its messages; the small clients connect so, too."""
 
 from ucspi.errors import ConnectError, NoAddressError
 from ucspi.exits import EXIT_TEMPORARY
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 def server_name(host: bytes, port: int) -> bytes:
-    """Return what messages call the server."""
+    """Return the name of the server in messages."""
     return host if host.startswith(UNIX) else b"%s port %d" % (host, port)
 
 
 def find_port(host: bytes, operand: bytes) -> int:
-    """Return the port to connect to; a Unix socket has none, whatever is given.
+    """Return the port to connect to; for a Unix socket it is 0, and the operand is ignored.
 
     Raises:
-        Stop: no such service, or no such port.
+        Stop: there is no such service or port.
     """
     return 0 if host.startswith(UNIX) else _options.port(PROGRAM, operand)
 
 
 def connect(connector: Connector, host: bytes, port: int, verbosity: int = 1) -> "Connection":
-    """Connect; say what failed unless ``verbosity`` is 0.
+    """Connect; print which addresses failed unless ``verbosity`` is 0.
 
     Raises:
-        Stop: no connection; its line is empty where all has been said.
+        Stop: no connection was made; its line is empty if failures were printed.
     """
     if verbosity:
         connector.report = _report

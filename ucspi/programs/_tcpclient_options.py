@@ -1,4 +1,4 @@
-"""What tcpclient's command line means."""
+"""Reads tcpclient's command line."""
 
 import _socket
 
@@ -16,12 +16,11 @@ LETTERS = b"dDvqQhHrRi:p:t:T:l:"
 
 
 class Choices(LookupChoices):
-    """The options of one command line, later ones having won, and its operands."""
+    """The options of a command line, where the last one of a kind counts, and its operands."""
 
     __slots__ = ("connector", "operands")
 
     def __init__(self) -> None:
-        """Begin with the original's defaults."""
         super().__init__()
         self.connector = Connector()
         self.operands: list[bytes] = []
@@ -31,7 +30,7 @@ def read_command_line(argv: list[bytes]) -> Choices:
     """Read a command line, the program's name first.
 
     Raises:
-        Stop: an option or its value makes no sense; exit code 100.
+        Stop: an option is unknown, or its value is not valid; exit code 100.
     """
     options, operands = _options.parse(argv, LETTERS, USAGE)
     choices = Choices()
@@ -70,7 +69,7 @@ def _address(value: bytes) -> bytes:
 
 
 def _timeouts(value: bytes) -> tuple[int, int]:
-    """Read ``first+rest``; either may be missing, and is then 0."""
+    """Read ``first+rest``; one of them may be missing, and is then 0."""
     first, _, rest = value.partition(b"+")
     if not first and not rest:
         raise fatal(PROGRAM, b"-T wants seconds, such as 2+58, not " + (value or b"nothing"), code=100)

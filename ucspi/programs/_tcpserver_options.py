@@ -1,4 +1,4 @@
-"""What tcpserver's command line means."""
+"""Reads tcpserver's command line."""
 
 import posix as os
 
@@ -44,7 +44,7 @@ LETTERS = b"dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO"
 
 
 class Choices:
-    """The options of one command line, later ones having won, and its operands."""
+    """The options of a command line, where the last one of a kind counts, and its operands."""
 
     __slots__ = (
         "group",
@@ -62,7 +62,6 @@ class Choices:
     )
 
     def __init__(self) -> None:
-        """Begin with the defaults."""
         self.settings = Settings()
         self.user = Identity()  # of -u, or -U
         self.group: int | None = None  # of -g, or -U; overrides the user's own
@@ -70,14 +69,14 @@ class Choices:
         self.listen_descriptors: list[int] = []  # listening sockets instead of host and port
         self.ready_descriptor: int | None = None
         self.listen: list[tuple[bytes, bytes]] = []  # further hosts and ports
-        self.listen_paths: list[tuple[bytes, int | None]] = []  # and sockets of the UNIX domain, with modes
+        self.listen_paths: list[tuple[bytes, int | None]] = []  # UNIX-domain sockets, with modes
         self.rules: bytes | None = None
         self.rules_text: bytes | None = None
         self.missing_rules_allow = False
         self.operands: list[bytes] = []
 
     def identity(self) -> Identity:
-        """Return whom to become; an id of 0 means no change, as in the original."""
+        """Return the ids to change to; an id of 0 means no change, as in the original."""
         uid, gid, groups = self.user.uid, self.user.gid, self.user.groups
         if self.group is not None:
             gid, groups = self.group or None, [self.group] if self.group else None
@@ -92,8 +91,8 @@ def read_command_line(argv: list[bytes], inherited: list[bytes]) -> Choices:
         inherited: the environment, which ``-U`` reads.
 
     Raises:
-        Stop: an option or its value makes no sense; exit code 100, or 111 for
-            a user or group that is unknown.
+        Stop: an option is unknown, or its value is not valid; exit code 100, or
+            111 for an unknown user or group.
     """
     options, operands = _options.parse(argv, LETTERS, USAGE, WORDS)
     choices = Choices()
@@ -202,7 +201,7 @@ def _apply_descriptor(choices: Choices, word: bytes, value: bytes, inherited: li
 
 
 def _set_per_net(settings: Settings, value: bytes) -> None:
-    """Read ``N`` or ``N/BITS4/BITS6``: the limit, and how many bits of an address are its network."""
+    """Read ``N`` or ``N/BITS4/BITS6``: the limit, and how many bits of an address name its network."""
     most, *bits = value.split(b"/")
     settings.per_net = number(b"per-net", most)
     if not settings.per_net:
@@ -239,7 +238,7 @@ def _apply_identity(choices: Choices, letter: bytes, value: bytes, inherited: li
 
 
 def _apply_environment(choices: Choices, inherited: list[bytes]) -> None:
-    """Do what ``-U`` asks.  As root both variables must be there: root by accident is no choice."""
+    """Take the ids of ``-U``.  Root must set both variables, so that it stays root only on purpose."""
     for name in (b"UID", b"GID"):
         value = value_of(inherited, name)
         if value is None:

@@ -1,4 +1,4 @@
-"""What tcpserver does between listening and accepting: rules, privileges, port line, handler, server."""
+"""Prepares tcpserver between listening and accepting: rules, privileges, port line, handler, server."""
 
 import os
 
@@ -34,10 +34,10 @@ def prepare(
     listeners: "list[Listener]",
     wakeup: "Wakeup",
 ) -> Server:
-    """Return the server, ready to run, when everybody who wants to know has been told.
+    """Return the server, ready to run; its readiness has been announced.
 
     Raises:
-        Stop: a step failed; exit code 100 for a text of rules that makes no sense, else 111.
+        Stop: a step failed; exit code 100 for a rules text with errors, else 111.
     """
     settings = choices.settings
     judge = _judge(choices)
@@ -57,10 +57,10 @@ def prepare(
 
 
 def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]") -> None:
-    """Import what the choices need and most servers do not, while we may still read it.
+    """Import the modules that only some options need.
 
-    From here on nothing is imported any more: the new user may have no right to
-    our files, and they may be those of another version by the time of need.
+    Nothing is imported later: the new user may not be allowed to read our files,
+    and they may have been replaced by another version.
     """
     if choices.settings.keeps_notes:
         import ucspi.tcp.report.jsonlog
@@ -90,7 +90,7 @@ def _judge(choices: "Choices") -> "Judge | None":
 def _warn_of_what_is_missing(
     choices: "Choices", inherited: list[bytes], program: list[bytes], judge: "Judge | None"
 ) -> None:
-    """Say at the start what every client would be dropped for."""
+    """Warn at the start of what would drop every client."""
     number = search.obstacle(search.files(program[0], environ.value_of(inherited, b"PATH")))
     if number:
         text = b"unable to run %s: %s; every client is dropped until that changes" % (
@@ -127,7 +127,7 @@ def _drop_privileges(identity: privilege.Identity) -> None:
 
 
 def _print_ports(listeners: "list[Listener]") -> None:
-    # As the original: perhaps nobody reads it, but the service is wanted all the same.
+    # As in the original, a failure is ignored: perhaps nobody reads it.
     emit(b"".join(b"%d\n" % listener.port for listener in listeners if listener.path is None), 1)
 
 
@@ -152,12 +152,12 @@ def _say_ready(choices: "Choices", inherited: list[bytes]) -> None:
 
 
 def _warn(settings: "Settings", text: bytes) -> None:
-    """Tell of trouble that is no client's, in the form of the log."""
+    """Log a warning that concerns no client, in the format of the log."""
     reporter(settings)[0].warn(text)
 
 
 def _replaced(listeners: "list[Listener]") -> frozenset[bytes]:
-    # What a service manager tells us is not meant for the handlers.
+    # The variables of a service manager are for us, not for handlers.
     replaced = REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
     if any(listener.path is not None for listener in listeners):
         replaced |= REPLACED_UNIX

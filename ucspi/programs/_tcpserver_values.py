@@ -1,4 +1,4 @@
-"""What the values of tcpserver's options may be."""
+"""Checks and reads the values of tcpserver's options."""
 
 import posix as os
 import sys
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.rate import Rate
 
 PROGRAM = b"tcpserver"
-LARGEST_ID = 2**32 - 2  # one more means none, to the kernel
+LARGEST_ID = 2**32 - 2  # to the kernel the next number means no id
 _LARGEST_PORT = 65535
 _DIGITS_MAX = 18
 _MOST_PASSED = 65536  # sockets of a service manager
 
 
 def usage_error(text: bytes) -> Stop:
-    """Return the end of a program whose command line makes no sense."""
+    """Return the `Stop` for a command line that is not valid."""
     return fatal(PROGRAM, text, code=100)
 
 
 def number(option: bytes, value: bytes, largest: int = _options.LARGEST) -> int:
-    """Read a number of decimal digits alone: what is none is not 0, as it was in the original."""
+    """Read a decimal number; the original takes anything else for 0."""
     return _options.number(PROGRAM, option, value, largest)
 
 
@@ -68,7 +68,7 @@ def _decode(name: bytes) -> str:
 
 
 def find_user(value: bytes) -> Identity:
-    """Return the identity for ``NAME`` or ``NAME:GROUP``: that user, with the user's own groups."""
+    """Return the ids of ``NAME`` or ``NAME:GROUP``, with the groups of that user."""
     import pwd
 
     name, _, group = value.partition(b":")

@@ -15,5 +15,5 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _cdbdump(argv: list[bytes]) -> int:
-    """Dump; arguments are ignored, as in cdb 0.75."""
+    """Dump; as in cdb 0.75, arguments are ignored."""
     return run_reader(PROGRAM, lambda: dump(blocks(), write))

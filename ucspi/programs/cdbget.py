@@ -37,7 +37,7 @@ def _get(key: bytes, skip: int) -> int:
 
 
 def _find(reader: Reader, key: bytes, skip: int) -> "bytes | memoryview | None":
-    """Return the data of the record under ``key`` that has ``skip`` others before it."""
+    """Return the data of the record with ``key`` after ``skip`` others."""
     if not skip:
         found = reader.find(key)
         return None if found is None else reader.view[found[0] : found[0] + found[1]]
@@ -49,7 +49,7 @@ def _find(reader: Reader, key: bytes, skip: int) -> "bytes | memoryview | None":
 
 
 def _number(text: bytes) -> int:
-    """Return the digits that a text begins with as a number; none are 0."""
+    """Return the number at the beginning of a text; without digits it is 0."""
     from ucspi.decimal import first_digits, leading_digits
 
     return first_digits(leading_digits(text), DIGITS_MAX)

@@ -1,4 +1,4 @@
-"""``cdbmake CDB TMP``: make a cdb file of the records on standard input, and publish it."""
+"""``cdbmake CDB TMP``: make a cdb file of the records on standard input."""
 
 from ucspi.cdb import load
 from ucspi.programs._make_cdb import HELP, make

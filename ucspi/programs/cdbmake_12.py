@@ -1,4 +1,4 @@
-"""``cdbmake-12 CDB TMP``: make a cdb file of lines with a key and data, and publish it.
+"""``cdbmake-12 CDB TMP``: make a cdb file of lines with a key and data.
 
 The original is an awk script in front of cdbmake.
 """
@@ -23,7 +23,7 @@ def _cdbmake_12(argv: list[bytes]) -> int:
 
 
 def _fill(builder: "Builder") -> None:
-    """Add field 1 as key and field 2 as data of each line; a missing one is empty."""
+    """Add a record for each line: field 1 is the key, field 2 the data; a missing field is empty."""
     for line in lines(blocks()):
         if line and not line.startswith(b"#"):
             key, data = (fields(line) + [b"", b""])[:2]

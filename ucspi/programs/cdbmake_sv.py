@@ -1,4 +1,4 @@
-"""``cdbmake-sv CDB TMP``: make a cdb file of /etc/services, and publish it.
+"""``cdbmake-sv CDB TMP``: make a cdb file of lines in the format of /etc/services.
 
 The original is an awk script in front of cdbmake.
 """
@@ -23,7 +23,7 @@ def _cdbmake_sv(argv: list[bytes]) -> int:
 
 
 def _fill(builder: "Builder") -> None:
-    """Add ``@PORT/PROTO`` with the name, and ``NAME/PROTO`` with the port for name and aliases."""
+    """Add the name under ``@PORT/PROTO``, and the port under ``NAME/PROTO`` for the name and each alias."""
     for line in lines(blocks()):
         name, *others = fields(line.partition(b"#")[0]) or [b""]
         port, slash, protocol = (others or [b""])[0].partition(b"/")

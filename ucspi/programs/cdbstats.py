@@ -1,4 +1,4 @@
-"""``cdbstats``: count at which distance the records of the database on standard input are found."""
+"""``cdbstats``: count how far from its first slot each record of the database on standard input is."""
 
 from ucspi.cdb import Reader, scan
 from ucspi.cdb.layout import named
@@ -8,7 +8,7 @@ from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbstats"
 USAGE = b"cdbstats: usage: cdbstats"
-KEY_MAX = 1024  # records with longer ones are not counted, as in cdb 0.75
+KEY_MAX = 1024  # as in cdb 0.75, records with longer keys are not counted
 LABELS = (*(b"d%d" % distance for distance in range(10)), b">9")
 
 
@@ -18,7 +18,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _cdbstats(argv: list[bytes]) -> int:
-    """Count; arguments are ignored, as in cdb 0.75."""
+    """Count; as in cdb 0.75, arguments are ignored."""
     return run_reader(PROGRAM, _report)
 
 
@@ -29,7 +29,7 @@ def _report() -> None:
 
 
 def _count(reader: Reader) -> list[int]:
-    next(scan(reader), None)  # says so when a file is truncated before its first record ends
+    next(scan(reader), None)  # raises the error for a file that ends in its first record
     damage = reader.check()
     if damage is not None:
         raise damage

@@ -1,4 +1,4 @@
-"""``cdbtest``: look up every record of the database on standard input, and count how it went."""
+"""``cdbtest``: look up every record of the database on standard input, and count the results."""
 
 from ucspi.cdb import Reader, scan
 from ucspi.cdb.layout import named
@@ -8,7 +8,7 @@ from ucspi.programs._stdio import write
 
 PROGRAM = b"cdbtest"
 USAGE = b"cdbtest: usage: cdbtest"
-KEY_MAX = 1024  # longer ones are not tested, as in cdb 0.75
+KEY_MAX = 1024  # as in cdb 0.75, longer keys are not tested
 
 FOUND, DIFFERENT, BAD_LENGTH, NOT_FOUND, UNTESTED = range(5)
 LABELS = (b"found", b"different record", b"bad length", b"not found", b"untested")
@@ -20,7 +20,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _cdbtest(argv: list[bytes]) -> int:
-    """Test; arguments are ignored, as in cdb 0.75."""
+    """Test; as in cdb 0.75, arguments are ignored."""
     return run_reader(PROGRAM, _test)
 
 
@@ -33,14 +33,14 @@ def _count(reader: Reader) -> list[int]:
     counts = [0] * len(LABELS)
     layout = named(reader.format)
     size, position = layout.pair_size, layout.header_size
-    for key, data in scan(reader):  # says truncated where the reader's own walk does not
+    for key, data in scan(reader):  # unlike iterating over the reader it finds a truncated file
         counts[_judge(reader, key, position + size + len(key), len(data))] += 1
         position += size + len(key) + len(data)
     return counts
 
 
 def _judge(reader: Reader, key: bytes, position: int, length: int) -> int:
-    """Say what a look-up finds instead of the data of a record, which is at ``position``."""
+    """Look up a key, and compare with its record, whose data are at ``position``."""
     if len(key) > KEY_MAX:
         return UNTESTED
     found = reader.find(key)

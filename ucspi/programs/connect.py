@@ -1,9 +1,9 @@
 """``ucspi connect [ --from ADDRESS ] HOST PORT``: a client to try a server with.
 
-Copies standard input to the connection and the connection to standard output.
-At the end of the input it closes its half only, and goes on until the server
-has closed the other: an answer on its way is not lost.  It holds at most one
-block in each direction.
+Copies standard input to the connection, and the connection to standard output.
+At the end of the input it closes only its half and goes on until the server
+closes the other, so no answer is lost.  It holds at most one block in each
+direction.
 """
 
 import _socket
@@ -88,17 +88,17 @@ def _stop(failure: ConnectError, source: bytes | None, host: bytes, port: int) -
 
 
 class _Copy:
-    """Both directions, until the server has closed its half."""
+    """Copies both directions until the server closes its half."""
 
     __slots__ = ("connection", "reading", "waiting")
 
     def __init__(self, connection: _socket.socket) -> None:
         self.connection = connection
         self.reading = True  # standard input has not ended
-        self.waiting = b""  # read from there, not yet sent
+        self.waiting = b""  # read from standard input, but not sent yet
 
     def run(self) -> bool:
-        """Copy; return whether the server closed while there was input to come."""
+        """Copy; return whether the server closed before the end of the input."""
         try:
             while self._step():
                 pass
@@ -107,7 +107,7 @@ class _Copy:
         return self.reading
 
     def _step(self) -> bool:
-        """Wait for something to do and do it; False when the server has closed."""
+        """Wait until something can be copied, and copy it; return False when the server has closed."""
         poll = select.poll()
         poll.register(self.connection, select.POLLIN | (select.POLLOUT if self.waiting else 0))
         if self.reading and not self.waiting:

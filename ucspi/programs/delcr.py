@@ -1,4 +1,4 @@
-"""``delcr``: take away one carriage return before each newline, from standard input to standard output."""
+"""``delcr``: remove one carriage return before each newline, from standard input to standard output."""
 
 from ucspi.lines.crlf import CrRemover
 from ucspi.programs._program import run

@@ -1,4 +1,4 @@
-"""``envdir DIR CHILD [ARG ...]``: run a program with variables that files of a directory hold."""
+"""``envdir DIR CHILD [ARG ...]``: run a program with the environment variables in a directory of files."""
 
 import posix as os
 import sys
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PROGRAM = b"envdir"
 USAGE = b"envdir: usage: envdir dir child"
 
-# The kernel takes no variable of 128 KiB.  A device that never ends is as long.
+# The kernel refuses a variable of 128 KiB, and a device may never end.
 _LINE_MAX = 1 << 20
 _BLOCK = 65536
 
@@ -26,18 +26,18 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _envdir(argv: list[bytes]) -> int:
     if len(argv) < 3:
-        raise Stop(USAGE, EXIT_TEMPORARY)  # of all usages here the only one that is not 100
+        raise Stop(USAGE, EXIT_TEMPORARY)  # the only usage error here that is not 100
     execute(PROGRAM, argv[2], argv[2:], changes=list(_changes(argv[1])))
 
 
 def _changes(path: bytes) -> "Iterator[bytes]":
-    """Yield what each file does to the environment, in the order of the directory."""
+    """Yield the change of the environment for each file, in the order of the directory."""
     directory = _enter(path)
     for name in _names(path, directory):
         try:
             change = _change(name, directory)
         except FileNotFoundError:
-            continue  # a link to nothing, or removed since we saw it
+            continue  # a dangling link, or a file that was just removed
         except OSError as error:
             raise fatal(PROGRAM, b"unable to read %b/%b" % (path, name), error) from None
         yield change
@@ -45,7 +45,7 @@ def _changes(path: bytes) -> "Iterator[bytes]":
 
 
 def _enter(path: bytes) -> int:
-    """Return a descriptor of the directory, if we may use what is in it; our own stays where it is."""
+    """Return a descriptor of a directory that we may search; the current directory does not change."""
     try:
         return os.open(path and path + b"/.", os.O_PATH | os.O_DIRECTORY)
     except OSError as error:
@@ -63,10 +63,10 @@ def _names(path: bytes, directory: int) -> list[bytes]:
 
 
 def _change(name: bytes, directory: int) -> bytes:
-    """Return ``NAME=VALUE``, or the name alone where the file is empty.
+    """Return ``NAME=VALUE``, or only the name, which unsets it, if the file is empty.
 
     Raises:
-        OSError: the file cannot be read; EAGAIN for a fifo that has a writer and no data.
+        OSError: the file cannot be read; EAGAIN for a fifo with a writer and no data.
     """
     number = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=directory)
     try:
@@ -77,7 +77,7 @@ def _change(name: bytes, directory: int) -> bytes:
 
 
 def _first_line(number: int) -> bytes | None:
-    """Return the text before the first newline, None when there is nothing at all."""
+    """Return the text before the first newline; None for an empty file."""
     text = b""
     while len(text) < _LINE_MAX and (data := os.read(number, _BLOCK)):
         text += data

@@ -1,4 +1,4 @@
-"""``envuidgid ACCOUNT CHILD [ARG ...]``: run a program with an account's ids in UID and GID."""
+"""``envuidgid ACCOUNT CHILD [ARG ...]``: run a program with the ids of an account in UID and GID."""
 
 from ucspi.programs._account_operand import account_and_command
 from ucspi.programs._execute import execute

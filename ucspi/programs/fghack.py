@@ -1,8 +1,8 @@
-"""``fghack CHILD [ARG ...]``: stay in the foreground for a program that goes into the background.
+"""``fghack CHILD [ARG ...]``: stay in the foreground while a program runs in the background.
 
-Every process that a program starts inherits its descriptors, unless it closes
-them.  The program gets some ends of a pipe to which it never writes; when the
-last of them is gone, so are all its descendants.
+A process inherits the descriptors of the one that started it, unless that closes
+them.  The program gets many write ends of a pipe, to which it never writes.  When
+the last of them is closed, all its descendants have ended.
 """
 
 import os
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 PROGRAM = b"fghack"
 USAGE = b"fghack: usage: fghack child"
 
-# More than the one, for a program that closes the first twenty or so.  Source: seen in the original.
+# Further write ends, for a program that closes the first twenty or so.  Source: seen in the original.
 _COPIES = 30
 _BLOCK = 4096
 
 
 def main(argv: list[bytes] | None = None) -> int:
-    """Run the program and wait for all that comes of it; return its exit code."""
+    """Run the program and wait for all its descendants; return its exit code."""
     return run(_fghack, argv, USAGE)
 
 
@@ -51,7 +51,7 @@ def _fghack(argv: list[bytes]) -> int:
 
 
 def _child(argv: list[bytes], writer: int) -> "NoReturn":
-    """Be the program; never return into the frames of what we were forked from."""
+    """Be the program, in the child; never return into the callers of the parent."""
     try:
         os.set_inheritable(writer, True)
         _copy(writer)
@@ -67,11 +67,11 @@ def _copy(writer: int) -> None:
         for _ in range(_COPIES):
             os.set_inheritable(os.dup(writer), True)
     except OSError:
-        pass  # as many as there may be
+        pass  # at the limit of descriptors
 
 
 def _drain(reader: int) -> None:
-    """Read until nobody can write any more: what is written there by mistake must not block."""
+    """Read until all write ends are closed: what is written by mistake must not block the program."""
     try:
         while os.read(reader, _BLOCK):
             pass

@@ -1,4 +1,4 @@
-"""``hosts2rules SERVICE``: print the rules that judge as hosts.allow and hosts.deny do."""
+"""``hosts2rules SERVICE``: print rules that decide as hosts.allow and hosts.deny do."""
 
 from ucspi.errors import HostsAccessError
 from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
@@ -45,19 +45,19 @@ def _hosts2rules(argv: list[bytes]) -> int:
 
 
 def _read(path: bytes) -> bytes:
-    """Return a file's text; tcpd's own are empty where they are missing, as for tcpd."""
+    """Return the text of a file; as for tcpd, a missing file of tcpd's own counts as empty."""
     try:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        # One that was named is meant: without its lines everybody would be allowed.
+        # A file that was named must exist: without its lines everybody would be allowed.
         if path in USUAL and isinstance(error, FileNotFoundError):
             return b""
         raise fatal(PROGRAM, b"unable to read " + path, error) from None
 
 
 def _daemon(path: bytes, service: bytes) -> bytes:
-    """Return the name of the program that tcpd starts for a service of inetd.conf."""
+    """Return the name of the program that tcpd starts for a service in inetd.conf."""
     try:
         with open(path, "rb") as file:
             lines = file.read().split(b"\n")

@@ -1,4 +1,4 @@
-"""``http@ [ host [ page [ port ] ] ]``: print a page, without the head of the answer."""
+"""``http@ [ host [ page [ port ] ] ]``: print a page, without the header of the response."""
 
 from ucspi.programs._program import run
 from ucspi.programs._small_client import fill_operands, print_answer, require_one_line
@@ -19,12 +19,11 @@ def _http(argv: list[bytes]) -> int:
 
 
 class Body:
-    """What follows the first empty line, byte for byte; the head is not kept, however long."""
+    """Finds what follows the first empty line, byte for byte; the header is not kept in memory."""
 
     __slots__ = ("_found", "_tail")
 
     def __init__(self) -> None:
-        """Start at the beginning of a line."""
         self._found, self._tail = False, b"\n"
 
     def __call__(self, block: bytes) -> bytes:

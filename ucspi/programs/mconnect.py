@@ -23,9 +23,9 @@ def _mconnect(argv: list[bytes]) -> int:
 
 
 def find_talker(program: bytes) -> bytes:
-    """Return the file beside our own, as it was installed, or else a name for PATH."""
+    """Return the path of mconnect-io in our own directory, or else its name, to be looked for in PATH."""
     if b"/" in program:
-        for own in (program, os.path.realpath(program)):  # a link alone may lie elsewhere
+        for own in (program, os.path.realpath(program)):  # we may have been called by a link
             beside = os.path.dirname(own) + b"/" + TALKER
             if os.access(beside, os.X_OK):
                 return beside

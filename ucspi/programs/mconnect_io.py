@@ -1,4 +1,4 @@
-"""``mconnect-io``: a person at descriptors 0 and 1, a server at 6 and 7."""
+"""``mconnect-io``: copy between a person on descriptors 0 and 1 and a server on 6 and 7."""
 
 from ucspi.lines.crlf import CrAdder
 from ucspi.programs._program import run
@@ -14,7 +14,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _mconnect_io(argv: list[bytes]) -> int:
-    # The end of the input is not passed on, and what nobody reads is dropped.
+    # The end of the input does not close the connection; what nobody reads is dropped.
     there = Direction(0, 7, BLOCK, CrAdder().feed, _ignore, is_lossy=True)
     back = Direction(6, 1, BLOCK, bytes, _ignore, is_lossy=True)
     relay(there, back)
@@ -22,4 +22,4 @@ def _mconnect_io(argv: list[bytes]) -> int:
 
 
 def _ignore() -> None:
-    """Do nothing at an end."""
+    """Do nothing at the end of a direction."""

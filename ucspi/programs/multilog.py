@@ -1,4 +1,4 @@
-"""``multilog [ACTION ...]``: distribute lines from standard input to logs that never grow without end."""
+"""``multilog [ACTION ...]``: distribute lines from standard input to logs of limited size."""
 
 import os
 from _signal import SIG_DFL, SIGCHLD, SIGPIPE, signal

@@ -1,4 +1,4 @@
-"""``pgrphack CHILD [ARG ...]``: run a program in a session and process group of its own."""
+"""``pgrphack CHILD [ARG ...]``: run a program in a new session and process group."""
 
 import posix as os
 
@@ -20,5 +20,5 @@ def _pgrphack(argv: list[bytes]) -> int:
     try:
         os.setsid()
     except PermissionError:
-        pass  # we lead a process group already
+        pass  # we are the leader of a process group already
     execute(b"pgrphack", argv[1], argv[1:])

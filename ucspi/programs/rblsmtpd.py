@@ -1,4 +1,4 @@
-"""rblsmtpd: turn away the clients that a DNS block list has, run the mail server for all others."""
+"""rblsmtpd: refuse mail of clients that a DNS block list has; run the mail server for all others."""
 
 import os
 

@@ -1,7 +1,7 @@
 """``readproctitle [TEXT ...] DOTS``: show the end of a log in the output of ``ps``.
 
-The last argument is the place: it becomes dots, and what is read goes through
-it from right to left.
+The last argument gives the length.  It is overwritten with dots, and what is read
+moves through it from right to left.
 """
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LEAST = 5
-_STAYING = b"..."  # in front of what has been cut
+_STAYING = b"..."  # stands in front of the text, whose beginning is lost
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -34,9 +34,9 @@ def _readproctitle(argv: list[bytes]) -> int:
 
 
 def _title(argument: bytes) -> "Callable[[bytes], object]":
-    """Return what shows a text.
+    """Return a function that shows a text.
 
-    Where nothing can be shown we go on reading: whoever writes to us must not block.
+    If nothing can be shown we still read, so that writers do not block.
     """
     try:
         return Title(argument).show

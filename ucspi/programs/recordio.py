@@ -6,9 +6,9 @@ from ucspi.unix.output import write_all
 
 USAGE = b"recordio: usage: recordio program [ arg ... ]"
 
-# What the original reads, and so logs, at once: longer lines are cut there.
+# Bytes that the original reads and logs at once; it cuts longer lines.
 _PIECE = 256
-# Few blocks are on their way when the program ends early: what was logged was mostly delivered.
+# Small, so that most of what was logged was also delivered when the program ends early.
 _BLOCK = 16 * _PIECE
 
 
@@ -35,14 +35,14 @@ def _conversion(program: int, mark: bytes) -> Conversion:
 
 
 def lines(head: bytes, piece: bytes) -> bytes:
-    """Return the log of a piece: a blank ends a line that was whole, a plus one that may go on."""
+    """Return the log lines of a piece; they end with a blank, or with a plus if the line may go on."""
     *whole, rest = piece.split(b"\n")
     text = b"".join([b"%s%s \n" % (head, line) for line in whole])
     return b"%s%s%s+\n" % (text, head, rest) if rest else text
 
 
 def _log(text: bytes) -> None:
-    """Write to descriptor 2; who cannot read the log does not end the service."""
+    """Write to descriptor 2; if nobody reads the log the service goes on."""
     try:
         write_all(2, text)
     except OSError:

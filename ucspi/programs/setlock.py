@@ -24,7 +24,7 @@ def _setlock(argv: list[bytes]) -> int:
         raise Stop(USAGE, EXIT_USAGE)
     letters = b"".join(letter for letter, _ in options)
     silent = letters.rfind(b"x") > letters.rfind(b"X")
-    occupy_standard()  # the lock would be the program's standard input, to be closed by it
+    occupy_standard()  # else the lock could become descriptor 0, which the program may close
     try:
         _lock(operands[0], wait=letters.rfind(b"n") <= letters.rfind(b"N"))
     except Stop:
@@ -35,7 +35,7 @@ def _setlock(argv: list[bytes]) -> int:
 
 
 def _lock(path: bytes, *, wait: bool) -> None:
-    """Lock the file with a descriptor that the program inherits."""
+    """Lock the file, on a descriptor that the program inherits."""
     try:
         number = locks.open_file(path)
     except OSError as error:

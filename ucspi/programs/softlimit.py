@@ -37,7 +37,7 @@ _RESOURCES = {
     b"t": (rlimits.CPU,),
 }
 _LETTERS = b"".join(letter + b":" for letter in _RESOURCES)
-# What every program of ours does its work with, in bytes, where no launcher makes room for the interpreter.
+# Bytes with which each of our programs works without a launcher, which makes room for the interpreter.
 _ENOUGH = 32_000_000
 
 
@@ -55,7 +55,7 @@ def _softlimit(argv: list[bytes]) -> int:
 
 
 def _value(text: bytes) -> int | None:
-    """Return the number that a limit is, None for ``=``, the hard limit; nothing at all is 0.
+    """Return a limit as a number, None for ``=``, the hard limit; an empty text is 0.
 
     Raises:
         Stop: it is neither.
@@ -75,7 +75,7 @@ def _limits(wanted: list[tuple[bytes, int | None]]) -> "list[Limit]":
 
 
 def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
-    """Execute the program; the limits are set last of all, for from then on there may be no memory."""
+    """Execute the program; the limits are set last, because afterwards there may be no memory."""
     entries = inherited()
     files = search.files(argv[0], value_of(entries, b"PATH"))
     _warn_of_python(files, chosen)
@@ -87,12 +87,12 @@ def _become(argv: list[bytes], chosen: "list[Limit]") -> "NoReturn":
 
 
 def _warn_of_python(files: list[bytes], chosen: "list[Limit]") -> None:
-    """Tell who gives a Python script little memory: it often dies without a word.
+    """Warn when a Python script gets little memory: it often dies without a message.
 
-    Our own commands are no scripts: their launcher makes room.
+    Our own commands are no scripts; their launcher makes room.
     """
     given = {number: soft for number, (soft, _) in chosen}
-    # What is negative is a number without sign that is huge.
+    # A negative number stands for a huge unsigned one.
     if not any(0 <= given.get(number, _ENOUGH) < _ENOUGH for number in (rlimits.AS, rlimits.DATA)):
         return
     program = next((file for file in files if os.access(file, os.X_OK)), b"")
@@ -104,7 +104,7 @@ def _warn_of_python(files: list[bytes], chosen: "list[Limit]") -> None:
 
 
 def _is_python(program: bytes) -> bool:
-    """Return whether a file is an interpreter of Python, or a script that one runs."""
+    """Return whether a file is a Python interpreter or a script for one."""
     try:
         with open(program, "rb") as file:
             begin = file.read(256).partition(b"\n")[0]

@@ -1,4 +1,4 @@
-"""``supervise DIR``: start a service, and start it again whenever it ends."""
+"""``supervise DIR``: run a service, and restart it whenever it ends."""
 
 import os
 
@@ -31,7 +31,7 @@ def _supervise(argv: list[bytes]) -> int:
         raise fatal(b"supervise", b"unable to create pipe for " + argv[1], error) from None
     try:
         supervisor = Supervisor(argv[1], ServiceSetup(inherited()))
-        os.fchdir(supervisor.directory.fd)  # where the original stands, too
+        os.fchdir(supervisor.directory.fd)  # as the original does
     except ServiceError as error:
         raise fatal(b"supervise", error.step, error.error) from None
     SupervisorHost(loop).add(supervisor, left=loop.stop)

@@ -1,4 +1,4 @@
-"""``svc -OPTIONS DIR ...``: tell supervisors what to do."""
+"""``svc -OPTIONS DIR ...``: send commands to supervisors."""
 
 import posix as os
 

@@ -19,14 +19,14 @@ USAGE = b"svscan: usage: svscan " + SYNTAX
 
 
 def main(argv: list[bytes] | None = None) -> int:
-    """Scan until a signal ends the process; return the exit code if it cannot begin."""
+    """Scan until a signal ends the process; return the exit code if it cannot start."""
     return run(_svscan, argv, USAGE)
 
 
 def _svscan(argv: list[bytes]) -> "NoReturn":
     fds.occupy_standard()
     oom.shield()
-    # Where it is ignored the system reaps children itself and tells nobody.
+    # If it is ignored the system reaps children itself, and we do not learn that they ended.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     options = ScanOptions(argv[1:], USAGE)
     if options.operands:

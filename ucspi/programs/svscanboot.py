@@ -1,8 +1,9 @@
-"""svscanboot: what init runs, to have every service supervised and their complaints in ``ps``.
+"""svscanboot: init runs it, to supervise all services and show their error messages in ``ps``.
 
-It becomes readproctitle, with svscan as its child: two processes, as in the
-original's pipeline, without the shell that waits for them.  Where svscan shall
-end when it is told to, it stays, tells it, and ends as it did.
+It executes readproctitle, with svscan as its child.  These are two processes, as
+in the original's pipeline, but no shell that waits for them.  If services have to
+end on SIGTERM, svscanboot stays, forwards signals to svscan, and ends when that
+has ended, with its exit code.
 """
 
 import _signal
@@ -18,7 +19,7 @@ from ucspi.unix.start import ChildSetup, start
 
 USAGE = b"svscanboot: usage: svscanboot " + SYNTAX
 
-# Source: the environment that svscan has under the original.
+# Source: the environment of svscan under the original.
 PATH = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin"
 DIRECTORIES = (b"/service", b"/etc/service")  # the original's, and Debian's
 TITLE = (b"readproctitle", b"service", b"errors:", b"." * 400)
@@ -33,11 +34,11 @@ def _boot(argv: list[bytes]) -> int:
     options = ScanOptions(argv[1:], USAGE)
     directory = options.operands[0] if options.operands else _find_directory()
     if directory[:2] == b"--":
-        raise Stop(USAGE, EXIT_USAGE)  # svscan would say so where nobody looks
+        raise Stop(USAGE, EXIT_USAGE)  # the message of svscan would go where nobody looks
     path = _extend(PATH, os.path.dirname(inheritedstate.command or os.fsencode(sys.argv[0])))
-    # Where it is ignored the system reaps svc itself, and who waits for it fails.
+    # If it is ignored the system reaps svc itself, and waiting for it fails.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    fds.occupy_standard()  # or the null device gets the number of what is closed
+    fds.occupy_standard()  # else the null device could get one of these numbers
     null = os.open(b"/dev/null", os.O_RDWR)
     _put(null, 0, 1, 2)
     try:
@@ -47,7 +48,7 @@ def _boot(argv: list[bytes]) -> int:
             return _become_pipeline(scanner, path, null)
         return _stay(scanner, path, null)
     except OSError:
-        return EXIT_TEMPORARY  # there is nobody to tell
+        return EXIT_TEMPORARY  # nobody would see a message
 
 
 def _passed_on(options: ScanOptions) -> list[bytes]:
@@ -56,12 +57,12 @@ def _passed_on(options: ScanOptions) -> list[bytes]:
 
 
 def _find_directory() -> bytes:
-    """Return the first directory of services that is there."""
+    """Return the first directory of services that exists."""
     return next((name for name in DIRECTORIES if os.path.isdir(name)), DIRECTORIES[-1])
 
 
 def _extend(path: bytes, directory: bytes) -> bytes:
-    """Return PATH with the directory that this program was found in, where the others are."""
+    """Return PATH with the directory of this program in front, which has the other programs."""
     if not os.path.isabs(directory) or directory in path.split(b":"):
         return path
     return directory + b":" + path
@@ -74,7 +75,7 @@ def _put(descriptor: int, *targets: int) -> None:
 
 
 def _stop_leftovers(directory: bytes, path: bytes) -> None:
-    """Tell supervisors of an earlier svscan to go, as a start at boot finds none."""
+    """Tell supervisors that an earlier svscan has left to exit: at boot there are none."""
     try:
         names = sorted(name for name in os.listdir(directory) if not name.startswith(b"."))
     except OSError:
@@ -90,13 +91,13 @@ def _become_pipeline(scanner: list[bytes], path: bytes, null: int) -> int:
     reader, _ = _start_scanner(scanner, path)
     _put(reader, 0)
     _put(null, 1, 2)
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # nobody waits for svscan: the system reaps it
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # nobody waits for svscan, so the system must reap it
     undo_ignored()
     search.execute(search.files(TITLE[0], path), list(TITLE), [b"PATH=" + path])
 
 
 def _start_scanner(scanner: list[bytes], path: bytes) -> tuple[int, int]:
-    """Start svscan; return a descriptor of what it says, and its pid."""
+    """Start svscan; return the read end of a pipe with its output, and its pid."""
     reader, writer = os.pipe()
     _put(writer, 1, 2)
     os.close(writer)
@@ -105,7 +106,7 @@ def _start_scanner(scanner: list[bytes], path: bytes) -> tuple[int, int]:
 
 
 def _stay(scanner: list[bytes], path: bytes, null: int) -> int:
-    """Have svscan and readproctitle as children; return the exit code that svscan ended with."""
+    """Run svscan and readproctitle as children; return the exit code of svscan."""
     from ucspi.programs._signal_forwarding import SignalForwarder
 
     forwarder = SignalForwarder()

@@ -1,4 +1,4 @@
-"""``svstat DIR ...``: print how services are, a line each."""
+"""``svstat DIR ...``: print the state of services, one line each."""
 
 import posix as os
 import time
@@ -19,12 +19,12 @@ def _svstat(argv: list[bytes]) -> int:
     try:
         print_all(b"".join(b"%s: %s\n" % (name, describe(name)) for name in argv[1:]))
     except OSError:
-        pass  # the original does not look either
+        pass  # the original ignores this, too
     return 0
 
 
 def describe(name: bytes) -> bytes:
-    """Return what is to be said of a service, or what kept us from finding out."""
+    """Return the state of a service as text, or why it cannot be found out."""
     step = b"chdir"
     try:
         service = controlfiles.enter_named(name)

@@ -1,4 +1,4 @@
-"""``tai64nlocal``: make labels local time, from standard input to standard output."""
+"""``tai64nlocal``: replace labels by local time, from standard input to standard output."""
 
 from ucspi.lines.localtime import Localizer
 from ucspi.programs._program import run

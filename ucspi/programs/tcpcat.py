@@ -1,4 +1,4 @@
-"""``tcpcat [ host [ port ] ]``: print what a server sends, as it is."""
+"""``tcpcat [ host [ port ] ]``: print what a server sends, unchanged."""
 
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.programs._program import run

@@ -1,4 +1,4 @@
-"""tcpclient: connect to a server, and run a program that reads 6 and writes 7."""
+"""tcpclient: connect to a server, and run a program that reads descriptor 6 and writes 7."""
 
 import _signal
 import errno
@@ -27,10 +27,10 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def connect_and_execute(argv: list[bytes]) -> "NoReturn":
-    """Do what a whole command line says: become the client program.
+    """Do what a whole command line says: connect, and execute the client program.
 
     Raises:
-        Stop: that was not possible.
+        Stop: that failed.
     """
     fds.occupy_standard()
     _close_inherited()
@@ -62,7 +62,7 @@ def _become_client(choices: Choices) -> "NoReturn":
     entries = _entries(connection, inherited)
     _hand_over(connection)
     undo_ignored(_signal.SIGXFSZ)
-    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # never handed on, here as in the original
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # as in the original, the program never finds it ignored
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
     try:
         search.execute(paths, program, entries)
@@ -71,7 +71,7 @@ def _become_client(choices: Choices) -> "NoReturn":
 
 
 def _operands(choices: Choices) -> tuple[bytes, int, list[bytes]]:
-    """Return host, port and program; a port is looked up before the program is missed."""
+    """Return host, port and program; a bad port is reported before a missing program."""
     if len(choices.operands) < 2:
         raise Stop(USAGE, 100)
     host, operand, *program = choices.operands
@@ -85,7 +85,7 @@ def _look_up(choices: Choices, connection: "Connection") -> None:
     local, remote = choices.local_host is None, choices.lookup_remote_host
     info_timeout = choices.info_timeout if choices.lookup_remote_info else 0.0
     if connection.path is None and (local or remote or info_timeout):
-        from ucspi.tcp.serverlookups import look_up  # a helper, which -RHl0 has no use for
+        from ucspi.tcp.serverlookups import look_up  # starts a helper process, which -RHl0 does not need
 
         try:
             look_up(connection, local=local, remote=remote, info_timeout=info_timeout)
@@ -101,7 +101,7 @@ def _entries(connection: "Connection", inherited: list[bytes]) -> list[bytes]:
 
 
 def _hand_over(connection: "Connection") -> None:
-    """Put the connection on both descriptors, and on no other."""
+    """Move the connection to descriptors 6 and 7, and leave it on no other."""
     descriptor = connection.release()
     for number in (READING, WRITING):
         try:
@@ -110,7 +110,7 @@ def _hand_over(connection: "Connection") -> None:
             else:
                 os.dup2(descriptor, number)
         except OSError as error:
-            if error.errno == errno.EBADF:  # beyond the limit, which the original's call names so:
+            if error.errno == errno.EBADF:  # above the limit; for this the original's call has EINVAL
                 error = OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             raise fatal(PROGRAM, b"unable to set up descriptor %d" % number, error) from None
     if descriptor not in (READING, WRITING):

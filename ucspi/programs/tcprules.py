@@ -1,7 +1,7 @@
-"""``tcprules CDB TMP``: compile the rules on standard input and publish them as CDB.
+"""``tcprules CDB TMP``: compile the rules on standard input to the file CDB.
 
-``--strict`` takes warnings for errors, ``--stats`` counts, ``--check FILE...``
-only says what there is to say about the files.
+``--strict`` treats warnings as errors, ``--stats`` prints counts, and
+``--check FILE...`` only prints errors and warnings about files.
 """
 
 import errno
@@ -31,8 +31,8 @@ HELP = b"%s\n       tcprules [ --strict ] [ --stats ] rules.cdb rules.tmp\n     
 )
 OPTIONS = (b"--strict", b"--stats", b"--check")
 READ_SIZE = 65536
-COMPARED_MAX = 16384  # bytes of text whose lines are compared with each other without being asked
-WARNINGS_MAX = 20  # warnings that are printed without being asked
+COMPARED_MAX = 16384  # bytes: in a text up to this size lines are compared with each other
+WARNINGS_MAX = 20  # the most warnings that are printed without --check
 RECORDS_BEGIN = 2048  # the header goes in front of them, last
 
 
@@ -47,12 +47,12 @@ def _tcprules(argv: list[bytes]) -> int:
         return _check(operands, strict=b"--strict" in chosen)
     for operand in operands:
         if operand[:2] == b"--" and operand not in OPTIONS:
-            # As names of files they would cost the rules: `tcprules --chek rules` writes into these.
+            # Taken for a file name it would destroy the rules: `tcprules --chek rules` would write into them.
             advice = b"unknown option %s; a file of that name is ./%s" % (operand, operand)
             raise fatal(PROGRAM, advice, code=EXIT_USAGE)
     if len(operands) < 2:
         raise Stop(USAGE, EXIT_USAGE)
-    if any(extra in OPTIONS for extra in operands[2:]):  # all others are ignored, as they were
+    if any(extra in OPTIONS for extra in operands[2:]):  # as in the original, others are ignored
         raise Stop(b"%s: fatal: options stand in front of the file names\n%s" % (PROGRAM, HELP), EXIT_USAGE)
     publication = Publication(target=operands[0], temporary=operands[1])
     try:
@@ -84,7 +84,7 @@ def _tcprules(argv: list[bytes]) -> int:
 
 
 def _options(arguments: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Split off our own options, which stand in front."""
+    """Split off our options, which stand in front."""
     count = 0
     while count < len(arguments) and arguments[count] in OPTIONS:
         count += 1
@@ -92,16 +92,16 @@ def _options(arguments: list[bytes]) -> tuple[list[bytes], list[bytes]]:
 
 
 class RulesText:
-    """The rules as they come in, and what is to be said about them afterwards.
+    """The text of the rules, which is read once, and the warnings about it.
 
-    Of a short text all lines are kept, to be compared with each other at the
-    end; of a long one only its lines are looked at, one by one, as they pass.
+    A short text is kept, so that its lines can be compared with each other at the
+    end.  In a long text each line is checked alone.
     """
 
     __slots__ = ("_blocks", "_kept", "_warnings", "count")
 
     def __init__(self, blocks: "Iterable[bytes]") -> None:
-        """Read from these blocks, once."""
+        """Read the text from these blocks."""
         self._blocks: Iterable[bytes] = blocks
         self._kept: bytes | None = b""
         self._warnings: list[Diagnostic] = []
@@ -115,19 +115,19 @@ class RulesText:
             yield block
 
     def whole(self) -> bytes:
-        """Return all of it, and keep it to be read again."""
+        """Return the whole text, and keep it to be read again."""
         text = b"".join(self._blocks)
         self._blocks = [text]
         return text
 
     def warn(self, diagnostic: "Diagnostic") -> None:
-        """Keep a warning about one line."""
+        """Keep a warning about a single line."""
         self.count += 1
         if len(self._warnings) < WARNINGS_MAX:
             self._warnings.append(diagnostic)
 
     def print_warnings(self) -> None:
-        """Print warnings: all about a short text, the first ones about a long one."""
+        """Print the first warnings: about each line, and in a short text also about lines together."""
         if self._kept is not None:
             self._warnings = lint(self._kept)
             self.count = len(self._warnings)
@@ -139,7 +139,7 @@ class RulesText:
 
 
 def _refuse_warnings(text: RulesText) -> None:
-    """Stop with all that there is to say; an error is left for the compiler to find."""
+    """Stop with all warnings, if there are some; errors are left for the compiler."""
     said = lint(text.whole())
     if said and not any(diagnostic.severity == "error" for diagnostic in said):
         name = _input_name()
@@ -149,7 +149,7 @@ def _refuse_warnings(text: RulesText) -> None:
 
 
 def _check(paths: list[bytes], *, strict: bool) -> int:
-    """Print what there is to say about files, or about standard input; return the exit code."""
+    """Print errors and warnings about files, or standard input; return the exit code."""
     code = 0
     for path in paths or [b""]:
         try:
@@ -165,14 +165,14 @@ def _check(paths: list[bytes], *, strict: bool) -> int:
 
 
 def _write(publication: Publication, text: RulesText) -> tuple[int, int, int]:
-    """Make the temporary a finished cdb file.  A failure leaves it as it is, like the original."""
+    """Write the cdb file under its temporary name.  As in the original, a failure leaves it there."""
     publication.seek(RECORDS_BEGIN)
     builder = Builder(publication.write)
     try:
         tally = compile_rules(text, builder.add, text.warn, add_block=builder.add_block)
         header = builder.finish()
     except CdbTooLargeError:
-        # The original's word for a file that would pass 4 GB.
+        # The original has this error for a file that would pass 4 GB.
         raise OSError(errno.ENOMEM, "a cdb file cannot pass 4 GB") from None
     publication.write_at(0, header)
     publication.seal()
@@ -180,7 +180,7 @@ def _write(publication: Publication, text: RulesText) -> tuple[int, int, int]:
 
 
 def _syntax_stop(error: RuleSyntaxError) -> Stop:
-    """Return the original's line, which ends at a NUL, and a second one that says where and why."""
+    """Return the original's line, which ends at a NUL byte, and a second one that says where and why."""
     original = b"%s: fatal: unable to parse this line: %s" % (PROGRAM, error.text.partition(b"\0")[0])
     reason = error.reason + (f"; {error.suggestion}" if error.suggestion else "")
     place = b"%s:%d:%d: %s" % (_input_name(), error.line, error.column, reason.encode())
@@ -191,7 +191,7 @@ def _input_name() -> bytes:
     """Return the base name of the file that standard input is, or ``stdin``."""
     try:
         status = os.fstat(0)
-        # A here-document is a file too, but one without a name.
+        # A here-document is a file without a name.
         if stat.S_ISREG(status.st_mode) and status.st_nlink:
             return os.readlink(b"/proc/self/fd/0").rpartition(b"/")[2]
     except OSError:

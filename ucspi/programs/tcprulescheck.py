@@ -1,7 +1,7 @@
-"""``tcprulescheck CDB``: show how tcpserver would judge a client, and by which rule.
+"""``tcprulescheck CDB``: print how tcpserver would judge a client, and by which rule.
 
-``--explain`` shows each address that was tried, ``--source FILE`` the line of
-the rules' text that decides.
+``--explain`` prints each address that is tried, ``--source FILE`` the line of
+the rules that decides.
 """
 
 import os
@@ -41,7 +41,7 @@ def _tcprulescheck(argv: list[bytes]) -> int:
 
 
 def _options(arguments: list[bytes]) -> tuple[bool, bytes | None, list[bytes]]:
-    """Take our own options, which stand in front; a file may be called so if it stands alone."""
+    """Take our options, which stand in front; the last argument is always a file."""
     explain, source = False, None
     while len(arguments) > 1:
         if arguments[0] == b"--explain":
@@ -59,7 +59,7 @@ def _client() -> tuple[bytes, bytes | None, bytes | None]:
 
 
 def _warn_of_odd_client() -> None:
-    """Say so if what is judged, as the original judges it, is no address that tcpserver would have."""
+    """Warn if TCPREMOTEIP is no address of a client; it is judged all the same, as in the original."""
     ip = _client()[0]
     if not is_address(ip):
         say(PROGRAM + b": warning: TCPREMOTEIP is no address of a client: " + ip)
@@ -79,7 +79,7 @@ def _load(path: bytes) -> "RuleSet":
 
 
 def _every_address(rules: "RuleSet", source: bytes | None) -> bytes:
-    """Return one line for each address tried, and a blank line."""
+    """Return a line for each address that is tried, and an empty line."""
     from ucspi.rules import explain
 
     lines = []
@@ -101,7 +101,7 @@ def _verdict(data: bytes) -> bytes:
 
 
 def _source_line(source: bytes, found: tuple[bytes, bytes] | None) -> bytes:
-    """Return a line that says where in the text the deciding rule stands."""
+    """Return a line with the place of the deciding rule in the text."""
     from ucspi.rules import find_line
 
     if found is None:
@@ -120,7 +120,7 @@ def _source_line(source: bytes, found: tuple[bytes, bytes] | None) -> bytes:
 
 
 def _report(address: bytes, data: bytes) -> bytes:
-    """Return the original's report: the data's pieces in order, up to the first denial."""
+    """Return the original's report: the instructions in order, up to the first denial."""
     lines = [b"rule %s:" % readable(address)]
     for piece in segments(data):
         if piece[:1] == b"D":
@@ -133,7 +133,7 @@ def _report(address: bytes, data: bytes) -> bytes:
 
 
 def _print(text: bytes) -> None:
-    """Write to standard output; an answer that cannot be delivered is still exit 0, as it was."""
+    """Write to standard output; as in the original, a failure is ignored."""
     try:
         print_all(text)
     except OSError:

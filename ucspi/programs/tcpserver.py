@@ -1,4 +1,4 @@
-"""tcpserver: accept connections, judge each client, run a handler for the good ones."""
+"""tcpserver: accept connections, judge each client, and run a handler if it is allowed."""
 
 import posix as os
 import sys
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived.  Raised in the loop, so that nothing it waits for can hold the server."""
+    """SIGTERM arrived; the signal handler raises it, so that nothing we wait for delays the end."""
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -50,8 +50,8 @@ def _serve(argv: list[bytes]) -> int:
 def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) -> "NoReturn":
     """Do what the original does, in its order: operands, signals, sockets, privileges, port line.
 
-    Whoever starts a server and connects at once must not be refused, so what
-    listening does not need is loaded behind it: clients wait in the backlog.
+    A client that connects right after the start must not be refused.  So we listen
+    first, and load the rest while clients wait in the backlog.
     """
     settings = choices.settings
     places, program = _operands(choices)
@@ -63,14 +63,14 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     server = prepare(choices, inherited, program, listeners, wakeup)
     fds.discard(0)
     fds.discard(1)
-    # Never an ordinary exit from here on: it would wait for look-up threads, and
-    # free memory that handlers which are still preparing read.
+    # From here on only _exit: an ordinary exit would wait for look-up threads, and
+    # free memory that handlers read until their exec.
     code = 0
     if settings.drain_time is not None:
-        signals.note(SIGTERM)  # before, it ends a server that waits for its first rules
+        signals.note(SIGTERM)  # until now it ended a server that waits for its first rules
     try:
         server.run()
-        signals.block(SIGTERM)  # it would raise once more, in the steps that follow
+        signals.block(SIGTERM)  # else it could raise again in the following steps
     except Terminated:
         pass
     except BaseException:
@@ -88,7 +88,7 @@ def _close(listeners: list[Listener]) -> None:
 
 
 def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]":
-    """Return hosts and ports, and the program; a port is looked up before the program is missed."""
+    """Return hosts and ports, and the program; a bad port is reported before a missing program."""
     operands = choices.operands
     places = []
     if not choices.listen_descriptors:
@@ -102,7 +102,7 @@ def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]"
 
 
 def _require_descriptors(choices: Choices) -> None:
-    """Refuse what nobody passed, before a descriptor of our own can have that number."""
+    """Refuse descriptors that nobody passed, before one of ours can get that number."""
     steps = [(number, b"listen on") for number in choices.listen_descriptors]
     if choices.ready_descriptor is not None:
         steps.append((choices.ready_descriptor, b"write to"))
@@ -114,7 +114,7 @@ def _require_descriptors(choices: Choices) -> None:
 
 
 def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[Listener]) -> None:
-    """Add a listener at once when it is there, so that whoever owns the list can close it."""
+    """Append each listener to the list as soon as it exists, so that the caller can close it."""
     backlog = choices.settings.backlog
     try:
         for number in choices.listen_descriptors:
@@ -129,7 +129,7 @@ def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[L
         raise fatal(PROGRAM, failure.step, failure.error) from None
     for number in choices.listen_descriptors:
         if number > 2:
-            os.close(number)  # no handler shall inherit it
+            os.close(number)  # no handler must inherit it
 
 
 def _ip(operand: bytes) -> bytes:
@@ -143,7 +143,7 @@ def _ip(operand: bytes) -> bytes:
 
 def _catch_signals(settings: "Settings") -> signals.Wakeup:
     def terminate(number: int, frame: object) -> None:
-        signals.ignore(SIGTERM)  # a second one changes nothing, whatever we are doing by then
+        signals.ignore(SIGTERM)  # a second one must not interrupt what follows
         raise Terminated
 
     signals.undo_interpreter()

@@ -1,4 +1,4 @@
-"""``who@ [ host ]``: print what a host's systat service (port 11) says of its users."""
+"""``who@ [ host ]``: print what a host's systat service (port 11) says about its users."""
 
 from ucspi.programs._program import run
 from ucspi.programs._small_client import VisibleText, fill_operands, print_answer

@@ -32,7 +32,7 @@ def _cdb(argv: list[bytes]) -> int:
 
 
 def _work(settings: Settings, operands: list[bytes]) -> int:
-    """Do what the mode asks; each mode's module is loaded only then."""
+    """Run the mode, whose module is loaded only now."""
     match settings.mode:
         case b"q":
             return _query(settings, operands)
@@ -65,7 +65,7 @@ def _query(settings: Settings, operands: list[bytes]) -> int:
 
 
 def _database(operands: list[bytes], complaint: bytes) -> bytes:
-    """Return the one operand; without any it is standard input."""
+    """Return the only operand, or ``-``, standard input, if there is none."""
     if len(operands) > 1:
         raise usage_error(complaint)
     return operands[0] if operands else b"-"

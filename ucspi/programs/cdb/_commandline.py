@@ -1,8 +1,8 @@
-"""The command line: options as GNU getopt parses them, and what they ask for.
+"""Reads the command line: parses options as GNU getopt does, and keeps them as settings.
 
 Tinycdb's ``cdb`` is the only original here that was written with getopt.
-Options may follow operands, unless ``POSIXLY_CORRECT`` is in the environment;
-``--`` ends them; the only long ones are those that the program names.
+Options may follow operands, unless ``POSIXLY_CORRECT`` is in the environment.
+``--`` ends the options.
 """
 
 import os
@@ -19,13 +19,13 @@ INT_MAX = 2**31 - 1
 
 
 class Options:
-    """The options of a command line; iterate, and find the operands in ``operands``."""
+    """Iterates over the options of a command line; after that ``operands`` has the operands."""
 
     __slots__ = ("_arguments", "_letters", "_words", "operands")
 
     def __init__(self, argv: list[bytes], letters: bytes, words: tuple[bytes, ...] = ()) -> None:
-        """Take a whole command line; a letter followed by ``:`` has a value, a word never has."""
-        self._arguments = argv[:0:-1]  # the next one is the last
+        """Parse a whole command line; a letter with a value is followed by ``:``; words have no values."""
+        self._arguments = argv[:0:-1]  # in reverse: the next one is the last
         self._letters, self._words = letters, words
         self.operands: list[bytes] = []
 
@@ -66,10 +66,10 @@ class Options:
 
 
 def number(text: bytes) -> int | None:
-    """Return a whole number as C's strtol reads it with base 0, None when something is left over.
+    """Return a whole number as C's strtol reads it with base 0; None if other characters follow.
 
-    White space and a sign may precede; ``0x`` means hexadecimal and ``0``
-    octal; nothing at all is 0.
+    White space and a sign may precede.  ``0x`` means hexadecimal, ``0`` octal.  An
+    empty text is 0.
     """
     if not text:
         return 0
@@ -91,12 +91,11 @@ def number(text: bytes) -> int | None:
 
 
 class Settings:
-    """What the options ask for."""
+    """The settings that the options make."""
 
     __slots__ = ("duplicates", "form", "mode", "nth", "permissions", "plain", "stop", "temporary", "warn")
 
     def __init__(self) -> None:
-        """Begin with nothing asked for."""
         self.mode = b""
         self.form = "cdb"  # --64: cdb64
         self.plain = False  # -m: keys and data without lengths
@@ -108,7 +107,7 @@ class Settings:
 
 
 def apply_option(settings: Settings, letter: bytes, value: bytes) -> None:
-    """Put one option into the settings."""
+    """Change the settings as one option says."""
     match letter:
         case b"q" | b"d" | b"l" | b"c" | b"s":
             if settings.mode not in (b"", letter):

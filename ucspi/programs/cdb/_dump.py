@@ -40,7 +40,7 @@ def _lines(source: "Iterator[bytes]", keys_only: bool, plain: bool) -> "Iterator
 
 
 def _write_lines(lines: "Iterator[bytes]") -> None:
-    """Write lines in blocks; those before a failure go out first."""
+    """Write lines in blocks; on a failure those before it are still written."""
     block = bytearray()
     try:
         for line in lines:

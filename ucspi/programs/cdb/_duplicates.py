@@ -1,11 +1,11 @@
-"""``cdb -c`` with ``-w -e -r -u -0``: what becomes of records whose key was there before.
+"""``cdb -c`` with ``-w -e -r -u -0``: handles records with a key that an earlier record has.
 
-A record waits until the next one comes.  If that has the same key and takes
-its place, nothing was written yet: so the last record is never left as a hole.
-Older ones that must go are noted, and when all is written the file is gone
-through once more: with ``-r`` it is written again without them, over itself,
-as what is kept only moves towards the front; with ``-0`` they are overwritten
-with zeros where they are, and the tables are made without them.
+A record is written only when the next one comes.  If that has the same key and
+replaces it, the first is simply dropped, so the last record of a file is never a
+hole.  Earlier records that must go are noted by their position.  When all is
+written, the file is read once more.  With ``-r`` it is rewritten in place without
+them: what is kept only moves towards the front.  With ``-0`` they are overwritten
+with zeros, and the tables are made without them.
 """
 
 import os
@@ -31,7 +31,7 @@ REPLACE, KEEP_FIRST, ZERO = b"r", b"u", b"0"
 
 
 class Duplicates:
-    """Stands before a builder and sees to duplicates."""
+    """Takes the records for a builder, and handles duplicates."""
 
     __slots__ = (
         "_builder",
@@ -47,25 +47,22 @@ class Duplicates:
     )
 
     def __init__(self, builder: Builder, publication: "Publication", settings: "Settings") -> None:
-        """Take the policy, ``-r``, ``-u``, ``-0`` or none, and whether to warn or stop.
-
-        The publication is what the builder writes to.
-        """
+        """Handle duplicates as the settings say; the builder writes to the publication."""
         self._builder, self._publication = builder, publication
         self._layout = named(settings.form)
         self._policy = settings.duplicates
         self._stop = settings.stop
         self._warn = settings.warn or settings.stop
         self._waiting: tuple[bytes, bytes] | None = None
-        self._end = builder.header_size  # where the waiting record will be, or the next one
+        self._end = builder.header_size  # the position of the waiting record, or else of the next one
         self._places: dict[bytes, int] = {}  # of the last record of each key
         self._removed: set[int] = set()
 
     def add(self, key: bytes, data: bytes) -> None:
-        """Take a record, or leave it out, or let it replace the one before.
+        """Add a record, or leave it out, or replace an earlier one by it.
 
         Raises:
-            Stop: it is a duplicate, and ``-e`` forbids them.
+            Stop: it is a duplicate, which ``-e`` forbids.
         """
         place = self._places.get(key)
         if place is not None:
@@ -84,7 +81,7 @@ class Duplicates:
         self._waiting = key, data
 
     def finish(self) -> None:
-        """Write the end of the database, and do away with what was removed."""
+        """Finish the database, and remove the records that were replaced."""
         publication = self._publication
         self._pass()
         header = self._builder.finish()
@@ -96,13 +93,13 @@ class Duplicates:
             os.ftruncate(publication.fileno(), _size(header, self._layout))
 
     def _give_up(self) -> None:
-        """Leave the records so far in the temporary, behind an empty header, as the original does."""
+        """Leave the records so far in the temporary file, after an empty header, as the original does."""
         self._pass()
         self._builder.finish()
-        os.ftruncate(self._publication.fileno(), self._end)  # the tables too were written
+        os.ftruncate(self._publication.fileno(), self._end)  # `finish` has written the tables, too
 
     def _remove(self, place: int) -> None:
-        if place == self._end:  # it is still waiting
+        if place == self._end:  # it was not written yet
             self._waiting = None
         else:
             self._removed.add(place)

@@ -1,4 +1,4 @@
-"""``cdb -c``: make a database of one or more inputs."""
+"""``cdb -c``: make a database from one or more inputs."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ def make(settings: "Settings", database: bytes, inputs: list[bytes]) -> int:
     """
     temporary = database + b".tmp" if settings.temporary is None else settings.temporary
     if temporary == b"-":
-        temporary = database  # asked for in place
+        temporary = database  # ``-t -`` means in place
     publication = Publication(database, temporary)
     mode = settings.permissions
     if mode is None:
@@ -48,12 +48,12 @@ def make(settings: "Settings", database: bytes, inputs: list[bytes]) -> int:
 
 
 def _step(what: bytes, work: "Callable[[], None]") -> None:
-    """Do one step; name it in the complaint when a system call fails."""
+    """Do one step; if a system call fails, ``what`` is in the message."""
     try:
         work()
     except OSError as error:
         raise system_error(what, error) from None
-    except CdbTooLargeError:  # tinycdb says so of a record, whenever it is found out
+    except CdbTooLargeError:  # tinycdb reports it for a record, whenever it happens
         stop = system_error(b"cdb_make_put", OSError(errno.ENOMEM, ""))
         raise Stop(b"%b\n%b" % (stop.line, OFFER_OF_CDB64), stop.code) from None
 
@@ -65,14 +65,14 @@ def _umask() -> int:
 
 
 def _create(publication: Publication, mode: int) -> None:
-    """Create the temporary anew: whatever had its name, a symbolic link too, is removed, not written to.
+    """Create the temporary file, after removing whatever has its name, even a symbolic link.
 
-    We may have to read it again, whatever its mode will be.
+    Whatever mode was asked for, we can read the file.
     """
     try:
         os.unlink(publication.temporary)
     except OSError:
-        pass  # then creating it says why
+        pass  # creating it will fail, and say why
     mask = os.umask(0)
     try:
         publication.create(mode | OWNER_READS, exclusive=True)
@@ -81,7 +81,7 @@ def _create(publication: Publication, mode: int) -> None:
 
 
 def _into(settings: "Settings", builder: Builder, publication: Publication) -> "Builder | Duplicates":
-    """Return what takes the records: the builder itself, if duplicates are of no interest."""
+    """Return what takes the records: the builder itself, unless duplicates need handling."""
     if not (settings.duplicates or settings.warn or settings.stop):
         return builder
     from ucspi.programs.cdb._duplicates import Duplicates
@@ -111,7 +111,7 @@ def _add(path: bytes, into: "Builder | Duplicates", plain: bool) -> None:
 
 
 def _add_lines(source: "Iterable[bytes]", into: "Builder | Duplicates") -> None:
-    """Add a record for each line of ``-m`` input: a key, blanks, and the rest as data."""
+    """Add a record for each line of ``-m`` input: the key, blanks, and the rest as data."""
     for line in lines(source):
         line = line.lstrip(BLANKS)
         if line and not line.startswith(b"#"):
@@ -120,7 +120,7 @@ def _add_lines(source: "Iterable[bytes]", into: "Builder | Duplicates") -> None:
 
 
 def _finish(publication: Publication, builder: Builder, into: "Builder | Duplicates", mode: int) -> None:
-    """Make the temporary a finished database."""
+    """Write the end of the database, and set its mode."""
     if into is builder:
         publication.write_at(0, builder.finish())
     else:

@@ -1,4 +1,4 @@
-"""The words in which tinycdb's ``cdb`` says what went wrong; libc's for what the system says."""
+"""The error messages of tinycdb's ``cdb``; errors of the system have the text of libc."""
 
 import os
 
@@ -11,34 +11,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXIT_DUPLICATE = 1
-EXIT_USAGE = 2  # also of malformed text and short files
+EXIT_USAGE = 2  # also for malformed text and short files
 EXIT_ABSENT = 100
 EXIT_SYSTEM = 111
 
 
 def usage_error(reason: bytes) -> Stop:
-    """Return the order to stop after a wrong command line."""
+    """Return the `Stop` for a wrong command line."""
     return Stop(b"cdb: %b\ncdb: try `cdb -h' for help" % reason, EXIT_USAGE)
 
 
 def system_error(what: bytes, error: OSError) -> Stop:
-    """Return the order to stop after a failed system call."""
+    """Return the `Stop` for a failed system call."""
     text = os.fsencode(os.strerror(error.errno or 0))
     return Stop(b"cdb: %b: %b" % (what, text), EXIT_SYSTEM)
 
 
 def protocol_error(what: bytes) -> Stop:
-    """Return the order to stop at a damaged database."""
+    """Return the `Stop` for a damaged database."""
     return Stop(b"cdb: %b: Protocol error" % what, EXIT_SYSTEM)
 
 
 def short_file() -> Stop:
-    """Return the order to stop where a file ends too early."""
+    """Return the `Stop` for a file that ends too early."""
     return Stop(b"cdb: unable to read: short file", EXIT_USAGE)
 
 
 def open_input(path: bytes, what: bytes) -> int:
-    """Return a descriptor to read from; ``-`` is standard input, ``what`` precedes the complaint."""
+    """Return a descriptor of an input; ``-`` is standard input; ``what`` begins the error message."""
     if path == b"-":
         return 0
     try:
@@ -48,10 +48,10 @@ def open_input(path: bytes, what: bytes) -> int:
 
 
 def run_mode(work: "Callable[[], int | None]") -> int:
-    """Do the work of one mode; return its exit code, 0 for None.
+    """Call the work of a mode, and return its exit code, 0 for None.
 
     Raises:
-        Stop: with the original's line for whatever went wrong.
+        Stop: something failed; it has the original's line for that.
     """
     try:
         return work() or 0

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def query(path: bytes, key: bytes, *, nth: int, lines: bool) -> int:
-    """Print the data of all records under a key, or of the ``nth`` alone; return the exit code.
+    """Print the data of all records with a key, or only of the ``nth``; return the exit code.
 
     Args:
-        path: a file name, ``-`` too.
+        path: a file name; so is ``-``.
         key: looked up as it is.
-        nth: from 1; 0 for all.
-        lines: end each with a newline.
+        nth: from 1; 0 means all.
+        lines: print a newline after each.
     """
     code = EXIT_ABSENT
     try:
@@ -37,7 +37,7 @@ def query(path: bytes, key: bytes, *, nth: int, lines: bool) -> int:
 
 
 def _open(path: bytes) -> Reader:
-    """Map a database, which must be a real file; name it in any complaint."""
+    """Map a database, which must be a regular file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         found = os.fstat(fd)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ucspi.cdb import Reader
 
-FAR = 10  # distances of so many and more are counted together
+FAR = 10  # this distance and all larger ones are counted together
 
 
 class Range:
@@ -21,11 +21,10 @@ class Range:
     __slots__ = ("_max", "_min", "count", "total")
 
     def __init__(self) -> None:
-        """Begin with no length."""
         self.count = self.total = self._min = self._max = 0
 
     def add(self, length: int) -> None:
-        """Take one more; after a length of 0 the smallest begins anew, as in the original."""
+        """Count one length; as in the original, a smallest length of 0 is replaced by the next one."""
         self.count += 1
         self.total += length
         self._max = max(self._max, length)
@@ -33,7 +32,7 @@ class Range:
             self._min = length
 
     def __bytes__(self) -> bytes:
-        """Return ``min/avg/max``; the average is rounded, half up."""
+        """Return ``min/avg/max``; the average is rounded to the nearest, halves up."""
         average = (self.total + self.count // 2) // self.count if self.count else 0
         return b"%d/%d/%d" % (self._min, average, self._max)
 
@@ -63,11 +62,11 @@ def describe(path: bytes) -> int:
 
 
 def _tables(reader: "Reader") -> "Iterator[int]":
-    """Yield the slots of each table that has any; the tables must follow each other."""
+    """Yield the number of slots of each table that has some; each table must follow the one before."""
     view, layout = reader.view, named(reader.format)
     end, _ = layout.unpack(view)
     for position, slots in layout.pointers(view):
-        if position != end:  # even of an empty one, as in the original
+        if position != end:  # checked for empty tables, too, as in the original
             raise protocol_error(b"invalid cdb hash table")
         end = position + slots * layout.pair_size
         if end > len(view):

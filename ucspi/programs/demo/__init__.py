@@ -1,12 +1,12 @@
-"""``ucspi demo [ --port PORT ] [ FOLDER ]``: a whole service, to see and to try.
+"""``ucspi demo [ --port PORT ] [ FOLDER ]``: run a small service, to see and to try.
 
-Makes a small service directory, compiles its rules and runs its ``run`` script,
-all with the commands of this package; tells how to connect, as a client that
-the rules allow and as one that they deny; then shows the log until Ctrl-C.
+It makes a service directory, compiles its rules and runs its ``run`` script,
+all with the commands of this package.  It prints how to connect as a client that
+the rules allow, and as one that they deny.  Then it shows the log until Ctrl-C.
 
-The server gets a process group of its own.  So Ctrl-C reaches only this
-program, which ends the whole group and knows that nothing is left when the
-pipe that carries the log has no writer any more.
+The server has its own process group, so Ctrl-C reaches only this program.  That
+ends the whole group, and knows that no process is left when the pipe of the log
+has no writer any more.
 """
 
 import _signal
@@ -71,13 +71,13 @@ def _body(argv: list[bytes]) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        for number in STOP_SIGNALS:  # a second Ctrl-C changes nothing
+        for number in STOP_SIGNALS:  # so a second Ctrl-C does not interrupt the end
             _signal.signal(number, _signal.SIG_IGN)
         service.stop()
 
 
 def _port_and_folder(operands: list[bytes]) -> tuple[int | None, bytes | None]:
-    """Return the port and the folder that were asked for."""
+    """Return the port and the folder of the command line, None for a missing one."""
     port = None
     for value in long_values(b"demo", b"--port", operands, USAGE):
         port = whole_number(value, 65535)
@@ -89,7 +89,7 @@ def _port_and_folder(operands: list[bytes]) -> tuple[int | None, bytes | None]:
 
 
 def _choose_port(wanted: int | None) -> int:
-    """Return the wanted port, or else the usual one, or when that is taken a free one."""
+    """Return the wanted port; if none is wanted, the usual one, or a free one if that is in use."""
     for port in (wanted,) if wanted else (PORT, 0):
         probe = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         try:
@@ -107,7 +107,7 @@ def _choose_port(wanted: int | None) -> int:
 
 
 def _ucspi_command() -> bytes:
-    """Return the shell words that run ``ucspi`` from anywhere, and under ``env -``."""
+    """Return the shell words that run ``ucspi`` in any directory and without environment."""
     if inheritedstate.command:
         directory, name = os.path.split(inheritedstate.command)
         return quote(os.path.join(os.path.realpath(directory), name))
@@ -115,7 +115,7 @@ def _ucspi_command() -> bytes:
 
 
 def _spawn(script: bytes, **settings: "Any") -> int:
-    """Start a script of the folder as it would start without us: with the limits that we were given."""
+    """Start a script of the folder with the resource limits that we were started with."""
     limits = [soft(number, value) for number, value in inheritedstate.limits]
     narrowed = Narrowed(limits, [])
     try:
@@ -123,7 +123,7 @@ def _spawn(script: bytes, **settings: "Any") -> int:
             b"/bin/sh",
             [b"sh", script],
             os.environb,
-            # CPython ignores these two; programs expect them as they were.
+            # CPython ignores these two; restore what the parent had set.
             setsigdef=[number for number in (SIGPIPE, SIGXFSZ) if number not in inheritedstate.ignored],
             **settings,
         )
@@ -139,9 +139,9 @@ class _Service:
     def __init__(self, port: int, named: bytes | None) -> None:
         self.port, self.named = port, named
         self.ucspi = _ucspi_command()
-        self.folder = b""  # once it is there
+        self.folder = b""  # once it exists
         self.group = 0  # process group of the server, once it is started
-        self.log = -1  # where its log lines come out
+        self.log = -1  # the read end of the pipe of its log
 
     def run(self) -> int:
         """Make the service, start it, and show its log until it ends."""
@@ -153,7 +153,7 @@ class _Service:
         os.chdir(self.folder)
         self._make_cdb()
         self._start(mask)
-        # Only now: whatever is made before is known to stop().
+        # Unblocked only now: until here a signal could come before stop() knows what to remove.
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         self._show_start()
         while block := os.read(self.log, 4096):
@@ -182,7 +182,7 @@ class _Service:
             os.close(write)
 
     def _show_start(self) -> None:
-        """Wait until the server listens, tell how to use it, show its first lines."""
+        """Wait until the server listens; print the instructions and its first lines."""
         first = b""
         while FIRST_STATUS not in first:
             block = os.read(self.log, 4096)
@@ -194,7 +194,7 @@ class _Service:
         _show(INSTRUCTIONS % values + first)
 
     def stop(self) -> None:
-        """Leave nothing: no server, no handler, no folder but a named one."""
+        """End the server and its handlers, and remove the folder unless the user named it."""
         if self.group:
             self._end_group()
         if self.folder and self.named is None:
@@ -204,7 +204,7 @@ class _Service:
                 say(b"demo: warning: unable to remove %s: %s" % (self.folder, describe(error.errno)))
 
     def _end_group(self) -> None:
-        """End the server and its handlers, and wait until the last one is gone."""
+        """End the server and its handlers, and wait until the last one has ended."""
         for number in (_signal.SIGTERM, _signal.SIGKILL):
             os.killpg(self.group, number)
             if self._log_ends():
@@ -212,7 +212,7 @@ class _Service:
         os.waitpid(self.group, 0)
 
     def _log_ends(self) -> bool:
-        """Read the log to its end; False when that takes too long."""
+        """Read the log to its end; return False if that takes too long."""
         poll = select.poll()
         poll.register(self.log, select.POLLIN)
         while poll.poll(GRACE):
@@ -222,7 +222,7 @@ class _Service:
 
 
 def _show(text: bytes) -> None:
-    """Write to standard output; a reader that has gone ends the demonstration."""
+    """Write to standard output; if nobody reads it the demonstration ends."""
     try:
         write_all(1, text)
     except OSError as error:

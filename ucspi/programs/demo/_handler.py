@@ -1,4 +1,4 @@
-"""The handler of the demonstration: greets, shows its UCSPI environment, echoes."""
+"""The handler of the demonstration: greets the client, shows the UCSPI environment, and echoes."""
 
 import os
 
@@ -8,13 +8,13 @@ BLOCK = 4096  # bytes
 
 
 def serve() -> int:
-    """Serve the client on descriptors 0 and 1 until it closes its half."""
+    """Serve the client on descriptors 0 and 1 until it stops sending."""
     try:
         write_all(1, _greeting())
         while block := os.read(0, BLOCK):
             write_all(1, block)
     except OSError:
-        pass  # the client has gone
+        pass  # the client has closed the connection
     return 0
 
 
@@ -35,5 +35,5 @@ def _greeting() -> bytes:
 
 
 def _printable(text: bytes) -> bytes:
-    """Return text that can do nothing to a terminal: a client chooses some of it."""
+    """Return text that cannot control a terminal: some of it comes from the client."""
     return bytes(byte if 32 <= byte < 127 else ord("?") for byte in text)

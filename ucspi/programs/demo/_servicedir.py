@@ -1,4 +1,4 @@
-"""The service directory of the demonstration: what it holds, making and removing it."""
+"""Makes and removes the service directory of the demonstration."""
 
 import os
 
@@ -30,13 +30,13 @@ exec env - PATH="$PATH" \\
 
 
 def quote(word: bytes) -> bytes:
-    """Return a word as a shell reads it."""
+    """Return a word quoted for a shell."""
     plain = all(byte in b"+,-./:=@_" or bytes((byte,)).isalnum() for byte in word)
     return word if word and plain else b"'" + word.replace(b"'", b"'\\''") + b"'"
 
 
 def make_temporary() -> bytes:
-    """Make an empty folder that only we can enter; return its path."""
+    """Make an empty folder that only this user can enter; return its path."""
     parent = os.environb.get(b"TMPDIR") or b"/tmp"
     folder = os.path.join(os.path.abspath(parent), b"ucspi-demo-" + os.urandom(4).hex().encode())
     try:
@@ -47,7 +47,7 @@ def make_temporary() -> bytes:
 
 
 def take_named(folder: bytes) -> bytes:
-    """Make a named folder, or take one that is empty or an earlier demonstration's."""
+    """Make a named folder, or take it if it is empty or belongs to an earlier demonstration."""
     try:
         os.makedirs(folder, exist_ok=True)
         run = os.path.join(folder, b"run")
@@ -64,12 +64,12 @@ def take_named(folder: bytes) -> bytes:
 
 
 def write_files(folder: bytes, ucspi: bytes, port: int) -> None:
-    """Write the service directory; rules that are there already stay.
+    """Write the files of the service directory, except rules that exist already.
 
     Args:
-        folder: where.
+        folder: the service directory.
         ucspi: the shell words that run ``ucspi``.
-        port: where the server shall listen.
+        port: the port to listen on.
     """
     values = {b"mark": MARK, b"ucspi": ucspi, b"port": port}
     _write(os.path.join(folder, b"run"), RUN % values, 0o755)
@@ -87,7 +87,7 @@ def _write(path: bytes, text: bytes, mode: int) -> None:
 
 
 def remove(folder: bytes) -> None:
-    """Remove a folder and what is in it, without following links."""
+    """Remove a folder and its contents, without following links."""
     for directory, inner, files in os.walk(folder, topdown=False):
         for name in files:
             os.unlink(os.path.join(directory, name))
