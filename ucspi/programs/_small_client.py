@@ -77,7 +77,7 @@ def _send(connection: "Connection", request: bytes) -> None:
 
 
 def print_until_closed(program: bytes, connection: "Connection", convert: "Convert") -> bool:
-    """Print each block as it arrives until the server closes; return False, with a message, if reading fails.
+    """Print each block as it arrives until the server closes; return False if reading fails.
 
     Raises:
         Stop: standard output cannot be written.

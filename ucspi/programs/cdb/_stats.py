@@ -24,7 +24,7 @@ class Range:
         self.count = self.total = self._min = self._max = 0
 
     def add(self, length: int) -> None:
-        """Count one length; as in the original, a smallest length of 0 is replaced by the next one."""
+        """Count one length; as in the original, any length replaces a smallest one of 0."""
         self.count += 1
         self.total += length
         self._max = max(self._max, length)
