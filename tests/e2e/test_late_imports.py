@@ -21,6 +21,7 @@ import ucspi.cdb
 from tests.e2e.scanning import LOGGER, SLEEPER, Scanning, add
 from tests.support.commands import ENVIRONMENT
 from tests.support.hidden import hide, hiding, imported
+from tests.support.identd import IdentServer, says
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import Served, hold, read_all, serving
 
@@ -52,29 +53,13 @@ def idle(served: Served) -> None:
 def ident() -> Iterator[str]:
     """Serve ident, where we may, on an address of our own."""
     place = f"127.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250 + 1}.9"
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((place, 113))
-        except PermissionError:
-            pytest.skip("only root may serve ident")
-        listener.listen()
-
-        def answer() -> None:
-            while True:
-                try:
-                    client, _ = listener.accept()
-                except OSError:
-                    return
-                with client:
-                    question = client.recv(100).strip()
-                    client.sendall(question + b" : USERID : UNIX : joe\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield place
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(PATIENCE)
+    try:
+        server = IdentServer(place, says(b"1,2:USERID:UNIX:joe\r\n"))
+    except PermissionError:
+        pytest.skip("only root may serve ident")
+    server.start()
+    yield place
+    server.close()
 
 
 FULL = [

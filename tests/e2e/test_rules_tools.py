@@ -170,14 +170,9 @@ def test_source_alone_names_the_line(place: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a tiny file system")
 def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
-    script = (
-        "mount -t tmpfs -o size=192k none disk && cp rules disk/old.cdb && cd disk && "
-        f"{shlex.join(ours('tcprules'))} old.cdb t.tmp < ../rules; "
-        "code=$?; cmp old.cdb ../rules; exit $code"
-    )
     (place / "disk").mkdir()
     (place / "rules").write_bytes(b"".join(b"10.%d.%d.:deny\n" % (n >> 8, n & 255) for n in range(9000)))
-    done = run_with_mounts(place, script)
+    done = compile_on_disk(place, "mount -t tmpfs -o size=192k none disk && cp rules disk/old.cdb")
     assert done.returncode == 111
     assert done.stderr == b"tcprules: fatal: unable to write to t.tmp: out of disk space\n"
     assert done.stdout == b""
@@ -185,22 +180,20 @@ def test_full_disk_leaves_the_old_file_and_names_the_new(place: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a directory read-only")
 def test_directory_that_cannot_be_written_leaves_the_old_file_and_names_the_new(place: Path) -> None:
-    script = (
-        "mount --bind disk disk && mount -o remount,ro,bind disk && cd disk && "
-        f"{shlex.join(ours('tcprules'))} old.cdb t.tmp < ../rules; "
-        "code=$?; cmp old.cdb ../rules; exit $code"
-    )
     (place / "disk").mkdir()
     (place / "rules").write_bytes(b":deny\n")
     (place / "disk" / "old.cdb").write_bytes(b":deny\n")
-    done = run_with_mounts(place, script)
+    done = compile_on_disk(place, "mount --bind disk disk && mount -o remount,ro,bind disk")
     assert done.returncode == 111
     assert done.stderr == b"tcprules: fatal: unable to create t.tmp: read-only file system\n"
     assert os.listdir(place / "disk") == ["old.cdb"]
 
 
-def run_with_mounts(place: Path, script: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a script that mounts, in a mount namespace of its own."""
+def compile_on_disk(place: Path, mount: str) -> subprocess.CompletedProcess[bytes]:
+    """Mount ``disk`` where nobody else sees it; compile ``rules`` there, over ``old.cdb``, a copy."""
+    tcprules = shlex.join(ours("tcprules"))
+    compiling = f"{tcprules} old.cdb t.tmp < ../rules; code=$?; cmp old.cdb ../rules; exit $code"
+    script = f"{mount} && cd disk && {compiling}"
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script],
         cwd=place,

@@ -3,11 +3,12 @@
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 from resource import RLIMIT_FSIZE, setrlimit
+from typing import IO
 
 from tests.support.commands import ENVIRONMENT, Outcome, ours
 from tests.support.oracles import Oracle
@@ -80,6 +81,22 @@ def pieces(random: Random, count: int) -> list[bytes]:
         bytes(random.choices(random.choice(alphabets), k=random.choice([1, 2, 3, 17, 255, 256])))
         for _ in range(count)
     ]
+
+
+@contextmanager
+def piped(command: list[str]) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Run a filter between two pipes; give their ends.
+
+    When its input ends, so must it, well and with nothing more to say.
+    """
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, bufsize=0
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        yield process.stdin, process.stdout
+        process.stdin.close()
+        assert (process.stdout.read(), process.wait(PATIENCE)) == (b"", 0)
 
 
 def without_pid(log: bytes) -> list[bytes]:

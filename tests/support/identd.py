@@ -51,18 +51,28 @@ def checks(connection: socket.socket, question: bytes) -> None:
 
 
 class IdentServer(threading.Thread):
-    """Serves port 113 of one address until the process ends."""
+    """Serves a port of one address until it is closed, or the process ends."""
 
-    def __init__(self, ip: str, manner: Manner) -> None:
-        """Listen on ``ip``; answer in this manner."""
+    def __init__(self, ip: str, manner: Manner, port: int = 113) -> None:
+        """Listen; answer in this manner."""
         super().__init__(daemon=True)
         self._manner = manner
-        self._listener = socket.create_server((ip, 113))
+        self._listener = socket.create_server((ip, port))
+        self.port: int = self._listener.getsockname()[1]
+
+    def close(self) -> None:
+        """Serve nobody any more."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self.join(PATIENCE)
+        self._listener.close()
 
     def run(self) -> None:
-        """Answer one after the other, for ever."""
+        """Answer one after the other."""
         while True:
-            connection, _ = self._listener.accept()
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
             connection.settimeout(PATIENCE)
             with connection:
                 try:

@@ -50,6 +50,12 @@ def is_untouched(path: Path) -> bool:
     return path.read_bytes() == PRECIOUS and path.stat().st_mode & 0o777 == 0o755
 
 
+def assert_refused(where: Path, action: str, why: bytes) -> None:
+    """Run our multilog with one action, which it must refuse in these words."""
+    said = b"multilog: fatal: unable to %s\n" % why
+    assert run([*ours("multilog"), action], where, b"line\n") == (111, b"", said)
+
+
 @AS_ROOT
 @pytest.mark.parametrize("trap", TRAPS)
 def test_what_current_leads_to_is_neither_appended_to_nor_given_a_mode(
@@ -57,8 +63,7 @@ def test_what_current_leads_to_is_neither_appended_to_nor_given_a_mode(
 ) -> None:
     put, why = TRAPS[trap]
     put(log / "current", precious)
-    code, _, said = run([*ours("multilog"), "./log"], tmp_path, b"line\n")
-    assert (code, said) == (111, b"multilog: fatal: unable to append to ./log/current: " + why + b"\n")
+    assert_refused(tmp_path, "./log", b"append to ./log/current: " + why)
     assert is_untouched(precious)
     run([oracle("multilog"), "./log"], tmp_path, b"line\n")
     assert not is_untouched(precious)
@@ -69,8 +74,7 @@ def test_what_current_leads_to_is_neither_appended_to_nor_given_a_mode(
 def test_lock_that_leads_elsewhere_is_refused(log: Path, precious: Path, tmp_path: Path, trap: str) -> None:
     put, why = TRAPS[trap]
     put(log / "lock", precious)
-    code, _, said = run([*ours("multilog"), "./log"], tmp_path, b"line\n")
-    assert (code, said) == (111, b"multilog: fatal: unable to lock directory ./log: " + why + b"\n")
+    assert_refused(tmp_path, "./log", b"lock directory ./log: " + why)
 
 
 @AS_ROOT
@@ -109,8 +113,7 @@ def test_file_with_the_last_line_leads_nowhere_else(
 ) -> None:
     put, why = TRAPS[trap]
     put(log / "last", precious)
-    code, _, said = run([*ours("multilog"), "=log/last"], tmp_path, b"line\n")
-    assert (code, said) == (111, b"multilog: fatal: unable to create log/last: " + why + b"\n")
+    assert_refused(tmp_path, "=log/last", b"create log/last: " + why)
     assert is_untouched(precious)
     run([oracle("multilog"), "=log/last"], tmp_path, b"line\n")
     assert not is_untouched(precious)
@@ -136,9 +139,9 @@ def test_root_follows_no_link_of_another_user_to_a_log_directory(
 ) -> None:
     (tmp_path / "real").mkdir()
     (log / "main").symlink_to("../real")
-    code, _, said = run([*ours("multilog"), "./log/main"], tmp_path, b"line\n")
-    why = b"is a link in a directory of another user"
-    assert (code, said) == (111, b"multilog: fatal: unable to open directory ./log/main: " + why + b"\n")
+    assert_refused(
+        tmp_path, "./log/main", b"open directory ./log/main: is a link in a directory of another user"
+    )
     assert os.listdir(tmp_path / "real") == []
     assert run([oracle("multilog"), "./log/main"], tmp_path, b"line\n")[0] == 0
 

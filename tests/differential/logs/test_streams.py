@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
-from tests.support.filters import both, nonblocking_pipe, run, run_with_size_limit
+from tests.support.filters import both, nonblocking_pipe, piped, run, run_with_size_limit
 from tests.support.launching import is_launched
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
@@ -70,16 +70,10 @@ def test_file_size_limit_ends_it_by_sigxfsz(oracle: Oracle, program: str, tmp_pa
 
 
 def test_line_is_passed_on_at_once(program: str) -> None:
-    with subprocess.Popen(
-        ours(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, bufsize=0
-    ) as process:
-        assert process.stdin
-        assert process.stdout
+    with piped(ours(program)) as (into, out):
         for _ in range(3):
-            process.stdin.write(b"hello\n")
-            assert process.stdout.read(100).endswith(b"hello\n")
-        process.stdin.close()
-        assert (process.stdout.read(), process.wait(PATIENCE)) == (b"", 0)
+            into.write(b"hello\n")
+            assert out.read(100).endswith(b"hello\n")
 
 
 def test_input_that_does_not_block_is_waited_for(oracle: Oracle, program: str) -> None:

@@ -1,16 +1,14 @@
 """tai64n against the original: the same bytes but for the time, which is the right one."""
 
 import re
-import subprocess
 from random import Random
 from time import time_ns
 
 import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
-from tests.support.filters import both, pieces, run, run_on_pieces
+from tests.support.filters import both, pieces, piped, run, run_on_pieces
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
 from ucspi.lines.label import label
 
 pytestmark = pytest.mark.oracle
@@ -56,17 +54,11 @@ def test_zone_of_the_reader_changes_nothing(count: int) -> None:
 
 
 def test_label_has_the_time_at_which_its_line_began() -> None:
-    with subprocess.Popen(
-        ours("tai64n"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, bufsize=0
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(b"a\nb")
-        begun = process.stdout.read(100)
+    with piped(ours("tai64n")) as (into, out):
+        into.write(b"a\nb")
+        begun = out.read(100)
         since = label(time_ns())
-        process.stdin.write(b"b\nc\n")
-        more = process.stdout.read(100)
-        process.stdin.close()
-        assert process.wait(PATIENCE) == 0
+        into.write(b"b\nc\n")
+        more = out.read(100)
     assert (begun[26:28], begun[-1:], more[:2], more[28:]) == (b"a\n", b"b", b"b\n", b"c\n")
     assert begun[28:53] <= since <= more[2:27]

@@ -1,16 +1,14 @@
 """tai64nlocal against the original, in zones of every kind."""
 
-import subprocess
 from random import Random
 from zoneinfo import TZPATH
 
 import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
-from tests.support.filters import both, run, run_on_pieces
+from tests.support.filters import both, piped, run, run_on_pieces
 from tests.support.labelled import NO_LABELS, at, cut, leaps, lines
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.oracle
 
@@ -103,14 +101,8 @@ def test_labels_of_tai64n_pass_through_both(oracle: Oracle) -> None:
 
 
 def test_time_is_passed_on_when_it_is_known_what_follows() -> None:
-    with subprocess.Popen(
-        ours("tai64nlocal"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, bufsize=0
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(b"a\n" + at(0))
-        assert process.stdout.read(100) == b"a\n"
-        process.stdin.write(b" ")
-        assert process.stdout.read(100) == b"1970-01-01 00:00:00.123456500 "
-        process.stdin.close()
-        assert (process.stdout.read(), process.wait(PATIENCE)) == (b"", 0)
+    with piped(ours("tai64nlocal")) as (into, out):
+        into.write(b"a\n" + at(0))
+        assert out.read(100) == b"a\n"
+        into.write(b" ")
+        assert out.read(100) == b"1970-01-01 00:00:00.123456500 "

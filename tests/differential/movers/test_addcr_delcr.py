@@ -13,6 +13,7 @@ from tests.support.filters import (
     both,
     nonblocking_pipe,
     pieces,
+    piped,
     run,
     run_on_pieces,
     run_with_size_limit,
@@ -103,16 +104,10 @@ def test_file_size_limit_ends_it_by_sigxfsz(oracle: Oracle, program: str, tmp_pa
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_line_is_passed_on_at_once(program: str) -> None:
-    with subprocess.Popen(
-        ours(program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, bufsize=0
-    ) as process:
-        assert process.stdin
-        assert process.stdout
+    with piped(ours(program)) as (into, out):
         for _ in range(3):
-            process.stdin.write(b"hello\n")
-            assert process.stdout.read(100).replace(b"\r", b"") == b"hello\n"
-        process.stdin.close()
-        assert (process.stdout.read(), process.wait(PATIENCE)) == (b"", 0)
+            into.write(b"hello\n")
+            assert out.read(100).replace(b"\r", b"") == b"hello\n"
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
