@@ -4,7 +4,7 @@
 
 #include "cdb/layout.h"
 
-static inline void fill(const unsigned char *entries, uint64_t count, unsigned char *table, int format)
+UCDB_FOR_EACH_FORMAT void fill(const unsigned char *entries, uint64_t count, unsigned char *table, int format)
 {
   uint64_t size = ucdb_pair_size(format);
   uint64_t slots = count * 2;

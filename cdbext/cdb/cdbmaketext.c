@@ -60,7 +60,8 @@ static unsigned char *put(unsigned char *out, const unsigned char *bytes, uint64
   return out + len;
 }
 
-static inline void load(const struct ucdb_image *in, unsigned char *out, int format, struct ucdb_text *text)
+UCDB_FOR_EACH_FORMAT void load(const struct ucdb_image *in, unsigned char *out, int format,
+                               struct ucdb_text *text)
 {
   unsigned char *next = out + text->used;
   struct ucdb_span key, data;
@@ -103,8 +104,8 @@ static unsigned char *put_entry(unsigned char *out, const unsigned char *key,
   return out;
 }
 
-static inline void dump(const struct ucdb_image *in, unsigned char *out, uint64_t room, int format,
-                        struct ucdb_text *text)
+UCDB_FOR_EACH_FORMAT void dump(const struct ucdb_image *in, unsigned char *out, uint64_t room, int format,
+                               struct ucdb_text *text)
 {
   struct ucdb_record record;
 

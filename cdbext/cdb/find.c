@@ -2,9 +2,9 @@
 
 #include "cdb/probe.h"
 
-static inline enum ucdb_status find(const struct ucdb_image *im, struct ucdb_cursor *cur,
-                                    const unsigned char *key, uint64_t len, struct ucdb_span *data,
-                                    struct ucdb_fault *fault, int format)
+UCDB_FOR_EACH_FORMAT enum ucdb_status find(const struct ucdb_image *im, struct ucdb_cursor *cur,
+                                           const unsigned char *key, uint64_t len, struct ucdb_span *data,
+                                           struct ucdb_fault *fault, int format)
 {
   enum ucdb_status status = UCDB_FOUND;
 

@@ -31,8 +31,8 @@ static inline void ask_record(const struct ucdb_image *im, struct ucdb_cursor cu
   }
 }
 
-static inline enum ucdb_status find_group(const struct ucdb_image *im, struct ucdb_wanted *wanted, int count,
-                                          struct ucdb_fault *fault, int format)
+UCDB_FOR_EACH_FORMAT enum ucdb_status find_group(const struct ucdb_image *im, struct ucdb_wanted *wanted,
+                                                 int count, struct ucdb_fault *fault, int format)
 {
   struct ucdb_cursor cursors[UCDB_GROUP];
   struct ucdb_fault faults[UCDB_GROUP];

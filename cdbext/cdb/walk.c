@@ -16,8 +16,8 @@ static enum ucdb_status begin(const struct ucdb_image *im, struct ucdb_walker *w
   return UCDB_FOUND;
 }
 
-static inline enum ucdb_status walk(const struct ucdb_image *im, struct ucdb_walker *walker,
-                                    struct ucdb_record *record, struct ucdb_fault *fault, int format)
+UCDB_FOR_EACH_FORMAT enum ucdb_status walk(const struct ucdb_image *im, struct ucdb_walker *walker,
+                                           struct ucdb_record *record, struct ucdb_fault *fault, int format)
 {
   /* bounded by where the tables begin */
   struct ucdb_image records = { im->base, walker->end, format };

@@ -52,8 +52,8 @@ static inline enum ucdb_status is_first(const struct ucdb_image *im, struct ucdb
   return UCDB_ABSENT;
 }
 
-static inline enum ucdb_status step(const struct ucdb_image *im, struct ucdb_distinct *walk,
-                                    struct ucdb_record *record, struct ucdb_fault *fault, int format)
+UCDB_FOR_EACH_FORMAT enum ucdb_status step(const struct ucdb_image *im, struct ucdb_distinct *walk,
+                                           struct ucdb_record *record, struct ucdb_fault *fault, int format)
 {
   for (;;) {
     enum ucdb_status status;

@@ -22,10 +22,21 @@ static inline size_t put_decimal_padded(void *to, uint64_t number, size_t width)
 /* Write a number without zeros in front.  Returns how many bytes that is. */
 static inline size_t put_decimal(void *to, uint64_t number)
 {
-  uint64_t rest = number;
-  size_t width = 1;
+  unsigned char *start = to, *end = start;
+  size_t width = 3;
+  uint64_t rest;
 
-  while (rest /= 10)
+  if (number < 1000) { /* as octets and most lengths are: no loop */
+    unsigned small = (unsigned)number;
+
+    if (small >= 100)
+      *end++ = (unsigned char)('0' + small / 100);
+    if (small >= 10)
+      *end++ = (unsigned char)('0' + small / 10 % 10);
+    *end++ = (unsigned char)('0' + small % 10);
+    return (size_t)(end - start);
+  }
+  for (rest = number / 1000; rest; rest /= 10)
     ++width;
   return put_decimal_padded(to, number, width);
 }
