@@ -4,196 +4,15 @@
 
 #include "cdb/image.h"
 #include "numbers/decimal.h"
-#include "rules/networkkey.h"
-#include "rules/octet.h"
-
-/* How far a line is read, and where to stop: first at the end of the text, then,
- * once that is needed, at the blanks that end the line. */
-struct line {
-  const unsigned char *p;
-  const unsigned char *end;
-  /* The numbers of a range and where its text stands; start is NULL without one. */
-  const unsigned char *start, *stop, *colon;
-  int low, high;
-  /* What a network or an IPv6 address is filed under: how long that is, or 0. */
-  unsigned char key[UCDB_KEY6_MAX];
-  size_t key_size;
-  /* Bytes of room beyond two for each byte of text; whether more are wanted. */
-  uint64_t spare;
-  int full;
-};
-
-static int is_digit(unsigned char byte)
-{
-  return byte >= '0' && byte <= '9';
-}
-
-static int is_lower(unsigned char byte)
-{
-  return byte >= 'a' && byte <= 'z';
-}
+#include "rules/ruleaddress.h"
 
 static int is_word(unsigned char byte)
 {
-  return is_lower(byte) || is_digit(byte) || byte == '_' || (byte >= 'A' && byte <= 'Z');
-}
-
-/* An octet, or the one range of an address, which goes upwards; -1 if neither. */
-static int read_part(struct line *line)
-{
-  const unsigned char *start = line->p;
-  int number = ucdb_read_octet(&line->p, line->end);
-
-  if (number < 0 || line->p == line->end || *line->p != '-')
-    return number;
-  if (line->start)
-    return -1;
-  ++line->p;
-  line->start = start;
-  line->low = number;
-  line->high = ucdb_read_octet(&line->p, line->end);
-  line->stop = line->p;
-  return line->low <= line->high ? number : -1;
-}
-
-/* The length of a prefix, from 2 up to a colon; 0 if there is none. */
-static int read_length(struct line *line, int most)
-{
-  int size = ucdb_read_octet(&line->p, line->end);
-
-  if (size < 2 || size > most || line->p == line->end || *line->p != ':')
-    return 0;
-  return size;
-}
-
-/* What follows the four octets of a network: a slash and its length. */
-static int read_network4(struct line *line, const unsigned char *packed)
-{
-  int size;
-
-  if (*line->p++ != '/' || line->start)
-    return 0;
-  size = read_length(line, 32);
-  if (!size || ucdb_has_more(packed, 4, size))
-    return 0;
-  line->key_size = ucdb_key4(packed, size, line->key);
-  return 1;
-}
-
-/* An address of one to four octets; all but the fourth end in a dot. */
-static int read_numbers(struct line *line)
-{
-  unsigned char packed[4];
-  int count;
-
-  for (count = 1; count <= 4; ++count) {
-    int number = read_part(line);
-
-    if (number < 0 || line->p == line->end)
-      return 0;
-    packed[count - 1] = (unsigned char)number;
-    if (count == 4)
-      return *line->p == ':' || read_network4(line, packed);
-    if (*line->p++ != '.' || line->p == line->end)
-      return 0;
-    if (*line->p == ':')
-      return 1;
-  }
-  return 0;
-}
-
-static int is_hex(unsigned char byte)
-{
-  return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
-}
-
-/* Where an address of hexadecimal digits and colons ends, NULL if it has less
- * than two colons.  The word behind the last one begins with such digits too. */
-static const unsigned char *end_of_ip6(struct line *line)
-{
-  const unsigned char *p = line->p;
-  int colons = 0;
-
-  for (; p < line->end && (is_hex(*p) || *p == ':'); ++p)
-    colons += *p == ':';
-  if (p < line->end && *p != '/') {
-    if (*p == 'l' && p - line->p > 2 && p[-1] == 'a' && p[-2] == ':')
-      p -= 2;
-    else if (*p == 'n' && p - line->p > 3 && p[-1] == 'e' && p[-2] == 'd' && p[-3] == ':')
-      p -= 3;
-    else
-      return NULL;
-    --colons;
-  }
-  return colons >= 2 ? p : NULL;
-}
-
-/* An IPv6 address or network, written without brackets and dots. */
-static int read_ip6(struct line *line)
-{
-  const unsigned char *start = line->p, *end = end_of_ip6(line);
-  unsigned char packed[16];
-  int size;
-
-  if (!end || end == line->end || !ucdb_read6(start, (size_t)(end - start), packed))
-    return 0;
-  line->p = end;
-  if (*end != '/') {
-    line->key_size = ucdb_full6(packed, line->key);
-    return !ucdb_is_mapped(packed);
-  }
-  ++line->p;
-  size = read_length(line, 128);
-  if (!size || ucdb_has_more(packed, 16, size) || (size >= 96 && ucdb_is_mapped(packed)))
-    return 0;
-  line->key_size = ucdb_key6(packed, size, line->key);
-  return 1;
-}
-
-/* What follows the equals sign of a name: nothing that the parser would look at
- * twice, so there is a letter in it and no dot at its end, or it is empty. */
-static int read_name(struct line *line)
-{
-  const unsigned char *start = line->p;
-  int letters = 0;
-
-  while (line->p < line->end &&
-         (is_lower(*line->p) || is_digit(*line->p) || *line->p == '.' || *line->p == '-'))
-    letters |= is_lower(*line->p++);
-  if (line->p == line->end || *line->p != ':')
-    return 0;
-  return line->p == start || (letters && line->p[-1] != '.');
-}
-
-/* Whether the first byte that is no hexadecimal digit is a colon with more than
- * an instruction behind it: then only IPv6 can be meant. */
-static int begins_as_ip6(const struct line *line)
-{
-  const unsigned char *p = line->p;
-
-  while (p < line->end && is_hex(*p))
-    ++p;
-  return line->end - p > 1 && *p == ':' && (is_hex(p[1]) || p[1] == ':') &&
-      (line->end - p < 5 || (memcmp(p + 1, "deny", 4) && memcmp(p + 1, "allo", 4)));
-}
-
-/* Up to the colon; then that is where the line is read. */
-static int read_address(struct line *line)
-{
-  if (line->p == line->end)
-    return 0;
-  if (begins_as_ip6(line))
-    return read_ip6(line);
-  if (*line->p == ':')
-    return 1;
-  if (*line->p != '=')
-    return read_numbers(line);
-  ++line->p;
-  return read_name(line);
+  return ucdb_is_lower(byte) || ucdb_is_digit(byte) || byte == '_' || (byte >= 'A' && byte <= 'Z');
 }
 
 /* The word behind the colon: 1 deny, 0 allow, -1 neither. */
-static int read_verdict(struct line *line)
+static int read_verdict(struct ucdb_ruleline *line)
 {
   size_t left = (size_t)(line->end - line->p);
 
@@ -218,7 +37,7 @@ static int is_odd_limit(const unsigned char *name, size_t length)
 }
 
 /* One variable into out; returns where out goes on, NULL when it is for the parser. */
-static unsigned char *read_variable(struct line *line, unsigned char *out)
+static unsigned char *read_variable(struct ucdb_ruleline *line, unsigned char *out)
 {
   const unsigned char *name = line->p + 1, *value, *close;
   size_t length;
@@ -248,7 +67,7 @@ static unsigned char *read_variable(struct line *line, unsigned char *out)
 
 /* Put the end of a line where its newline and the blanks before it begin; 0
  * when there is no newline. */
-static int find_end(struct line *line)
+static int find_end(struct ucdb_ruleline *line)
 {
   const unsigned char *newline = memchr(line->p, '\n', (size_t)(line->end - line->p));
 
@@ -260,37 +79,49 @@ static int find_end(struct line *line)
   return 1;
 }
 
-/* A key, in which the text of a range is replaced by one of its numbers. */
-static unsigned char *put_key(unsigned char *out, const struct line *line, const unsigned char *key,
-                              int number)
-{
-  size_t before = (size_t)(line->start - key);
-  size_t after = (size_t)(line->colon - line->stop);
+/* A key with a range in it: what stands before the range, and behind it.  By value, so
+ * that what is written into records cannot be taken for a part of it. */
+struct ranged {
+  const unsigned char *key, *stop;
+  size_t before, after;
+};
 
-  memcpy(out, key, before);
-  out += before;
+static struct ranged ranged_of(const struct ucdb_ruleline *line, const unsigned char *key)
+{
+  struct ranged ranged = { key, line->stop, (size_t)(line->start - key), (size_t)(line->colon - line->stop) };
+
+  return ranged;
+}
+
+/* The key for one number of the range. */
+static unsigned char *put_key(unsigned char *out, struct ranged ranged, int number)
+{
+  memcpy(out, ranged.key, ranged.before);
+  out += ranged.before;
   out += put_decimal(out, (uint64_t)number);
-  memcpy(out, line->stop, after);
-  return out + after;
+  memcpy(out, ranged.stop, ranged.after);
+  return out + ranged.after;
 }
 
 /* The records of the other numbers of a range behind that of the lowest, which
  * ends at out; NULL when they do not fit the room. */
-static unsigned char *put_others(const struct line *line, const unsigned char *key,
+static unsigned char *put_others(const struct ucdb_ruleline *line, const unsigned char *key,
                                  const unsigned char *record, unsigned char *out, uint64_t room)
 {
   const uint64_t head_size = ucdb_pair_size(UCDB_CDB);
   uint64_t length = ucdb_first(record, UCDB_CDB);
   uint64_t size = ucdb_second(record, UCDB_CDB);
   const unsigned char *data = record + head_size + length;
+  const struct ranged ranged = ranged_of(line, key);
+  const int high = line->high;
   int number;
 
-  if ((uint64_t)(line->high - line->low) * (head_size + length + 2 + size) > room)
+  if ((uint64_t)(high - line->low) * (head_size + length + 2 + size) > room)
     return NULL;
-  for (number = line->low + 1; number <= line->high; ++number) {
+  for (number = line->low + 1; number <= high; ++number) {
     unsigned char *head = out;
 
-    out = put_key(out + head_size, line, key, number);
+    out = put_key(out + head_size, ranged, number);
     ucdb_put_pair(head, (uint64_t)(out - head) - head_size, size, UCDB_CDB);
     memcpy(out, data, (size_t)size);
     out += size;
@@ -301,7 +132,7 @@ static unsigned char *put_others(const struct line *line, const unsigned char *k
 /* The record of a line that is a rule into out; returns where out goes on, NULL
  * when the line is for the parser.  The line is read up to its newline or the
  * blanks before it: none of the bytes that are taken here is a newline. */
-static unsigned char *read_rule(struct line *line, unsigned char *out)
+static unsigned char *read_rule(struct ucdb_ruleline *line, unsigned char *out)
 {
   const uint64_t head_size = ucdb_pair_size(UCDB_CDB);
   const unsigned char *key = line->p;
@@ -309,7 +140,7 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
   size_t length;
   int deny;
 
-  if (!read_address(line))
+  if (!ucdb_read_address(line))
     return NULL;
   length = (size_t)(line->p - key);
   line->colon = line->p;
@@ -325,7 +156,7 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
     memcpy(out + head_size, line->key, length);
     data = out = out + head_size + length;
   } else if (line->start) {
-    data = out = put_key(out + head_size, line, key, line->low);
+    data = out = put_key(out + head_size, ranged_of(line, key), line->low);
     length = (uint64_t)(out - head) - head_size;
   } else {
     memcpy(out + head_size, key, length);
@@ -347,7 +178,8 @@ static unsigned char *read_rule(struct line *line, unsigned char *out)
 }
 
 /* Begin to read a line, with room for the records of it and all behind it. */
-static void begin_line(struct line *line, const unsigned char *start, const unsigned char *end, uint64_t room)
+static void begin_line(struct ucdb_ruleline *line, const unsigned char *start, const unsigned char *end,
+                       uint64_t room)
 {
   line->p = start;
   line->end = end;
@@ -367,7 +199,7 @@ int ucdb_rules_scan(const unsigned char *text, uint64_t len, unsigned char *out,
     return UCDB_RULES_FULL;
   while (scan->at < len) {
     const unsigned char *start = text + scan->at;
-    struct line line;
+    struct ucdb_ruleline line;
     uint64_t records = 0;
     const unsigned char *newline;
 
