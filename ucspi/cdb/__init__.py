@@ -6,8 +6,8 @@
     with ucspi.cdb.open("people.cdb") as reader:
         reader.get(b"one")
 
-Keys and data are bytes.  The format is djb's, byte for byte; for files
-that may pass 4 GB it is his cdb64: ``create(path, format="cdb64")``.
+Keys and data are bytes.  The format is djb's, byte for byte.  For files that
+may become larger than 4 GB use his cdb64: ``create(path, format="cdb64")``.
 """
 
 from ucspi import _late_names

@@ -1,4 +1,4 @@
-"""Bytes-like objects: what may be a key or data, never text, and what is under a view."""
+"""Bytes-like objects, which keys and data may be; text is refused."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,7 +8,11 @@ if TYPE_CHECKING:
 
 
 def to_bytes(value: "Buffer", what: str = "key") -> bytes:
-    """Return a bytes-like object as bytes, or raise a TypeError that says what to do."""
+    """Return a bytes-like object as bytes.
+
+    Raises:
+        TypeError: it is text or anything else; ``what`` names it in the message.
+    """
     if type(value) is bytes:
         return value
     if isinstance(value, str):
@@ -21,13 +25,13 @@ def to_bytes(value: "Buffer", what: str = "key") -> bytes:
 
 
 def bytes_under(view: memoryview) -> "bytes | memoryview":
-    """Return the bytes or the map under a view if it shows all of them, else the view.
+    """Return the bytes or the mmap that a view shows, if it shows the whole, else the view.
 
-    A slice of those is bytes at once; a slice of a view is one more view.
+    A slice of bytes or of an mmap is bytes; a slice of a view is another view.
     """
     whole: Any = view.obj
     kind = type(whole)
-    is_map = (kind.__module__, kind.__name__) == ("mmap", "mmap")  # and not loaded only to ask
+    is_map = (kind.__module__, kind.__name__) == ("mmap", "mmap")  # mmap is not imported for this
     if (kind is bytes or is_map) and view.contiguous and len(whole) == len(view):
         return whole  # type: ignore[no-any-return]
     return view

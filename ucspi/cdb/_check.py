@@ -1,11 +1,13 @@
-"""Checking a whole image in the pure core: can every record be found, and nothing else?
+"""Checking a whole image in the pure core: each record can be found, and each slot names a record.
 
-In this order, so that all cores name the same first damage: the pointers, the
-records from first to last, the slots of each table, and at the end the records
-that no slot named.  Bytes after the last table are no damage: ``cdb -c -r``
-leaves some.  Nor is a record with an empty key and zeros as data that no slot
-names: so ``cdb -c -0`` removes one.  But a hole in a file looks like nothing
-else, so whoever writes no such records can have them refused.
+Both cores check in the same order, so that they name the same first damage: the
+pointers, the records from first to last, the slots of each table, and at the end
+the records that no slot named.
+
+Bytes after the last table are no damage, as ``cdb -c -r`` leaves some.  A record
+that no slot names is no damage if its key is empty and its data are zeros, as
+``cdb -c -0`` leaves that of a removed record.  But a hole in a file looks the
+same, so callers whose files have no removed records can have it refused.
 """
 
 from ucspi.cdb._hash import HASHES
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def check(view: memoryview, layout: Layout, allow_removed: bool) -> CdbFormatError | None:
-    """Return the first damage of an image, or None."""
+    """Return the first damage of an image, or None; see `Image.check`."""
     try:
         tables = list(_tables(view, layout))
         records = dict(_records(view, layout))
         for number, table, slots in tables:
             _check_table(view, layout, records, number, table, slots)
-        for record in records:  # those that no slot named
+        for record in records:  # only those that no slot named are left
             if not (allow_removed and _is_removed(view, layout, record)):
                 raise CdbFormatError(LOST_RECORD, offset=record)
     except CdbFormatError as damage:
@@ -64,15 +66,19 @@ def _records(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
 def _check_table(
     view: memoryview, layout: Layout, records: dict[int, int], number: int, table: int, slots: int
 ) -> None:
-    """Check each slot of a table, and strike the records that it names off ``records``."""
+    """Check each slot of a table, and remove the records that it names from ``records``.
+
+    Raises:
+        CdbFormatError: a slot is wrong.
+    """
     pairs = list(layout.pair.iter_unpack(view[table : table + slots * layout.pair_size]))
-    run = _full_at_end(pairs)  # how many full slots stand before the current one, around the end
+    run = _full_at_end(pairs)  # number of full slots directly before the current one, also around the end
     for index, (stored, record) in enumerate(pairs):
         if not record:
             run = 0
             continue
         offset = table + index * layout.pair_size
-        if record not in records:  # never was one, or an earlier slot named it
+        if record not in records:  # there is none, or an earlier slot named it
             raise CdbFormatError(BAD_SLOT, offset=offset)
         if records.pop(record) != stored or stored & 255 != number:
             raise CdbFormatError(BAD_HASH, offset=offset)
@@ -82,7 +88,7 @@ def _check_table(
 
 
 def _full_at_end(pairs: list[tuple[int, ...]]) -> int:
-    """Count the full slots at the end of a table."""
+    """Return the number of full slots at the end of a table."""
     count = 0
     for _, record in reversed(pairs):
         if not record:

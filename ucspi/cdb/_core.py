@@ -1,4 +1,4 @@
-"""Which core reads and builds images: chosen once, at import.
+"""Choosing the core, which reads and builds images: once, at import.
 
 ``UCSPI_CDB`` is ``auto`` (the default: ``native`` if it was built, else ``pure``),
 ``native`` (an error if it was not built) or ``pure``.
@@ -34,12 +34,16 @@ class Core:
         hash_: "Callable[[Buffer], int]",
         hash64: "Callable[[Buffer], int]",
     ) -> None:
-        """Gather what a core offers."""
+        """Take what the core has."""
         self.name, self.image, self.builder, self.hash, self.hash64 = name, image, builder, hash_, hash64
 
 
 def load(name: str) -> Core:
-    """Return the named core, or raise `BackendUnavailableError`."""
+    """Return a core by its name.
+
+    Raises:
+        BackendUnavailableError: it was not built, or this Python cannot run it.
+    """
     if name == "pure":
         # With what only some work needs: a server may have no right to our files when it comes to that.
         from ucspi.cdb import _check, _hash, _purebuilder, _pureimage  # noqa: F401
@@ -53,7 +57,11 @@ def load(name: str) -> Core:
 
 
 def choose(wanted: str) -> Core:
-    """Return the core that the value of ``UCSPI_CDB`` asks for."""
+    """Return the core that a value of ``UCSPI_CDB`` means.
+
+    Raises:
+        BackendUnavailableError: it is no such value, or `load` cannot give that core.
+    """
     if wanted in NAMES:
         return load(wanted)
     if wanted != "auto":
@@ -67,10 +75,10 @@ def choose(wanted: str) -> Core:
 
 
 def _wanted() -> str | None:
-    """Return the value of ``UCSPI_CDB``.
+    """Return the value of ``UCSPI_CDB``, or None.
 
-    Importing `os` takes longer than this package; where it is there already,
-    the variable may have been set in it.
+    `os` is not imported for this, which would take longer than the rest of the
+    package.  If it is loaded already, the caller may have set the variable in it.
     """
     system = sys.modules.get("os")
     if system is not None:

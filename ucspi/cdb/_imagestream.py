@@ -96,7 +96,7 @@ class ImageStream(BlockWindow):
 
         Raises:
             CdbTruncatedError: the stream ends inside it.
-            CdbFormatError: it does not fit any format.
+            CdbFormatError: by the header the records end inside it.
         """
         super().__init__(blocks)
         if not self.fill(CDB.header_size):

@@ -1,7 +1,7 @@
 """The C core: the module that cffi compiled, and the native types inside it.
 
-The only module of this package that imports ``ucspi._cdbcore``.  What comes out
-of it has no types of its own and gets them here.
+No other module of this package imports ``ucspi._cdbcore``.  Type checkers do not
+know the types in it, so they are stated here.
 """
 
 import ucspi._cdbcore as _cdbcore
@@ -22,7 +22,11 @@ lib: "Any" = _cdbcore.lib
 
 
 def types() -> "tuple[type[Image], type[Builder], Callable[[Buffer], int], Callable[[Buffer], int]]":
-    """Return the native image, builder, hash and hash64; they have the pure core's interface."""
+    """Return the native image, builder, hash and hash64; they have the interface of the pure core.
+
+    Raises:
+        BackendUnavailableError: this Python cannot make the types.
+    """
     if not hasattr(lib, "ucdb_register") or lib.ucdb_register():
         raise BackendUnavailableError("this Python cannot hold the native types of ucspi.cdb")
     module: Any = _cdbcore

@@ -20,27 +20,27 @@ BLOCK_SIZE = 65536
 
 
 def open(source: "Source", *, mmap: bool = True, format: "str | None" = None) -> Reader:  # noqa: A002
-    """Open a cdb file: all of it, from its start.
+    """Open a cdb file for reading, from its start.
 
-    What is no regular file, a pipe for example, is read to its end.
+    Anything but a regular file, for example a pipe, is read to its end.
 
     Args:
         source: a path (str, bytes or PathLike), an open file or a descriptor.
-            The latter two stay open, and where they stand does not change
-            unless they are no regular file; they may be closed at once.
-        mmap: map a regular file, so that nothing is read before it is needed
-            and processes share the memory.  Such a file must not be written in
-            place while it is open: replace it, as `create` and the cdb tools of
-            this package do (PHP's dba and cdbx's `make` write in place).
-            Truncating a mapped file kills its readers with SIGBUS.
-            When false, or where the file system cannot map, the file is read
-            into private memory and may change afterwards.
-        format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's, where the
-            caller knows better than what the structure of the file says.
+            A file or descriptor stays open and may be closed by the caller at
+            once; the offset of a regular file is neither used nor changed.
+        mmap: whether to map a regular file, so that only the parts that are
+            needed are read, and processes share the memory.  Nobody may write
+            to a mapped file in place; replace it, as `create` and the cdb tools
+            of this package do (PHP's dba and cdbx's `make` write in place).
+            Truncating a mapped file kills its readers with SIGBUS.  If false,
+            or if the file system cannot map, the file is read into private
+            memory and may change afterwards.
+        format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's files over
+            4 GB; None finds it out by the structure of the file.
 
     Raises:
-        OSError: it cannot be opened or read.
-        CdbFormatError: it is shorter than a header, or fits no format.
+        OSError: the file cannot be opened or read.
+        CdbFormatError: the file is shorter than a header, or fits no format.
         ValueError: there is no such format.
     """
     fd = _descriptor(source)
@@ -57,7 +57,7 @@ def open(source: "Source", *, mmap: bool = True, format: "str | None" = None) ->
 
 
 def _descriptor(source: "Source") -> int | None:
-    """Return the descriptor of what is open already, None for a path."""
+    """Return the descriptor of an open file, None for a path."""
     if isinstance(source, int):
         return source
     fileno = getattr(source, "fileno", None)
@@ -65,18 +65,18 @@ def _descriptor(source: "Source") -> int | None:
 
 
 def contents(fd: int, *, mmap: bool = True) -> "memoryview | bytearray | bytes":
-    """Return all that a descriptor gives: a map of a regular file, or what is read from it."""
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
+    """Return the contents of a file: a map of a regular one, or the bytes that were read."""
+    stat_result = os.fstat(fd)
+    if not stat.S_ISREG(stat_result.st_mode):
         return b"".join(iter(lambda: os.read(fd, BLOCK_SIZE), b""))
-    if mmap and status.st_size:  # an empty file cannot be mapped
+    if mmap and stat_result.st_size:  # an empty file cannot be mapped
         try:
-            return _map(fd, status.st_size)
+            return _map(fd, stat_result.st_size)
         except OSError:  # some file systems cannot
             pass
     from ucspi.unix.regularfile import read_whole  # few programs need it
 
-    return read_whole(fd, status.st_size)
+    return read_whole(fd, stat_result.st_size)
 
 
 def _map(fd: int, size: int) -> memoryview:

@@ -1,4 +1,4 @@
-"""Building an image in the pure core: records stream out, the tables follow."""
+"""Building an image in the pure core: records are sent at once, the tables at the end."""
 
 from ucspi.cdb._byteslike import to_bytes
 from ucspi.cdb._hashmany import hash_many
@@ -16,10 +16,10 @@ BLOCK_SIZE = 65536  # bytes; records are handed to the sink in blocks of about t
 
 
 class Builder:
-    """Turns records into the bytes of a cdb file, from the end of its header on.
+    """Turns records into the bytes of a cdb file.
 
-    The header comes last, because it points at what was built: `finish` returns
-    it, to be written at offset 0.
+    The sink gets everything behind the header.  The header is known last, as it
+    points at the tables: `finish` returns it, and the caller writes it at offset 0.
     """
 
     __slots__ = (
@@ -35,32 +35,36 @@ class Builder:
     )
 
     def __init__(self, sink: "Callable[[bytes], object]", *, format: str = "cdb") -> None:  # noqa: A002
-        """Begin an empty image.
+        """Start an empty image.
 
         Args:
-            sink: is called with the bytes of the file in order, in blocks.
-                When it raises, the builder is finished for good.
-            format: ``cdb``, or ``cdb64`` for a file that may pass 4 GB.
+            sink: called with the bytes of the file behind the header, in order,
+                in blocks.  If it raises, the builder cannot be used any more.
+            format: ``cdb``, or ``cdb64`` for a file that may become larger than 4 GB.
+
+        Raises:
+            ValueError: there is no such format.
         """
         self._sink: Callable[[bytes], object] | None = sink
         self._layout = named(format)
         self._position = self._start = self._layout.header_size
         self._room = self._layout.file_max - self._layout.header_size
-        # The block from `_start` on: its parts, and the keys and positions in it,
-        # which are hashed together.
+        # The current block, from `_start` on: its parts, and the keys and positions of
+        # its records.  All keys of a block are hashed together.
         self._parts: list[bytes | bytearray] = []
         self._keys: list[bytes] = []
         self._positions: list[int] = []
-        # One list of slots per table: 8 or 16 bytes per record, never the data.
+        # The slots of each table in the order added: 8 or 16 bytes for each record.
         self._tables = [bytearray() for _ in range(TABLES)]
 
     def add(self, key: "Buffer", data: "Buffer", /) -> None:
-        """Append a record; the order added is the order found.
+        """Append a record.  Records under one key are found in the order added.
 
         Raises:
-            CdbTooLargeError: the file would pass 4 GB.  Nothing of this record
-                was added; the builder can still be finished.
-            ClosedError: the builder was finished, or its sink failed.
+            CdbTooLargeError: the file would become larger than 4 GB.  This
+                record is not added; the builder can still be finished.
+            ClosedError: the builder was finished or closed, or its sink failed.
+            TypeError: key or data is not bytes-like.
         """
         if type(key) is not bytes:
             key = to_bytes(key)
@@ -78,7 +82,7 @@ class Builder:
         self._keys.append(key)
         self._positions.append(position)
         self._parts += (layout.pair.pack(len(key), len(data)), key)
-        if len(data) >= BLOCK_SIZE:  # not copied once more
+        if len(data) >= BLOCK_SIZE:  # it is sent without being copied
             self._send()
             self._pass(data)
             return
@@ -87,9 +91,9 @@ class Builder:
             self._send()
 
     def update(self, pairs: "Iterable[tuple[Buffer, Buffer]]", /) -> None:
-        """Append many records: any iterable of (key, data), consumed once.
+        """Append many records, given as an iterable of (key, data).
 
-        Raises as `add` does; the records before the refused one are added.
+        Raises what `add` raises; the records before the refused one are added.
         """
         add = self.add
         for key, data in pairs:
@@ -97,14 +101,14 @@ class Builder:
 
     @property
     def header_size(self) -> int:
-        """Length of the header in bytes: where the records begin."""
+        """Length of the header in bytes, and so the position of the first record."""
         return self._layout.header_size
 
     def add_block(self, block: "Buffer", /) -> None:
-        """Append records that stand one after another as in a cdb file.
+        """Append records that are in a block as in a cdb file, one directly after another.
 
-        Each is the length of the key and of the data, as the format has them,
-        then key and data.
+        A record is the length of the key and the length of the data, as numbers
+        of the format, then the key and the data.
 
         Raises:
             ValueError: the last record crosses the end of the block.
@@ -130,12 +134,12 @@ class Builder:
         """Send the rest of the records and the tables; return the header.
 
         Raises:
-            ClosedError: the builder was finished, or its sink failed.
+            ClosedError: the builder was finished or closed, or its sink failed.
         """
         if self._sink is None:
             raise ClosedError("the cdb builder is finished")
         pair, size = self._layout.pair, self._layout.pair_size
-        self._file()
+        self._add_slots()
         header = bytearray()
         for number in range(TABLES):
             entries, self._tables[number] = self._tables[number], bytearray()
@@ -150,7 +154,7 @@ class Builder:
         return bytes(header)
 
     def close(self) -> None:
-        """Give up: forget what was added; `add` and `finish` raise `ClosedError` from now on."""
+        """Drop what was added; from now on `add` and `finish` raise `ClosedError`."""
         self._sink = None
         self._parts.clear()
         self._keys.clear()
@@ -158,11 +162,11 @@ class Builder:
         self._tables.clear()
 
     def __reduce__(self) -> "NoReturn":
-        """Refuse: two builders of one file would destroy each other's work."""
+        """Raise TypeError: two builders of one file would destroy each other's work."""
         raise TypeError("a cdb builder cannot be copied or pickled")
 
-    def _file(self) -> None:
-        """Put the slots of the keys in this block into their tables."""
+    def _add_slots(self) -> None:
+        """Add a slot for each key of the current block to its table."""
         tables, pack = self._tables, self._layout.pair.pack
         hashes = hash_many(self._keys, self._layout.hash_bits)
         for h, position in zip(hashes, self._positions, strict=True):
@@ -171,7 +175,7 @@ class Builder:
         self._positions.clear()
 
     def _send(self) -> None:
-        self._file()
+        self._add_slots()
         parts, self._parts, self._start = self._parts, [], self._position
         block = b"".join(parts)
         if block:
@@ -180,7 +184,7 @@ class Builder:
     def _pass(self, block: bytes) -> None:
         if self._sink is None:
             raise ClosedError("the cdb builder is finished")
-        sink, self._sink = self._sink, None  # stays so if the sink raises
+        sink, self._sink = self._sink, None  # it stays None if the sink raises
         sink(block)
         if not self._tables:  # closed by its own sink
             raise ClosedError("the cdb builder is finished")

@@ -1,8 +1,8 @@
-"""The pure core: an image that can be searched, in plain Python.
+"""Searching an image in the pure core, with the same steps as in the C core.
 
-It is the readable one; the C core does the same steps.  Every position read
-from the image is checked against its size before it is used, and a table is
-probed at most once around, so damage ends in `CdbFormatError`.
+Every position that is read from the image is compared with its size before it
+is used, and a search passes each slot of a table at most once.  So damage always
+ends in a `CdbFormatError`.
 """
 
 from ucspi.cdb._byteslike import bytes_under, to_bytes
@@ -33,15 +33,15 @@ class Image:
     _hash: "Callable[[Buffer], int]"
     _tables: "list[tuple[int, ...]]"
     _view: "memoryview | None"
-    _bytes: "bytes | memoryview | None"  # the same, in the form that is sliced sooner
+    _bytes: "bytes | memoryview | None"  # the same bytes, in the form that is faster to slice
 
     def __new__(cls, buffer: "Buffer", *, format: "str | None" = None) -> "Self":  # noqa: A002
-        """Look at ``buffer`` without copying it.
+        """Read ``buffer``, which is not copied.
 
         Args:
             buffer: any bytes-like object: bytes, a map of a file, a memoryview.
                 It must not change while it is read.
-            format: ``cdb``, ``cdb64`` or ``cdblib64``; None recognises it.
+            format: ``cdb``, ``cdb64`` or ``cdblib64``; None finds it out.
 
         Raises:
             CdbFormatError: it is shorter than a header, or fits no format.
@@ -61,12 +61,12 @@ class Image:
 
     @property
     def format(self) -> str:
-        """The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's."""
+        """The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's files over 4 GB."""
         return self._layout.name
 
     @property
     def view(self) -> memoryview:
-        """The image as a read-only memoryview; it outlives `close`."""
+        """The image as a read-only memoryview, which stays valid after `close`."""
         return memoryview(self._open())
 
     @property
@@ -75,7 +75,7 @@ class Image:
         return self._view is None
 
     def close(self) -> None:
-        """End the reader at once; a second call does nothing.
+        """Close the reader; a second call does nothing.
 
         A mapped file stays mapped until the last view of it is gone.
         """
@@ -93,11 +93,12 @@ class Image:
 
         Args:
             key: any length, also empty; compared byte for byte.
-            default: what an absent key gives.
+            default: returned if there is no such record.
 
         Raises:
             CdbFormatError: something on the way to the record is damaged.
             ClosedError: the reader was closed.
+            TypeError: the key is not bytes-like.
         """
         if type(key) is not bytes:
             key = to_bytes(key)
@@ -130,7 +131,7 @@ class Image:
                 slot = table
             if slot == first:
                 return default
-        # Damage, or another key with this hash: both are seldom, and `_probe` knows all rules.
+        # Damage, or another key with the same hash.  Both are rare; `_probe` handles them.
         for position, length in self._probe(key, h):
             return bytes(image[position : position + length])
         return default
@@ -142,14 +143,14 @@ class Image:
         raise KeyError(key)
 
     def __contains__(self, key: object, /) -> bool:
-        """Say whether there is a record under ``key``; raises as `get` does."""
+        """Return whether there is a record under ``key``; raises what `get` raises."""
         return self.find(key) is not None  # type: ignore[arg-type]  # a TypeError is the answer
 
     def find(self, key: "Buffer", /) -> tuple[int, int] | None:
-        """Return the position and length in bytes of the first record's data, None when absent.
+        """Return position and length in bytes of the first record's data, None if there is no record.
 
         ``reader.view[position : position + length]`` is the data, not copied.
-        Raises as `get` does.
+        Raises what `get` raises.
         """
         for found in self._locate(key):
             return found
@@ -162,7 +163,7 @@ class Image:
             key: any length, also empty; compared byte for byte.
 
         Yields:
-            A copy of each record's data, so it outlives the reader.
+            A copy of each record's data, which stays valid after `close`.
 
         Raises:
             CdbFormatError: something on the way is damaged.  What was yielded
@@ -183,22 +184,22 @@ class Image:
         def get_many(self, keys: Iterable[Buffer], default: Default) -> list[bytes | Default]: ...
 
     def get_many(self, keys: "Iterable[Buffer]", default: object = None) -> "list[Any]":
-        """Return what `get` returns for each key, in the order of the keys, and sooner.
+        """Return a list of what `get` returns for each key, in the order of the keys, in less time.
 
         Args:
             keys: any iterable, consumed before the first key is looked up; each
                 key as for `get`.
-            default: what an absent key gives.
+            default: as for `get`.
 
         Raises:
-            As `get`, for the first key that meets damage.
+            what `get` raises, for the first key that meets damage.
         """
         wanted = [to_bytes(key) for key in keys]
         self._open()
         return [self.get(key, default) for key in wanted]
 
     def records(self) -> "Iterator[tuple[bytes, bytes]]":
-        """Yield every key and data, in the order added, duplicates too.
+        """Yield key and data of every record, in the order added, duplicates too.
 
         Raises:
             CdbFormatError: a record crosses the end of the records.  What was
@@ -211,21 +212,24 @@ class Image:
         )
 
     def check(self, *, allow_removed: bool = True) -> CdbFormatError | None:
-        """Return the first damage of the whole image, or None; it is not raised.
+        """Check the whole image; return its first damage, or None.  Damage is not raised.
 
-        Sound means: each record can be found under its key, and every slot
-        names a record.
+        An image is sound if each record can be found under its key, and every
+        slot names a record.
 
         Args:
-            allow_removed: whether a record that ``cdb -c -0`` removed is sound.
-                A hole in a file looks like such records.
+            allow_removed: whether records that ``cdb -c -0`` removed are
+                allowed.  A hole in a file looks like such records.
+
+        Raises:
+            ClosedError: the reader was closed.
         """
         return check(self._open(), self._layout, allow_removed)
 
     def first_records(self) -> "Iterator[tuple[bytes, bytes]]":
         """Yield each distinct key with its first data, in the order first added.
 
-        Raises as `records` does.
+        Raises what `records` raises.
         """
         for start, middle, end in self._walk():
             key = self._open()[start:middle].tobytes()
@@ -234,7 +238,7 @@ class Image:
                 yield key, self._open()[middle:end].tobytes()
 
     def __iter__(self) -> "Iterator[bytes]":
-        """Yield each distinct key once, in the order first added; raises as `records` does."""
+        """Yield each distinct key once, in the order first added; raises what `records` raises."""
         return (key for key, _ in self.first_records())
 
     def _open(self) -> memoryview:

@@ -1,8 +1,8 @@
 """The reader: a read-only mapping of bytes to bytes over one image.
 
-The image type of the core comes first in the bases, so that ``reader.get`` is
-the core's own method, with no Python frame between; what is the same on all
-cores stands here.
+The image type of the core is the first base class, so ``reader.get`` is the
+core's own method, without a Python frame between.  This module has the methods
+that are the same for both cores.
 """
 
 from _collections_abc import ItemsView, Mapping, ValuesView
@@ -21,7 +21,7 @@ else:
 
 
 class Items(ItemsView[bytes, bytes]):
-    """What ``reader.items()`` gives: each distinct key with its first data."""
+    """The result of ``reader.items()``: each distinct key with its first data."""
 
     __slots__ = ()
     _mapping: "Shared"
@@ -32,7 +32,7 @@ class Items(ItemsView[bytes, bytes]):
 
 
 class Values(ValuesView[bytes]):
-    """What ``reader.values()`` gives: the first data of each distinct key."""
+    """The result of ``reader.values()``: the first data of each distinct key."""
 
     __slots__ = ()
     _mapping: "Shared"
@@ -43,11 +43,11 @@ class Values(ValuesView[bytes]):
 
 
 class Shared(Mapping[bytes, bytes]):
-    """What a reader is on every core, given the core's image type beside it."""
+    """The methods of a reader that are the same for both cores; the image type has the others."""
 
     __slots__ = ()
 
-    if TYPE_CHECKING:  # what the image type gives
+    if TYPE_CHECKING:  # the image type has these
         records: Callable[[], Iterator[tuple[bytes, bytes]]]
         first_records: Callable[[], Iterator[tuple[bytes, bytes]]]
         close: Callable[[], None]
@@ -58,11 +58,11 @@ class Shared(Mapping[bytes, bytes]):
         def format(self) -> str: ...
 
     def __len__(self) -> int:
-        """Count the distinct keys, by walking through all records; raises as iteration does."""
+        """Return the number of distinct keys, by reading all records; raises what `records` raises."""
         return sum(1 for _ in self)
 
     def __bool__(self) -> bool:
-        """Say whether there is any record; unlike ``len`` this looks at the first one only."""
+        """Return whether there is any record; unlike ``len``, this reads the first one only."""
         for _ in self.records():
             return True
         return False
@@ -76,11 +76,11 @@ class Shared(Mapping[bytes, bytes]):
         return Values(self)
 
     def record_count(self) -> int:
-        """Count all records, duplicates too, by walking through them; raises as `records` does."""
+        """Return the number of records, duplicates too, by reading them; raises what `records` raises."""
         return sum(1 for _ in self.records())
 
     def stats(self) -> "Stats":
-        """Count the records by how far each stands from its first slot.
+        """Count the records by the distance of each from the first slot of its key.
 
         Raises:
             CdbFormatError: a table lies outside the file.
@@ -103,7 +103,7 @@ class Shared(Mapping[bytes, bytes]):
         self.close()
 
     def __reduce__(self) -> "NoReturn":
-        """Refuse: a map cannot be pickled; pickle the path and open it again."""
+        """Raise TypeError: a map of a file cannot be pickled; pickle its path."""
         raise TypeError("a cdb reader cannot be pickled; open the file again instead")
 
 
@@ -111,7 +111,7 @@ class Reader(Image, Shared):
     """The records of a cdb image: a read-only mapping, and duplicates besides.
 
     As a mapping it has each distinct key once, with the data of its first
-    record, in the order added.  `get_all` and `records` see duplicates.
+    record, in the order added.  `get_all` and `records` give duplicates too.
     """
 
     __slots__ = ()
@@ -121,7 +121,7 @@ _TYPES: dict[str, type[Reader]] = {CORE.name: Reader}
 
 
 def reader_type(core: Core) -> type[Reader]:
-    """Return the reader over another core's image, for tests that compare cores."""
+    """Return the reader type of a core, for tests that compare cores."""
     if core.name not in _TYPES:
         body = {"__slots__": (), "__doc__": Reader.__doc__, "__module__": __name__}
         _TYPES[core.name] = type("Reader", (core.image, Shared), body)

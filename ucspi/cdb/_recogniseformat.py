@@ -1,8 +1,9 @@
-"""Telling the formats of cdb files apart: none has a mark of its own.
+"""Finding out the format of an image by its structure, as no format has a mark of its own.
 
-Every writer puts the tables one after the other in the order of their pointers,
-so the numbers read in the right width add up, and in the wrong one they do not.
-Damage to a part of the header does not deceive that.
+Every writer puts the tables one directly after another in the order of their
+pointers.  So if the header is read with the right width of numbers, most tables
+begin where the one before ends; with the wrong width they do not.  This works
+also if a part of the header is damaged.
 """
 
 from ucspi.cdb._hash import hash, hash64
@@ -12,10 +13,10 @@ from ucspi.errors import CdbFormatError
 
 
 def recognise(view: memoryview) -> Layout:
-    """Return the layout that an image has, by its structure.
+    """Return the layout of an image, by its structure.
 
     Raises:
-        CdbFormatError: there are tables, and no two of them in a row.
+        CdbFormatError: there are tables, but none begins where the one before ends.
     """
     cdb, cdb64 = _Fit(view, CDB), _Fit(view, CDB64)
     tables = cdb.tables + cdb.wrong
@@ -29,11 +30,12 @@ def recognise(view: memoryview) -> Layout:
 
 
 class _Fit:
-    """How well the pointers fit a format.
+    """How well the pointers of an image fit a format.
 
-    ``row`` pointers name the place where the table before them ends; ``tables``
-    are in a place that a table can have, ``wrong`` ones are not.  Some writers
-    leave zeros for a table without slots: these say nothing.
+    ``row`` is the number of tables that begin where the one before ends.
+    ``tables`` counts the tables with slots that are behind the header, ``wrong``
+    those that are not.  Some writers leave zeros for a table without slots;
+    these pointers are not counted.
     """
 
     __slots__ = ("row", "tables", "wrong")
@@ -55,7 +57,7 @@ class _Fit:
 
 
 def _hash_is_cut(view: memoryview) -> bool:
-    """Look under which hash the first record was filed whose hash does not fit 32 bits."""
+    """Return whether the first record whose hash has more than 32 bits is found under the cut hash alone."""
     records_end = CDB64.records_end(view)
     record = CDB64.header_size
     while record < records_end <= len(view) and record + CDB64.pair_size <= records_end:
@@ -72,7 +74,7 @@ def _hash_is_cut(view: memoryview) -> bool:
 
 
 def _has_slot(view: memoryview, h: int, record: int) -> bool:
-    """Say whether a search for this hash passes a slot with it that names the record."""
+    """Return whether a search for this hash comes to a slot with the hash and the record."""
     pair, size = CDB64.pair, CDB64.pair_size
     table, slots = pair.unpack_from(view, h % TABLES * size)
     if not slots or table < CDB64.header_size or table + slots * size > len(view):

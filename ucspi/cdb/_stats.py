@@ -1,4 +1,4 @@
-"""How well the tables of an image serve: probes per record."""
+"""Counting the probes that the look-up of each record takes."""
 
 from ucspi.cdb._imagefault import BAD_TABLE
 from ucspi.cdb.layout import Layout
@@ -13,17 +13,17 @@ FAR = 10  # distances from here on are counted together, as cdbstats does
 
 
 class Stats(Value):
-    """What `Reader.stats` returns."""
+    """The result of `Reader.stats`: the number of records, and of records at each distance."""
 
     __slots__ = ("distances", "records")
     __match_args__ = ("distances",)
 
     def __init__(self, distances: tuple[int, ...]) -> None:
-        """Gather counts; their sum is ``records``.
+        """Take the counts; ``records`` is their sum.
 
-        ``distances[d]`` is the number of records whose own slot is ``d`` probes
-        beyond the first slot of their key, for ``d`` from 0 to 9, and
-        ``distances[10]`` the number of those beyond 9.
+        ``distances[d]``, for ``d`` from 0 to 9, is the number of records whose
+        slot is ``d`` probes beyond the first slot of their key; ``distances[10]``
+        is the number of those that are farther.
         """
         self.records, self.distances = sum(distances), distances
 
@@ -33,9 +33,12 @@ class Stats(Value):
 
 
 def count(view: memoryview, layout: Layout) -> Stats:
-    """Count the slots of an image that are not empty, by distance.
+    """Count the full slots of an image by distance.
 
-    Source: cdb's cdbstats, which comes to the same by looking every record up.
+    Source: cdb's cdbstats, which gets the same numbers by looking up every record.
+
+    Raises:
+        CdbFormatError: a table lies outside the file.
     """
     pair, size = layout.pair, layout.pair_size
     distances = [0] * (FAR + 1)

@@ -1,4 +1,4 @@
-"""Writing a cdb file so that readers see the old one or the new one, whole."""
+"""Writing a cdb file; readers see the whole old one or the whole new one."""
 
 import os
 from _collections_abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Writer:
-    """A cdb file being made; a context manager that publishes it at the end."""
+    """Writes a cdb file; as a context manager it publishes the file at the end."""
 
     __slots__ = ("_builder", "_owner", "_publication")
 
@@ -34,32 +34,37 @@ class Writer:
         format: str = "cdb",  # noqa: A002
         core: "Core" = CORE,
     ) -> None:
-        """Begin with an opened publication; use `create` for the usual case."""
+        """Write to an opened publication; `create` is for the usual case."""
         self._owner = os.getpid()
-        self._publication: Publication | None = None  # if there is no such format
+        self._publication: Publication | None = None  # for `__del__`, if there is no such format
         self._builder = core.builder(_sink(publication), format=format)
         publication.seek(self._builder.header_size)
         self._publication = publication
 
     def _own(self) -> Publication:
-        """Return the publication, which belongs to one process alone."""
+        """Return the publication.
+
+        Raises:
+            ClosedError: it was published or discarded, or belongs to another process.
+        """
         if self._publication is None:
             raise ClosedError("the cdb writer is closed")
         _demand_owner(self._owner)
         return self._publication
 
     def add(self, key: "Buffer", data: "Buffer") -> None:
-        """Append a record; the order added is the order found.
+        """Append a record.  Records under one key are found in the order added.
 
         Args:
             key: bytes-like, any length, also empty; duplicates are kept.
             data: bytes-like, any length, also empty.
 
         Raises:
-            CdbTooLargeError: the file would pass 4 GB and is no cdb64; the
-                record was not added.
+            CdbTooLargeError: the file would become larger than 4 GB and is no
+                cdb64.  This record is not added; the file can still be published.
             ClosedError: the writer was published or discarded.
             OSError: writing failed; the writer can only be discarded.
+            TypeError: key or data is not bytes-like.
         """
         self._builder.add(key, data)
 
@@ -72,12 +77,12 @@ class Writer:
                 ``records()`` to keep duplicates.
 
         Raises:
-            As `add`.  The records before the refused one are added.
+            what `add` raises.  The records before the refused one are added.
         """
         self._builder.update(pairs.items() if isinstance(pairs, Mapping) else pairs)
 
     def fileno(self) -> int:
-        """Return the descriptor of the temporary, for fchmod, fchown or flock; never write to it.
+        """Return the descriptor of the temporary file, for fchmod, fchown or flock; never write to it.
 
         Raises:
             ClosedError: the writer was published or discarded, or made before a fork.
@@ -85,12 +90,13 @@ class Writer:
         return self._own().fileno()
 
     def publish(self) -> None:
-        """Write the tables and the header, fsync, and rename over the target.
+        """Write the tables and the header, fsync, and rename the temporary file over the target.
 
-        On any failure the temporary is removed and the target is the old file.
+        If anything fails, the temporary file is removed and the target is the old file.
 
         Raises:
             ClosedError: the writer was published or discarded.
+            OSError: writing, fsync or the renaming failed.
         """
         publication = self._own()
         try:
@@ -103,23 +109,23 @@ class Writer:
         self._publication = None
 
     def discard(self) -> None:
-        """Remove the temporary and leave the target alone; nothing happens after `publish`, or in a fork."""
+        """Remove the temporary file; nothing happens after `publish`, or in a forked process."""
         publication, self._publication = self._publication, None
-        if publication is not None and self._owner == os.getpid():  # a fork's copy has no say
+        if publication is not None and self._owner == os.getpid():  # not the copy in a forked process
             self._builder.close()
             publication.discard()
 
     def __del__(self) -> None:
-        """Discard what nobody can publish any more, with a ResourceWarning, as `tempfile` does."""
+        """Discard a file that was not published, with a ResourceWarning, as `tempfile` does."""
         publication = getattr(self, "_publication", None)
         if publication is None or self._owner != os.getpid():
-            return  # nothing began, or this is a fork's copy, which has no say
+            return  # there is nothing to discard, or this is the copy in a forked process
         target = publication.target
         self.discard()
         warn(f"unpublished cdb writer of {os.fsdecode(target)!r}", ResourceWarning, 2, self)
 
     def __reduce__(self) -> "NoReturn":
-        """Refuse: two writers of one temporary would destroy each other's work."""
+        """Raise TypeError: two writers of one temporary file would destroy each other's work."""
         raise TypeError("a cdb writer cannot be copied or pickled")
 
     def __enter__(self) -> "Self":
@@ -129,7 +135,7 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
-        """Publish, or discard if an exception is on its way."""
+        """Publish, or discard if the block raised."""
         if kind is not None:
             self.discard()
         elif self._publication is not None:
@@ -137,7 +143,7 @@ class Writer:
 
 
 def _demand_owner(owner: int) -> None:
-    """Refuse a forked child: what it wrote would be in its parent's file, and what it removed missing there.
+    """Refuse a forked process: what it writes or removes would be its parent's.
 
     Raises:
         ClosedError: this is another process.
@@ -147,7 +153,7 @@ def _demand_owner(owner: int) -> None:
 
 
 def _sink(publication: Publication) -> "Callable[[bytes], object]":
-    """Return what writes blocks; it does not hold the writer, which is to end when it is dropped."""
+    """Return a function that writes blocks; it does not keep alive the writer, which ends when dropped."""
     owner = os.getpid()
 
     def write(block: bytes) -> None:
@@ -166,23 +172,24 @@ def create(
     fsync: bool = True,
     core: "Core" = CORE,
 ) -> Writer:
-    """Begin a cdb file; at the end of the ``with`` block it replaces ``path`` in one step.
+    """Return a writer of a cdb file, which replaces ``path`` in one step at the end of its ``with`` block.
 
     Args:
         path: the file to make or replace.
-        tmp: the temporary, on the same file system; an existing one is
-            overwritten and keeps its mode.  By default a new name beside ``path``.
-        mode: permission bits of a new temporary, less the umask.
-        format: ``cdb``, or ``cdb64`` for a file that may pass 4 GB; readers of
-            this library tell them apart.
-        fsync: force the file to disk before it takes the place of the old one.
+        tmp: the temporary file, on the same file system; an existing one is
+            overwritten and keeps its mode.  By default a new one in the folder
+            of ``path``.
+        mode: permission bits of a new temporary file, less the umask.
+        format: ``cdb``, or ``cdb64`` for a file that may become larger than
+            4 GB; `open` finds out which one a file is.
+        fsync: whether to force the file to the disk before it replaces the old one.
         core: for tests.
 
     Raises:
-        OSError: the temporary cannot be created.
+        OSError: the temporary file cannot be created.
         ValueError: there is no such format.
 
-    An exception inside the block leaves the old file and no temporary.
+    If the block raises, the old file stays and the temporary file is removed.
     """
     target = os.fsencode(path)
     if tmp is not None:
@@ -209,15 +216,15 @@ def make(
 ) -> None:
     """Make or replace a cdb file in one call: `create`, then `Writer.update` with ``pairs``.
 
-    On any error ``path`` is the old file, and no temporary is left.  The other
-    arguments are those of `create`.
+    On any error the old file stays and the temporary file is removed.  The
+    other arguments are those of `create`.
     """
     with create(path, tmp=tmp, mode=mode, format=format, fsync=fsync, core=core) as writer:
         writer.update(pairs)
 
 
 def _beside(target: bytes, mode: int, *, fsync: bool) -> Publication:
-    """Create a temporary next to the target: one without a name, or else with one that nothing has yet."""
+    """Create a temporary file in the folder of the target: without a name, or else with a new name."""
     publication = Publication(target, _temporary(target), fsync=fsync)
     if publication.create_unnamed(mode):
         return publication
@@ -231,7 +238,7 @@ def _beside(target: bytes, mode: int, *, fsync: bool) -> Publication:
 
 
 def _temporary(target: bytes) -> bytes:
-    """Return a name beside the target that nothing has now: killed processes and other writers leave some."""
+    """Return a name in the folder of the target that nothing has: killed processes may have left files."""
     number = 0
     while os.path.lexists(name := b"%s.%d.%d.tmp" % (target, os.getpid(), number)):
         number += 1
@@ -239,7 +246,7 @@ def _temporary(target: bytes) -> bytes:
 
 
 def _seal(publication: Publication) -> None:
-    """Seal, under another name if somebody has taken the one that was free when we began."""
+    """Seal the publication; if another process has taken the name meanwhile, under a new name."""
     while True:
         try:
             publication.seal()
