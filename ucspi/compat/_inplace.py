@@ -1,4 +1,4 @@
-"""Writing a cdb into a file that somebody else opened, where nothing can be renamed."""
+"""Writes a cdb into a file that the caller has opened, where nothing can be renamed."""
 
 import os
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 
 
 def unfinished(header_size: int) -> bytes:
-    """Return what stands in place of the header while the file is made.
+    """Return the header of a file that is not finished.
 
-    It points far outside, so that every reader refuses a file that was not
-    finished.  Zeros would mean a database without any key.
+    Its pointers are far outside of the file, so every reader refuses it.  Zeros
+    would mean a database without keys.
     """
     return b"\xff" * header_size
 
 
-class InPlace:
-    """A writer with the methods of `ucspi.cdb.Writer`, over an open descriptor."""
+class InPlaceWriter:
+    """Writes to an open descriptor; has the methods of `ucspi.cdb.Writer`."""
 
     __slots__ = ("_builder", "_end", "_fd")
 
     def __init__(self, fd: int) -> None:
-        """Empty the file and begin; where the descriptor stands does not matter.
+        """Empty the file; the position of the descriptor does not matter.
 
         Raises:
             OSError: it is no regular file, or not open for writing.
@@ -46,11 +46,11 @@ class InPlace:
         """Write the tables and, last, the header.
 
         Raises:
-            OSError: writing failed, or somebody else wrote to the file too.
+            OSError: writing failed, or somebody else changed the file.
         """
         header = self._builder.finish()
         _write_at(self._fd, header, 0)
-        if os.fstat(self._fd).st_size != self._end:  # also a file that can only be appended to
+        if os.fstat(self._fd).st_size != self._end:  # also if the file is open for appending
             raise OSError("the file was changed while a cdb was written to it")
 
     def discard(self) -> None:

@@ -1,4 +1,4 @@
-"""The reader of python-cdb's interface, for `ucspi.compat.cdb` and `ucspi.compat.cdblib.compat`."""
+"""The reader with python-cdb's interface, for `ucspi.compat.cdb` and `ucspi.compat.cdblib.compat`."""
 
 import errno
 import os
@@ -26,13 +26,13 @@ class error(Error, OSError):  # noqa: N801, N818 - the original's name
 class cdb:  # noqa: N801 - the original's name
     """A cdb file open for reading; `init` returns one.
 
-    What comes out is bytes, unless a subclass says otherwise in ``_decoded``.
+    It returns bytes, unless a subclass overrides ``_decoded``.
     """
 
     __slots__ = ("__weakref__", "_each", "_fd", "_keys", "_name", "_owned", "_reader", "_rest")
 
     def __init__(self, f: "Path | int") -> None:
-        """Open a path, or read a descriptor, which stays the caller's.
+        """Open a path, or read from a descriptor, which is not closed.
 
         Raises:
             OSError: it cannot be opened.
@@ -45,8 +45,8 @@ class cdb:  # noqa: N801 - the original's name
             self._reader = _cdb.open(self._fd)
         except CdbFormatError as damage:
             raise _protocol_error() from damage
-        self._rest: Iterator[bytes] | None = None  # what getnext continues
-        self._keys: Iterator[bytes] | None = None  # what nextkey continues
+        self._rest: Iterator[bytes] | None = None  # the records for getnext
+        self._keys: Iterator[bytes] | None = None  # the keys for nextkey
         self._each: Iterator[tuple[bytes, bytes]] | None = None
 
     @property
@@ -65,9 +65,9 @@ class cdb:  # noqa: N801 - the original's name
         return len(self._reader.view)
 
     def get(self, k: "Text", i: int = 0) -> "Any":
-        """Return the data of a record under ``k``, skipping ``i``; None if there are no more.
+        """Return the data of the record with key ``k`` after ``i`` others; None if there is none.
 
-        The next `getnext` returns the one after it.
+        `getnext` then returns the data of the next one.
         """
         skipped = index(i)
         key = self._encoded(k)
@@ -75,17 +75,17 @@ class cdb:  # noqa: N801 - the original's name
         return self._next_data()
 
     def getnext(self) -> "Any":
-        """Return the data after what the last `get` or `getnext` returned; None once at the end.
+        """Return the data after those of the last `get` or `getnext`; None once, at the end.
 
         Raises:
-            TypeError: nothing was got yet, or the end was reached before.
+            TypeError: `get` was not called, or the end was returned before.
         """
         if self._rest is None:
             raise TypeError("getnext() called without first calling get()")
         return self._next_data()
 
     def getall(self, k: "Text") -> "list[Any]":
-        """Return the data of all records under ``k``, in the order added."""
+        """Return the data of all records with key ``k``, in the order added."""
         key = self._encoded(k)
         try:
             return [self._decoded(data) for data in self._reader.get_all(key)]
@@ -93,7 +93,7 @@ class cdb:  # noqa: N801 - the original's name
             raise _protocol_error() from damage
 
     def __getitem__(self, k: "Text") -> "Any":
-        """Return the data of the first record under ``k``, or raise `KeyError`."""
+        """Return the data of the first record with key ``k``, or raise `KeyError`."""
         key = self._encoded(k)
         try:
             return self._decoded(self._reader[key])
@@ -103,11 +103,11 @@ class cdb:  # noqa: N801 - the original's name
             raise _protocol_error() from damage
 
     def has_key(self, k: "Text") -> bool:
-        """Say whether there is a record under ``k``."""
+        """Return whether there is a record with key ``k``."""
         return k in self
 
     def __contains__(self, k: "Text") -> bool:
-        """Say whether there is a record under ``k``."""
+        """Return whether there is a record with key ``k``."""
         key = self._encoded(k)
         try:
             return key in self._reader
@@ -115,14 +115,14 @@ class cdb:  # noqa: N801 - the original's name
             raise _protocol_error() from damage
 
     def __len__(self) -> int:
-        """Count all records, by walking through them."""
+        """Count all records, by reading through the file."""
         try:
             return self._reader.record_count()
         except CdbFormatError as damage:
             raise _protocol_error() from damage
 
     def __bool__(self) -> bool:
-        """Say whether there is any record."""
+        """Return whether there are records."""
         try:
             return bool(self._reader)
         except CdbFormatError as damage:
@@ -141,16 +141,16 @@ class cdb:  # noqa: N801 - the original's name
             raise _protocol_error() from damage
 
     def firstkey(self) -> "Any":
-        """Return the first key, None if there is none; `nextkey` goes on from it."""
+        """Return the first key, None if there is none; `nextkey` continues from it."""
         self._keys = iter(self)
         return next(self._keys, None)
 
     def nextkey(self) -> "Any":
-        """Return the next distinct key, at first the first; None at the end, until `firstkey`."""
+        """Return the next distinct key, in the first call the first; None from the end until `firstkey`."""
         return self.firstkey() if self._keys is None else next(self._keys, None)
 
     def each(self) -> "tuple[Any, Any] | None":
-        """Return the next record as (key, data); None at the end, and then the first again."""
+        """Return the next record as (key, data); None at the end, then the first again."""
         if self._each is None:
             self._each = self._reader.records()
         try:

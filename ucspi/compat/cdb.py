@@ -8,20 +8,19 @@
     people = cdb.init("people.cdb")
     people["one"]
 
-The original never ran on Python 3.  There its strings were bytes, so what comes
-out is bytes here too; a key or data given as text is encoded as UTF-8, which
-for ASCII is what the original did.  For text out, see
-`ucspi.compat.cdblib.compat`, whose ``init`` has an encoding.
+The original never ran on Python 3.  Its strings were bytes, so this returns
+bytes, too.  A key or data given as text is encoded as UTF-8, as the original did
+for ASCII.  To get text, use `ucspi.compat.cdblib.compat`, whose ``init`` has an
+encoding.
 
 Different on purpose:
 
-- Only `get` moves what `getnext` continues.  In the original any look-up did.
-- `cdbmake.finish` forces the file to disk before it renames it, and ends in an
-  error when called again, as every use after it does.
-- A database can be iterated over and asked with ``in``.
-- Damage is always ``error(EPROTO, "Protocol error")``, for a file shorter than
-  its header already in `init`; the original's chain of causes ends there, ours
-  goes on to the damage and its offset.
+- Only `get` changes what `getnext` returns.  In the original any look-up did.
+- `cdbmake.finish` syncs the file to the disk before the rename.  A second call is
+  an error, as is any other use after the first.
+- A database can be iterated over and used with ``in``.
+- Damage is always ``error(EPROTO, "Protocol error")``; for a file shorter than its
+  header `init` raises it.  Its cause is our error, which has the offset.
 - Anything bytes-like may be a key or data, and `cdbmake.addmany` takes any
   iterable of pairs.
 """
@@ -46,12 +45,12 @@ hash = _cdb.hash
 
 
 class cdbmake:  # noqa: N801 - the original's name
-    """A cdb file being made: written at ``fntmp``, renamed to ``fn`` by `finish`."""
+    """Makes a cdb file: writes to ``fntmp``, which `finish` renames to ``fn``."""
 
     __slots__ = ("__weakref__", "_count", "_fn", "_fntmp", "_writer")
 
     def __init__(self, cdb: "Path", tmp: "Path") -> None:
-        """Create the temporary ``tmp``, on the file system where ``cdb`` shall be.
+        """Create the temporary file ``tmp``, on the file system of ``cdb``.
 
         Raises:
             OSError: it cannot be created.
@@ -62,22 +61,22 @@ class cdbmake:  # noqa: N801 - the original's name
 
     @property
     def fd(self) -> int:
-        """The descriptor of the temporary, -1 after `finish`."""
+        """The descriptor of the temporary file; -1 after `finish`."""
         return -1 if self._writer is None else self._writer.fileno()
 
     @property
     def fn(self) -> "Any":
-        """The path of the file to be made, as given."""
+        """The path of the finished file, as given."""
         return self._fn
 
     @property
     def fntmp(self) -> "Any":
-        """The path of the temporary, as given."""
+        """The path of the temporary file, as given."""
         return self._fntmp
 
     @property
     def numentries(self) -> int:
-        """How many records were added."""
+        """The number of records that were added."""
         return self._count
 
     def add(self, key: "Text", data: "Text") -> None:
@@ -92,23 +91,23 @@ class cdbmake:  # noqa: N801 - the original's name
         self._count += 1
 
     def addmany(self, items: "Iterable[tuple[Text, Text]]") -> None:
-        """Append many records, given as (key, data)."""
+        """Append records, given as (key, data)."""
         self._open()
         for key, data in items:
             self.add(key, data)
 
     def finish(self) -> None:
-        """Write the tables, force the file to disk and rename it; if that fails the old file stays.
+        """Write the tables, sync the file to the disk and rename it; on a failure the old file stays.
 
         Raises:
             error: it was finished before.
-            OSError: it cannot be finished; the temporary is gone.
+            OSError: it cannot be finished; the temporary file is removed.
         """
         writer, self._writer = self._open(), None
         writer.publish()
 
     def __del__(self) -> None:
-        """Remove the temporary of a file that was not finished."""
+        """Remove the temporary file if it was not finished."""
         if self._writer is not None:
             self._writer.discard()
 

@@ -7,14 +7,14 @@
     people = maker.commit()
     people.get("one")
 
-As in the original, text given as key or value is encoded as latin-1, what comes
-out is bytes, and errors are OSErrors.  Different on purpose:
+As in the original, a key or value given as text is encoded as latin-1, methods
+return bytes, and errors are OSErrors.  Different on purpose:
 
-- A maker given a path writes beside it and replaces the file at `commit`; until
-  then readers see the old one, and `close` leaves it alone.  The original
-  empties the file at once, which kills those who have it mapped.
+- With a path, a maker writes a temporary file, which `commit` renames.  Until then
+  readers see the old file, and `close` does not touch it.  The original empties
+  the file at once, which kills processes that have it mapped.
 - Anything bytes-like may be a key or a value.
-- A file shorter than its header is an error at once, and damage is always one.
+- Damage is always an error; a file shorter than its header cannot be opened.
 """
 
 import os
@@ -23,7 +23,7 @@ from mmap import mmap as map_file
 
 from ucspi import cdb
 from ucspi.compat._errors import ClosedFileError, as_os_error
-from ucspi.compat._inplace import InPlace
+from ucspi.compat._inplace import InPlaceWriter
 from ucspi.errors import CdbFormatError, ClosedError
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ class CDB:
         Args:
             file: a path, an open file or a descriptor.
             close: whether `close` also closes a given file or descriptor.
-            mmap: True demands a map, False reads the file into memory, None
+            mmap: True maps the file or fails, False reads it into memory, None
                 maps it if that is possible.
 
         Raises:
@@ -75,7 +75,7 @@ class CDB:
 
     @classmethod
     def make(cls, file: "File", close: bool | None = None, mmap: bool | None = None) -> "CDBMaker":
-        """Begin a cdb file; the arguments are kept for the `CDB` that `CDBMaker.commit` returns.
+        """Start a cdb file; `CDBMaker.commit` opens it with the same arguments.
 
         Raises:
             OSError: it cannot be created.
@@ -94,7 +94,7 @@ class CDB:
         def get(self, key: Text, default: Default, all: Literal[True]) -> list[bytes] | Default: ...
 
     def get(self, key: "Text", default: object = None, all: bool = False) -> "Any":  # noqa: A002 - its name
-        """Return the first value of ``key``, with ``all`` the list of all, ``default`` if there is none."""
+        """Return the first value of ``key``, or with ``all`` a list of all; ``default`` if there is none."""
         if type(key) is not bytes:
             key = _encoded(key)
         try:
@@ -114,33 +114,33 @@ class CDB:
             raise as_os_error(error) from error
 
     def __contains__(self, key: "Text") -> bool:
-        """Say whether there is a record under ``key``."""
+        """Return whether there is a record with key ``key``."""
         try:
             return (key if type(key) is bytes else _encoded(key)) in self._reader
         except (CdbFormatError, ClosedError) as error:
             raise as_os_error(error) from error
 
     def has_key(self, key: "Text", /) -> bool:
-        """Say whether there is a record under ``key``."""
+        """Return whether there is a record with key ``key``."""
         return key in self
 
     def __len__(self) -> int:
-        """Count the distinct keys, by walking through the file."""
+        """Count the distinct keys, by reading through the file."""
         return sum(1 for _ in self)
 
     def __iter__(self) -> "Iterator[bytes]":
         """Yield each distinct key once, in the order first added."""
-        return self._steps(lambda: self._reader)
+        return self._iterate(lambda: self._reader)
 
     def keys(self, all: bool = False) -> "Iterator[bytes]":  # noqa: A002 - its name
         """Yield each distinct key once, or with ``all`` the key of every record."""
         if all:
-            return self._steps(lambda: (key for key, _ in self._reader.records()))
+            return self._iterate(lambda: (key for key, _ in self._reader.records()))
         return iter(self)
 
     def items(self, all: bool = False) -> "Iterator[tuple[bytes, bytes]]":  # noqa: A002 - its name
         """Yield each distinct key with its first value, or with ``all`` every record."""
-        return self._steps(self._reader.records if all else self._reader.items)
+        return self._iterate(self._reader.records if all else self._reader.items)
 
     def fileno(self) -> int:
         """Return the descriptor of the file."""
@@ -149,49 +149,49 @@ class CDB:
         return self._fd
 
     def close(self) -> None:
-        """End reading, and close the file if it is ours to close; a second call does nothing."""
+        """Close the reader, and the file if we opened it or were told to; a second call does nothing."""
         release, self._release = self._release, None
         self._reader.close()
         if release is not None:
             release()
 
     def __del__(self) -> None:
-        """Close what is ours to close; of one that never began nothing is there."""
+        """Close the file, unless opening it failed or it is not ours to close."""
         release = getattr(self, "_release", None)
         if release is not None:
             self._release = None
             release()
 
-    def _steps(self, items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
+    def _iterate(self, items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
         if self._reader.closed:
             raise ClosedFileError
         return _translated(items)
 
 
 class CDBMaker:
-    """A cdb file being made; `CDB.make` begins one."""
+    """Makes a cdb file; `CDB.make` returns one."""
 
     __slots__ = ("__weakref__", "_add", "_arguments", "_kind", "_release", "_writer")
 
     def __init__(self, kind: type[CDB], file: "File", close: bool | None, mmap: bool | None) -> None:
-        """Begin a file; what `commit` returns will be ``kind(file, close, mmap)``."""
-        self._writer: cdb.Writer | InPlace | None = None
+        """Start a file; `commit` returns ``kind(file, close, mmap)``."""
+        self._writer: cdb.Writer | InPlaceWriter | None = None
         self._release: Callable[[], object] | None = None
-        close, mmap = _truth(close), _truth(mmap)  # before anything is emptied
+        close, mmap = _truth(close), _truth(mmap)  # may raise, so before the file is emptied
         if _is_path(file):
             self._writer = cdb.create(file, mode=0o666)  # type: ignore[arg-type]  # a path
         else:
             fd, self._release = _descriptor(file, close, os.O_RDWR)
-            self._writer = InPlace(fd)
+            self._writer = InPlaceWriter(fd)
         self._add = self._writer.add
         self._kind, self._arguments = kind, (file, close, mmap)
 
     def add(self, key: "Text", value: "Text") -> None:
-        """Append a record; any error gives the whole file up, as `close` does.
+        """Append a record; after any error the maker is closed and the file given up.
 
         Raises:
             OSError: the maker is closed, or writing failed.
-            TypeError, UnicodeEncodeError: key or value is not what it must be.
+            TypeError, UnicodeEncodeError: the key or the value cannot be stored.
         """
         try:
             self._add(
@@ -205,7 +205,7 @@ class CDBMaker:
             raise
 
     def commit(self) -> CDB:
-        """Finish the file and return it, open for reading; the maker is closed then.
+        """Finish the file, and return it open for reading; this closes the maker.
 
         Raises:
             OSError: the maker is closed, or the file cannot be finished.
@@ -216,7 +216,7 @@ class CDBMaker:
         except Exception:
             self.close()
             raise
-        self._writer = self._release = None  # the CDB closes what it was given
+        self._writer = self._release = None  # the CDB closes the file
         return self._kind(*self._arguments)
 
     def fileno(self) -> int:
@@ -224,7 +224,7 @@ class CDBMaker:
         return self._open().fileno()
 
     def close(self) -> None:
-        """Give up, unless committed: what was added is gone; a second call does nothing."""
+        """Give the file up unless it was committed; a second call does nothing."""
         writer, self._writer = self._writer, None
         release, self._release = self._release, None
         if writer is not None:
@@ -233,12 +233,12 @@ class CDBMaker:
             release()
 
     def __del__(self) -> None:
-        """Remove the temporary; a file that was given may be closed by now, so it is not touched."""
-        writer = getattr(self, "_writer", None)  # there is none if nothing began
+        """Remove the temporary file; a file that was given may be closed by now, so it is not touched."""
+        writer = getattr(self, "_writer", None)  # missing if opening failed
         if isinstance(writer, cdb.Writer):
             writer.discard()
 
-    def _open(self) -> "cdb.Writer | InPlace":
+    def _open(self) -> "cdb.Writer | InPlaceWriter":
         if self._writer is None:
             raise ClosedFileError
         return self._writer
@@ -253,7 +253,7 @@ def _encoded(text: "Text") -> "Buffer":
 
 
 def _translated(items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
-    """Yield items; errors of ours come as OSErrors."""
+    """Yield items; raise our errors as OSErrors."""
     try:
         yield from items()
     except (CdbFormatError, ClosedError) as error:
@@ -265,7 +265,7 @@ def _is_path(file: "File") -> bool:
 
 
 def _descriptor(file: "Any", close: bool | None, flags: int) -> "tuple[int, Callable[[], object] | None]":
-    """Return the descriptor of a file, opened if need be, and what closes it if we shall."""
+    """Return the descriptor of a file, and a function that closes it if that is our task."""
     if _is_path(file):
         fd = os.open(file, flags | os.O_CLOEXEC)
         return fd, lambda: os.close(fd)
@@ -278,5 +278,5 @@ def _descriptor(file: "Any", close: bool | None, flags: int) -> "tuple[int, Call
 
 def _read(fd: int, mmap: bool | None) -> cdb.Reader:
     if mmap and os.fstat(fd).st_size:
-        return cdb.Reader(map_file(fd, 0, access=ACCESS_READ))  # or the error that it cannot be mapped
+        return cdb.Reader(map_file(fd, 0, access=ACCESS_READ))  # raises if it cannot be mapped
     return cdb.open(fd, mmap=mmap is not False)

@@ -7,18 +7,18 @@
     with cdblib.Reader.from_file_path("people.cdb") as reader:
         reader.get("one")
 
-Text keys are encoded as UTF-8, numbers as their digits, and what comes out is
-bytes, as in the original.  Different on purpose:
+As in the original, text keys are encoded as UTF-8 and numbers as their digits,
+and methods return bytes.  Different on purpose:
 
-- A `Writer` whose ``with`` block raises does not finish the file; until
-  `Writer.finalize` every reader refuses it.  The original made it look whole.
-- Records whose hash is 0 are found, and every search ends.
-- Damage is an OSError (a `CdbFormatError` too), never a `struct.error`.
-- ``hashfn`` may be any function that computes djb's hash, and none that does not:
-  no other cdb program could read such a file.
-- Data comes as bytes also from a bytearray or memoryview.
-- `Reader` and `Reader64` read files in 32 and in 64 bits alike: they see by its
-  structure what a file is.
+- A `Writer` whose ``with`` block raises does not finish the file.  Until
+  `Writer.finalize` every reader refuses it.  The original makes it look complete.
+- Records with hash 0 are found, and every search ends.
+- Damage is an OSError (and a `CdbFormatError`), never a `struct.error`.
+- ``hashfn`` must compute djb's hash: no other cdb program could read a file with
+  another one.
+- Data are bytes, even if read from a bytearray or memoryview.
+- `Reader` and `Reader64` both read 32-bit and 64-bit files: they recognize a file by
+  its structure.
 
 The original's module ``cdblib.compat`` is `ucspi.compat.cdblib.compat`.
 """

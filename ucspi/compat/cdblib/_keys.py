@@ -1,4 +1,4 @@
-"""Keys as pure-cdb takes them: bytes, text, numbers, or what an encoder is given for."""
+"""Keys as pure-cdb takes them: bytes, text, numbers, or any type with an encoder."""
 
 from ucspi import cdb
 
@@ -15,18 +15,18 @@ PROBES = (b"", b"a", b"afcyda}", b"1.2.3.4", bytes(range(256)))
 
 
 class Keys:
-    """What readers and writers have in common."""
+    """Encodes and hashes keys, for readers and writers."""
 
     def __init__(
         self, *, hashfn: "Hash" = cdb.hash, strict: bool = False, encoders: "Encoders | None" = None
     ) -> None:
-        """Say how keys become bytes.
+        """Set how keys become bytes.
 
         Args:
-            hashfn: must compute djb's hash, of which 32 bits count; ours is used.
-            strict: take bytes keys only.
-            encoders: by exact type, functions that return a key as bytes.  Those
-                given are added to, or replace, the ones for str and int.
+            hashfn: must compute djb's hash in its lower 32 bits; ours is used.
+            strict: only bytes are keys.
+            encoders: functions that return a key of an exact type as bytes.  They
+                are added to those for str and int, or replace them.
 
         Raises:
             ValueError: ``hashfn`` computes something else.
@@ -43,7 +43,7 @@ class Keys:
         return encoded, cdb.hash(encoded)
 
     def hash_key_strict(self, key: object) -> tuple[bytes, int]:
-        """Return a bytes key and its hash; any other is a TypeError."""
+        """Return a bytes key and its hash; another type is a TypeError."""
         if not isinstance(key, bytes):
             raise TypeError("key must be of type bytes")
         return key, cdb.hash(key)

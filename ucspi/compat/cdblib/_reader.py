@@ -1,4 +1,4 @@
-"""The reader of pure-cdb's interface."""
+"""The reader with pure-cdb's interface."""
 
 from mmap import mmap
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-class MappedByOthers:
-    """What `Reader` asks of a reader, over a map whose owner may close it between two look-ups."""
+class CallersMap:
+    """Reads a map that the caller may close at any time: each look-up opens it again."""
 
     def __init__(self, data: mmap) -> None:
-        """Look whether it is a cdb; raises as `ucspi.cdb.Reader` does."""
+        """Check that it is a cdb; raises as `ucspi.cdb.Reader` does."""
         self._map = data
         cdb.Reader(data).close()
 
     def get(self, key: bytes, default: "Any") -> "Any":
-        """Return the first value of a key, else ``default``."""
+        """Return the first value of a key, or ``default``."""
         with cdb.Reader(self._map) as reader:
             return reader.get(key, default)
 
@@ -43,11 +43,11 @@ class MappedByOthers:
             yield from reader.records()
 
     def close(self) -> None:
-        """Leave the map to its owner."""
+        """Do nothing: the map is the caller's."""
 
 
 class Reader(Keys):
-    """A cdb, read from bytes or a file; like a mapping, but that it sees duplicates everywhere."""
+    """Reads a cdb from bytes or a file; like a mapping, except that each duplicate key is a key."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class Reader(Keys):
         """Read the first source that is given.
 
         Args:
-            data: the bytes of a whole file.  A map may be closed while the
-                reader lives, as in the original; for that it is looked at
-                anew for each key, so ``file_path`` is faster.
-            file_path: a file to be mapped.
-            file_obj: an open file to be mapped; `close` closes it.
+            data: the bytes of a whole file.  As in the original, a map may be
+                closed while the reader lives.  So each look-up opens it again;
+                ``file_path`` is faster.
+            file_path: a file to map.
+            file_obj: an open file to map; `close` closes it.
             options: see `Keys`.
 
         Raises:
@@ -73,10 +73,10 @@ class Reader(Keys):
         self.file_obj: BinaryIO | None = None
         super().__init__(**options)
         self._owned = data is None
-        self._reader: cdb.Reader | MappedByOthers
+        self._reader: cdb.Reader | CallersMap
         try:
             if data is not None:
-                self._reader = MappedByOthers(data) if isinstance(data, mmap) else cdb.Reader(data)
+                self._reader = CallersMap(data) if isinstance(data, mmap) else cdb.Reader(data)
             elif file_path is not None:
                 self._reader = cdb.open(file_path)
             elif file_obj is not None:
@@ -103,7 +103,7 @@ class Reader(Keys):
         return cls(file_obj=file_obj, **options)
 
     def close(self) -> None:
-        """Close the file; a reader of bytes goes on working.  A second call does nothing."""
+        """Close the file; a reader of bytes still works.  A second call does nothing."""
         if self._owned:
             self._reader.close()
         if self.file_obj is not None:
@@ -123,7 +123,7 @@ class Reader(Keys):
             self.file_obj.close()
 
     def get(self, key: object, default: "Any" = None) -> "Any":
-        """Return the first value of a key, else ``default``."""
+        """Return the first value of a key, or ``default``."""
         encoded = self._encoded(key)
         try:
             return self._reader.get(encoded, default)
@@ -138,7 +138,7 @@ class Reader(Keys):
         return bytes(value)
 
     def has_key(self, key: object) -> bool:
-        """Say whether there is a record under a key."""
+        """Return whether there is a record with a key."""
         return self.get(key) is not None
 
     __contains__ = has_key
@@ -146,10 +146,10 @@ class Reader(Keys):
     def gets(self, key: object) -> "Iterator[bytes]":
         """Yield all values of a key, in the order added."""
         encoded = self._encoded(key)
-        yield from _sound(lambda: self._reader.get_all(encoded))
+        yield from _damage_as_os_error(lambda: self._reader.get_all(encoded))
 
     def getint(self, key: object, default: "Any" = None, base: int = 0) -> "Any":
-        """Return the first value of a key as a number, else ``default``."""
+        """Return the first value of a key as a number, or ``default``."""
         value = self.get(key)
         return default if value is None else int(value, base)
 
@@ -158,7 +158,7 @@ class Reader(Keys):
         return (int(value, base) for value in self.gets(key))
 
     def getstring(self, key: object, default: "Any" = None, encoding: str = "utf-8") -> "Any":
-        """Return the first value of a key as text, else ``default``."""
+        """Return the first value of a key as text, or ``default``."""
         value = self.get(key)
         return default if value is None else value.decode(encoding)
 
@@ -167,16 +167,16 @@ class Reader(Keys):
         return (value.decode(encoding) for value in self.gets(key))
 
     def __len__(self) -> int:
-        """Count all records, by walking through them."""
+        """Count all records, by reading through the file."""
         return sum(1 for _ in self.iteritems())
 
     def __bool__(self) -> bool:
-        """Say whether there is any record."""
+        """Return whether there are records."""
         return any(True for _ in self.iteritems())
 
     def iteritems(self) -> "Iterator[tuple[bytes, bytes]]":
         """Yield every record as (key, value), in the order added."""
-        return _sound(self._reader.records)
+        return _damage_as_os_error(self._reader.records)
 
     def iterkeys(self) -> "Iterator[bytes]":
         """Yield the key of every record."""
@@ -202,10 +202,10 @@ class Reader(Keys):
 
 
 class Reader64(Reader):
-    """The reader of files in 64 bits; as every reader sees what a file is, it reads the others too."""
+    """The reader of 64-bit files.  It reads 32-bit files, too, as `Reader` reads both."""
 
 
-def _sound(items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
+def _damage_as_os_error(items: "Callable[[], Iterable[Item]]") -> "Iterator[Item]":
     try:
         yield from items()
     except CdbFormatError as damage:

@@ -1,4 +1,4 @@
-"""The writer of pure-cdb's interface, into any seekable file."""
+"""The writer with pure-cdb's interface, for any seekable file."""
 
 from ucspi import cdb
 from ucspi.compat._inplace import unfinished
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Writer(Keys):
-    """A cdb being written to a file; as a context manager it finalizes unless something is raised."""
+    """Writes a cdb to a file; a ``with`` block finalizes it unless the block raises."""
 
     _format = "cdb"
 
     def __init__(self, fp: "BinaryIO", **options: "Any") -> None:
-        """Begin at the start of the file, which stays open; see `Keys` for the options.
+        """Write from the start of the file, which stays open; see `Keys` for the options.
 
-        Until `finalize` there is a header that every reader refuses.
+        Until `finalize` the file has a header that every reader refuses.
         """
         super().__init__(**options)
         self.fp = fp
@@ -31,7 +31,7 @@ class Writer(Keys):
         """Append a record.
 
         Raises:
-            TypeError: the value is not bytes, or in a strict writer the key.
+            TypeError: the value is not bytes, or the writer is strict and the key is not.
             KeyError: there is no encoder for the key.
             ClosedError: the file was finalized.
             CdbTooLargeError: it would pass 4 GB.
@@ -42,7 +42,7 @@ class Writer(Keys):
         self._builder.add(encoded, value)
 
     def puts(self, key: object, values: "Iterable[bytes]") -> None:
-        """Append a record under the same key for each value."""
+        """Append a record with the same key for each value."""
         for value in values:
             self.put(key, value)
 
@@ -51,7 +51,7 @@ class Writer(Keys):
         self.put(key, b"%d" % int(value))
 
     def putints(self, key: object, values: "Iterable[Any]") -> None:
-        """Append a record under the same key for each number."""
+        """Append a record with the same key for each number."""
         for value in values:
             self.putint(key, value)
 
@@ -60,7 +60,7 @@ class Writer(Keys):
         self.put(key, value.encode(encoding))
 
     def putstrings(self, key: object, values: "Iterable[str]", encoding: str = "utf-8") -> None:
-        """Append a record under the same key for each text."""
+        """Append a record with the same key for each text."""
         for value in values:
             self.putstring(key, value, encoding)
 
@@ -80,14 +80,14 @@ class Writer(Keys):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Finalize, unless an exception is on its way or it was done before."""
+        """Finalize, unless the block raised or it was done before."""
         if kind is not None:
             self._builder.close()
         elif self._open:
             self.finalize()
 
     def _write(self, block: bytes) -> None:
-        """Write all of a block: a file without a buffer may take a part only."""
+        """Write all of a block; an unbuffered file may write only a part at a time."""
         written = self.fp.write(block)
         while written is not None and written < len(block):
             block = block[written:]
@@ -95,10 +95,10 @@ class Writer(Keys):
 
 
 class Writer64(Writer):
-    """The writer of files in 64 bits, which may pass 4 GB.
+    """The writer of 64-bit files, which may pass 4 GB.
 
-    They are of the original's own kind, whose hash stays cut to 32 bits.  What
-    other programs read is a cdb64, as `ucspi.cdb.create` makes it.
+    These have the original's own format, with a hash of 32 bits.  Other programs
+    read the format cdb64, which `ucspi.cdb.create` makes.
     """
 
     _format = "cdblib64"

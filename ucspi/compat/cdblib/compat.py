@@ -2,12 +2,12 @@
 
     from ucspi.compat.cdblib.compat import cdbmake, init
 
-With an encoding, UTF-8 unless another is named, a key or data comes out as text
-if it can be decoded and as bytes if not, as in the original; with None all is
-bytes, in and out.  Different on purpose: keys to be found are encoded as the
-others are, so that all that `cdb.keys` returns can be found.  The original has
-no ``has_key``, ``getnext``, ``len`` or ``in``; see `ucspi.compat.cdb` for these
-and for what is safer.
+The default encoding is UTF-8.  As in the original, keys and data that can be
+decoded are returned as text, others as bytes.  With the encoding None everything
+is bytes.  Different on purpose: keys to look up are encoded like keys to add, so
+all that `cdb.keys` returns can be found.  The original has no ``has_key``,
+``getnext``, ``len`` or ``in``.  For these, and for what is safer, see
+`ucspi.compat.cdb`.
 """
 
 import os
@@ -30,7 +30,7 @@ class cdb(_pythoncdb.cdb):  # noqa: N801 - the original's name
     __slots__ = ("_encoding",)
 
     def __init__(self, f: "Path | int", encoding: str | None = "utf-8") -> None:
-        """Open a path, or read a descriptor, which stays the caller's.
+        """Open a path, or read from a descriptor, which is not closed.
 
         Raises:
             OSError: it cannot be opened, or is shorter than a header.
@@ -63,12 +63,12 @@ class cdb(_pythoncdb.cdb):  # noqa: N801 - the original's name
 
 
 class cdbmake(_cdb.cdbmake):  # noqa: N801 - the original's name
-    """A cdb file being made: written at ``fntmp``, renamed to ``fn`` by `finish`."""
+    """Makes a cdb file: writes to ``fntmp``, which `finish` renames to ``fn``."""
 
     __slots__ = ("encoding",)
 
     def __init__(self, cdb: "Path", tmp: "Path", encoding: str | None = "utf-8") -> None:
-        """Create the temporary ``tmp``, on the file system where ``cdb`` shall be.
+        """Create the temporary file ``tmp``, on the file system of ``cdb``.
 
         Raises:
             OSError: it cannot be created.
@@ -77,12 +77,12 @@ class cdbmake(_cdb.cdbmake):  # noqa: N801 - the original's name
         super().__init__(cdb, tmp)
 
     def finish(self) -> None:
-        """Write the tables, force the file to disk and rename it; a second call does nothing."""
+        """Write the tables, sync the file to the disk and rename it; a second call does nothing."""
         if self._writer is not None:
             super().finish()
 
     def _cleanup(self) -> None:
-        """Remove the temporary of a file that was not finished; the original documents this name."""
+        """Remove the temporary file if it was not finished; the original documents this name."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.discard()
