@@ -1,7 +1,7 @@
 """The command ``ucspi PROGRAM ARGS``.
 
-As ``python -I -m ucspi`` too: without ``-I`` Python looks for modules in the
-working directory, which may be anybody's.
+Also ``python -I -m ucspi PROGRAM ARGS``.  Without ``-I`` Python would look for
+modules in the working directory, which may belong to anybody.
 """
 
 import os
@@ -17,7 +17,7 @@ def main() -> int:
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         return _explain(sys.argv[1:2])
     program = load(f"programs.{COMMANDS[sys.argv[1]]}", sys.argv[1])
-    del sys.argv[0]  # the program finds its own name first, as when it is run by that name
+    del sys.argv[0]  # so the name of the program is its argument 0
     code: int = program.main()
     return code
 

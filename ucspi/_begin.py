@@ -1,8 +1,8 @@
-"""Where every installed command begins: ``cdbext/launcher/launch.c`` has the interpreter run this file.
+"""The first file that the interpreter runs for an installed command; the launcher names it.
 
-It is short because it is compiled each time.  What there is to do says `_start`,
-whose code is taken from the file that `_packed` describes, where there is one
-for this Python, and else found as that of any module.
+It is compiled at each start, so it is short: it only loads and calls `_start`.
+That is in the file that `_packed` describes, if there is one for this Python;
+otherwise it is loaded like any module.  The launcher is in ``cdbext/launcher``.
 """
 
 import posix

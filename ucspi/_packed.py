@@ -1,27 +1,27 @@
-"""Our modules in one file, so that a command need not look for each of them.
+"""Loads our modules from one file, which is faster than looking for each of them.
 
-To find a module, to read its compiled code and to check that it is that of its
-source takes longer than to run it, and a small command needs a dozen of them.
-An installed package with a launcher therefore has its code a second time, in
-one file beside this one, with a list for each command of what it needs from its
-start, in order.  Those modules are run without asking the import system; it
-finds the others there too, when they are imported.  Some of them have a list as
-well: what is loaded together.
+Finding a module, reading its compiled code and comparing that with the source
+takes longer than running it, and a small command needs a dozen modules.  So an
+installed package with a launcher has all its code a second time, in one file
+beside this one.  The file has a list for each command: the modules that it needs
+at its start, in order.  These are run without the import system.  All other
+modules are found in the file when they are imported; some of them also have a
+list of what is loaded with them.
 
     magic number of the interpreter, where the lists begin, length of the file (u32, little-endian)
     marshalled: directory, code of this module, code of `_start`
     lists and code, marshalled, one after another
 
-The directory says of each module that a command runs where its list is, and of
-"" where the list of all is: ``{name: (position, length)}``.  A list is a tuple of
+The directory says where the list of a module is, and under "" where the list of
+all modules is: ``{name: (position, length)}``.  A list is a tuple of
 ``(name, position, length, is a package, path, size of its source)``.  Positions
-count from the first list, paths from where the package is.
+are relative to the first list, paths to the directory of the package.
 
-The file is only used by the Python that it was made for, and for a module only
-while its source is as it was: of the same size, and not changed since.  An
-editable installation has no such file.  ``cdbext/pack.py`` makes it.
+The file is used only by the Python that it was made for.  A module in it is used
+only if its source still has the same size and was not changed since.  An editable
+installation has no such file.  ``cdbext/pack.py`` makes it.
 
-Nothing is imported here that an interpreter without ``site`` has to look for.
+This module imports nothing that an interpreter without ``site`` must look for.
 """
 
 import posix
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Entry = tuple[str, int, int, bool, str, int]
 
 FILE = "_packed.bin"
-LATER = 60.0  # seconds that installing one file after another may take
+LATER = 60.0  # seconds: sources may be installed that long after this file
 COMPILED = ("_cffi_backend", "ucspi._cdbcore", "ucspi._syscore", "ucspi._title")
 _SUFFIX = extension_suffixes()[0]
 _bootstrap = sys.modules["_frozen_importlib_external"]
@@ -47,16 +47,16 @@ _Module = type(sys)
 
 
 class Packed:
-    """Finds modules of ours in the file, and runs those that a command begins with."""
+    """Finds our modules in the file, and runs those that a command needs at its start."""
 
     def __init__(self, root: str, file: int, base: int, directory: "dict[str, tuple[int, int]]") -> None:
-        """Own the open file of the package below ``root``, which ends with a slash.
+        """Take over the open file of a package.
 
         Args:
-            root: where the package is.
-            file: the descriptor.
-            base: what positions count from.
-            directory: where the lists are.
+            root: the directory of the package, with a slash at the end.
+            file: the descriptor of the file.
+            base: the position of the first list.
+            directory: the positions and lengths of the lists.
         """
         self._root, self._path, self._file = root, f"{root}ucspi/{FILE}", file
         self._base, self._directory = base, directory
@@ -64,21 +64,21 @@ class Packed:
         self._state = _identity(posix.fstat(file))
 
     def close(self) -> None:
-        """Close the file; for what is imported later it is opened again, for a moment."""
+        """Close the file; a later import opens it again for a moment."""
         posix.close(self._file)
         self._file = -1
 
     def run(self, name: str) -> None:
-        """Run a module that has a list, and before it those that it imports, or some of them.
+        """Run a module that has a list, after the modules in that.
 
-        What is left out, as its source is another by now, is for the import system.
+        A module whose source has changed is left to the import system.
         """
         for entry in self._list(name) if name in self._directory else ():
             if entry[0] not in sys.modules and self._is_current(entry):
                 self._run(entry)
 
     def _run(self, entry: "Entry") -> None:
-        """Do what the import system does, whose parent packages have been run."""
+        """Run a module as the import system does; its parent packages have been run before."""
         name = entry[0]
         parent, _, last = name.rpartition(".")
         module = _Module(name)
@@ -102,7 +102,7 @@ class Packed:
 
     def _code(self, entry: "Entry") -> "CodeType":
         code: CodeType = self._load(entry[1], entry[2])  # type: ignore[assignment]
-        _fix_co_filename(code, self._root + entry[4])  # tracebacks name the file where it was installed
+        _fix_co_filename(code, self._root + entry[4])  # so tracebacks name the installed file
         return code
 
     def _load(self, position: int, length: int) -> object:
@@ -117,7 +117,7 @@ class Packed:
             posix.close(file)
 
     def _is_current(self, entry: "Entry") -> bool:
-        """Return whether the source is there as it was packed."""
+        """Return whether the source is still what was packed."""
         try:
             status = posix.stat(self._root + entry[4])
         except OSError:
@@ -132,7 +132,7 @@ class Packed:
         return spec
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
-        """Return where a module of ours is, for the import system; None leaves it to others."""
+        """Return where one of our modules is, for the import system; None leaves it to other finders."""
         if name in COMPILED:
             return self._compiled(name)
         if not name.startswith("ucspi.") or not self._is_there():
@@ -149,14 +149,14 @@ class Packed:
         return self._spec(entry)
 
     def _is_there(self) -> bool:
-        """Return whether the file still is the one that we began with."""
+        """Return whether the file is still the one that we opened."""
         try:
             return _identity(posix.stat(self._path)) == self._state
         except OSError:
             return False
 
     def _compiled(self, name: str) -> "ModuleSpec | None":
-        """Look for a compiled module in one place, where it mostly is, instead of listing directories."""
+        """Look for a compiled module where it normally is, instead of listing directories."""
         file = self._root + name.replace(".", "/") + _SUFFIX
         try:
             posix.stat(file)
@@ -167,10 +167,10 @@ class Packed:
         return spec
 
     def create_module(self, spec: "ModuleSpec") -> None:
-        """Have an ordinary module made."""
+        """Return None: the import system makes the module."""
 
     def exec_module(self, module: "ModuleType") -> None:
-        """Run a module that `find_spec` has found."""
+        """Run a module that `find_spec` found."""
         assert self._all is not None
         exec(self._code(self._all[module.__name__]), module.__dict__)
 

@@ -1,11 +1,12 @@
-"""What every installed command does before its own work; `_begin` has it do so.
+"""Starts an installed command: `_begin` calls it before the program.
 
-The interpreter is isolated: no variable, no directory of the user's and no
-``site`` has a say.  Nothing but the standard library is found, until this has
-made our package findable, and by name the modules of others that it needs.
+The interpreter is isolated: it ignores environment variables, the directories of
+the user, and ``site``.  So only the standard library is found.  This module makes
+our package findable, and by name the modules of others that it needs.
 
-Four arguments of the launcher's stand in front of what was typed: what to run,
-what it found out, the name that the kernel showed, the file that was executed.
+The launcher puts four arguments in front of those that were typed: the module to
+run, the state in which it was started, the name that the kernel shows, and the
+executed file.
 """
 
 import gc
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
 
     from ucspi._packed import Packed
 
-HIDDEN = 9  # arguments that nobody typed: the interpreter, its three options, `_begin.py`, and the four
+HIDDEN = 9  # arguments in front of those typed: the interpreter, three options, `_begin.py`, and the four
 HOME = __file__.rpartition("/ucspi/")[0]
 OTHERS = ("_cffi_backend", "dns")
 
 
 class Finder:
-    """Finds our package, and what it needs of others, wherever Python looks for the rest."""
+    """Finds our package and the modules of others that it needs; Python finds all else."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
-        """Return where a module is, or None when it is none of these."""
+        """Return where a module is, or None if it is not one of these."""
         if name == "ucspi":
             return sys.meta_path[-1].find_spec(name, [HOME])
         if name in OTHERS:
@@ -39,7 +40,7 @@ class Finder:
 
 
 def _places() -> list[str]:
-    """Return where pip puts packages for this interpreter: in its venv, and where that admits it, outside."""
+    """Return the directories of pip's packages: of the venv, and of the system if the venv allows it."""
     prefix = sys.executable.rpartition("/bin/")[0]
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}{sys.abiflags}"
     own = [f"{prefix}/{library}/{version}/site-packages" for library in ("lib", "lib64")]
@@ -50,13 +51,13 @@ def _places() -> list[str]:
         settings = ["include-system-site-packages=true"]
     if "include-system-site-packages=true" not in settings:
         return own
-    import site  # as Debian changed it, it knows Debian's directories
+    import site  # Debian's version knows Debian's directories
 
     return own + site.getsitepackages([sys.base_prefix, sys.base_exec_prefix])
 
 
 def _show_what_was_typed(name: bytes) -> None:
-    """Have the kernel show the command's name and arguments, not the interpreter's."""
+    """Make the kernel show the command's name and arguments instead of the interpreter's."""
     try:
         from ucspi._title import hide
     except ImportError:
@@ -67,17 +68,17 @@ def _show_what_was_typed(name: bytes) -> None:
         processtitle.hide(HIDDEN, name)
 
 
-def _let_interrupts_through(facts: str) -> None:
-    """Give SIGINT its default action instead of Python's, and let one that came meanwhile act."""
+def _let_interrupts_through(launch_state: str) -> None:
+    """Give SIGINT its default action instead of Python's, then unblock it, unless the parent blocked it."""
     if getsignal(SIGINT) is default_int_handler:
         signal(SIGINT, SIG_DFL)
-    if "i" not in facts:
+    if "i" not in launch_state:
         pthread_sigmask(SIG_UNBLOCK, (SIGINT,))
 
 
-def _put_directories_back(facts: str) -> None:
-    """Have a directory for a standard descriptor, with which Python would not have started."""
-    for pair in facts.split(",")[1:]:
+def _put_directories_back(launch_state: str) -> None:
+    """Put back a standard descriptor that is a directory; with it Python would not have started."""
+    for pair in launch_state.split(",")[1:]:
         if pair[0] == "d":
             place, aside = map(int, pair[1:].split(":"))
             posix.dup2(aside, place)
@@ -89,11 +90,11 @@ def _bytes(text: str) -> bytes:
 
 
 def main(packed: "Packed | None") -> "NoReturn":
-    """Run the command; ``packed`` has its modules, unless they are to be looked for."""
-    _, module, facts, name, executed = sys.argv[:5]
+    """Run the command; its modules are in ``packed``, or are looked for if that is None."""
+    _, module, launch_state, name, executed = sys.argv[:5]
     del sys.argv[:5]
-    _let_interrupts_through(facts)
-    _put_directories_back(facts)
+    _let_interrupts_through(launch_state)
+    _put_directories_back(launch_state)
     sys.meta_path.insert(0, Finder)
     if packed is not None:
         sys.meta_path.insert(0, packed)
@@ -101,11 +102,11 @@ def main(packed: "Packed | None") -> "NoReturn":
     _show_what_was_typed(_bytes(name))
     from ucspi.unix import inheritedstate
 
-    inheritedstate.note(facts, _bytes(executed))
+    inheritedstate.note(launch_state, _bytes(executed))
     module = f"ucspi.{module}"
     try:
         if packed is not None:
-            gc.disable()  # nothing of what is loaded is garbage
+            gc.disable()  # while modules are loaded nothing is garbage
             packed.run(module)
             packed.close()
             gc.freeze()
@@ -119,9 +120,9 @@ def main(packed: "Packed | None") -> "NoReturn":
 
 
 def _leave(code: int) -> "NoReturn":
-    """End at once: to take the interpreter apart is a tenth of what a small command takes."""
+    """Exit without taking the interpreter apart, which is a tenth of the time of a small command."""
     if "atexit" in sys.modules or "threading" in sys.modules:
-        raise SystemExit(code)  # they have something to do yet
+        raise SystemExit(code)  # these have work to do at the exit
     for file in (sys.stdout, sys.stderr):
         if file is not None:
             file.flush()
