@@ -17,12 +17,8 @@ def test_silent_name_server_delays_neither_others_nor_reaping_nor_the_end(tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", ["16000000", "160000000"])
-def test_server_short_of_memory_tells_of_every_client_and_lives(tmp_path: Path, limit: str) -> None:
-    run_unshared(SCRIPT, str(tmp_path), "memory", "1", limit)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("limit", LIMITS)
-def test_server_short_of_memory_lives_through_many_rounds(tmp_path: Path, limit: str) -> None:
-    run_unshared(SCRIPT, str(tmp_path), "memory", "5", limit, timeout=150)
+@pytest.mark.parametrize(("limit", "rounds"), [("16000000", "1"), *((limit, "5") for limit in LIMITS)])
+def test_server_short_of_memory_tells_of_every_client_and_lives(
+    tmp_path: Path, limit: str, rounds: str
+) -> None:
+    run_unshared(SCRIPT, str(tmp_path), "memory", rounds, limit, timeout=150)

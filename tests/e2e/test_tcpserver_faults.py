@@ -168,22 +168,6 @@ def test_closed_standard_descriptors_do_not_become_the_listener(tmp_path: Path) 
         assert os.readlink(f"/proc/{served.process.pid}/fd/1") == "/dev/null"
 
 
-def test_handler_that_cannot_be_run_costs_that_client_alone(tmp_path: Path) -> None:
-    handler = tmp_path / "handler"
-    with serving(tmp_path, LOUD, [str(handler)]) as served:
-        with served.connect() as client:
-            assert read_all(client) == b""
-        lines = served.wait_for(lambda lines: lines[-1:] == ["tcpserver: status: 0/40"] and len(lines) > 1)
-        assert (
-            f"tcpserver: warning: dropping connection, unable to run {handler}: file does not exist" in lines
-        )
-        assert lines[-2].endswith(" status 28416")
-        handler.write_text("#!/bin/sh\necho here now\n")
-        handler.chmod(0o755)
-        with served.connect() as client:
-            assert read_all(client) == b"here now\n"
-
-
 def test_banner_for_a_client_that_is_gone_drops_it(tmp_path: Path) -> None:
     with serving(tmp_path, [*LOUD, "-B", "hello"], ["cat"]) as served:
         pid = served.process.pid

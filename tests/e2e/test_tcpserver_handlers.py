@@ -89,6 +89,7 @@ def test_out_of_processes_it_accepts_again_when_a_handler_ends(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "mode", "why"),
     [
+        (None, 0, "file does not exist"),
         ("#!/bin/sh\n", 0o644, "access denied"),
         ("", 0o644, "access denied"),
         ("no format\n", 0o755, "exec format error"),
@@ -96,11 +97,12 @@ def test_out_of_processes_it_accepts_again_when_a_handler_ends(tmp_path: Path) -
     ],
 )
 def test_handler_that_is_no_program_costs_that_client_alone(
-    tmp_path: Path, text: str, mode: int, why: str
+    tmp_path: Path, text: str | None, mode: int, why: str
 ) -> None:
     handler = tmp_path / "handler"
-    handler.write_text(text)
-    handler.chmod(mode)
+    if text is not None:
+        handler.write_text(text)
+        handler.chmod(mode)
     with serving(tmp_path, ["-HRl0"], ["./handler"]) as served:
         for _ in range(2):
             with served.connect() as client:

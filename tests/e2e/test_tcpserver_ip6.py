@@ -1,8 +1,6 @@
 """IPv6, both kinds on one socket, and several listeners in one process."""
 
-import os
 import shutil
-import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -125,16 +123,6 @@ def test_listen_on_a_port_that_is_none_is_refused(port: str) -> None:
     assert done.stderr == b"tcpserver: fatal: --listen wants a port of at most 65535, not %s\n" % (
         port[:100].encode() or b"nothing"
     )
-
-
-def test_stopped_server_goes_on_where_it_was(tmp_path: Path) -> None:
-    with serving(tmp_path, PLAIN, ["echo", "hi"]) as served:
-        os.kill(served.process.pid, signal.SIGSTOP)
-        clients = [served.connect() for _ in range(3)]
-        os.kill(served.process.pid, signal.SIGCONT)
-        assert [read_all(client) for client in clients] == [b"hi\n"] * 3
-        for client in clients:
-            client.close()
 
 
 def test_link_local_client_of_a_global_address_has_its_interface_and_is_asked_for_ident(
