@@ -11,7 +11,8 @@ same, so callers whose files have no removed records can have it refused.
 """
 
 from ucspi.cdb._hash import HASHES
-from ucspi.cdb._imagefault import BAD_HASH, BAD_PLACE, BAD_RECORD, BAD_SLOT, BAD_TABLE, LOST_RECORD
+from ucspi.cdb._imagefault import BAD_HASH, BAD_PLACE, BAD_SLOT, BAD_TABLE, LOST_RECORD
+from ucspi.cdb._walk import walk
 from ucspi.cdb.layout import Layout
 from ucspi.errors import CdbFormatError
 
@@ -50,17 +51,8 @@ def _tables(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int, int]]
 def _records(view: memoryview, layout: Layout) -> "Iterator[tuple[int, int]]":
     """Yield the position of each record and the hash of its key."""
     hash_of = HASHES[layout.hash_bits]
-    records_end = layout.records_end(view)
-    record = layout.header_size
-    while record < records_end:
-        start = record + layout.pair_size
-        if start > records_end:
-            raise CdbFormatError(BAD_RECORD, offset=record)
-        key_length, length = layout.pair.unpack_from(view, record)
-        if start + key_length + length > records_end:
-            raise CdbFormatError(BAD_RECORD, offset=record)
-        yield record, hash_of(view[start : start + key_length])
-        record = start + key_length + length
+    for record, key, data, _ in walk(view, layout):
+        yield record, hash_of(view[key:data])
 
 
 def _check_table(

@@ -10,6 +10,7 @@ from ucspi.cdb._check import check
 from ucspi.cdb._hash import HASHES
 from ucspi.cdb._imagefault import BAD_RECORD, BAD_SLOT, BAD_TABLE, SHORT_HEADER
 from ucspi.cdb._recogniseformat import recognise
+from ucspi.cdb._walk import walk
 from ucspi.cdb.layout import Layout, named
 from ucspi.errors import CdbFormatError, ClosedError
 
@@ -285,21 +286,7 @@ class Image:
                 slot = table
 
     def _walk(self) -> "Iterator[tuple[int, int, int]]":
-        """Yield where the key begins, where the data begins and where it ends, for each record."""
-        view, layout = self._open(), self._layout
-        unpack, size = layout.unpack, layout.pair_size
-        records_end = layout.records_end(view)
-        if not layout.header_size <= records_end <= len(view):
-            raise CdbFormatError(BAD_TABLE, offset=0)
-        record = layout.header_size
-        while record < records_end:
-            start = record + size
-            if start > records_end:
-                raise CdbFormatError(BAD_RECORD, offset=record)
-            key_length, length = unpack(view, record)
-            end = start + key_length + length
-            if end > records_end:
-                raise CdbFormatError(BAD_RECORD, offset=record)
-            yield start, start + key_length, end
-            view = self._open()
-            record = end
+        """Yield the positions of the key, of the data, and of the end of each record."""
+        for _, key, data, end in walk(self._open(), self._layout):
+            yield key, data, end
+            self._open()  # raises if it was closed meanwhile

@@ -8,6 +8,7 @@ also if a part of the header is damaged.
 
 from ucspi.cdb._hash import hash, hash64
 from ucspi.cdb._imagefault import BAD_FORMAT
+from ucspi.cdb._walk import walk
 from ucspi.cdb.layout import CDB, CDB64, CDBLIB64, TABLES, Layout
 from ucspi.errors import CdbFormatError
 
@@ -58,18 +59,14 @@ class _Fit:
 
 def _hash_is_cut(view: memoryview) -> bool:
     """Return whether the first record whose hash has more than 32 bits is found under the cut hash alone."""
-    records_end = CDB64.records_end(view)
-    record = CDB64.header_size
-    while record < records_end <= len(view) and record + CDB64.pair_size <= records_end:
-        start = record + CDB64.pair_size
-        key_length, length = CDB64.pair.unpack_from(view, record)
-        if start + key_length + length > records_end:
-            break
-        key = bytes(view[start : start + key_length])
-        whole = hash64(key)
-        if whole >> 32:
-            return _has_slot(view, hash(key), record) and not _has_slot(view, whole, record)
-        record = start + key_length + length
+    try:
+        for record, key, data, _ in walk(view, CDB64):
+            name = bytes(view[key:data])
+            whole = hash64(name)
+            if whole >> 32:
+                return _has_slot(view, hash(name), record) and not _has_slot(view, whole, record)
+    except CdbFormatError:
+        pass  # it is raised when that record is read
     return False
 
 
