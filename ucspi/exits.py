@@ -1,6 +1,6 @@
-"""What programs exit with when they cannot do their work.
+"""The exit codes of programs that cannot do their work.
 
-A module of its own: most programs need these numbers, and few an exception.
+They are not in `ucspi.errors`, which most programs do not load.
 """
 
 EXIT_USAGE = 100

@@ -34,7 +34,6 @@ class Core:
         hash_: "Callable[[Buffer], int]",
         hash64: "Callable[[Buffer], int]",
     ) -> None:
-        """Take what the core has."""
         self.name, self.image, self.builder, self.hash, self.hash64 = name, image, builder, hash_, hash64
 
 

@@ -53,7 +53,6 @@ class CompiledFile:
         image: bytearray | None,
         rules: RuleSet | CdbFormatError,
     ) -> None:
-        """Take the parts."""
         self.state, self.seen_since, self.is_settled = state, seen_since, is_settled
         self.image, self.rules = image, rules
 

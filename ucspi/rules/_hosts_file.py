@@ -34,7 +34,6 @@ class Entry:
     __slots__ = ("allowed", "line", "lists", "name")
 
     def __init__(self, name: bytes, line: int, allowed: bool, lists: "list[list[Token]]") -> None:
-        """Take the file's name, the line's number, the verdict and the lists."""
         self.name, self.line, self.allowed, self.lists = name, line, allowed, lists
 
     def matches(self, address: str, name: bytes) -> bool:

@@ -30,7 +30,6 @@ class Token:
     __slots__ = ("addresses", "name")
 
     def __init__(self, addresses: "Sequence[str]" = (), name: bytes = b"") -> None:
-        """Take the one or the other."""
         self.addresses, self.name = addresses, name
 
     def matches(self, address: str, name: bytes) -> bool:

@@ -54,7 +54,6 @@ class Entry:
     __slots__ = ("data", "key", "line")
 
     def __init__(self, key: bytes, line: int, data: bytes) -> None:
-        """Take the three."""
         self.key, self.line, self.data = key, line, data
 
 
