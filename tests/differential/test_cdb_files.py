@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 
+from tests.support.cdb_strategies import records
 from tests.support.cdbfiles import build, text
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
-from tests.support.strategies import records
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type
 

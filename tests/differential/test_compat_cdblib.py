@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import keys, records
+from tests.support.cdb_strategies import keys, records
 from ucspi.compat import cdblib as ours
 from ucspi.compat.cdblib import compat as our_compat
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.strategies import keys, records
+from tests.support.cdb_strategies import keys, records
 from ucspi.compat import cdbx as ours
 
 theirs: Any = pytest.importorskip("cdbx", reason="cdbx, the original, is not installed: pip install .[peers]")

@@ -15,7 +15,7 @@ from tests.support import hosts_files
 from tests.support.libwrap import Client, Libwrap, Pair
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
 from ucspi.errors import HostsAccessError
 from ucspi.rules import RuleSet, convert_hosts

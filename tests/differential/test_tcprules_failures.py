@@ -12,10 +12,10 @@ import pytest
 
 from tests.support import commands
 from tests.support.commands import ENVIRONMENT, Outcome, ours
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
-from tests.support.rules_text import image_of, image_with
+from tests.support.rules_files import image_of, image_with
 from ucspi import __version__
 from ucspi.errors import CdbTooLargeError
 from ucspi.programs import tcprules

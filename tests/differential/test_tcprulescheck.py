@@ -11,7 +11,7 @@ import pytest
 from tests.support.commands import ours
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
-from tests.support.rules_text import client, image_of, rules_file
+from tests.support.rules_files import client, image_of, rules_file
 from ucspi.cdb import Reader
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules import RuleSet, Verdict, is_address

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.choices import CHOICES, SUITES, write_commands
 from tests.support.oracles import Oracle
+from tests.support.program_choices import CHOICES, SUITES, write_commands
 from tests.support.telnet_service import RULES, Service
 from tests.support.world import World, why_not
 from ucspi.programs.commands import COMMANDS

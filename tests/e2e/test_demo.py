@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import COMMANDS, ours
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.patience import PATIENCE
 from tests.support.world import read_until
 

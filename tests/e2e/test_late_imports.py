@@ -20,7 +20,7 @@ import pytest
 import ucspi.cdb
 from tests.e2e.scanning import LOGGER, SLEEPER, Scanning, add
 from tests.support.commands import ENVIRONMENT
-from tests.support.hidden import hide, hiding, imported
+from tests.support.hidden_imports import hide, hiding, imported
 from tests.support.identd import IdentServer, says
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import Served, hold, read_all, serving

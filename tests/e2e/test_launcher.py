@@ -13,7 +13,7 @@ import pytest
 
 import ucspi
 from tests.support.commands import COMMANDS, ENVIRONMENT
-from tests.support.launching import INSTALLED, is_launched, needs_launcher
+from tests.support.launchers import INSTALLED, is_launched, needs_launcher
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 

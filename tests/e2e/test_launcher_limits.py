@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import COMMANDS, ENVIRONMENT, ours
-from tests.support.launching import needs_launcher
+from tests.support.launchers import needs_launcher
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.unshared import run_unshared

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.choices import EACH
 from tests.support.patience import wait_for
+from tests.support.program_choices import EACH
 from tests.support.telnet_service import Service
 from tests.support.world import FRIEND
 

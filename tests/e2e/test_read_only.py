@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.choices import SUITES
 from tests.support.oracles import Oracle, missing
 from tests.support.patience import wait_for
+from tests.support.program_choices import SUITES
 from tests.support.world import World, why_not
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle, pytest.mark.slow]

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from tests.support.commands import ENVIRONMENT, ours, run, signals
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.supervised import PLAIN, Service, is_in, processes_in

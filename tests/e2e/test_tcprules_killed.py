@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.commands import ours
 from tests.support.patience import PATIENCE, wait_for
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 
 pytestmark = pytest.mark.e2e
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from tests.support.choices import EACH
 from tests.support.oracles import find_oracle
 from tests.support.patience import wait_for
+from tests.support.program_choices import EACH
 from tests.support.telnet_service import LONGER_RULES, RULES, Service
 from tests.support.world import FRIEND, OUTSIDER
 

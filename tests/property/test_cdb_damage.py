@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.cdb_strategies import AWKWARD, records
 from tests.support.cdbfiles import build
-from tests.support.strategies import AWKWARD, records
 from ucspi.cdb._core import NAMES, Core, load
 from ucspi.cdb._reader import reader_type
 from ucspi.errors import BackendUnavailableError, CdbFormatError

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.cdb_strategies import keys, records
 from tests.support.cdbfiles import build
-from tests.support.strategies import keys, records
 from ucspi.cdb._core import Core
 from ucspi.cdb._hash import HASHES
 from ucspi.cdb._hashmany import FEW, WIDE, hash_many

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.cdb_strategies import records
 from tests.support.cdbfiles import build, text
-from tests.support.strategies import records
 from ucspi.cdb import CdbFormatError, CdbTextError, dump, load, scan
 from ucspi.cdb._core import CORE
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.labelled import NO_LABELS, at, leaps
+from tests.support.labelled_lines import NO_LABELS, at, leaps
 from ucspi.lines import kernel, streamfilter
 from ucspi.lines.localtime import Localizer
 from ucspi.unix import native

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.rules_text import image_of, rules_file
+from tests.support.rules_files import image_of, rules_file
 from ucspi.errors import CdbFormatError, RuleSyntaxError
 from ucspi.rules import Diagnostic, Rule, Verdict, compile_rules, encode, expand, load, parse, segments
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.rules_text import image_of, image_with
+from tests.support.rules_files import image_of, image_with
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
 from ucspi.rules import _checkimage, load

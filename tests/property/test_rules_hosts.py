@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
 from ucspi.errors import HostsAccessError
 from ucspi.rules import RuleSet, convert_hosts, lint

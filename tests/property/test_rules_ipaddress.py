@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import RuleSet
 

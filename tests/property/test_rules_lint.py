@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.rules_text import rules_file
-from tests.support.tcp6 import order
+from tests.support.rules_files import rules_file
+from tests.support.tcp6_model import order
 from ucspi.errors import RuleSyntaxError
 from ucspi.rules import Diagnostic, compile_rules, expand, lint, parse
 from ucspi.rules._lint import _compare, _compare_long

@@ -5,8 +5,8 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import tcp6
-from tests.support.rules_text import image_of
+from tests.support import tcp6_model
+from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import Lengths, RuleSet, candidates, expand, readable
 
@@ -32,7 +32,7 @@ dotted = st.sampled_from(["10.", "10.1.", "10.1.2.", "192.168.", "", "=", "=.org
 
 @given(text=networks)
 def test_network_has_the_models_key_and_reads_back(text: str) -> None:
-    key = tcp6.network_key(text)
+    key = tcp6_model.network_key(text)
     assert expand(text.encode()) == (key,)
     assert expand(readable(key)) == (key,)
 
@@ -40,7 +40,7 @@ def test_network_has_the_models_key_and_reads_back(text: str) -> None:
 @given(ip=clients, host=names, info=infos)
 def test_all_lengths_give_the_models_order(ip: str, host: bytes | None, info: bytes | None) -> None:
     every = Lengths(range(33), range(129))
-    assert list(candidates(ip.encode(), host, info, every)) == tcp6.order(ip, host, info)
+    assert list(candidates(ip.encode(), host, info, every)) == tcp6_model.order(ip, host, info)
 
 
 @given(
@@ -55,4 +55,4 @@ def test_client_is_judged_by_the_models_rule(
     with Reader(image) as reader:
         rules = {key: reader[key] for key in reader}
         ip, host, info = who
-        assert RuleSet(reader).judge(ip.encode(), host, info).rule == tcp6.judge(rules, ip, host, info)
+        assert RuleSet(reader).judge(ip.encode(), host, info).rule == tcp6_model.judge(rules, ip, host, info)

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.identd import IdentServer
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import RuleSet
 from ucspi.tcp import ident, names

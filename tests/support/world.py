@@ -19,9 +19,9 @@ from pathlib import Path
 from shlex import quote
 from types import TracebackType
 
-from tests.support.choices import needed, write_commands
 from tests.support.oracles import find_oracle
 from tests.support.patience import PATIENCE
+from tests.support.program_choices import needed, write_commands
 
 SERVER = "192.168.1.44"
 FRIEND = "192.168.1.33"  # inside the network that the rules allow

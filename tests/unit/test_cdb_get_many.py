@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.cdb_strategies import keys, records
 from tests.support.cdbfiles import build
-from tests.support.strategies import keys, records
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import Reader, reader_type
 from ucspi.errors import CdbFormatError, ClosedError

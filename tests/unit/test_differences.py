@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.support.choices import DAEMONTOOLS, UCSPI_TCP
+from tests.support.program_choices import DAEMONTOOLS, UCSPI_TCP
 from ucspi.programs.commands import COMMANDS
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent

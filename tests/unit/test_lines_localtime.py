@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.labelled import NO_LABELS, at
+from tests.support.labelled_lines import NO_LABELS, at
 from ucspi.lines import streamfilter
 from ucspi.lines.localtime import Localizer
 from ucspi.unix import native

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ucspi
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.patience import PATIENCE
 
 PACKAGE = Path(ucspi.__file__).parent

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.cdbfiles import packed
+from tests.support.rules_files import image_of
 from tests.support.rules_scan import ASK, END, FULL, needs_core, scan
-from tests.support.rules_text import image_of
 from ucspi.cdb._core import Core
 from ucspi.rules import compile_rules, expand
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import ucspi.rules
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import LiveRules, Rule, RuleSet, Verdict, compile_rules
 

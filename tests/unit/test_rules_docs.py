@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
 from ucspi.rules import RuleSet, candidates, explain, lint
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.patience import PATIENCE
-from tests.support.rules_text import image_of
+from tests.support.rules_files import image_of
 from tests.support.serving import ENVIRONMENT
 from ucspi.cdb import backend
 

@@ -14,7 +14,7 @@ import pytest
 
 import ucspi.cdb
 from tests.support.patience import PATIENCE
-from tests.support.rules_text import image_of, image_with
+from tests.support.rules_files import image_of, image_with
 from ucspi.errors import BadAddressError, CdbFormatError
 from ucspi.rules import LiveRules, Verdict, _compiledfile, _liverules, load
 from ucspi.unix import regularfile, threadtask

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.rules_text import image_of, image_with
+from tests.support.rules_files import image_of, image_with
 from ucspi.cdb import Reader
 from ucspi.errors import BadAddressError
 from ucspi.rules import RuleSet, Verdict, candidates, is_address

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT
 from tests.support.patience import PATIENCE
-from tests.support.stalled import stalled_stderr
+from tests.support.stalled_stderr import stalled_stderr
 from ucspi.unix import output
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.commands import signals
 from tests.support.patience import PATIENCE
-from tests.support.stalled import stalled_stderr
+from tests.support.stalled_stderr import stalled_stderr
 from ucspi.unix import native, spawn
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
 

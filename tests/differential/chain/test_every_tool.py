@@ -8,7 +8,7 @@ import pytest
 
 from tests.differential.chain import DESCRIPTORS, ENVIRONMENT, SIGNALS, as_root, compare
 from tests.support.commands import ours, run, signals
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle

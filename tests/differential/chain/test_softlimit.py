@@ -10,7 +10,7 @@ import pytest
 
 from tests.differential.chain import LIMITS, compare
 from tests.support.commands import ours, run
-from tests.support.launching import needs_launcher
+from tests.support.launchers import needs_launcher
 from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle

@@ -14,7 +14,7 @@ import pytest
 
 from tests.differential.logs.running import Running, started
 from tests.support.commands import ENVIRONMENT, Outcome, ours
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.logtrees import tree
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.filters import both, nonblocking_pipe, piped, run, run_with_size_limit
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.filters import both, piped, run, run_on_pieces
-from tests.support.labelled import NO_LABELS, at, cut, leaps, lines
+from tests.support.labelled_lines import NO_LABELS, at, cut, leaps, lines
 from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle

@@ -18,7 +18,7 @@ from tests.support.filters import (
     run_on_pieces,
     run_with_size_limit,
 )
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 

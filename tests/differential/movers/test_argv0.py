@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.commands import ENVIRONMENT, ours, signals
 from tests.support.filters import both, run
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
 
 pytestmark = pytest.mark.oracle

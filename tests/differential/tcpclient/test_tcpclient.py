@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.tcpclient.both import Seen, assert_alike, run
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 
 pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.differential.tcpserver import differences
 from tests.differential.tcpserver.case import FREE, PLAIN, Case
 from tests.differential.tcpserver.server import Launch, Observation, Server
-from tests.support.launching import is_launched
+from tests.support.launchers import is_launched
 
 BLOCKING = b"""\
 import os, signal, sys
