@@ -178,7 +178,6 @@ class Scanning:
         return [int(line) for line in stored.splitlines()]
 
     def __enter__(self) -> "Scanning":
-        """Return this."""
         return self
 
     def __exit__(

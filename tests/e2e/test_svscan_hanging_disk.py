@@ -46,7 +46,6 @@ class Frozen:
     """An ext4 file system in a mount namespace of its own, that is frozen and thawed."""
 
     def __init__(self, place: Path) -> None:
-        """Make and mount it."""
         self.place = place
         self._path = place / "disk"
         self._path.mkdir()
@@ -96,7 +95,6 @@ class Frozen:
         subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE)
 
     def close(self) -> None:
-        """Give it up."""
         assert self._holder.stdin is not None
         assert self._holder.stdout is not None
         self._holder.stdin.close()

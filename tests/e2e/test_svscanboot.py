@@ -40,7 +40,6 @@ class Booted:
     """A world, and the directory that is ``/etc/service`` in it."""
 
     def __init__(self, world: World, place: Path) -> None:
-        """Make the directory."""
         self.world, self.scanned = world, place / "scanned"
         self.scanned.mkdir()
         done = world.run(["sh", "-ec", COVER, str(self.scanned)], cwd=place)

@@ -125,11 +125,9 @@ class NameServer:
         self._thread.start()
 
     def __enter__(self) -> "NameServer":
-        """Return the server."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop serving."""
         self._stop.close()
         self._thread.join()
         for one in (self._stopped, self._stream, self._datagrams):

@@ -201,7 +201,6 @@ class World:
                     stream.close()
 
     def __enter__(self) -> "World":
-        """Return the world."""
         return self
 
     def __exit__(
@@ -210,7 +209,6 @@ class World:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the world."""
         self.close()
 
 

@@ -1,3 +1,5 @@
+"""A label is the 24 hexadecimal digits of TAI64N, always."""
+
 from ucspi.lines import label
 
 

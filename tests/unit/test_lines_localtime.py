@@ -1,3 +1,5 @@
+"""Local time in place of labels: zones, leap seconds, and what is no label."""
+
 import os
 import time
 from collections.abc import Iterator

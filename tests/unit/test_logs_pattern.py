@@ -1,3 +1,5 @@
+"""Patterns of multilog: a star takes what comes up to the next character of the pattern, and never more."""
+
 import pytest
 
 from ucspi.logs.pattern import matches

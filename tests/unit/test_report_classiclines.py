@@ -1,3 +1,5 @@
+"""The log lines of ucspi-tcp: their fields, and that no client can break one."""
+
 import socket
 from collections.abc import Iterator
 

@@ -1,3 +1,5 @@
+"""Limits of clients by address and network: who is counted, who is turned away, and with which words."""
+
 import time
 
 import pytest

@@ -1,3 +1,5 @@
+"""Listeners whose accept fails: which errors concern one client, and which make the server pause."""
+
 import errno
 import os
 import time

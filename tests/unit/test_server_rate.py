@@ -1,3 +1,5 @@
+"""The rate of connections of a source: a bucket of tokens for each, in bounded memory."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

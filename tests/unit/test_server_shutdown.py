@@ -1,3 +1,5 @@
+"""The stages of a shutdown, with a clock of the test's own: wait, TERM, KILL, leave."""
+
 import os
 import socket
 import threading

@@ -1,3 +1,5 @@
+"""A listener of the UNIX domain: its place, what it knows of clients, and how rules and limits see them."""
+
 import socket
 
 import pytest

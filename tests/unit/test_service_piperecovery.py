@@ -31,7 +31,6 @@ class Left:
     """Processes that their supervisors left running."""
 
     def __init__(self) -> None:
-        """Leave none yet."""
         self._pids: list[int] = []
 
     def leave(self, name: bytes, *, input: int = -1, output: int = -1) -> None:  # noqa: A002 - what it is
@@ -42,7 +41,6 @@ class Left:
         supervisor.close()
 
     def end(self) -> None:
-        """Kill them all."""
         for pid in self._pids:
             os.kill(pid, 9)
             os.waitpid(pid, 0)
@@ -140,7 +138,6 @@ class Supervising:
         return os.fstat(self.reader).st_ino
 
     def end(self) -> None:
-        """Kill it."""
         self.process.kill()
         self.process.communicate()
         os.close(self.reader)

@@ -1,3 +1,5 @@
+"""Ports and addresses as they are written: what the original reads, and what nobody can mean."""
+
 import pytest
 
 from ucspi.errors import BadPortError, NoAddressError

@@ -1,3 +1,5 @@
+"""Descriptors and alarms that are watched beside the loop, without memory too."""
+
 import os
 import time
 

@@ -1,3 +1,5 @@
+"""A connection owns its descriptor: it is closed or given away, once."""
+
 import errno
 import socket
 

@@ -1,3 +1,5 @@
+"""Ident: what is read of a reply, and many questions at once, some never answered."""
+
 import socket
 import threading
 import time

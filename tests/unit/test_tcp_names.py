@@ -1,3 +1,5 @@
+"""Names of addresses: made safe, and dropped when they do not lead back."""
+
 import socket
 import subprocess
 import sys

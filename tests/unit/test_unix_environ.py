@@ -1,3 +1,5 @@
+"""The environment as bytes: what we were started with, in its order, and what is changed in it."""
+
 import subprocess
 import sys
 from ast import literal_eval

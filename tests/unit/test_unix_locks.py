@@ -1,3 +1,5 @@
+"""Locks on files: had once, by whoever opened the file, and left by a close."""
+
 import errno
 import fcntl
 import os

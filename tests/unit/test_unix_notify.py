@@ -1,3 +1,5 @@
+"""Addresses of a service manager that cannot be reached are errors, not cut."""
+
 import errno
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Limits of a process as softlimit sets them, and memory that was reserved before."""
+
 import subprocess
 import sys
 from resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_NOFILE, getrlimit

@@ -1,3 +1,5 @@
+"""A program is searched as execvp of libc does it, and its failure is the one that execvp reports."""
+
 import errno
 import os
 import subprocess

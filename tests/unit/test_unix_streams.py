@@ -1,3 +1,5 @@
+"""Reading and writing to the end, whether or not descriptors block."""
+
 import os
 from threading import Thread
 

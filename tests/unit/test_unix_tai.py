@@ -1,3 +1,5 @@
+"""Times are packed as TAI64N, cut to microseconds."""
+
 from ucspi.unix import tai
 
 

@@ -1,3 +1,5 @@
+"""The file of a UNIX-domain socket: its mode, whose place it takes, and who is at the other end."""
+
 import os
 import socket
 import threading

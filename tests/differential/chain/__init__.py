@@ -46,6 +46,5 @@ def outcome(
     before: Callable[[], object] | None = None,
     environment: dict[str, str] | None = None,
 ) -> Outcome:
-    """Run one command."""
     given: dict[str, str] = environment or {}
     return run(list(command), where, before=before, **given)  # type: ignore[arg-type]  # no name is a parameter

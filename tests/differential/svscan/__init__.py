@@ -137,7 +137,6 @@ class Scan:
         ]
 
     def __enter__(self) -> "Scan":
-        """Return this."""
         return self
 
     def __exit__(

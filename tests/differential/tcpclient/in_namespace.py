@@ -92,7 +92,6 @@ class Server(threading.Thread):
     """Answers on one address and port, and keeps what it was sent."""
 
     def __init__(self, ip: str, port: int, pieces: list[bytes], requests: "SimpleQueue[bytes]") -> None:
-        """Listen."""
         super().__init__(daemon=True)
         self._pieces, self._end, self._requests = pieces, WAITING.get(port, b""), requests
         self._listener = socket.create_server((ip, port))

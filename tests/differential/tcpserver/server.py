@@ -46,7 +46,6 @@ class Launch:
     directory: Path = Path("/")
 
     def command(self, program: bytes) -> list[bytes]:
-        """Return the whole command line."""
         line = [program, *self.options, self.host, self.port, *self.handler]
         if not self.setup:
             return line
@@ -75,8 +74,6 @@ class Observation:
 
 
 class Server:
-    """A running tcpserver."""
-
     def __init__(self, program: bytes, launch: Launch) -> None:
         """Start it; nothing is known yet about whether it listens."""
         self._log, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
