@@ -1,27 +1,10 @@
 """multilog and the original, run on the same stream, each in a directory of its own."""
 
-import subprocess
 from pathlib import Path
 
-from tests.support.commands import ENVIRONMENT, Outcome, ours
+from tests.support.commands import Outcome, ours, run_file
 from tests.support.logtrees import LABEL, Tree, mistakes, tree
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE
-
-
-def run(command: list[str], actions: list[bytes], where: Path, source: Path) -> Outcome:
-    where.mkdir(exist_ok=True)
-    with open(source, "rb") as file:
-        done = subprocess.run(
-            [*command, *actions],
-            cwd=where,
-            env=ENVIRONMENT,
-            stdin=file,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    return done.returncode, done.stdout, LABEL.sub(b"@", done.stderr)
 
 
 def results(oracle: Oracle, actions: list[bytes], where: Path, data: bytes) -> list[tuple[Outcome, Tree]]:
@@ -30,7 +13,10 @@ def results(oracle: Oracle, actions: list[bytes], where: Path, data: bytes) -> l
     source.write_bytes(data)
     found = []
     for name, command in (("ours", ours("multilog")), ("original", [oracle("multilog")])):
-        code, output, said = run(command, actions, where / name, source)
+        (where / name).mkdir(exist_ok=True)
+        line: list[str | bytes] = [*command, *actions]
+        code, output, said = run_file(line, where / name, source)
+        said = LABEL.sub(b"@", said)
         if name == "original":
             said = mistakes(actions) + said
         found.append(((code, output, said), tree(where / name)))

@@ -2,16 +2,14 @@
 
 import os
 import re
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ENVIRONMENT, ours
+from tests.support.commands import ours, run_file
 from tests.support.logtrees import LABEL, Tree, tree
 from tests.support.oracles import Oracle, missing
-from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -31,19 +29,11 @@ def strace() -> str:
     return "/usr/bin/strace"
 
 
-def run(command: list[str], where: Path) -> tuple[int, bytes]:
+def end_of(command: list[str], where: Path) -> tuple[int, bytes]:
+    """Run a multilog on the lines; return its exit code and what it said."""
     (where / "source").write_bytes(LINES)
-    with open(where / "source", "rb") as source:
-        done = subprocess.run(
-            command,
-            cwd=where,
-            stdin=source,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-            timeout=PATIENCE,
-            check=False,
-        )
-    return done.returncode, LABEL.sub(b"@", done.stderr)
+    code, _, said = run_file(command, where, where / "source")
+    return code, LABEL.sub(b"@", said)
 
 
 def points(multilog: list[str], where: Path) -> dict[Point, int]:
@@ -52,7 +42,7 @@ def points(multilog: list[str], where: Path) -> dict[Point, int]:
     The files of a processor are opened by us, but by the original's child: they are left out.
     """
     where.mkdir()
-    assert run([strace(), "-o", "trace", "-e", f"trace={CALLS}", *multilog], where) == (0, b"")
+    assert end_of([strace(), "-o", "trace", "-e", f"trace={CALLS}", *multilog], where) == (0, b"")
     count: dict[str, int] = {}
     seen: dict[tuple[str, str], int] = {}
     found: dict[Point, int] = {}
@@ -78,7 +68,7 @@ def fail(multilog: list[str], where: Path, point: Point, count: int) -> tuple[tu
     error = "ENOSPC" if point[0] in ("write", "openat") else "EIO"
     inject = f"inject={point[0]}:error={error}:when={count}"
     command = [strace(), "-o", "/dev/null", "-e", f"trace={point[0]}", "-e", inject, *multilog]
-    outcome = run(command, where)
+    outcome = end_of(command, where)
     (where / "source").unlink()
     (where / "log" / "state").write_bytes(b"")  # a date
     return outcome, tree(where)

@@ -6,16 +6,14 @@ read gave may be lost, from somewhere on, and no more.
 
 import os
 import re
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ENVIRONMENT, ours
+from tests.support.commands import ours, run
 from tests.support.logtrees import logged
 from tests.support.oracles import Oracle, missing
-from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
@@ -38,25 +36,11 @@ def strace() -> str:
     return "/usr/bin/strace"
 
 
-def run(command: list[str], where: Path, source: int) -> int:
-    """Run to the end, that of a processor that outlives it too; return the exit code."""
-    done = subprocess.run(
-        command,
-        cwd=where,
-        stdin=source,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-        timeout=PATIENCE,
-        check=False,
-    )
-    return done.returncode
-
-
 def calls(multilog: list[str], where: Path) -> list[tuple[str, int]]:
     """Return each system call since the log's directory is made: its name, and the how manieth of it."""
     where.mkdir()
     source = opened(where)
-    assert run([strace(), "-o", "trace", "-e", f"trace={CALLS}", *multilog], where, source) == 0
+    assert run([strace(), "-o", "trace", "-e", f"trace={CALLS}", *multilog], where, source)[0] == 0
     os.close(source)
     count: Counter[str] = Counter()
     found: list[tuple[str, int]] = []
@@ -88,7 +72,7 @@ def check(multilog: list[str], where: Path, call: str, count: int) -> tuple[bool
     run([strace(), "-o", "trace", "-e", f"trace={call}", "-e", inject, *multilog], where, source)
     killed = "killed by SIGKILL" in (where / "trace").read_text()
     read = os.lseek(source, 0, os.SEEK_CUR)
-    assert run(multilog, where, source) == 0
+    assert run(multilog, where, source)[0] == 0
     os.close(source)
     found = logged(where / "log")
     kept = len(found) - len(LINES[read:])

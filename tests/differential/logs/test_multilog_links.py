@@ -58,14 +58,22 @@ def assert_refused(where: Path, action: str, why: bytes) -> None:
 
 @AS_ROOT
 @pytest.mark.parametrize("trap", TRAPS)
-def test_what_current_leads_to_is_neither_appended_to_nor_given_a_mode(
-    log: Path, precious: Path, tmp_path: Path, oracle: Oracle, trap: str
+@pytest.mark.parametrize(
+    ("action", "name", "step"),
+    [
+        ("./log", "current", b"append to ./log/current"),
+        ("=log/last", "last", b"create log/last"),
+    ],
+)
+def test_file_of_a_log_leads_nowhere_else(
+    log: Path, precious: Path, tmp_path: Path, oracle: Oracle, trap: str, action: str, name: str, step: bytes
 ) -> None:
+    """It is neither written to nor given a mode."""
     put, why = TRAPS[trap]
-    put(log / "current", precious)
-    assert_refused(tmp_path, "./log", b"append to ./log/current: " + why)
+    put(log / name, precious)
+    assert_refused(tmp_path, action, step + b": " + why)
     assert is_untouched(precious)
-    run([oracle("multilog"), "./log"], tmp_path, b"line\n")
+    run([oracle("multilog"), action], tmp_path, b"line\n")
     assert not is_untouched(precious)
 
 
@@ -104,19 +112,6 @@ def test_mode_is_not_set_through_a_link(log: Path, precious: Path, monkeypatch: 
     (log / "previous").touch(0o600)
     safeopen.set_mode(b"previous", 0o744)
     assert (log / "previous").stat().st_mode & 0o777 == 0o744
-
-
-@AS_ROOT
-@pytest.mark.parametrize("trap", TRAPS)
-def test_file_with_the_last_line_leads_nowhere_else(
-    log: Path, precious: Path, tmp_path: Path, oracle: Oracle, trap: str
-) -> None:
-    put, why = TRAPS[trap]
-    put(log / "last", precious)
-    assert_refused(tmp_path, "=log/last", b"create log/last: " + why)
-    assert is_untouched(precious)
-    run([oracle("multilog"), "=log/last"], tmp_path, b"line\n")
-    assert not is_untouched(precious)
 
 
 @pytest.mark.parametrize("program", ["ours", "original"])
