@@ -1,10 +1,9 @@
-"""Starting handlers: every fork of the project goes through here.
+"""Starting handlers: one program again and again, each time for another connection.
 
-With the compiled module a handler is spawned: a clone that shares our memory
-until the exec, and for which we do not wait.  Without it the interpreter is
-forked, which does the same steps slower.  The contract of both is that of
-``usys_spawn`` in ``cdbext/system/spawnhandler.h``.
-"""
+With the compiled module a handler is spawned: the child shares our memory until
+its exec, for which we do not wait.  Without it the interpreter is forked; the
+child then does the same steps, slower.  Both keep the contract of
+``usys_spawn`` in ``cdbext/system/spawnhandler.h``."""
 
 import errno
 import os
@@ -25,27 +24,27 @@ if TYPE_CHECKING:
         """Starts one program again and again, each time on another connection."""
 
         native: bool
-        shield: oom.Shield  # to be closed when it is due
+        shield: oom.Shield  # the caller closes it when it is due
 
         def is_preparing(self) -> bool:
-            """Return whether a new process shares our memory."""
+            """Return whether a child that has not executed yet shares our memory."""
             ...
 
         def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
             """Start the program with a connection on descriptors 0 and 1.
 
             Args:
-                connection: a descriptor, given away: it is closed here.
-                variables: ``NAME=VALUE`` strings each ended by a NUL, each name
-                    once; they replace inherited variables of the same name.
-                log: written to descriptor 2 by the new process before it
-                    executes; each NUL in it becomes the new process's pid.
+                connection: a descriptor, which is closed here in any case.
+                variables: ``NAME=VALUE`` strings, each ended by a NUL, each name once.
+                    They replace inherited variables of the same name.
+                log: the child writes it to descriptor 2 before its exec; each NUL in it
+                    becomes the child's pid.
 
             Returns:
-                The pid of the new process, which may not have executed yet.
+                The pid of the child, which may not have executed yet.
 
             Raises:
-                OSError: there is no new process (EAGAIN, ENOMEM).
+                OSError: no process can be made (EAGAIN, ENOMEM).
             """
             ...
 
@@ -54,7 +53,7 @@ _FOREVER: list[object] = []
 
 
 class Program:
-    """What every handler of a server has in common."""
+    """What all handlers of a server have in common."""
 
     __slots__ = ("argv", "complaint", "environ", "ignored", "listeners", "paths", "pid_variable")
 
@@ -67,32 +66,32 @@ class Program:
         pid_variable: bytes = b"",
         listeners: "Sequence[int]" = (),
     ) -> None:
-        """Describe the program.
+        """Take the description.
 
         Args:
             argv: its command line, the name first.
             paths: the files to try, in order.
             environ: what it inherits, as ``NAME=VALUE``.
-            complaint: begins the line on stderr when nothing can be executed;
-                the text of the error follows.  Empty: silent.
-            pid_variable: ``NAME=``, at most 40 bytes: where it is among the
-                variables of a handler it gets that handler's pid.  Empty: none.
-            listeners: descriptors that a child closes first of all, since it may
-                have to wait before it executes.
+            complaint: begins the line on stderr if nothing can be executed; the text of
+                the error follows.  Empty: no line.
+            pid_variable: ``NAME=``, at most 40 bytes; if a handler has this variable, it
+                gets the handler's pid as its value.  Empty: none.
+            listeners: descriptors that a child closes first, since it may have to wait
+                before its exec.
         """
         self.listeners = listeners
         self.pid_variable = pid_variable
-        # An ignored SIGPIPE is not handed on, here as in the original.
+        # As in the original, an ignored SIGPIPE is not handed on.
         self.ignored = [number for number in inheritedstate.ignored if number != SIGPIPE]
         self.argv, self.paths, self.environ, self.complaint = argv, paths, environ, complaint
 
 
 def spawner(program: Program) -> "Spawner":
-    """Return the best way this installation has to start a program.
+    """Return the fastest spawner that this installation has.
 
-    The calling thread's signal mask, less SIGCHLD, becomes the program's.  The
-    signals that are caught by now are at their default there, and the score that
-    `oom.shield` lowered is the old one.
+    The program gets the signal mask that the calling thread has now, without
+    SIGCHLD.  Signals that are caught by now have their default actions there.  The
+    score that `oom.shield` lowered is the old one again.
     """
     return ForkSpawner(program) if native.lib is None else NativeSpawner(program)
 
@@ -102,10 +101,10 @@ def _no_process(error: MemoryError | OSError) -> OSError:
 
 
 class NativeSpawner:
-    """Spawns through the compiled module; for one thread.
+    """Spawns through the compiled module; to be used by one thread.
 
-    What it lays out in C memory stays there for the life of the process: a
-    child that is still preparing reads it.
+    What it puts into C memory stays there as long as the process lives, for a
+    child reads it until its exec.
     """
 
     __slots__ = ("_program", "_spawn", "shield")
@@ -113,7 +112,7 @@ class NativeSpawner:
     native = True
 
     def __init__(self, program: Program) -> None:
-        """Lay the program out in C memory, once."""
+        """Copy the description into C memory, once."""
         ffi = native.ffi
         texts = [describe(number) for number in range(max(errno.errorcode) + 1)]
         self._program = ffi.new("struct usys_program *")
@@ -150,7 +149,7 @@ class NativeSpawner:
         try:
             keeps_score = self._keeps_score()
         except (MemoryError, OSError) as error:
-            os.close(connection)  # it was given away, whatever becomes of it
+            os.close(connection)  # the caller does not close it
             raise _no_process(error) from None
         pid: int = self._spawn(
             self._program, connection, variables, len(variables), log, len(log), keeps_score
@@ -160,7 +159,7 @@ class NativeSpawner:
         return pid
 
     def _keeps_score(self) -> bool:
-        """Say whether our score stays lowered for the next child; else take the old one now."""
+        """Return whether our score stays lowered for the next child; if not, set the old one now."""
         if not oom.given or self.shield.holds():
             return bool(oom.given)
         self.shield.open()
@@ -172,21 +171,21 @@ class NativeSpawner:
 
 
 class ForkSpawner:
-    """Forks the interpreter; for installations without the compiled module."""
+    """Spawns by forking the interpreter, where there is no compiled module."""
 
     __slots__ = ("_mask", "_program", "shield")
 
     native = False
 
     def __init__(self, program: Program) -> None:
-        """Note the signal mask that handlers shall have."""
+        """Note the signal mask for handlers."""
         self._program, self.shield = program, oom.Shield()
         self._mask = pthread_sigmask(SIG_BLOCK, ()) - {SIGCHLD}
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         """See `Spawner.spawn`."""
-        # A signal that comes between the fork and the exec must wait until its
-        # action is the handler's: what Python noted of it would be lost.
+        # A signal that comes between fork and exec must wait until the handler's action
+        # is set.  If Python caught it, it would be lost.
         before = None
         try:
             before = hold()
@@ -228,9 +227,9 @@ class ForkSpawner:
             os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
 
     def _close_server(self, connection: int) -> None:
-        """Let nothing of the server's stay open while we wait for the log."""
+        """Close the listeners, and everything private if we have to wait for the log."""
         for listener in self._program.listeners:
-            if listener != connection:  # a closed one's number may have been given anew
+            if listener != connection:  # the number of a closed listener may be that of the connection
                 fds.close(listener)
         if not has_room():
             fds.close_private(connection)

@@ -1,10 +1,11 @@
-"""Starting a program now and then, from a process that may be big.
+"""Starting a program now and then, from a process that may be large.
 
-With the compiled module the child borrows our memory until it executes, and we
-wait for that: nothing is copied and nothing has to be kept.  Without it the
-interpreter is forked, which does the same steps slower.  Handlers, which come
-by the thousand and for whose exec nobody waits, are `ucspi.unix.spawn`'s.
-"""
+With the compiled module, the child shares our memory until its exec, and we wait
+for that.  So nothing is copied, and nothing has to be kept.  Without the compiled
+module the interpreter is forked; the child then does the same steps, slower.
+
+Handlers come by the thousand, and nobody waits for their exec.  They are started
+by `ucspi.unix.spawn`."""
 
 import errno
 import os
@@ -25,32 +26,32 @@ if TYPE_CHECKING:
 
 PID_LINE_TAIL = 42  # bytes
 
-_ERRORS: "list[Any]" = []  # the texts of all errors in C memory, once they were needed
-_LATE: "list[LateChild]" = []  # until they are over: a child uses memory that they keep
-_ENVIRON: "list[Any]" = []  # the last environment, and itself in C memory
+_ERRORS: "list[Any]" = []  # the texts of all errors in C memory, filled when first needed
+_LATE: "list[LateChild]" = []  # those that are not over: a child uses the memory that they keep
+_ENVIRON: "list[Any]" = []  # the last environment, and its copy in C memory
 
 
 class PidLine:
     """A line that the child writes into an open file before it executes: a text, its pid, its start time.
 
-    The two numbers take 20 bytes each, padded with spaces; a blank stands between
-    them and a newline behind them, `PID_LINE_TAIL` bytes in all.  A child that
-    cannot write the line executes all the same.
+    Each number is padded to 20 bytes with spaces.  A space stands between them and
+    a newline at the end, which makes `PID_LINE_TAIL` bytes behind the text.  If the
+    line cannot be written, the child executes all the same.
     """
 
     __slots__ = ("descriptor", "text")
 
     def __init__(self, descriptor: int, text: bytes) -> None:
-        """Describe the line.
+        """Take the file and the text.
 
         Args:
-            descriptor: of the file, at its beginning, or wherever the line belongs.
+            descriptor: of the file, positioned where the line belongs.
             text: what the line begins with, at most 96 bytes.
         """
         self.descriptor, self.text = descriptor, text
 
     def write(self) -> None:
-        """Write the line about this process; what cannot be written is not reported."""
+        """Write the line about this process; a failure is ignored."""
         try:
             numbers = b"%-20d %-20s\n" % (os.getpid(), procfiles.start_time(b"self"))
             os.write(self.descriptor, self.text + numbers)
@@ -62,7 +63,7 @@ class PidFile:
     """A file with the child's pid in it, which the child publishes before it executes.
 
     Attributes:
-        is_done: whether the child could; if not, it is left to whoever started it.
+        is_done: the child has published it; if not, that is left to the caller of `start`.
     """
 
     __slots__ = ("at", "folder", "is_done", "record", "target", "temporary")
@@ -72,10 +73,10 @@ class PidFile:
 
         Args:
             record: its content, at most 64 bytes.
-            at: the offset in it of the pid, 4 bytes, little-endian.
-            temporary: the file it is written into, which must not be there yet.
-            target: what that is renamed to.
-            folder: a descriptor of the directory of both; -1: the child's current one.
+            at: the offset of the pid in it, 4 bytes, little-endian.
+            temporary: the file that it is written into; it must not exist yet.
+            target: what the temporary is renamed to.
+            folder: a descriptor of the directory of both; -1: the child's current directory.
         """
         self.record, self.at, self.temporary, self.target = record, at, temporary, target
         self.folder = folder
@@ -83,24 +84,25 @@ class PidFile:
 
 
 class ChildSetup:
-    """What a program finds when it starts.
+    """What a started program gets: directory, descriptors, limits; and what the child does before its exec.
 
     Attributes:
-        directory: a descriptor of what becomes its current directory; -1: ours.
-        input: a descriptor that is put on 0; not 1 or 2.  -1: the one there.
-        output: a descriptor that is put on 1; not 0 or 2.  -1: the one there.
-        others: more descriptors, each with that above 2 on which it is put; none is one of those.
-        complaint: begins the line on stderr when nothing can be executed; the
-            text of the error follows.  Empty: silent.  We do not wait for whoever
-            reads it: where a pipe is full the line may be lost.
-        open_files: its soft limit of open files.  0: the one we have.
-        pid_line: written by the child before it executes; None: none.
-        pid_file: published by the child before that; its ``is_done`` says whether it
-            was.  Others see it before we have waited for the exec.  None: none.
-        kept: descriptors above 2 that it has until it executes, besides those named
-            here; others, which may be locks, are closed first.  None: all that we have.
-        patience: seconds to wait for the exec; None: as long as it takes.
-        late: set by the start, if we have not waited for the exec: whether it is over.
+        directory: a descriptor of its current directory; -1: ours.
+        input: a descriptor that becomes 0; not 1 or 2.  -1: our 0.
+        output: a descriptor that becomes 1; not 0 or 2.  -1: our 1.
+        others: pairs of a descriptor and the number above 2 that it becomes; no
+            descriptor is one of these numbers.
+        complaint: begins the line on stderr if nothing can be executed; the text of
+            the error follows.  Empty: no line.  The line may be lost if stderr is a
+            full pipe, for nobody waits until it is read.
+        open_files: its soft limit of open files; 0: ours.
+        pid_line: the child writes it before its exec; None: no line.
+        pid_file: the child publishes it before that, so others see it while we still
+            wait for the exec.  None: no file.
+        kept: descriptors above 2 that the child keeps until its exec, besides those named
+            here.  It closes all others first, for they may be locks.  None: it keeps all.
+        patience: seconds to wait for the exec; None: without end.
+        late: set by `start` if the child had not executed after that time.
     """
 
     __slots__ = (
@@ -131,7 +133,7 @@ class ChildSetup:
         kept: "Sequence[int] | None" = None,
         patience: float | None = None,
     ) -> None:
-        """Note them; what is left out is as it is here, or not done."""
+        """Take them; what is left out stays as it is in this process, or is not done."""
         self.directory, self.input, self.output = directory, input, output
         self.complaint, self.open_files = complaint, open_files
         self.pid_line, self.pid_file = pid_line, pid_file
@@ -140,7 +142,7 @@ class ChildSetup:
         self.late: LateChild | None = None
 
     def all_kept(self) -> list[int]:
-        """Return all descriptors above 2 that the child needs, in order."""
+        """Return the descriptors above 2 that the child needs, in ascending order."""
         named = [self.directory, self.input, self.output, *(source for source, _ in self.others)]
         if self.pid_line:
             named.append(self.pid_line.descriptor)
@@ -150,17 +152,17 @@ class ChildSetup:
 
 
 class LateChild:
-    """A child that had not yet executed when we had waited long enough; it may wait for a disk."""
+    """A child that had not executed when we stopped waiting; a disk may hang."""
 
     __slots__ = ("_used", "_waiting")
 
     def __init__(self, used: "Any" = None, waiting: int = -1) -> None:
-        """Keep what a child of a clone uses, or have the descriptor that a forked one closes at its exec."""
+        """Keep the memory that a cloned child uses, or the descriptor that a forked one closes at its exec."""
         self._used, self._waiting = used, waiting
         _LATE.append(self)
 
     def is_over(self) -> bool:
-        """Say whether it has executed, or is gone."""
+        """Return whether it has executed or ended."""
         if self._used is not None and not self._used[0].busy:
             self._used = None
         if self._waiting >= 0 and fds.is_readable(self._waiting):
@@ -176,24 +178,24 @@ class LateChild:
 def start(
     paths: list[bytes], argv: list[bytes], environ: list[bytes], setup: ChildSetup | None = None
 ) -> int:
-    """Start a program as a child, and wait until it has been executed.
+    """Start a program as a child, and wait until it has executed.
 
-    It inherits what we inherited: ignored signals, the signal mask less
-    SIGCHLD, process group and session.  The actions of SIGCHLD, and of what we
-    catch, are the default ones; SIGPIPE and SIGXFSZ are as we were given them,
-    and so are the limits that were raised and the score that `oom.shield` lowered.
+    It gets what we inherited: ignored signals, the signal mask without SIGCHLD,
+    process group and session.  SIGCHLD and the signals that we catch have their
+    default actions.  SIGPIPE and SIGXFSZ, raised limits, and the score that
+    `oom.shield` lowered are as we were given them.
 
     Args:
         paths: the files to try, in order, as `search.files` returns them.
         argv: the command line, the name first.
         environ: the environment as ``NAME=VALUE``.
-        setup: what else it finds, if not all that we have.
+        setup: what it gets besides; None: all as it is in this process.
 
     Returns:
-        Its pid.  A child that could execute nothing has one too: it ends with 111.
+        Its pid, even if nothing could be executed: then the child exits with 111.
 
     Raises:
-        OSError: there is no new process (EAGAIN, ENOMEM).
+        OSError: no process can be made (EAGAIN, ENOMEM).
     """
     by = start_by_fork if native.lib is None else start_by_clone
     return by(paths, argv, environ, setup or ChildSetup())
@@ -204,7 +206,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     ffi, pid_line, pid_file = native.ffi, setup.pid_line, setup.pid_file
     if not _ERRORS:
         _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
-    if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor's is always the same
+    if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor always passes the same list
         _ENVIRON[:] = [environ, _strings(environ)]
     texts = [setup.complaint, pid_line.text if pid_line else b"", oom.given]
     if pid_file:
@@ -234,7 +236,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid))
     for late in _LATE[:]:
-        late.is_over()  # it leaves the list then
+        late.is_over()  # removes it from the list
     if what.busy:
         setup.late = LateChild((what, kept, others, kept_open, _ENVIRON[:]))
     elif pid_file:
@@ -245,13 +247,13 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
 
 
 def _lower_again() -> None:
-    """Lower our score, if no child has it from us: those that share our memory have taken the old one."""
+    """Lower our score again, once no child shares our memory: such a child sets ours to the old one, too."""
     if not _LATE:
         oom.lower_again()
 
 
 def _strings(texts: list[bytes]) -> "tuple[list[Any], Any]":
-    """Return an array of C strings, and what keeps them alive."""
+    """Return C strings, and an array of pointers to them; both have to be kept."""
     ffi = native.ffi
     cells = [ffi.new("char[]", text) for text in texts]
     return cells, ffi.new("char *[]", [*cells, ffi.NULL])
@@ -262,7 +264,7 @@ def start_by_fork(paths: list[bytes], argv: list[bytes], environ: list[bytes], s
     waiting = executed = -1
     before = hold()
     try:
-        waiting, executed = os.pipe()  # close-on-exec: at its end the child has executed, or is gone
+        waiting, executed = os.pipe()  # closed on exec: its end means that the child has executed or ended
         pid = os.fork()
         if pid == 0:
             mask = before - {SIGCHLD}
@@ -295,8 +297,8 @@ def _become(
         restore(inheritedstate.ignored, mask)
         search.execute(paths, argv, environ)
     except BaseException as error:
-        os.close(executed)  # nobody waits while we do, for a pipe that is full
-        fds.close_private()  # and no lock is held
+        os.close(executed)  # the parent must not wait while we do, for a full pipe
+        fds.close_private()  # so that no lock is held meanwhile
         if setup.complaint:
             emit(setup.complaint + describe(error.errno if isinstance(error, OSError) else -1) + b"\n")
     finally:
@@ -322,12 +324,12 @@ def _arrange(setup: ChildSetup, executed: int) -> None:
 
 
 def ended() -> "Iterator[int]":
-    """Reap every child that has ended; yield the pids."""
+    """Reap all children that have ended; yield their pids."""
     return (pid for pid, _ in reaped())
 
 
 def reaped() -> "Iterator[tuple[int, int]]":
-    """Reap every child that has ended; yield pid and wait status of each."""
+    """Reap all children that have ended; yield pid and wait status of each."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
