@@ -1,15 +1,14 @@
 """The environment as the kernel gave it to us, for programs that execute another.
 
-CPython puts ``LC_CTYPE=C.UTF-8`` into its own environment when started without
-a locale, and every child would inherit it.  ``/proc/self/environ`` still holds
-what we were started with, in order.
-"""
+CPython started without a locale puts ``LC_CTYPE=C.UTF-8`` into its environment,
+and every child would inherit that.  ``/proc/self/environ`` still holds what this
+process was started with, in order."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What CPython's locale coercion (PEP 538) sets; never what a user typed here.
+# What CPython's locale coercion (PEP 538) sets.
 _COERCED = (b"C.UTF-8", b"C.utf8", b"UTF-8")
 
 
@@ -24,7 +23,7 @@ def inherited() -> list[bytes]:
 
 
 def _without_coercion() -> list[bytes]:
-    import os  # it costs more than all that most programs need, and is hardly ever wanted
+    import os  # it takes longer to load than all else, and is hardly ever needed
 
     given = dict(os.environb)
     if given.get(b"LC_CTYPE") in _COERCED and not {b"LC_ALL", b"LANG"} & given.keys():
@@ -33,7 +32,7 @@ def _without_coercion() -> list[bytes]:
 
 
 def value_of(entries: list[bytes], name: bytes) -> bytes | None:
-    """Return the value of the first entry with this name, or None when it is unset."""
+    """Return the value of the first entry with this name; None if there is none."""
     prefix = name + b"="
     for entry in entries:
         if entry.startswith(prefix):
@@ -42,21 +41,21 @@ def value_of(entries: list[bytes], name: bytes) -> bytes | None:
 
 
 def without(entries: list[bytes], names: frozenset[bytes]) -> list[bytes]:
-    """Return the entries whose name is not among ``names``, order kept."""
+    """Return the entries whose name is not among ``names``, in the same order."""
     return [entry for entry in entries if entry.partition(b"=")[0] not in names]
 
 
 def changed(entries: list[bytes], changes: "Iterable[bytes]") -> list[bytes]:
-    """Return the entries after some changes, in the order that daemontools leaves them in.
+    """Return the entries after some changes, in the same order as daemontools.
 
-    A change ``NAME=VALUE`` sets a variable, ``NAME`` alone removes it.  Either
-    takes away the first entry of that name, whose place the last entry gets;
-    the new one goes to the end.
+    A change ``NAME=VALUE`` sets a variable, and ``NAME`` alone removes it.  Either
+    removes the first entry of that name, and the last entry moves to its place.  A
+    new entry goes to the end.
 
     Source: observed from the original envdir and envuidgid.
     """
     result: list[bytes] = []
-    places: dict[bytes, set[int]] = {}  # by name: a large directory must not search a large environment
+    places: dict[bytes, set[int]] = {}  # by name, so that many changes of a large environment need no search
     for entry in entries:
         _append(result, places, entry)
     for change in changes:
@@ -70,7 +69,7 @@ def changed(entries: list[bytes], changes: "Iterable[bytes]") -> list[bytes]:
 
 def _append(result: list[bytes], places: dict[bytes, set[int]], entry: bytes) -> None:
     name, equals, _ = entry.partition(b"=")
-    if equals:  # else it is no variable, and no name finds it
+    if equals:  # otherwise it is no variable, and no name finds it
         places.setdefault(name, set()).add(len(result))
     result.append(entry)
 

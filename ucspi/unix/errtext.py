@@ -1,11 +1,10 @@
 """The texts that ucspi-tcp, cdb and daemontools print for an errno.
 
-They are the originals' own words, not libc's: log parsers and differential
-tests depend on them.  An errno outside the table is ``unknown error``.
+They are the originals' words, not libc's, for log parsers and differential tests
+depend on them.  An errno outside the table is ``unknown error``.
 
-Source: observed from the original programs; EPROTO is also their word for a
-damaged cdb file.
-"""
+Source: observed from the original programs.  EPROTO is also their errno for a
+damaged cdb file."""
 
 import errno as _errno
 
@@ -80,19 +79,19 @@ _TEXTS = {
     "EUSERS": b"too many users",
 }
 
-_by_number: dict[int, bytes] = {}  # filled when the first text is asked for
+_by_number: dict[int, bytes] = {}  # filled when the first text is needed
 
 
 def describe(number: int | None) -> bytes:
-    """Return the originals' text for an errno; None and unknown numbers have one too."""
+    """Return the originals' text for an errno; there is one for None and for unknown numbers, too."""
     if not _by_number:
         known = {getattr(_errno, name): text for name, text in _TEXTS.items() if hasattr(_errno, name)}
-        _by_number.update(known | {0: b"no error"})  # in one step: threads may ask
+        _by_number.update(known | {0: b"no error"})  # in one step, for threads may call this
     return _by_number.get(number or 0, b"unknown error")
 
 
 def explain(error: OSError) -> bytes:
-    """Return what went wrong: the originals' text for what the system says, our own for what we refuse."""
-    # That is an `UnsafeFileError`, whose module most programs have no need to load.
+    """Return the reason of an error: the originals' text for its errno, or our own for a refusal."""
+    # Only an `UnsafeFileError` has a reason.  Most programs need not load its module.
     reason: bytes | None = getattr(error, "reason", None)
     return describe(error.errno) if reason is None else reason

@@ -1,4 +1,4 @@
-"""Descriptors 0, 1 and 2, which must never be something else by accident."""
+"""Descriptors: keeping 0, 1 and 2 open, closing others, and asking about them."""
 
 import errno
 import posix as os
@@ -7,16 +7,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Errors that say nothing about what was looked for: we lack the means to look.
+# Errors that only say that we lack the means to look.
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-GAP_MAX = 256  # closed descriptors in a row behind which we look for none
+GAP_MAX = 256  # after so many closed descriptors in a row the search ends
 
 
 def occupy_standard() -> None:
     """Put ``/dev/null`` on each of 0, 1 and 2 that is closed.
 
-    Otherwise the next socket gets that number, and what is meant for it goes
-    to the network, or closes it.
+    Otherwise the next socket would get that number, and messages would go to the
+    network.
     """
     for number in (0, 1, 2):
         try:
@@ -24,15 +24,15 @@ def occupy_standard() -> None:
         except OSError as error:
             if error.errno != errno.EBADF:
                 raise
-            # The lowest free number is this one: those below are occupied.
+            # It gets this number, the lowest free one, for those below are open.
             os.set_inheritable(os.open(b"/dev/null", os.O_RDWR), True)
 
 
 def close(number: int) -> None:
-    """Close a descriptor whatever the system says of it: it is closed, and nothing can be tried again.
+    """Close a descriptor, and ignore errors: it is closed in any case.
 
-    Some file systems report there what went wrong with the file before, or that
-    a signal came.  Who wants to know of the first forces the file to the disk.
+    Some file systems report earlier write errors at close, or that a signal came.
+    Callers that want to know of write errors use fsync before.
     """
     try:
         os.close(number)
@@ -41,7 +41,7 @@ def close(number: int) -> None:
 
 
 def close_private(kept: int = -1) -> None:
-    """Close all that an exec would close, but for 0, 1, 2 and one more."""
+    """Close all descriptors that an exec would close, except 0, 1, 2 and one more."""
     number, missed = 3, 0
     while missed < GAP_MAX:
         try:
@@ -56,24 +56,24 @@ def close_private(kept: int = -1) -> None:
 
 
 def discard(number: int) -> None:
-    """Replace a descriptor by ``/dev/null``: others see its end closed, the number stays taken."""
+    """Replace a descriptor by ``/dev/null``: the other end sees it closed, but the number stays in use."""
     null = os.open(b"/dev/null", os.O_RDWR)
     os.dup2(null, number)
     os.close(null)
 
 
 def close_others(kept: "Iterable[int]") -> None:
-    """Close all but 0, 1, 2 and some more; where there is no ``/proc`` nothing is closed."""
+    """Close all descriptors except 0, 1, 2 and some more; without ``/proc`` nothing is closed."""
     try:
         numbers = {int(name) for name in os.listdir(b"/proc/self/fd")}
     except OSError:
         return
     for number in numbers.difference(kept, (0, 1, 2)):
-        close(number)  # the one that listed them is closed already
+        close(number)  # the one used to list them is closed already
 
 
 def inherited() -> list[int] | None:
-    """Return the descriptors above 2 that an exec leaves open; None where there is no ``/proc``."""
+    """Return the descriptors above 2 that an exec leaves open; None without ``/proc``."""
     try:
         numbers = sorted(int(name) for name in os.listdir(b"/proc/self/fd"))
     except OSError:
@@ -85,15 +85,15 @@ def _is_inheritable(number: int) -> bool:
     try:
         return os.get_inheritable(number)
     except OSError:
-        return False  # the one that listed them
+        return False  # the one used to list them
 
 
 def is_readable(number: int, seconds: float | None = 0.0) -> bool:
-    """Say whether something can be read from a descriptor, or a process has ended; wait for that so long.
+    """Return whether a descriptor is readable; that of a process is readable once it has ended.
 
     Args:
         number: the descriptor.
-        seconds: 0: look at once; None: without end.
+        seconds: how long to wait for that; None: without end.
     """
     from select import POLLIN, poll
 
@@ -103,10 +103,10 @@ def is_readable(number: int, seconds: float | None = 0.0) -> bool:
 
 
 def demand_spare(count: int) -> None:
-    """See that so many descriptors are left, for what is about to need them.
+    """Check that so many descriptors can still be opened.
 
     Raises:
-        OSError: there are too few.
+        OSError: too few are left.
     """
     taken: list[int] = []
     try:

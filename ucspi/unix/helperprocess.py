@@ -1,9 +1,8 @@
-"""A helper: a child process that does for us what may hang, and is killed when it does.
+"""A helper: a child process that does what may hang, and is killed if it does.
 
-It is a fork of ourselves, so it needs no file that may be gone by now, nor a
-privilege.  It keeps none of our descriptors but its end of a channel, hears no
-signal, and ends when we do: our end of the channel is closed then.
-"""
+It is a fork of this process, so it needs no files, which may be gone by now, and
+no privileges.  It keeps no descriptor of ours but its end of a channel, and gets
+no signal.  It ends when we do, for then our end of the channel is closed."""
 
 import _socket
 import os
@@ -23,7 +22,7 @@ class Helper:
     """A running helper.
 
     Attributes:
-        channel: our end of a pair of sockets that keep messages apart; it does not block.
+        channel: our end of a pair of non-blocking sockets that preserve message boundaries.
     """
 
     __slots__ = ("_pid", "_process", "channel")
@@ -32,10 +31,11 @@ class Helper:
         """Start one.
 
         Args:
-            work: called there with its end of the channel, which blocks; then the helper ends.
+            work: called in the helper with its end of the channel, which blocks.  When it
+                returns, the helper ends.
 
         Raises:
-            OSError: there is no new process, or no descriptor.
+            OSError: no process can be made, or no descriptor is left.
         """
         self.channel, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         try:
@@ -47,15 +47,15 @@ class Helper:
         finally:
             theirs.close()
         try:
-            # Means no other process, even when that one was reaped and its pid is another's.
+            # It never means another process, even after the helper was reaped and its pid given to another.
             self._process = os.pidfd_open(self._pid)
         except OSError:
             self._process = -1
 
     def close(self) -> None:
-        """Kill it, if it has not ended; whoever reaps our children reaps it too."""
+        """Kill the helper if it has not ended; it is reaped with our other children."""
         try:
-            self.channel.shutdown(_socket.SHUT_RDWR)  # which ends it, if only a part of it hangs
+            self.channel.shutdown(_socket.SHUT_RDWR)  # this ends the helper if only one of its threads hangs
             if self._process >= 0:
                 pidfd_send_signal(self._process, SIGKILL)
         except OSError:
@@ -65,7 +65,7 @@ class Helper:
         self.channel.close()
 
     def reap(self) -> None:
-        """Kill it and wait for its end, where nobody else reaps our children."""
+        """Kill the helper and reap it, in a process that does not reap its children otherwise."""
         os.kill(self._pid, SIGKILL)
         os.waitpid(self._pid, 0)
         self.close()
@@ -73,7 +73,7 @@ class Helper:
 
 def _start(work: "Work", channel: _socket.socket) -> int:
     """Fork; return the pid."""
-    before = hold()  # in the helper for good
+    before = hold()  # the helper keeps them blocked
     try:
         pid = os.fork()
         if pid == 0:
@@ -88,13 +88,13 @@ def _become(work: "Work", channel: _socket.socket) -> "NoReturn":
         set_wakeup_fd(-1)  # the pipe is the parent's
         work(_keep_alone(channel))
     except BaseException:
-        pass  # nobody would read it: the channel's end is what is noticed
+        pass  # nobody would read a message; the parent notices the end of the channel
     finally:
         os._exit(0)  # never back into the caller's frames
 
 
 def _keep_alone(channel: _socket.socket) -> _socket.socket:
-    """Close every other descriptor; put the null device, or nothing, on 0, 1 and 2."""
+    """Close every other descriptor; 0, 1 and 2 become ``/dev/null`` if that can be opened."""
     os.dup2(channel.fileno(), 3, inheritable=False)
     if channel.fileno() != 3:
         channel.detach()
@@ -111,7 +111,7 @@ def _keep_alone(channel: _socket.socket) -> _socket.socket:
 
 
 def _highest() -> int:
-    """Return the highest descriptor that is open, or may be."""
+    """Return the highest descriptor that may be open."""
     try:
         return max(int(number) for number in os.listdir(b"/proc/self/fd"))
     except OSError:

@@ -1,15 +1,15 @@
-"""What this process was given, where Python's start has changed it since.
+"""What this process inherited, as it was before Python's start changed it.
 
-The launcher (``cdbext/launcher/beforepython.h``) looks before it starts the interpreter, and
-``ucspi/_start.py`` notes here what it tells.  Without a launcher nothing is told.
+The launcher (``cdbext/launcher/launch.c``) looks before it starts the interpreter,
+and ``ucspi/_start.py`` notes here what it found.  Without the launcher nothing is
+known.
 
 Attributes:
-    is_launched: whether there was one.
+    is_launched: the launcher has started us.
     ignored: those of SIGPIPE and SIGXFSZ that were ignored; CPython ignores both.
-    limits: the soft limits that were raised for the interpreter, each as its number
-        and what it was; what we execute gets them back.
-    command: the file that was executed, as it was named then; empty: not known.
-"""
+    limits: the soft limits that were raised for the interpreter, as pairs of the
+        resource's number and the old limit; programs that we execute get them back.
+    command: the file that was executed, as it was named; empty: not known."""
 
 from _signal import SIGPIPE, SIGXFSZ
 
@@ -20,12 +20,12 @@ command = b""
 
 
 def note(facts: str, executed: bytes) -> None:
-    """Take what the launcher tells.
+    """Note what the launcher has found.
 
     Args:
-        facts: a letter for each signal that was ignored; then ``,NUMBER:SOFT`` for each limit;
-            what else there is was for the bootstrap.
-        executed: the file.
+        facts: a letter for each signal that was ignored, then ``,NUMBER:SOFT`` for each limit;
+            anything else is for the bootstrap.
+        executed: the file that was executed.
     """
     global is_launched, ignored, command
     is_launched, command = True, executed

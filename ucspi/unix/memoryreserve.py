@@ -1,15 +1,14 @@
-"""Memory put aside, so that being out of it can be dealt with.
+"""Memory kept in reserve, so that a process can deal with a lack of memory.
 
-What it takes to drop a client and to say so is small things that live for a
-moment.  They find room where the reserve was.
-"""
+To drop a client and to say so takes small objects that live for a moment.  They
+find room where the reserve was."""
 
-SIZE = 65536  # bytes; small enough to be a part of the heap, which serves all small things at need
+SIZE = 65536  # bytes; small enough to come from the heap, as all small objects do
 _KEPT: list[bytes] = []
 
 
 def keep() -> None:
-    """Put the memory aside again if it was given up, and if there is some."""
+    """Allocate the reserve if there is none, and if there is memory for it."""
     if not _KEPT:
         try:
             _KEPT.append(bytes(SIZE))
@@ -18,5 +17,5 @@ def keep() -> None:
 
 
 def give_up() -> None:
-    """Let what comes next have it."""
+    """Free the reserve for what comes next."""
     _KEPT.clear()

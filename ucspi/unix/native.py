@@ -1,4 +1,4 @@
-"""The compiled module of system calls and byte filters: ``lib`` and ``ffi``, or None where it was not built.
+"""The compiled module of system calls and line filters: ``lib`` and ``ffi``; both None if it was not built.
 
 This is the only module that imports ``ucspi._syscore``.
 """
@@ -16,11 +16,11 @@ try:
 except ImportError:
     ffi = lib = None
 
-_LIMITS: "list[Any]" = []  # in C memory, once they were needed
+_LIMITS: "list[Any]" = []  # in C memory, filled when first needed
 
 
 def hand_on(command: "Any", ignored: "Iterable[int]") -> None:
-    """Note in a ``struct usys_command`` the signals that stay ignored and the limits that we were given."""
+    """Set in a ``struct usys_command`` which signals stay ignored, and the limits that a program gets back."""
     command.ignored = sum(1 << number - 1 for number in ignored)
     if inheritedstate.limits:
         if not _LIMITS:

@@ -1,7 +1,6 @@
-"""Telling a supervisor that the service is ready: s6's descriptor, systemd's socket.
+"""Telling a supervisor that a service is ready: s6's descriptor, systemd's socket.
 
-Source: skarnet.org/software/s6/notifywhenup.html; sd_notify(3).
-"""
+Source: skarnet.org/software/s6/notifywhenup.html; sd_notify(3)."""
 
 import _socket
 import os
@@ -13,7 +12,7 @@ def ready_descriptor(number: int) -> None:
     """Write a newline to a descriptor and close it.
 
     Raises:
-        OSError: it is not open, or cannot be written; it is closed all the same.
+        OSError: it is not open or cannot be written to; it is closed in any case.
     """
     try:
         os.write(number, b"\n")
@@ -22,14 +21,14 @@ def ready_descriptor(number: int) -> None:
 
 
 def service_manager(address: bytes, state: bytes) -> None:
-    """Send a state, such as ``READY=1``, to the socket that ``$NOTIFY_SOCKET`` names.
+    """Send a state, such as ``READY=1``, to the socket in ``$NOTIFY_SOCKET``.
 
     Args:
-        address: a path, or an abstract name that begins with ``@``.
+        address: a path, or an abstract name, which begins with ``@``.
         state: lines of ``NAME=VALUE``.
 
     Raises:
-        OSError: nobody listens there, or the address is neither, or too long.
+        OSError: nobody listens there, or the address is not valid.
     """
     if address[:1] == b"@":
         address = b"\0" + address[1:]

@@ -157,7 +157,7 @@ class LateChild:
     __slots__ = ("_used", "_waiting")
 
     def __init__(self, used: "Any" = None, waiting: int = -1) -> None:
-        """Keep the memory that a cloned child uses, or the descriptor that a forked one closes at its exec."""
+        """Keep the memory that a cloned child uses, or the descriptor that a forked one closes at exec."""
         self._used, self._waiting = used, waiting
         _LATE.append(self)
 
