@@ -20,7 +20,7 @@ _LIMITS: "list[Any]" = []  # in C memory, filled when first needed
 
 
 def hand_on(command: "Any", ignored: "Iterable[int]") -> None:
-    """Set in a ``struct usys_command`` which signals stay ignored, and the limits that a program gets back."""
+    """Set in a ``struct usys_command`` which signals stay ignored and which limits are set back."""
     command.ignored = sum(1 << number - 1 for number in ignored)
     if inheritedstate.limits:
         if not _LIMITS:

@@ -1,4 +1,4 @@
-"""Dropping privileges, for good."""
+"""Dropping privileges for good."""
 
 import errno
 import posix as os
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class Identity:
-    """The ids to become; None leaves one as it is.
+    """The ids to take; None leaves an id as it is.
 
-    ``groups`` are the supplementary groups, None to leave them.
+    ``groups`` are the supplementary groups; None leaves them as they are.
     """
 
     __slots__ = ("gid", "groups", "uid")
@@ -19,7 +19,7 @@ class Identity:
     def __init__(
         self, uid: int | None = None, gid: int | None = None, groups: list[int] | None = None
     ) -> None:
-        """Take ids as the kernel counts them."""
+        """Take numeric ids."""
         self.uid, self.gid, self.groups = uid, gid, groups
 
 
@@ -27,7 +27,7 @@ def drop_groups(identity: Identity) -> None:
     """Set the supplementary groups and the gid, real, effective and saved.
 
     Raises:
-        OSError: not permitted; nothing or only the groups are changed.
+        OSError: not permitted; nothing, or only the supplementary groups, has changed.
     """
     if identity.groups is not None:
         os.setgroups(identity.groups)
@@ -36,7 +36,7 @@ def drop_groups(identity: Identity) -> None:
 
 
 def drop_user(identity: Identity) -> None:
-    """Set the uid, real, effective and saved, and verify that root cannot come back.
+    """Set the uid, real, effective and saved, and check that root cannot be regained.
 
     Raises:
         OSError: not permitted, or root could be regained; the caller must exit.
@@ -44,7 +44,7 @@ def drop_user(identity: Identity) -> None:
     if identity.uid is None:
         return
     os.setuid(identity.uid)
-    # Capabilities that outlive the change (securebits, ambient ones) would bring it back.
+    # Capabilities that outlive the change (securebits, ambient ones) would allow that.
     if identity.uid != 0 and (0 in os.getresuid() or _succeeds(os.setuid)):
         raise PermissionError(errno.EPERM, "root can come back")
     if identity.uid != 0 and identity.gid and _succeeds(os.setgid):

@@ -1,9 +1,8 @@
-"""What ``ps`` shows of us: the memory that holds our command line.
+"""The memory that holds our command line, which ``ps`` shows.
 
-The kernel tells where it put the arguments, and ``/proc/self/mem`` lets us
-write there without a C function to do it.  The interpreter's own arguments
-come first, so only the last one can be found: it ends where all of them end.
-"""
+The kernel says where the arguments are, and ``/proc/self/mem`` lets us write
+there without a C function.  The interpreter's own arguments come first, so only
+the last argument can be found for certain: it ends where all of them end."""
 
 import posix as os
 
@@ -12,15 +11,15 @@ _ARG_START, _ARG_END = 45, 46
 
 
 class Title:
-    """The last argument of our command line, to be overwritten."""
+    """The last argument of our command line, which can be overwritten."""
 
     __slots__ = ("_memory", "_position", "length")
 
     def __init__(self, argument: bytes) -> None:
-        """Find the last argument in memory, which is at first this one.
+        """Find the last argument in memory.  ``argument`` is what it holds now.
 
         Raises:
-            OSError: it cannot be found or written; without ``/proc``, for one.
+            OSError: it cannot be found or written, for example without ``/proc``.
         """
         self.length = len(argument)
         self._memory = os.open(b"/proc/self/mem", os.O_RDWR)
@@ -33,7 +32,7 @@ class Title:
             raise ProcessLookupError("our last argument is not where it should be")
 
     def show(self, text: bytes) -> None:
-        """Overwrite the argument; the text has its length.
+        """Overwrite the argument with a text of the same length.
 
         Raises:
             OSError: it cannot be written any more.
@@ -42,9 +41,10 @@ class Title:
 
 
 def hide(count: int, name: bytes) -> None:
-    """Show a name, and no longer the first arguments of our command line; as much is empty at its end.
+    """Show a name as that of the process, and drop the first arguments of the shown command line.
 
-    What cannot be done is not done: without ``/proc`` nobody can look either.
+    The end of the command line becomes empty instead.  Errors are ignored: without
+    ``/proc`` nobody can look either.
     """
     try:
         with open("/proc/self/comm", "wb", buffering=0) as comm:
@@ -61,7 +61,7 @@ def hide(count: int, name: bytes) -> None:
 
 
 def _arguments() -> tuple[int, int]:
-    """Return where the arguments begin and end in our memory; zeros where the kernel does not say."""
+    """Return where the arguments begin and end in our memory; zeros if the kernel does not say."""
     with open("/proc/self/stat", "rb", buffering=0) as file:
         fields = file.readall().rpartition(b")")[2].split()
     return int(fields[_ARG_START]), int(fields[_ARG_END])

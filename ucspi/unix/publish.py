@@ -1,8 +1,8 @@
-"""Publishing a file: write a temporary, make it durable, rename it over the target.
+"""Publishing a file: write a temporary, force it to the disk, rename it over the target.
 
-Whoever opens the target sees the old file or the new one, whole, whatever
-happens in between.  Each step is a method that raises plain `OSError`, so that
-a program can say which step failed.
+Whoever opens the target gets the whole old file or the whole new one, whatever
+happens in between.  Each step is a method that raises plain `OSError`, so that a
+program can say which step failed.
 
     publication = Publication(b"rules.cdb", b"rules.tmp")
     publication.create()
@@ -10,9 +10,8 @@ a program can say which step failed.
     publication.seal()
     publication.rename()
 
-Nothing is removed unless `discard` is called: the originals leave a failed
-temporary behind, and scripts may look at it.
-"""
+Only `discard` removes the temporary: the originals leave a failed one behind, and
+scripts may look at it."""
 
 import errno
 import posix as os
@@ -20,17 +19,17 @@ from stat import S_ISREG
 
 from ucspi.unix.output import write_all
 
-# As the originals open a temporary: an existing file keeps its mode, and a fifo
-# without a reader is refused instead of waited for.  But no symbolic link is
-# followed, and a file is emptied when it is known to be what is meant.
-_FROM_THE_BEGINNING = 0  # SEEK_SET, which is not in this half of `os`
+# The originals open a temporary so: an existing file keeps its mode, and a fifo
+# without a reader is an error.  But we follow no symbolic link, and empty a file
+# only once it is known to be the right one.
+_FROM_THE_BEGINNING = 0  # SEEK_SET, which `posix` does not have
 _REUSE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
-# Whoever forces a file to the disk has the system begin each time so much was
-# written, so that the last step does not wait for all of it.
+# When the file is to be forced to the disk, write-out starts each time so many
+# bytes were written, so that the final fsync is short.
 EARLY = 4 << 20
-PAGE = 4096  # a page not full yet would be written twice
+PAGE = 4096  # only full pages are written out early, or they would be written twice
 
 
 class Publication:
@@ -44,7 +43,7 @@ class Publication:
         Args:
             target: what is made or replaced.
             temporary: where it is written first, on the same file system.
-            fsync: whether `seal` forces what was written to the disk.
+            fsync: `seal` forces the file to the disk.
         """
         self.target, self.temporary = target, temporary
         self._fd = -1
@@ -53,15 +52,15 @@ class Publication:
         self._unnamed = False
 
     def create_unnamed(self, mode: int = 0o644) -> bool:
-        """Open a temporary without a name, so that nothing is left of it whenever we are killed.
+        """Open a temporary without a name, so that nothing is left of it if we are killed.
 
-        It gets the name ``temporary`` when it is sealed; nothing may have that.
+        `seal` gives it the name ``temporary``, which must be free.
 
         Returns:
-            Whether the file system can do that; nothing is open if not.
+            Whether the file system can do that; if not, nothing is open.
 
         Raises:
-            OSError: the directory is not there, or nothing can be made in it.
+            OSError: the directory does not exist, or no file can be made in it.
         """
         folder = self.temporary[: self.temporary.rfind(b"/") + 1] or b"."
         try:
@@ -72,7 +71,7 @@ class Publication:
             raise
         try:
             os.stat(self._magic_link())
-        except OSError:  # no /proc, so it could never get a name
+        except OSError:  # there is no /proc, so it could never get a name
             fd, self._fd = self._fd, -1
             os.close(fd)
             return False
@@ -83,16 +82,15 @@ class Publication:
         return b"/proc/self/fd/%d" % self._fd
 
     def create(self, mode: int = 0o644, *, exclusive: bool = False) -> None:
-        """Open the temporary for writing, emptied; ``mode`` (less the umask) is for a new one.
+        """Open the temporary for writing, and empty it.
 
         Args:
-            mode: permission bits; an existing temporary keeps its own.
-            exclusive: fail with `FileExistsError` if anything has that name,
-                a symbolic link too.
+            mode: permission bits of a new temporary, before the umask; an existing one keeps its own.
+            exclusive: raise `FileExistsError` if the name exists, even as a symbolic link.
 
         Raises:
-            UnsafeFileError: another user can have put there what is not a plain
-                file of ours, or has another name.
+            UnsafeFileError: another user may have put it there, and it is not a regular
+                file of ours, or it has another name.
             OSError: it cannot be opened; ELOOP for a symbolic link.
 
         Source: flags and modes as observed from cdbmake and tcprules.
@@ -111,7 +109,7 @@ class Publication:
     def _empty(self, found: os.stat_result) -> None:
         is_plain = S_ISREG(found.st_mode)
         if not is_plain or found.st_nlink > 1 or found.st_uid != os.geteuid():
-            from ucspi.unix import safeopen  # most are plain and ours
+            from ucspi.unix import safeopen  # rarely needed
 
             folder = self.temporary[: self.temporary.rfind(b"/") + 1] or b"."
             if not safeopen.is_private(folder):
@@ -120,7 +118,7 @@ class Publication:
             os.ftruncate(self._fd, 0)
 
     def fileno(self) -> int:
-        """Return the descriptor of the temporary, -1 when it is not open."""
+        """Return the descriptor of the temporary; -1 if it is not open."""
         return self._fd
 
     def seek(self, offset: int) -> None:
@@ -141,12 +139,12 @@ class Publication:
         self.write(data)
 
     def seal(self) -> None:
-        """Force what was written to the disk, unless ``fsync`` was false, and close the temporary.
+        """Force the file to the disk, unless ``fsync`` was false, and close it.
 
         Raises:
-            FileExistsError: something has the name of an unnamed temporary,
-                which stays open; it may be sealed once more with another.
-            OSError: it cannot be forced to the disk, or get its name.
+            FileExistsError: the name for an unnamed temporary is taken.  It stays open,
+                and may be sealed again with another name.
+            OSError: it cannot be forced to the disk, or cannot get its name.
         """
         if self._fsync:
             os.fsync(self._fd)
@@ -159,11 +157,11 @@ class Publication:
         os.close(fd)
 
     def rename(self) -> None:
-        """Put the temporary in the target's place, in one step."""
+        """Rename the temporary to the target, in one step."""
         os.rename(self.temporary, self.target)
 
     def discard(self) -> None:
-        """Close and remove the temporary; nothing happens if it was never created or is gone."""
+        """Close and remove the temporary, if it exists."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
@@ -175,8 +173,8 @@ class Publication:
             pass
 
     def _flush(self) -> None:
-        """Let the system begin to write what it has not begun yet."""
-        from ucspi.unix.native import lib  # small files, most of them, never need it
+        """Have the system start writing the full pages that it has not started yet."""
+        from ucspi.unix.native import lib  # small files do not need it
 
         end = self._position - self._position % PAGE
         if lib is not None:

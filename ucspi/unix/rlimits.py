@@ -1,4 +1,4 @@
-"""Limits on resources, for what we become; they bind ourselves at once."""
+"""Resource limits for a program that replaces us; they bind this process at once."""
 
 import resource
 from resource import getrlimit, setrlimit
@@ -14,17 +14,17 @@ DATA, FSIZE, MEMLOCK = resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLI
 NOFILE, NPROC = resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC
 RSS, STACK = resource.RLIMIT_RSS, resource.RLIMIT_STACK
 
-# A limit is a C number without sign; `resource` has its upper half, and so "unlimited", as negative ones.
+# A limit is an unsigned number in C; `resource` shows the upper half of them, "unlimited" too, as negative.
 _NUMBERS = 1 << 64
 
-# Below what the C library takes from the system by a mapping of its own.
+# Small enough that the C library takes it from the heap, not from a mapping of its own.
 _PIECE = 65536
-# What the exec takes at most: for itself, for each string, for each byte of them.  Source: found by trying.
+# Bytes that an exec takes at most: for itself, for each string, for each byte of them.  Source: measured.
 _RESERVE, _PER_STRING, _PER_BYTE = 256 * 1024, 512, 4
 
 
 def soft(number: int, value: int | None) -> tuple[int, tuple[int, int]]:
-    """Return the arguments of ``setrlimit`` for a soft limit: at most the hard one, which None means.
+    """Return the arguments of ``setrlimit`` for a soft limit, at most the hard one; None means that one.
 
     Raises:
         OSError: the system does not know this resource.
@@ -39,17 +39,17 @@ def apply(limits: "Iterable[tuple[int, tuple[int, int]]]") -> None:
     """Set limits that were all prepared by `soft`.
 
     Raises:
-        OSError: one cannot be set; those before it are.
+        OSError: a limit cannot be set; those before it are set.
     """
     for number, pair in limits:
         setrlimit(number, pair)
 
 
 class Narrowed:
-    """Limits that are set for the program to be executed next, and how they were before.
+    """Limits that are set for an exec, and what they were before.
 
-    Under a limit that is used up already whoever executes lives on what was put
-    aside before; it is kept as long as this is.
+    Memory is reserved before the limits are set: if a limit is exceeded already,
+    the exec needs it.  It is kept as long as this object.
     """
 
     __slots__ = ("_before", "_held")
@@ -58,19 +58,19 @@ class Narrowed:
         """Set limits that were prepared by `soft`.
 
         Args:
-            limits: what to set, in order; of two for one resource the last counts.
-            strings: all that the exec is given.
+            limits: set in order; of two for one resource the last counts.
+            strings: all arguments and environment entries of the exec.
 
         Raises:
-            OSError: one cannot be set; those before it are.
-            MemoryError: there was not enough to put aside.
+            OSError: a limit cannot be set; those before it are set.
+            MemoryError: not enough memory could be reserved.
         """
         self._held = reserve(_RESERVE + _PER_STRING * len(strings) + _PER_BYTE * sum(map(len, strings)))
         self._before = [(number, getrlimit(number)) for number, _ in limits]
         apply(limits)
 
     def undo(self) -> None:
-        """Set them as they were: nothing was executed."""
+        """Set the old limits again, after a failed exec."""
         apply(self._before[::-1])
 
 
@@ -78,7 +78,7 @@ def raise_open_files() -> int:
     """Raise the soft limit of open files to the hard one.
 
     Returns:
-        The soft limit as it was, for children; 0 when nothing was changed.
+        The old soft limit, for children; 0 if nothing was changed.
     """
     before, hard = getrlimit(NOFILE)
     if before == hard:
@@ -86,20 +86,20 @@ def raise_open_files() -> int:
     try:
         setrlimit(NOFILE, (hard, hard))
     except (OSError, ValueError):
-        return 0  # some systems have a hard limit that nobody can have
+        return 0  # some systems have a hard limit that cannot be set
     return before
 
 
 def reserve(size: int) -> bytearray:
-    """Have the allocator keep this much memory that it need not ask the system for.
+    """Have the allocator keep so many bytes that it need not get from the system.
 
-    Under a limit that is used up already, whatever we still do lives on it.
+    If a limit is exceeded already, allocations still succeed from these bytes.
 
     Returns:
-        What keeps it from being given back: hold on to it.
+        An object that must be kept: without it the allocator may give the bytes back.
     """
     pieces = [bytearray(_PIECE) for _ in range(size // _PIECE + 1)]
-    # As large as a piece, it lies above them all: they have taken the holes it would fit.
+    # It is as large as a piece, so it lies above them all: they have filled the holes that it fits.
     cork = bytearray(_PIECE)
     del pieces
     return cork
