@@ -1,16 +1,15 @@
-"""Opening names in directories where somebody else may have put what has that name.
+"""Opening files in directories where another user may have put them.
 
-Whoever may write to a directory decides what a name in it leads to: by a link,
-by a second name of a file that is elsewhere, by another kind of file.  A
-program that opens such a name does that user's work with its own rights.  So
-a name is looked at first, without opening anything, and what is opened is the
-very file that was looked at (``O_PATH``, then through ``/proc/self/fd``).
+Whoever may write to a directory decides what a name in it leads to: by a link, by
+a second name of a file that is elsewhere, by a file of another kind.  A program
+that opens such a name acts for that user with its own rights.  So a name is looked
+at first, without opening the file (``O_PATH``).  Then the very file that was looked
+at is opened, through ``/proc/self/fd``.
 
-A directory is *private* when nobody but root and we can have put anything
-there: then nobody has to be guarded against.  In another one a file counts
-only if it is of the kind that is meant, has no other name, and belongs to
-root, to us or to the directory's owner; and a link only if root or we made it.
-"""
+A directory is *private* if nobody but root and we can have put anything there.
+Then no check is needed.  In another directory a file counts only if it is of the
+right kind, has no other name, and belongs to root, to us or to the directory's
+owner.  A link counts only if root or we made it."""
 
 import errno
 import posix as os
@@ -22,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-FIFO: "Final" = 0o010000  # kinds of files, as `os.stat` tells them
+FIFO: "Final" = 0o010000  # kinds of files, as in ``st_mode``
 PLAIN: "Final" = 0o100000
 _KIND = 0o170000
 _WORDS = {FIFO: b"is not a fifo", PLAIN: b"is not a regular file"}
@@ -33,8 +32,8 @@ _ALWAYS: "Final" = os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _NOT_AGAIN: "Final" = os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_NOFOLLOW
 _READ: "Final" = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS_MAY_WRITE: "Final" = 0o022
-_LINKS: "Final" = 10  # links in a row
-_TRIES: "Final" = 10  # while somebody makes and removes the file
+_LINKS: "Final" = 10  # links that are followed in a row
+_TRIES: "Final" = 10  # to open a file that somebody makes and removes at the same time
 
 
 def is_private(folder: int | bytes = b".") -> bool:
@@ -57,16 +56,17 @@ def _is_ours(found: os.stat_result) -> bool:
 def enter(path: bytes, parent: int | None = None, *, links: int = _LINKS) -> int:
     """Return a descriptor of a directory, reached through no link of another user.
 
-    This is about the last name of the path, and the last one of each link that
-    it leads to; what stands before is the caller's, or whoever made the link's.
+    Only the last name of the path is checked, and the last name in each link that
+    it leads to.  The names before are the choice of the caller or of the link's
+    maker.
 
     Args:
-        path: of the directory; relative to ``parent``, a descriptor, if that is given.
-        parent: see there.
+        path: of the directory.
+        parent: a descriptor of the directory that the path is relative to.
         links: how many may be followed.
 
     Raises:
-        UnsafeFileError: a link stands where another user can have made it.
+        UnsafeFileError: there is a link that another user may have made.
         OSError: there is no such directory.
     """
     where, last = _split(path)
@@ -85,11 +85,11 @@ def enter(path: bytes, parent: int | None = None, *, links: int = _LINKS) -> int
 
 
 def follow(name: bytes, folder: int) -> bytes | None:
-    """Return what a link in a directory says; None when it is no link.
+    """Return the target of a link in a directory; None if it is not a link.
 
     Raises:
-        UnsafeFileError: another user can have made it.
-        OSError: there is nothing of that name.
+        UnsafeFileError: another user may have made it.
+        OSError: there is no such name.
     """
     found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if not S_ISLNK(found.st_mode):
@@ -101,23 +101,23 @@ def follow(name: bytes, folder: int) -> bytes | None:
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:
-    """Return a path without its last name, and that."""
+    """Return the path of the directory, and the last name in it."""
     before, slash, last = path.rstrip(b"/").rpartition(b"/")
     return before + slash or b".", last
 
 
 def open_file(name: bytes, flags: int, kind: int, folder: int | None = None, mode: int = 0o600) -> int:
-    """Open what must be of a certain kind, and never through a link; not to block, closed on exec.
+    """Open a file that must be of a certain kind, never through a link; non-blocking and closed on exec.
 
     Args:
-        name: in the directory, without a slash.
-        flags: of open(2); a file is emptied after it was looked at.
+        name: of the file in the directory, without a slash.
+        flags: of open(2); with ``O_TRUNC`` the file is emptied after the check.
         kind: `FIFO` or `PLAIN`.
         folder: a descriptor of the directory; None for the current one.
-        mode: of a new file, less the umask.
+        mode: of a new file, before the umask.
 
     Raises:
-        UnsafeFileError: it is of another kind, or another user can have put it there.
+        UnsafeFileError: it is of another kind, or another user may have put it there.
         OSError: it cannot be opened; ELOOP for a link.
     """
     flags |= _ALWAYS
@@ -136,20 +136,20 @@ def open_file(name: bytes, flags: int, kind: int, folder: int | None = None, mod
         try:
             return os.open(name, flags | os.O_EXCL, mode, dir_fd=folder)
         except FileExistsError:
-            pass  # somebody was faster
+            pass  # somebody else has just made it
     raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def demand(found: os.stat_result, kind: int, folder: int | bytes | None = None) -> None:
-    """See that what was found in a directory is what is meant; a directory is left to the system's own words.
+    """Check a file that was found in a directory; a directory is left to the system's own errors.
 
     Args:
-        found: what `os.lstat` tells of it.
+        found: the `os.lstat` result of the file.
         kind: `FIFO` or `PLAIN`.
         folder: the directory, as for `os.stat`; None for the current one.
 
     Raises:
-        UnsafeFileError: it is not.
+        UnsafeFileError: it is of another kind, or another user may have put it there.
         OSError: ELOOP for a link; the directory cannot be looked at.
     """
     if S_ISLNK(found.st_mode):
@@ -163,13 +163,13 @@ def demand(found: os.stat_result, kind: int, folder: int | bytes | None = None) 
         return
     if found.st_nlink > 1:
         raise UnsafeFileError(b"has another name, in a directory of another user")
-    # A fifo is a way to speak to somebody, who may have been given it; what it says is not believed.
+    # A fifo may have been given to another user, to control us; what it says is not trusted further.
     if kind == PLAIN and not _is_ours(found) and found.st_uid != directory.st_uid:
         raise UnsafeFileError(b"belongs to another user than its directory")
 
 
 def _open_held(held: int, name: bytes, flags: int, folder: int | None) -> int:
-    """Open the file that was looked at, whatever has its name by now."""
+    """Open the file that was looked at, even if its name leads elsewhere by now."""
     again = flags & ~_NOT_AGAIN
     try:
         number = os.open(b"/proc/self/fd/%d" % held, again)
@@ -210,10 +210,10 @@ def _is_own(fd: int) -> bool:
 
 
 def open_inside(name: bytes, flags: int, mode: int, folder: int | None = None) -> int:
-    """Open a file as open(2) does; in a directory that is not private only if it is plain, as `open_file`.
+    """Open a file as open(2) does; in a directory that is not private, as `open_file` does.
 
     Raises:
-        UnsafeFileError: another user can have put it there.
+        UnsafeFileError: another user may have put it there.
         OSError: it cannot be opened.
     """
     if is_private(b"." if folder is None else folder):
@@ -222,11 +222,11 @@ def open_inside(name: bytes, flags: int, mode: int, folder: int | None = None) -
 
 
 def set_mode(name: bytes, mode: int) -> None:
-    """Set the mode of a file in the current directory; of one that is not private as `open_inside` opens it.
+    """Set the mode of a file in the current directory, which is opened as `open_inside` does.
 
     Raises:
-        UnsafeFileError: another user can have put it there.
-        OSError: it cannot be done.
+        UnsafeFileError: another user may have put it there.
+        OSError: the mode cannot be set.
     """
     if is_private():
         os.chmod(name, mode)
@@ -239,10 +239,10 @@ def set_mode(name: bytes, mode: int) -> None:
 
 
 def open_named(path: bytes, flags: int, mode: int = 0o600) -> int:
-    """Open a file by its path, as `open_inside` does in its directory.
+    """Open a file by its path, with the checks of `open_inside` in its directory.
 
     Raises:
-        UnsafeFileError: another user can have put it there.
+        UnsafeFileError: another user may have put it there.
         OSError: it cannot be opened.
     """
     where, last = _split(path)

@@ -1,19 +1,19 @@
-"""How a program is found: the originals' own search, not ``execvp``'s.
+"""Finding and executing a program as the originals do, which differs from ``execvp``.
 
-A name with a slash is used as it is.  Otherwise each component of PATH is
-tried, an empty one meaning the current directory.  ENOENT goes on; EACCES,
-EPERM and EISDIR go on too but are what is reported in the end; any other
-error stops the search.  A script without ``#!`` is never given to a shell.
+A name with a slash is used as it is.  Otherwise each component of PATH is tried;
+an empty one means the current directory.  After ENOENT the search goes on.  After
+EACCES, EPERM and EISDIR it goes on too, but such an error is reported in the end.
+Any other error stops the search.  A script without ``#!`` is never given to a
+shell.
 
-Source: observed from the original tcpserver and setuidgid.
-"""
+Source: observed from the original tcpserver and setuidgid."""
 
 import errno
 import posix as os
 
 from ucspi.unix import inheritedstate
 
-if inheritedstate.limits:  # rarely; and later, as another user, we might not be allowed to read it
+if inheritedstate.limits:  # rarely; loaded now, for later another user might not be allowed to read it
     import ucspi.unix.rlimits  # noqa: F401
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ _TRY_NEXT = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR)
 
 
 def files(program: bytes, path: bytes | None) -> list[bytes]:
-    """Return the files to try for a program, in order; ``path`` is None when PATH is unset."""
+    """Return the files to try for a program, in order; ``path`` is None if PATH is unset."""
     if b"/" in program:
         return [program]
     components = (DEFAULT_PATH if path is None else path).split(b":")
@@ -37,14 +37,14 @@ def files(program: bytes, path: bytes | None) -> list[bytes]:
 
 
 class Entries:
-    """The environment as the mapping that ``os.execve`` wants: each entry in its place, some names twice.
+    """The environment as a mapping for ``os.execve``, which keeps the order and repeated names.
 
-    What CPython makes of it has an ``=`` in each entry, and none that is empty.
+    CPython puts an ``=`` into each entry, and drops empty ones.
     """
 
     def __init__(self, entries: list[bytes]) -> None:
-        """Take entries as ``NAME=VALUE``."""
-        # CPython takes a name that begins with ``=``, but no empty one.
+        """Take entries, ``NAME=VALUE``."""
+        # CPython accepts a name that begins with ``=``, but not an empty name.
         split = ((entry[:1], entry[1:].partition(b"=")) for entry in entries if entry)
         self._pairs = [(first + name, value) for first, (name, _, value) in split]
 
@@ -53,8 +53,8 @@ class Entries:
         return len(self._pairs)
 
     def __getitem__(self, name: bytes) -> bytes:
-        """Find nothing."""
-        raise KeyError(name)  # never asked for; it is what makes this a mapping
+        """Raise `KeyError`: no name is ever looked up."""
+        raise KeyError(name)  # CPython demands the method, but does not call it
 
     def keys(self) -> list[bytes]:
         """Return the names, in order."""
@@ -74,13 +74,13 @@ def execute(
         paths: the files to try, as `files` returns them.
         argv: the command line of the program, its name first.
         entries: its environment as ``NAME=VALUE``.
-        limits: its limits, as `ucspi.unix.rlimits.soft` prepares them, where they
-            shall differ from those that we were started with.
+        limits: limits that differ from those that we were started with, from
+            `ucspi.unix.rlimits.soft`.
 
     Raises:
-        OSError: nothing could be executed; the error worth reporting.
+        OSError: nothing could be executed; it is the error to report.
     """
-    if not (limits or inheritedstate.limits):  # as nearly always
+    if not (limits or inheritedstate.limits):  # nearly always
         _try(paths, argv, entries)
     from ucspi.unix.rlimits import Narrowed, soft
 
@@ -98,7 +98,7 @@ def execute(
 
 
 def obstacle(paths: list[bytes]) -> int:
-    """Return the errno with which none of these files could be executed now, 0 when one could."""
+    """Return the errno with which executing these files would fail now; 0 if one could be executed."""
     worst = errno.ENOENT
     for path in paths:
         try:
@@ -115,7 +115,7 @@ def obstacle(paths: list[bytes]) -> int:
 
 
 def _try(paths: list[bytes], argv: list[bytes], entries: list[bytes]) -> "NoReturn":
-    # CPython refuses a program called nothing.
+    # CPython refuses an empty program name.
     argv = [argv[0] or b"?", *argv[1:]]
     environment: Any = Entries(entries)
     worst = OSError(errno.ENOENT, os.strerror(errno.ENOENT))

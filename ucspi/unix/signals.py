@@ -1,4 +1,4 @@
-"""Signals for a loop that sleeps in poll, and threads that no signal reaches."""
+"""Signals for a loop that sleeps in poll, and threads that get no signal."""
 
 import _signal
 import posix as os
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
     from typing import Any
 
 ALL = _signal.valid_signals()
-STACK_SIZE = 256 * 1024  # bytes of a thread; what glibc's resolver and our own work want is a fourth of it
-TRIES = 9  # to restore a mask without memory
+STACK_SIZE = 256 * 1024  # bytes of a thread; glibc's resolver and our own work need a quarter of it
+TRIES = 9  # to restore a mask when memory has run out
 _WAKE = b"\xff"
-_NOTED: set[int] = set()  # the signals that `note` caught and nobody has looked at yet
+_NOTED: set[int] = set()  # signals that were caught by `note`, until `Wakeup.clear` returns them
 
 
 def undo_interpreter() -> None:
-    """Give SIGINT back its default action where CPython put its KeyboardInterrupt."""
+    """Give SIGINT its default action, if CPython has installed its KeyboardInterrupt."""
     if _signal.getsignal(SIGINT) is _signal.default_int_handler:
         _signal.signal(SIGINT, SIG_DFL)
 
 
 def undo_ignored(*numbers: int) -> None:
-    """Give SIGPIPE and SIGXFSZ, or those named, which CPython ignores from its start, the actions they had.
+    """Give SIGPIPE and SIGXFSZ, or one of them, the action from before CPython ignored both.
 
-    Without a launcher nobody knows these: they get the default ones.
+    Without the launcher that is not known, and they get the default action.
     """
     for number in numbers or (_signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(number, SIG_IGN if number in inheritedstate.ignored else SIG_DFL)
 
 
 class Wakeup:
-    """A descriptor that becomes readable whenever a caught signal arrives or a thread calls `wake`."""
+    """A descriptor that becomes readable when a caught signal arrives or a thread calls `wake`."""
 
     __slots__ = ("_reader", "_writer")
 
     def __init__(self) -> None:
-        """Open the pipe and have the interpreter write to it on signals; one per process."""
+        """Open a pipe, to which the interpreter writes on signals; one per process."""
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         set_wakeup_fd(self._writer, warn_on_full_buffer=False)
 
@@ -61,14 +61,14 @@ class Wakeup:
         try:
             os.write(self._writer, _WAKE)
         except BlockingIOError:
-            pass  # full: the loop will wake anyway
+            pass  # the pipe is full, so the loop wakes anyway
 
     def clear(self) -> bytes:
-        """Make the descriptor unreadable again, before looking at what happened.
+        """Empty the pipe, before looking at what happened.
 
         Returns:
-            A byte for each signal that `note` catches and that has arrived, its
-            number.  What woke us is not asked: a pipe that is full takes no more.
+            A byte for each signal that `note` catches and that has arrived: its number.
+            The pipe's content is not used, for a full pipe loses bytes.
         """
         try:
             os.read(self._reader, 4096)
@@ -80,7 +80,7 @@ class Wakeup:
 
 
 def note(number: int) -> None:
-    """Catch a signal only to have it in what `Wakeup.clear` returns."""
+    """Catch a signal; `Wakeup.clear` then returns it."""
     _signal.signal(number, lambda number, frame: _NOTED.add(number))
 
 
@@ -107,7 +107,7 @@ def restore(ignored: "Sequence[int]", mask: set[int]) -> None:
 
 
 def catch(number: int, handler: "Callable[[int, Any], object]") -> None:
-    """Call a handler, in the main thread, after the signal."""
+    """Call a handler, in the main thread, when a signal has arrived."""
     _signal.signal(number, handler)
 
 
@@ -117,49 +117,50 @@ def ignore(number: int) -> None:
 
 
 def block(number: int) -> None:
-    """Keep a signal away from now on; one that has already arrived is handled first."""
+    """Block a signal from now on; one that has already arrived is handled first."""
     pthread_sigmask(SIG_BLOCK, (number,))
 
 
 def unblock(number: int) -> None:
-    """Let a signal through that whoever started us may have blocked."""
+    """Unblock a signal, which our parent may have blocked."""
     pthread_sigmask(SIG_UNBLOCK, (number,))
 
 
 def hold(numbers: "Iterable[int]" = ALL) -> set[int]:
-    """Block signals, all of them or some more, for a while; return the mask for `release`.
+    """Block all signals, or some more; return the mask for `release`.
 
     Raises:
-        MemoryError: none of them is blocked.
+        MemoryError: the mask is as before.
     """
     before = {int(number) for number in pthread_sigmask(SIG_BLOCK, ())}
     try:
         pthread_sigmask(SIG_BLOCK, numbers)
     except BaseException:
-        release(before)  # it is done before what it returns is made, which may have failed
+        release(before)  # the mask is set before the result is made, for which memory may be lacking
         raise
     return before
 
 
 def release(mask: set[int]) -> None:
-    """Set the mask that `hold` returned; what arrived meanwhile is handled here."""
+    """Set the mask that `hold` returned; signals that came meanwhile are handled here."""
     for _ in range(TRIES):
         try:
             pthread_sigmask(SIG_SETMASK, mask)
         except MemoryError:
-            continue  # before it was done, or after: nobody can tell
+            continue  # it may have been done or not
         return
 
 
 def start_deaf_thread(body: "Callable[[], object]") -> None:
-    """Start a daemon thread with a small stack that no signal is ever delivered to.
+    """Start a daemon thread with a small stack, to which no signal is ever delivered.
 
-    The mask is inherited, so it is set around the start: set in the thread
-    itself it would come too late.  The stack would be as large as the limit of
-    ours, which ``softlimit -m`` makes as large as all memory.
+    The thread inherits the signal mask, so all signals are blocked around the
+    start; in the thread itself that would come too late.  Without a size of its own
+    the stack would be as large as our limit, which ``softlimit -m`` sets to the size
+    of all memory.
 
     Raises:
-        RuntimeError, MemoryError: the system has no thread for us, or no memory.
+        RuntimeError, MemoryError: no thread can be made.
     """
     import _thread
 

@@ -1,4 +1,4 @@
-"""Accepting connections, with all that is asked of every one in one step."""
+"""Accepting a TCP connection, with its addresses and options in one step."""
 
 import _socket
 import errno
@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # Descriptor, which the caller owns; local address and port; remote address
-    # and port; index of the interface of a link-local address, or 0.  An IPv4
-    # client of an IPv6 socket has IPv4 addresses.
+    # The descriptor, which the caller has to close; local address and port; remote
+    # address and port; interface index of a link-local address, or 0.  An IPv4
+    # client of an IPv6 socket has IPv4 addresses here.
     Accepted = tuple[int, bytes, int, bytes, int, int]
     Accept = Callable[[], Accepted | None]
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 class NoLocalAddressError(Exception):
     """A connection was accepted, but its local address cannot be found.
 
-    ``accepted`` is it, with no local address; ``error`` says why.
+    ``accepted`` is the connection, without a local address; ``error`` says why.
     """
 
     def __init__(self, accepted: "Accepted", error: OSError) -> None:
-        """Note both."""
+        """Take both."""
         super().__init__(accepted, error)
         self.accepted, self.error = accepted, error
 
@@ -33,14 +33,14 @@ class NoLocalAddressError(Exception):
 def acceptor(listener: _socket.socket, *, clear_ip_options: bool, no_delay: bool) -> "Accept":
     """Return a function that accepts one connection from a non-blocking listener.
 
-    The connection blocks and is closed on exec.  The function returns None when
-    no client is there, and raises OSError as accept(2) fails,
-    `NoLocalAddressError`, or MemoryError, when the client is cut off.
+    The connection is blocking and closed on exec.  The function returns None if no
+    client waits.  It raises OSError if accept(2) fails, `NoLocalAddressError`, or
+    MemoryError; then the client was cut off.
 
     Args:
         listener: the listening socket, of IPv4 or IPv6.
-        clear_ip_options: remove IP options, such as a source route.
-        no_delay: never wait for more data to fill a packet (TCP_NODELAY).
+        clear_ip_options: remove IP options, for example a source route.
+        no_delay: set TCP_NODELAY, so that small packets are sent at once.
     """
     make = _python_acceptor if native.lib is None else _native_acceptor
     return make(listener, clear_ip_options, no_delay)
@@ -80,7 +80,7 @@ def _native_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
 def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay: bool) -> "Accept":
     def accept() -> "Accepted | None":
         try:
-            # accept4 with close-on-exec; the new socket blocks, whatever this one does.
+            # accept4 with close-on-exec; the new socket is blocking.
             descriptor, peer = listener._accept()  # type: ignore[attr-defined]
         except BlockingIOError:
             return None
@@ -100,7 +100,7 @@ def _python_acceptor(listener: _socket.socket, clear_ip_options: bool, no_delay:
 
 
 def _set(connection: _socket.socket, level: int, option: int, value: "int | bytes") -> None:
-    """Set an option; a connection that refuses is gone, and its user will be told."""
+    """Set an option; if that fails the connection is gone, which its user will notice."""
     try:
         connection.setsockopt(level, option, value)
     except OSError:

@@ -1,25 +1,22 @@
 """The time as TAI64N: 12 bytes, big-endian, seconds and then nanoseconds.
 
-A status record and a log label hold the same bytes, the one as they are, the
-other in hexadecimal.
-"""
+A status record has these bytes as they are, a log label in hexadecimal."""
 
 from time import time_ns
 
-# The second of the Unix epoch.  No leap second is counted: the 10 of 1970 stay,
-# and tai64nlocal takes the same 10 away.  Observed from tai64n and multilog.
+# The second of the Unix epoch.  Leap seconds after 1970 are not counted: always 10
+# are added, and tai64nlocal subtracts the same 10.  Observed from tai64n and multilog.
 EPOCH = 2**62 + 10
 
 SIZE = 12  # bytes
 
 
 def pack(nanoseconds: int) -> bytes:
-    """Return a Unix time as the originals record it.
+    """Return a Unix time in the form of the originals.
 
     Args:
-        nanoseconds: since the Unix epoch.  They are cut to microseconds and the
-            last three digits become 500, as the originals, whose clock counts
-            microseconds, write them.
+        nanoseconds: since the Unix epoch.  The last three digits become 500, as in the
+            originals, whose clock counts microseconds.
     """
     microseconds = nanoseconds // 1000
     seconds, fraction = divmod(microseconds, 1_000_000)
@@ -27,5 +24,5 @@ def pack(nanoseconds: int) -> bytes:
 
 
 def now() -> bytes:
-    """Return the time of the system's clock."""
+    """Return the time of the system clock."""
     return pack(time_ns())

@@ -1,8 +1,8 @@
-"""Work that may take long, in a thread of its own, while the caller goes on.
+"""Work that may take long, done in a thread while the caller goes on.
 
-One piece of work at a time; its thread ends with it.  What hangs in a system
-call is not waited for at the end of the process, nor by whoever gave it up.
-"""
+There is one task at a time, and its thread ends with it.  A task that hangs in a
+system call is not waited for when the process ends, nor by a caller that has
+abandoned it."""
 
 import _thread
 import sys
@@ -13,12 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# In Python code a thread lets others go on after 5 ms only: too long for whoever serves clients.
+# By default a thread that runs Python code holds up others for 5 ms, which is too long for a server.
 SWITCH_INTERVAL = 0.0005  # seconds
 
 
 class NoThreadError(Exception):
-    """The system gives no thread."""
+    """No thread can be made."""
 
 
 class _Job:
@@ -36,7 +36,7 @@ class _Job:
         sys.setswitchinterval(SWITCH_INTERVAL)
         try:
             self.result = self._work()
-        except BaseException as error:  # out of memory, say: it is raised where the result is taken
+        except BaseException as error:  # for example out of memory; `take` raises it
             self.error = error
         finally:
             sys.setswitchinterval(before)
@@ -52,20 +52,20 @@ class ThreadTask:
     __slots__ = ("_job", "wake")
 
     def __init__(self) -> None:
-        """Do nothing yet."""
+        """Begin without a task."""
         self._job: _Job | None = None
-        self.wake: Callable[[], object] | None = None  # called in the thread when the work is done
+        self.wake: Callable[[], object] | None = None  # called in the thread when the task is done
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is work whose result was not taken."""
+        """Whether there is a task whose result was not taken."""
         return self._job is not None
 
     def start(self, work: "Callable[[], object]") -> None:
-        """Begin; nothing else may be going on.
+        """Begin a task; there must be no other.
 
         Raises:
-            NoThreadError: there is no thread, and nothing was done.
+            NoThreadError: no thread can be made; nothing was done.
         """
         job = _Job(work, self.wake)
         try:
@@ -75,14 +75,14 @@ class ThreadTask:
         self._job = job
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the work is done, at most so long, -1 for ever; return whether it is."""
+        """Wait at most so many seconds, -1 without end, for the task; return whether it is done."""
         if self._job is None or not self._job.done.acquire(timeout=seconds):
             return False
         self._job.done.release()
         return True
 
     def take(self) -> object:
-        """Return the result of work that is done, or raise what it raised."""
+        """Return the result of a task that is done, or raise what it raised."""
         job, self._job = self._job, None
         assert job is not None, "something was begun"
         error, job.error = job.error, None
@@ -91,8 +91,8 @@ class ThreadTask:
                 raise error
             return job.result
         finally:
-            del error  # it would hold this frame, which holds it, and all that the work held
+            del error  # else this frame and the error would keep each other alive, and all that the task held
 
     def abandon(self) -> None:
-        """Want nothing of what is going on any more; its thread ends when it can."""
+        """Ignore the result of the current task; its thread ends when it can."""
         self._job = None

@@ -1,10 +1,9 @@
-"""UNIX-domain sockets: bound to a file with the right mode, accepted from, removed.
+"""UNIX-domain sockets: binding with the right mode, accepting, removing the file.
 
-A dead server leaves its file behind, which the next one must replace, and a
-live one's must stay.  Which of them it is shows when one connects.  Whoever
-binds holds a lock on the directory from the look until it listens, or two that
-start at once would each take the other's new file for a dead server's.
-"""
+A dead server leaves its file behind, which the next server must replace.  The
+file of a live server must stay.  Which one it is shows when one connects.  A server
+holds a lock on the directory from that look until it listens.  Otherwise two that
+start at once could each take the other's new file for that of a dead server."""
 
 import _socket
 import errno
@@ -15,8 +14,8 @@ import sys
 import time
 
 PATH_MAX = 107  # bytes, and a NUL in sun_path.  Source: unix(7)
-LOCK_TIME = 1.0  # seconds; whoever may read the directory could lock it for ever
-LOCK_STEP = 0.01
+LOCK_TIME = 1.0  # seconds to wait at most: anybody who may read the directory could lock it for ever
+LOCK_STEP = 0.01  # seconds between two attempts
 _CREDENTIAL = 4  # bytes of each of struct ucred's three numbers
 
 TYPE_CHECKING = False
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def require_path(path: bytes) -> None:
-    """See that a path names a socket, and names this one.
+    """Check that a path can be the address of a socket.
 
     Raises:
-        OSError: ENAMETOOLONG where it does not fit, EINVAL where a NUL would end it for
-            the kernel.  An abstract name, which begins with one, may hold more.
+        OSError: ENAMETOOLONG if it is too long; EINVAL if it has a NUL, where it would
+            end for the kernel.  An abstract name begins with a NUL and may have more.
     """
     if len(path) > PATH_MAX + path.startswith(b"\0"):
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
@@ -38,12 +37,12 @@ def require_path(path: bytes) -> None:
 
 
 class SocketFile:
-    """The file of a socket that we bound; it is ours as long as it is the same file."""
+    """The file of a socket that we have bound; another file at its path is not ours."""
 
     __slots__ = ("_found", "path")
 
     def __init__(self, path: bytes) -> None:
-        """Note which file it is.
+        """Note which file the path leads to now.
 
         Raises:
             OSError: it is gone already.
@@ -52,25 +51,25 @@ class SocketFile:
         self._found = os.lstat(path)
 
     def remove(self) -> None:
-        """Remove the file, before its socket is closed; one that is not ours any more stays."""
+        """Remove the file if it is still ours; call it before the socket is closed."""
         try:
             if os.path.samestat(os.lstat(self.path), self._found):
                 os.unlink(self.path)
         except OSError:
-            pass  # it is gone, or we became somebody who may not: the next server replaces it
+            pass  # it is gone, or we may not remove it any more; the next server replaces it
 
 
 def listen(sock: _socket.socket, path: bytes, mode: int | None, backlog: int) -> SocketFile:
-    """Bind a socket to a file and listen, in the place of a dead server's if there is one.
+    """Bind a socket to a file and listen; the file of a dead server is replaced.
 
     Args:
         sock: a stream socket of the UNIX domain.
         path: at most `PATH_MAX` bytes.
-        mode: permission bits, right from the first moment; None leaves them to the umask.
+        mode: permission bits, set from the first moment; None leaves them to the umask.
         backlog: how many clients may wait.
 
     Raises:
-        OSError: EADDRINUSE where a live server's socket is, or another kind of file.
+        OSError: EADDRINUSE if there is the socket of a live server, or another kind of file.
     """
     require_path(path)
     lock = _lock_directory(path)
@@ -85,11 +84,14 @@ def listen(sock: _socket.socket, path: bytes, mode: int | None, backlog: int) ->
 
 
 def _lock_directory(path: bytes) -> int:
-    """Return a descriptor to close in the end; without a lock when there is none to be had."""
+    """Lock the directory of a path; return a descriptor to close later, -1 if the directory cannot be opened.
+
+    If the lock is not to be had in time, we go on without it.
+    """
     try:
         directory = os.open(os.path.dirname(path) or b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return -1  # binding will tell why, or goes well where one may not read
+        return -1  # binding reports what is wrong, or works although we may not read the directory
     until = time.monotonic() + LOCK_TIME
     while time.monotonic() < until:
         try:
@@ -116,7 +118,7 @@ def _bind_once(sock: _socket.socket, path: bytes, mode: int | None) -> None:
     if mode is None:
         sock.bind(path)
         return
-    before = os.umask(0o777 & ~mode)  # a chmod would come too late
+    before = os.umask(0o777 & ~mode)  # a later chmod would leave the file open to others for a moment
     try:
         sock.bind(path)
     finally:
@@ -129,30 +131,30 @@ def is_dead(path: bytes) -> bool:
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             return False
-        probe.setblocking(False)  # a live server whose backlog is full must not hold us
+        probe.setblocking(False)  # a live server whose backlog is full must not block us
         probe.connect(path)
     except ConnectionRefusedError:
         return True
     except OSError:
-        pass  # whatever it is, it is not known to be dead
+        pass  # it is not known to be dead
     finally:
         probe.close()
     return False
 
 
 def accept(listener: _socket.socket) -> "tuple[int, Credentials] | None":
-    """Accept one connection from a non-blocking listener, or return None when no client is there.
+    """Accept one connection from a non-blocking listener; return None if no client waits.
 
-    The connection blocks and is closed on exec.
+    The connection is blocking and closed on exec.
 
     Returns:
-        Its descriptor, which the caller owns, and who the client was when it connected.
+        Its descriptor, which the caller has to close, and who the client was when it connected.
 
     Raises:
-        OSError: as accept(2) fails.
+        OSError: accept(2) has failed.
     """
     try:
-        # accept4 with close-on-exec; the new socket blocks, whatever this one does.
+        # accept4 with close-on-exec; the new socket is blocking.
         descriptor, _ = listener._accept()  # type: ignore[attr-defined]
     except BlockingIOError:
         return None
