@@ -8,7 +8,8 @@ that user puts there must not direct our rights at other files.  So inside it no
 link is followed, and a file of the wrong kind is not opened
 (`ucspi.unix.safeopen`).
 
-Source: order and flags as observed from svc, svok and svstat."""
+Source: order and flags as observed from svc, svok and svstat.
+"""
 
 import posix as os
 from errno import ENXIO

@@ -8,7 +8,8 @@ starts processes and decides.
 
 Each disk has its own queue, and `WORKERS` threads while there is work.  A thread
 that hangs no longer counts, and another takes its place.  So each directory
-that hangs costs one thread, and a disk costs at most `MOST`."""
+that hangs costs one thread, and a disk costs at most `MOST`.
+"""
 
 import os
 from _thread import allocate_lock

@@ -19,7 +19,8 @@ found as the holder of its lock, whether it is ours or the original.
 
 All this rests on files in ``supervise``.  They count only if nobody but our own
 user can have made them: a user who was given that directory, to control one
-service, must not get the pipe of another service by a link to its files."""
+service, must not get the pipe of another service by a link to its files.
+"""
 
 import os
 import select

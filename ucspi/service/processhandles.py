@@ -6,7 +6,8 @@ removed, or may hang.
 
 A supervisor that is not our child was started by an svscan that was killed.  It
 is found in its directory, through `controlfiles`.  Its end is seen at
-``supervise/ok``, which then has no reader."""
+``supervise/ok``, which then has no reader.
+"""
 
 import _signal
 import os

@@ -9,7 +9,8 @@ A scan calls `begin`, then `see` for each directory that it finds and `add` for
 each new one.  It starts what `Service.missing` yields.  If it has seen the whole
 directory, it calls `forget`.
 
-Source: observed from svscan."""
+Source: observed from svscan.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

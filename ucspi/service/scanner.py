@@ -3,7 +3,8 @@
 svscan calls `Scanner.scan` every five seconds.  It never fails: what cannot be
 done is a line on stderr, and the next scan tries it again.
 
-Source: observed from svscan."""
+Source: observed from svscan.
+"""
 
 import os
 from stat import S_ISDIR

@@ -14,7 +14,8 @@ fifo.  ``supervise`` may be a link that root or we made.  Inside it no link is
 followed, and a file of another kind is refused: a user who owns it, to control
 one service, must not have root write elsewhere or read another service's bytes.
 
-Source: order, flags, modes and messages as observed from daemontools 0.76."""
+Source: order, flags, modes and messages as observed from daemontools 0.76.
+"""
 
 import os
 

@@ -3,7 +3,8 @@
 Files, messages and everything that others see are as if each supervisor were a
 process of its own.  A supervisor that cannot begin prints what ``supervise``
 would print.  The next scan tries it again, as it would start a ``supervise``
-again that has ended."""
+again that has ended.
+"""
 
 import os
 

@@ -4,7 +4,8 @@
 since nobody can have seen the others.  While it is behind, a new process leaves
 its status to it.  As long as a started child may still publish its own status
 (`ucspi.unix.start.LateChild`), the publisher waits for it.  So the file always
-ends up with what is true last.  Nothing is closed while it is in use."""
+ends up with what is true last.  Nothing is closed while it is in use.
+"""
 
 from ucspi.unix.output import say_soon
 

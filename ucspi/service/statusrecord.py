@@ -3,7 +3,8 @@
  0  12  when the process started or ended, TAI64N
 12   4  its pid, little-endian; 0 if the service is down
 16   1  1 if it is paused
-17   1  ``u`` wanted up, ``d`` wanted down, 0 wanted once"""
+17   1  ``u`` wanted up, ``d`` wanted down, 0 wanted once
+"""
 
 from ucspi.unix import tai
 

@@ -11,7 +11,8 @@ second before its next step.  So a service that crashes at once can still be
 told to go down between two starts.
 
 If a supervisor of ours was killed, its successor goes on where it stopped.  It
-takes over the running process, and what was wanted of it."""
+takes over the running process, and what was wanted of it.
+"""
 
 import _signal
 import os

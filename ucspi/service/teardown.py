@@ -8,7 +8,8 @@ The logger reads what is left, and ends.
 
 A service that runs after its time is killed.  Loggers get `FINISH` seconds more,
 for they may have to write down the last words of killed services.  What cannot
-be found out, published or killed on a hanging disk is not waited for."""
+be found out, published or killed on a hanging disk is not waited for.
+"""
 
 from time import monotonic
 

@@ -2,7 +2,8 @@
 
 CPython started without a locale puts ``LC_CTYPE=C.UTF-8`` into its environment,
 and every child would inherit that.  ``/proc/self/environ`` still holds what this
-process was started with, in order."""
+process was started with, in order.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

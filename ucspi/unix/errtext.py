@@ -4,7 +4,8 @@ They are the originals' words, not libc's, for log parsers and differential test
 depend on them.  An errno outside the table is ``unknown error``.
 
 Source: observed from the original programs.  EPROTO is also their errno for a
-damaged cdb file."""
+damaged cdb file.
+"""
 
 import errno as _errno
 

@@ -2,7 +2,8 @@
 
 It is a fork of this process, so it needs no files, which may be gone by now, and
 no privileges.  It keeps no descriptor of ours but its end of a channel, and gets
-no signal.  It ends when we do, for then our end of the channel is closed."""
+no signal.  It ends when we do, for then our end of the channel is closed.
+"""
 
 import _socket
 import os

@@ -9,7 +9,8 @@ Attributes:
     ignored: those of SIGPIPE and SIGXFSZ that were ignored; CPython ignores both.
     limits: the soft limits that were raised for the interpreter, as pairs of the
         resource's number and the old limit; programs that we execute get them back.
-    command: the file that was executed, as it was named; empty: not known."""
+    command: the file that was executed, as it was named; empty: not known.
+"""
 
 from _signal import SIGPIPE, SIGXFSZ
 

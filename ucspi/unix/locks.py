@@ -4,7 +4,8 @@ The lock belongs to the open file.  It lasts until every process that inherited
 the descriptor has closed it.  It is not an fcntl lock; the two kinds do not see
 each other.
 
-Source: observed from the original supervise, multilog and setlock."""
+Source: observed from the original supervise, multilog and setlock.
+"""
 
 import fcntl
 import os

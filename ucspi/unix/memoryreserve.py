@@ -1,7 +1,8 @@
 """Memory kept in reserve, so that a process can deal with a lack of memory.
 
 To drop a client and to say so takes small objects that live for a moment.  They
-find room where the reserve was."""
+find room where the reserve was.
+"""
 
 SIZE = 65536  # bytes; small enough to come from the heap, as all small objects do
 _KEPT: list[bytes] = []

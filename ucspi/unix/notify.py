@@ -1,6 +1,7 @@
 """Telling a supervisor that a service is ready: s6's descriptor, systemd's socket.
 
-Source: skarnet.org/software/s6/notifywhenup.html; sd_notify(3)."""
+Source: skarnet.org/software/s6/notifywhenup.html; sd_notify(3).
+"""
 
 import _socket
 import os

@@ -13,7 +13,8 @@ come at once, or more than `RATE` a second, the server itself takes the old scor
 and handlers inherit it.  The server keeps it until the last of them has executed.
 It may take long until that is noticed, and each change makes the kernel look at
 all processes, so the server does not hurry: while handlers come by the hundred a
-second, it has the same score as they."""
+second, it has the same score as they.
+"""
 
 import os
 import time

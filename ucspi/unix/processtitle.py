@@ -2,7 +2,8 @@
 
 The kernel says where the arguments are, and ``/proc/self/mem`` lets us write
 there without a C function.  The interpreter's own arguments come first, so only
-the last argument can be found for certain: it ends where all of them end."""
+the last argument can be found for certain: it ends where all of them end.
+"""
 
 import posix as os
 

@@ -11,7 +11,8 @@ program can say which step failed.
     publication.rename()
 
 Only `discard` removes the temporary: the originals leave a failed one behind, and
-scripts may look at it."""
+scripts may look at it.
+"""
 
 import errno
 import posix as os

@@ -9,7 +9,8 @@ at is opened, through ``/proc/self/fd``.
 A directory is *private* if nobody but root and we can have put anything there.
 Then no check is needed.  In another directory a file counts only if it is of the
 right kind, has no other name, and belongs to root, to us or to the directory's
-owner.  A link counts only if root or we made it."""
+owner.  A link counts only if root or we made it.
+"""
 
 import errno
 import posix as os

@@ -6,7 +6,8 @@ EACCES, EPERM and EISDIR it goes on too, but such an error is reported in the en
 Any other error stops the search.  A script without ``#!`` is never given to a
 shell.
 
-Source: observed from the original tcpserver and setuidgid."""
+Source: observed from the original tcpserver and setuidgid.
+"""
 
 import errno
 import posix as os

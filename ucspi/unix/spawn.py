@@ -3,7 +3,8 @@
 With the compiled module a handler is spawned: the child shares our memory until
 its exec, for which we do not wait.  Without it the interpreter is forked; the
 child then does the same steps, slower.  Both keep the contract of
-``usys_spawn`` in ``cdbext/system/spawnhandler.h``."""
+``usys_spawn`` in ``cdbext/system/spawnhandler.h``.
+"""
 
 import errno
 import os

@@ -5,7 +5,8 @@ for that.  So nothing is copied, and nothing has to be kept.  Without the compil
 module the interpreter is forked; the child then does the same steps, slower.
 
 Handlers come by the thousand, and nobody waits for their exec.  They are started
-by `ucspi.unix.spawn`."""
+by `ucspi.unix.spawn`.
+"""
 
 import errno
 import os

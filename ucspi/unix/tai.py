@@ -1,6 +1,7 @@
 """The time as TAI64N: 12 bytes, big-endian, seconds and then nanoseconds.
 
-A status record has these bytes as they are, a log label in hexadecimal."""
+A status record has these bytes as they are, a log label in hexadecimal.
+"""
 
 from time import time_ns
 

@@ -2,7 +2,8 @@
 
 There is one task at a time, and its thread ends with it.  A task that hangs in a
 system call is not waited for when the process ends, nor by a caller that has
-abandoned it."""
+abandoned it.
+"""
 
 import _thread
 import sys

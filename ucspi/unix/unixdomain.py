@@ -3,7 +3,8 @@
 A dead server leaves its file behind, which the next server must replace.  The
 file of a live server must stay.  Which one it is shows when one connects.  A server
 holds a lock on the directory from that look until it listens.  Otherwise two that
-start at once could each take the other's new file for that of a dead server."""
+start at once could each take the other's new file for that of a dead server.
+"""
 
 import _socket
 import errno
