@@ -310,7 +310,7 @@ def test_memory_is_flat_whatever_the_length_of_the_line(program: str) -> None:
     script = (
         "cat >/dev/null; read -r copier rest < /proc/$$/task/$$/children; grep VmHWM /proc/$copier/status"
     )
-    feed = "import sys\nfor _ in range(500): sys.stdout.buffer.write(bytes(65536))"
+    feed = "import sys\nfor _ in range(1000): sys.stdout.buffer.write(bytes(65536))"
     with subprocess.Popen([sys.executable, "-c", feed], stdout=subprocess.PIPE) as feeder:
         done = subprocess.run(
             [*ours(program), "sh", "-c", script],
