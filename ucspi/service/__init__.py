@@ -1,1 +1,1 @@
-"""Supervision: a service is kept running, told what to do, and asked how it is."""
+"""Supervision: keeping services running, controlling them, and saying how they are."""
