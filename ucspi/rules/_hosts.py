@@ -16,7 +16,7 @@ Source: the manual page hosts_access(5).
 
 from ucspi.errors import HostsAccessError
 from ucspi.rules._checkinput import require_bytes
-from ucspi.rules._hosts_file import PLAIN, Entry, read_entries
+from ucspi.rules._hosts_file import PLAIN, ServiceLine, service_lines
 from ucspi.rules._networkkey import short6
 
 
@@ -33,9 +33,9 @@ def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]
         reason = "tcpd knows a daemon by the last part of its path"
         raise HostsAccessError(reason, name=daemon, line=0, column=0)
     files = _Files(
-        [*read_entries(allow, daemon, names[0], True), *read_entries(deny, daemon, names[1], False)]
+        [*service_lines(allow, daemon, names[0], True), *service_lines(deny, daemon, names[1], False)]
     )
-    tokens = [token for entry in files.entries for words in entry.lists for token in words]
+    tokens = [token for line in files.lines for words in line.lists for token in words]
     # Longest first; sets of the same length in the order of the files.
     addresses = sorted(
         dict.fromkeys(one for token in tokens for one in token.addresses if one), key=len, reverse=True
@@ -44,46 +44,46 @@ def convert(allow: bytes, deny: bytes, daemon: bytes, names: tuple[bytes, bytes]
     _require_agreement(files, addresses, hosts)
     dotted = all(one[0] == "4" and len(one) % 8 == 1 for one in addresses)
     single = [one for one in addresses if _is_single(one)]
-    lines = [_line(_address(one, dotted), files.verdict(one, b"")) for one in single]
-    lines += [_line(b"=" + host, files.verdict("", host)) for host in hosts if host[:1] != b"."]
+    rules = [_rule(_address(one, dotted), files.verdict(one, b"")) for one in single]
+    rules += [_rule(b"=" + host, files.verdict("", host)) for host in hosts if host[:1] != b"."]
     wide = (one for one in addresses if not _is_single(one))
-    lines += [_line(_address(one, dotted), files.verdict(one, b"")) for one in wide]
-    lines += [_line(b"=" + host, files.verdict("", host)) for host in hosts if host[:1] == b"."]
-    lines.append(_line(b"", files.verdict("", b"")))
-    return b"".join(lines)
+    rules += [_rule(_address(one, dotted), files.verdict(one, b"")) for one in wide]
+    rules += [_rule(b"=" + host, files.verdict("", host)) for host in hosts if host[:1] == b"."]
+    rules.append(_rule(b"", files.verdict("", b"")))
+    return b"".join(rules)
 
 
-def _line(address: bytes, allowed: bool) -> bytes:
+def _rule(address: bytes, allowed: bool) -> bytes:
     return address + (b":allow\n" if allowed else b":deny\n")
 
 
 class _Files:
-    """The entries of both files in order, with an index, as a generated ``hosts.deny`` may have thousands."""
+    """The lines of both files in order, with an index, as a generated ``hosts.deny`` may have thousands."""
 
-    __slots__ = ("_about", "_hosts", "entries")
+    __slots__ = ("_by_address", "_by_name", "lines")
 
-    def __init__(self, entries: list[Entry]) -> None:
-        """Index each entry by the sets of its first list, one of which must match."""
-        self.entries = entries
-        self._about: dict[str, list[int]] = {}
-        self._hosts: dict[bytes, list[int]] = {}
-        for number, entry in enumerate(entries):
-            for token in entry.lists[0]:
+    def __init__(self, lines: list[ServiceLine]) -> None:
+        """Index each line by the sets of its first list, one of which must match."""
+        self.lines = lines
+        self._by_address: dict[str, list[int]] = {}
+        self._by_name: dict[bytes, list[int]] = {}
+        for number, line in enumerate(lines):
+            for token in line.lists[0]:
                 for address in token.addresses:
-                    self._about.setdefault(address, []).append(number)
+                    self._by_address.setdefault(address, []).append(number)
                 if token.name:
-                    self._hosts.setdefault(token.name, []).append(number)
+                    self._by_name.setdefault(token.name, []).append(number)
 
-    def decisive(self, address: str, name: bytes) -> Entry | None:
-        """Return the first entry that matches all clients of both sets, or None."""
+    def decisive(self, address: str, name: bytes) -> ServiceLine | None:
+        """Return the first line that matches all clients of both sets, or None."""
         numbers = {
-            number for size in range(len(address) + 1) for number in self._about.get(address[:size], ())
+            number for size in range(len(address) + 1) for number in self._by_address.get(address[:size], ())
         }
         suffixes = (name[at:] for at in range(len(name)) if at == 0 or name[at] == 46)
-        numbers.update(number for suffix in suffixes for number in self._hosts.get(suffix, ()))
+        numbers.update(number for suffix in suffixes for number in self._by_name.get(suffix, ()))
         for number in sorted(numbers):
-            if self.entries[number].matches(address, name):
-                return self.entries[number]
+            if self.lines[number].matches(address, name):
+                return self.lines[number]
         return None
 
     def verdict(self, address: str, name: bytes) -> bool:
@@ -102,19 +102,19 @@ def _require_agreement(files: _Files, addresses: list[str], hosts: list[bytes]) 
         by_address = files.decisive(address, b"")
         for host in hosts:
             by_name = not _is_single(address) and host[:1] != b"."
-            ours, entry = by_host[host] if by_name else by_address, files.decisive(address, host)
-            if _lets_in(entry) != _lets_in(ours):
+            ours, line = by_host[host] if by_name else by_address, files.decisive(address, host)
+            if _lets_in(line) != _lets_in(ours):
                 who = f"a client of {_address(address, False).decode()} named {host.decode('latin-1')}"
                 rule = (b"=" + host if by_name else _address(address, False)).decode("latin-1")
-                found = f"this line decides about {who}" if entry else f"no line is about {who}"
-                at = entry or ours
+                found = f"this line decides about {who}" if line else f"no line is about {who}"
+                at = line or ours
                 assert at is not None  # or both would let everybody in
                 reason = f"{found}, but the rule {rule} would decide"
                 raise HostsAccessError(reason, name=at.name, line=at.line, column=1)
 
 
-def _lets_in(entry: Entry | None) -> bool:
-    return entry is None or entry.allowed
+def _lets_in(line: ServiceLine | None) -> bool:
+    return line is None or line.allowed
 
 
 def _is_single(address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reading ``hosts.allow`` and ``hosts.deny``: the lines about one service, as entries.
+"""Reading ``hosts.allow`` and ``hosts.deny``: the lines about one service.
 
 A line that tcpd skips, or at which it stops reading, is refused, whatever
 service it is about, because its author meant something else.  So is a line that
@@ -24,7 +24,7 @@ NO_DAEMON = {b"LOCAL", b"KNOWN", b"UNKNOWN"}
 PLAIN = bytes(set(range(0x21, 0x100)) - set(b"#*,/:?@[\\]\x7f"))
 
 
-class Entry:
+class ServiceLine:
     """One line about the service: its verdict, and its clients.
 
     ``lists`` are the lists of clients between EXCEPT: the first one's clients
@@ -44,7 +44,7 @@ class Entry:
         return hit
 
 
-class Line:
+class JoinedLine:
     """One line for tcpd: a line of the file, and those that backslashes at the line ends join to it."""
 
     __slots__ = ("ended", "parts", "text")
@@ -59,21 +59,21 @@ class Line:
         return number, column - offset
 
 
-def read_entries(text: bytes, daemon: bytes, name: bytes, allowed: bool) -> "Iterator[Entry]":
+def service_lines(text: bytes, daemon: bytes, name: bytes, allowed: bool) -> "Iterator[ServiceLine]":
     """Yield the lines about a daemon, in order; ``allowed`` is the verdict of the file."""
     for line in _lines(text):
         try:
-            entry = _read(line, daemon.lower(), name, allowed)
+            found = _read(line, daemon.lower(), name, allowed)
         except HostsAccessError as error:
             number, column = line.place(error.column)
             raise HostsAccessError(error.reason, name=name, line=number, column=column) from None
-        if entry is not None:
-            yield entry
+        if found is not None:
+            yield found
 
 
-def _lines(text: bytes) -> "Iterator[Line]":
+def _lines(text: bytes) -> "Iterator[JoinedLine]":
     pieces = text.split(b"\n")
-    line = Line(1)
+    line = JoinedLine(1)
     for number, piece in enumerate(pieces, 1):
         last = number == len(pieces)
         if piece.endswith(b"\\") and not last:
@@ -86,11 +86,11 @@ def _lines(text: bytes) -> "Iterator[Line]":
         line.ended = not last
         if line.ended or line.text or len(line.parts) > 1:
             yield line
-        line = Line(number + 1)
+        line = JoinedLine(number + 1)
 
 
-def _read(line: Line, daemon: bytes, name: bytes, allowed: bool) -> Entry | None:
-    """Return a line as an entry, None if it is not about the daemon."""
+def _read(line: JoinedLine, daemon: bytes, name: bytes, allowed: bool) -> ServiceLine | None:
+    """Return a line, None if it is not about the daemon."""
     text = line.text
     if b"\0" in text:
         raise refusal("tcpd does not read on behind a NUL: remove it", text.index(b"\0") + 1)
@@ -109,7 +109,7 @@ def _read(line: Line, daemon: bytes, name: bytes, allowed: bool) -> Entry | None
     clients, *options = _fields(rest)
     at = len(daemons) + 1
     lists = _clients(clients, at)
-    return Entry(name, line.parts[0][1], _verdict(options, allowed, at + len(clients) + 1), lists)
+    return ServiceLine(name, line.parts[0][1], _verdict(options, allowed, at + len(clients) + 1), lists)
 
 
 def _words(field: bytes, at: int) -> "Iterator[tuple[int, bytes]]":
