@@ -7,7 +7,7 @@ the name cdbmake.
 from ucspi.cdb import Builder
 from ucspi.errors import CdbLengthError, CdbTextError, CdbTooLargeError
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
-from ucspi.programs._program import Stop, fatal
+from ucspi.programs._program import Stop, fatal, unknown_option
 from ucspi.programs._stdio import InputError
 from ucspi.unix.publish import Publication
 
@@ -33,9 +33,7 @@ def make(argv: list[bytes], fill: "Callable[[Builder], object]") -> int:
         form = "cdb64"
         argv = argv[1:]
     if argv[1:2] and argv[1][:2] == b"--":
-        # Taken for a file name it would destroy a file: `--46 data.cdb data.tmp` would write into data.cdb.
-        what = b"unknown option %s; a file of that name is ./%s" % (argv[1], argv[1])
-        raise fatal(PROGRAM, what, code=EXIT_USAGE)
+        raise unknown_option(PROGRAM, argv[1])
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
     publication = Publication(target=argv[1], temporary=argv[2])

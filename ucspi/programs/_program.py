@@ -5,7 +5,7 @@ import posix as os
 import sys
 
 from ucspi import __version__
-from ucspi.exits import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.unix import inheritedstate
 from ucspi.unix.errtext import explain
 from ucspi.unix.output import say, write_all
@@ -28,6 +28,15 @@ def fatal(program: bytes, what: bytes, error: OSError | None = None, code: int =
     """Return the `Stop` for ``PROGRAM: fatal: WHAT: ERRTEXT``, to be raised."""
     tail = b"" if error is None else b": " + explain(error)
     return Stop(b"%s: fatal: %s%s" % (program, what, tail), code)
+
+
+def unknown_option(program: bytes, word: bytes) -> Stop:
+    """Return the `Stop` for a mistyped long option, which the original would take for a file name.
+
+    That could destroy a file: ``tcprules --chek rules`` would write into the rules.
+    """
+    what = b"unknown option %s; a file of that name is ./%s" % (word, word)
+    return fatal(program, what, code=EXIT_USAGE)
 
 
 def run(body: "Callable[[list[bytes]], int]", argv: list[bytes] | None, usage: bytes = b"") -> int:

@@ -2,6 +2,7 @@
 
 import _socket
 
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.tcp.client import Connector
@@ -64,7 +65,7 @@ def _address(value: bytes) -> bytes:
     try:
         _socket.inet_pton(family, value.partition(b"%")[0].decode("ascii"))
     except (OSError, ValueError):
-        raise Stop(USAGE, 100) from None
+        raise Stop(USAGE, EXIT_USAGE) from None
     return value
 
 
@@ -72,5 +73,5 @@ def _timeouts(value: bytes) -> tuple[int, int]:
     """Read ``first+rest``; one of them may be missing, and is then 0."""
     first, _, rest = value.partition(b"+")
     if not first and not rest:
-        raise fatal(PROGRAM, b"-T wants seconds, such as 2+58, not " + (value or b"nothing"), code=100)
+        raise fatal(PROGRAM, b"-T wants seconds, such as 2+58, not " + (value or b"nothing"), code=EXIT_USAGE)
     return tuple(_options.number(PROGRAM, b"T", part or b"0") for part in (first, rest))  # type: ignore[return-value]

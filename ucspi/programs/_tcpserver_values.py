@@ -4,6 +4,7 @@ import posix as os
 import sys
 
 from ucspi.decimal import whole_number
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs import _options
 from ucspi.programs._program import Stop, fatal
 from ucspi.unix.environ import value_of
@@ -22,7 +23,7 @@ _MOST_PASSED = 65536  # sockets of a service manager
 
 def usage_error(text: bytes) -> Stop:
     """Return the `Stop` for a command line that is not valid."""
-    return fatal(PROGRAM, text, code=100)
+    return fatal(PROGRAM, text, code=EXIT_USAGE)
 
 
 def number(option: bytes, value: bytes, largest: int = _options.LARGEST) -> int:

@@ -4,6 +4,7 @@ import _signal
 import errno
 import os
 
+from ucspi.exits import EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs._tcpclient_connect import connect, find_port, server_name
 from ucspi.programs._tcpclient_options import PROGRAM, USAGE, Choices, read_command_line
@@ -73,11 +74,11 @@ def _become_client(choices: Choices) -> "NoReturn":
 def _operands(choices: Choices) -> tuple[bytes, int, list[bytes]]:
     """Return host, port and program; a bad port is reported before a missing program."""
     if len(choices.operands) < 2:
-        raise Stop(USAGE, 100)
+        raise Stop(USAGE, EXIT_USAGE)
     host, operand, *program = choices.operands
     port = find_port(host, operand)
     if not program:
-        raise Stop(USAGE, 100)
+        raise Stop(USAGE, EXIT_USAGE)
     return host, port, program
 
 

@@ -11,7 +11,7 @@ import stat
 from ucspi.cdb import Builder
 from ucspi.errors import CdbTooLargeError, RuleSyntaxError
 from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
-from ucspi.programs._program import Stop, fatal, print_or_stop, run
+from ucspi.programs._program import Stop, fatal, print_or_stop, run, unknown_option
 from ucspi.programs._stdio import InputError, blocks
 from ucspi.rules import compile_rules, lint
 from ucspi.unix.output import say
@@ -47,9 +47,7 @@ def _tcprules(argv: list[bytes]) -> int:
         return _check(operands, strict=b"--strict" in chosen)
     for operand in operands:
         if operand[:2] == b"--" and operand not in OPTIONS:
-            # Taken for a file name it would destroy the rules: `tcprules --chek rules` would write into them.
-            advice = b"unknown option %s; a file of that name is ./%s" % (operand, operand)
-            raise fatal(PROGRAM, advice, code=EXIT_USAGE)
+            raise unknown_option(PROGRAM, operand)
     if len(operands) < 2:
         raise Stop(USAGE, EXIT_USAGE)
     if any(extra in OPTIONS for extra in operands[2:]):  # as in the original, others are ignored

@@ -5,7 +5,7 @@ import sys
 from _signal import SIGABRT, SIGCHLD, SIGHUP, SIGQUIT, SIGTERM, SIGUSR1
 
 from ucspi.errors import NoAddressError
-from ucspi.exits import EXIT_TEMPORARY
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs import _options, _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, read_command_line
@@ -93,11 +93,11 @@ def _operands(choices: Choices) -> "tuple[list[tuple[bytes, int]], list[bytes]]"
     places = []
     if not choices.listen_descriptors:
         if len(operands) < 2:
-            raise Stop(USAGE, 100)
+            raise Stop(USAGE, EXIT_USAGE)
         places.append((operands[0], _options.port(PROGRAM, operands[1])))
         operands = operands[2:]
     if not operands:
-        raise Stop(USAGE, 100)
+        raise Stop(USAGE, EXIT_USAGE)
     return places + [(host, _options.port(PROGRAM, port)) for host, port in choices.listen], operands
 
 
