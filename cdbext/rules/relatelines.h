@@ -48,7 +48,7 @@ struct ucdb_relations {
   uint64_t *slots; /* 2^width, more than twice count: hash and number of each first entry */
   unsigned int width;
   struct ucdb_ranked *order; /* twice count */
-  unsigned char *told;       /* by line: nothing new can be said of it */
+  unsigned char *reported;   /* by line: nothing new can be said of it */
   uint32_t everybody;        /* number of the entry with the empty key */
   uint32_t names;            /* how many keys begin as a name */
   uint32_t addresses;        /* how many do not, and have no ident */
@@ -74,7 +74,7 @@ uint32_t ucdb_next_hidden(const struct ucdb_relations *all, uint32_t number, uin
 /* The next entry after one about whose clients it is worth to ask whether the
  * first line for them is the one that decides: a wider rule stands above it and
  * says something else, or a wider one that is looked up sooner stands below, and
- * the upper line is not told yet; or it is of a kind that is not compared here. */
+ * the upper line is not reported yet; or it is of a kind that is not compared here. */
 uint32_t ucdb_next_suspect(const struct ucdb_relations *all, uint32_t number);
 
 #endif

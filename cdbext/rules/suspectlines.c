@@ -24,7 +24,7 @@ uint32_t ucdb_next_hidden(const struct ucdb_relations *all, uint32_t number, uin
 }
 
 /* Whether the upper one of two lines is a surprise: it is not the one that is
- * looked up first, says something else, and is not told yet. */
+ * looked up first, says something else, and is not reported yet. */
 static int surprises(const struct ucdb_relations *all, const struct ucdb_entry *narrow,
                      const struct ucdb_entry *wide)
 {
@@ -33,7 +33,7 @@ static int surprises(const struct ucdb_relations *all, const struct ucdb_entry *
   const struct ucdb_entry *decides = wide_decides ? wide : narrow;
   const struct ucdb_entry *other = wide_decides ? narrow : wide;
 
-  return other->line < decides->line && !all->told[other->line] && !ucdb_same_data(all, decides, other);
+  return other->line < decides->line && !all->reported[other->line] && !ucdb_same_data(all, decides, other);
 }
 
 static int is_suspect_name(const struct ucdb_relations *all, const struct ucdb_entry *entry)

@@ -77,7 +77,7 @@ class RelatedEntries:
             "entries": ffi.new("struct ucdb_entry[]", count),
             "slots": ffi.new("uint64_t[]", 1 << width),
             "order": ffi.new("struct ucdb_ranked[]", 2 * count),
-            "told": ffi.new("unsigned char[]", self.lines + 1),
+            "reported": ffi.new("unsigned char[]", self.lines + 1),
         }
         everything = ffi.new("struct ucdb_relations *", {"count": count, "width": width, **parts})
         lib.ucdb_relate(everything)
@@ -129,7 +129,7 @@ class RelatedEntries:
             yield self._entry(number)
             if len(reported) != before:
                 for line in reported:
-                    self._all.told[line] = 1
+                    self._all.reported[line] = 1
 
     def names_and_addresses(self) -> tuple[list[Entry], list[Entry]]:
         """Return the entries of names, and those of addresses; nothing if all of them have the same data."""
