@@ -25,7 +25,7 @@ for file in */*.c; do
           -DLAUNCH_LIBRARY='"python3.11"' "$way" "$file"
       done
       ;;
-    lines/*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
+    lines/* | checking/*) "$CC" $warn -pedantic -D_GNU_SOURCE "$file" ;;
     *) "$CC" $warn -pedantic "$file" ;;
   esac
 done

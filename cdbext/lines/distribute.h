@@ -29,7 +29,7 @@ struct usys_action {
 struct usys_log {
   char *out;
   size_t length, held;
-  uint64_t size, limit; /* of its file, in bytes; a limit is above USYS_MARGIN */
+  uint64_t size, limit; /* of its file, in bytes; a limit is USYS_MARGIN + 2 * USYS_STEP or more */
   int selected;         /* for the line that is being read */
 };
 

@@ -1,9 +1,9 @@
-/* A fuzz target: everything the C core does with an image or text, on any bytes.
+/* A fuzz target: all that is done with an image or with cdbmake's text, on any bytes.
  *
  * Invariant: whatever the bytes, each function ends, reads nothing outside the
  * image (AddressSanitizer sees that), and what it finds lies inside; the finders
  * agree with each other.  The input is an image in a format it does not have to
- * be in, so each is tried.  cdbext/checking/fuzz.sh builds and runs it. */
+ * be in, so each is tried.  checking/fuzz.sh builds and runs it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +14,12 @@
 #include "cdb/probe.h"
 #include "cdb/recogniseformat.h"
 #include "cdb/walkdistinct.h"
-#include "rules/compile.h"
+#include "checking/demand.h"
 #include "rules/decide.h"
 
 enum { KEYS = 2 * UCDB_GROUP };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void demand(int truth)
-{
-  if (!truth)
-    abort();
-}
 
 static void demand_inside(const struct ucdb_image *im, const struct ucdb_span *span)
 {
@@ -131,29 +125,6 @@ static void text_both_ways(const uint8_t *bytes, size_t size, int format)
   free(text);
 }
 
-/* The bytes as rules, with room for a few ranges; a line that is for the parser
- * is passed over. */
-static void rules_scan(const uint8_t *bytes, size_t size)
-{
-  size_t room = 2 * size + 1024;
-  unsigned char *out = malloc(room);
-  struct ucdb_rules scan = { 0 };
-  int status;
-
-  demand(out != NULL);
-  while ((status = ucdb_rules_scan(bytes, size, out, room, &scan)) != UCDB_RULES_END) {
-    const uint8_t *newline = memchr(bytes + scan.at, '\n', size - scan.at);
-
-    demand(scan.at < size && scan.used <= room && newline);
-    if (status == UCDB_RULES_ASK || !scan.used)
-      scan.at = (uint64_t)(newline - bytes) + 1;
-    scan.used = 0;
-  }
-  demand(scan.at <= size && scan.used <= room);
-  demand(scan.rules <= scan.lines && scan.rules <= scan.records);
-  free(out);
-}
-
 /* Clients whose addresses are the first bytes, and some that are real. */
 static void decide(const struct ucdb_image *im)
 {
@@ -171,6 +142,7 @@ static void decide(const struct ucdb_image *im)
     int64_t around = ucdb_rules_around(im, &lengths, ip, len, &fault);
 
     demand(found >= -1 && around >= -1);
+    demand(around <= 0 || lengths.any);
     demand(found <= 0 || ucdb_at(im, (uint64_t)found, ucdb_pair_size(im->format)));
     demand(around <= 0 || found);
   }
@@ -182,7 +154,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
   struct ucdb_span keys[KEYS];
   int i, count;
 
-  rules_scan(bytes, size);
   demand(ucdb_recognise(bytes, size) <= UCDB_NO_FORMAT);
   for (im.format = UCDB_CDB; im.format <= UCDB_CDBLIB64; ++im.format) {
     text_both_ways(bytes, size, im.format);
