@@ -110,7 +110,7 @@ PyDoc_STRVAR(finish_doc,
 "--\n\n"
 "Send the rest of the records and the tables; return the header.\n\n"
 "Raises:\n"
-"    ClosedError: the builder was finished, or its sink failed.");
+"    ClosedError: the builder was finished or closed, or its sink failed.");
 
 static PyObject *builder_finish(PyObject *object, PyObject *ignored)
 {
@@ -133,7 +133,7 @@ static PyObject *builder_finish(PyObject *object, PyObject *ignored)
 PyDoc_STRVAR(close_doc,
 "close($self, /)\n"
 "--\n\n"
-"Give up: forget what was added; `add` and `finish` raise `ClosedError` from now on.");
+"Drop what was added; from now on `add` and `finish` raise `ClosedError`.");
 
 static PyObject *builder_close(PyObject *self, PyObject *ignored)
 {
@@ -147,29 +147,31 @@ static PyObject *builder_close(PyObject *self, PyObject *ignored)
 PyDoc_STRVAR(add_doc,
 "add($self, key, data, /)\n"
 "--\n\n"
-"Append a record; the order added is the order found.\n\n"
+"Append a record.  Records under one key are found in the order added.\n\n"
 "Raises:\n"
-"    CdbTooLargeError: the file would pass 4 GB.  Nothing of this record\n"
-"        was added; the builder can still be finished.\n"
-"    ClosedError: the builder was finished, or its sink failed.");
+"    CdbTooLargeError: the file would become larger than 4 GB.  This\n"
+"        record is not added; the builder can still be finished.\n"
+"    ClosedError: the builder was finished or closed, or its sink failed.\n"
+"    TypeError: key or data is not bytes-like.");
 
 PyDoc_STRVAR(update_doc,
 "update($self, pairs, /)\n"
 "--\n\n"
-"Append many records: any iterable of (key, data), consumed once.\n\n"
-"Raises as `add` does; the records before the refused one are added.");
+"Append many records, given as an iterable of (key, data).\n\n"
+"Raises what `add` raises; the records before the refused one are added.");
 
 PyDoc_STRVAR(add_block_doc,
 "add_block($self, block, /)\n"
 "--\n\n"
-"Append records that stand one after another as in a cdb file: the length of\n"
-"the key and of the data, as the format has them, then key and data.\n\n"
+"Append records that are in a block as in a cdb file, one directly after another.\n\n"
+"A record is the length of the key and the length of the data, as numbers\n"
+"of the format, then the key and the data.\n\n"
 "Raises:\n"
 "    ValueError: the last record crosses the end of the block.\n"
-"    CdbTooLargeError, ClosedError: as `add`.\n"
+"    CdbTooLargeError, ClosedError: as `add`.\n\n"
 "The records before the refused one are added.");
 
-PyDoc_STRVAR(header_size_doc, "Length of the header in bytes: where the records begin.");
+PyDoc_STRVAR(header_size_doc, "Length of the header in bytes, and so the position of the first record.");
 
 static PyObject *builder_header_size(PyObject *self, void *ignored)
 {
@@ -194,13 +196,15 @@ static PyMethodDef methods[] = {
 PyDoc_STRVAR(builder_doc,
 "Builder(sink, *, format='cdb')\n"
 "--\n\n"
-"Turns records into the bytes of a cdb file, from the end of its header on.\n\n"
-"The header comes last, because it points at what was built: `finish` returns\n"
-"it, to be written at offset 0.\n\n"
+"Turns records into the bytes of a cdb file.\n\n"
+"The sink gets everything behind the header.  The header is known last, as it\n"
+"points at the tables: `finish` returns it, and the caller writes it at offset 0.\n\n"
 "Args:\n"
-"    sink: is called with the bytes of the file in order, in blocks.\n"
-"        When it raises, the builder is finished for good.\n"
-"    format: ``cdb``, or ``cdb64`` for a file that may pass 4 GB.");
+"    sink: called with the bytes of the file behind the header, in order,\n"
+"        in blocks.  If it raises, the builder cannot be used any more.\n"
+"    format: ``cdb``, or ``cdb64`` for a file that may become larger than 4 GB.\n\n"
+"Raises:\n"
+"    ValueError: there is no such format.");
 
 static PyType_Slot slots[] = {
   { Py_tp_doc,      (void *)builder_doc },

@@ -79,10 +79,11 @@ const char ucdb_get_doc[] = PyDoc_STR(
     "Return a copy of the first record's data under ``key``, else ``default``.\n\n"
     "Args:\n"
     "    key: any length, also empty; compared byte for byte.\n"
-    "    default: what an absent key gives.\n\n"
+    "    default: returned if there is no such record.\n\n"
     "Raises:\n"
     "    CdbFormatError: something on the way to the record is damaged.\n"
-    "    ClosedError: the reader was closed.");
+    "    ClosedError: the reader was closed.\n"
+    "    TypeError: the key is not bytes-like.");
 
 /* The one argument that may be named is called so: 0, or -1 with an error. */
 static int check_names(PyObject *names)
@@ -139,9 +140,9 @@ int ucdb_image_contains(PyObject *self, PyObject *key)
 const char ucdb_find_doc[] = PyDoc_STR(
     "find($self, key, /)\n"
     "--\n\n"
-    "Return the position and length in bytes of the first record's data, None when absent.\n\n"
+    "Return position and length in bytes of the first record's data, None if there is no record.\n\n"
     "``reader.view[position : position + length]`` is the data, not copied.\n"
-    "Raises as `get` does.");
+    "Raises what `get` raises.");
 
 PyObject *ucdb_image_find(PyObject *self, PyObject *key)
 {

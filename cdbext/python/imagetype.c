@@ -121,7 +121,7 @@ PyDoc_STRVAR(get_all_doc,
 "Args:\n"
 "    key: any length, also empty; compared byte for byte.\n\n"
 "Yields:\n"
-"    A copy of each record's data, so it outlives the reader.\n\n"
+"    A copy of each record's data, which stays valid after `close`.\n\n"
 "Raises:\n"
 "    CdbFormatError: something on the way is damaged.  What was yielded\n"
 "        before is sound.\n"
@@ -145,18 +145,18 @@ static PyObject *image_get_all(PyObject *self, PyObject *key)
 PyDoc_STRVAR(get_many_doc,
 "get_many($self, /, keys, default=None)\n"
 "--\n\n"
-"Return what `get` returns for each key, in the order of the keys, and sooner.\n\n"
+"Return a list of what `get` returns for each key, in the order of the keys, in less time.\n\n"
 "Args:\n"
 "    keys: any iterable, consumed before the first key is looked up; each\n"
 "        key as for `get`.\n"
-"    default: what an absent key gives.\n\n"
+"    default: as for `get`.\n\n"
 "Raises:\n"
-"    As `get`, for the first key that meets damage.");
+"    what `get` raises, for the first key that meets damage.");
 
 PyDoc_STRVAR(records_doc,
 "records($self, /)\n"
 "--\n\n"
-"Yield every key and data, in the order added, duplicates too.\n\n"
+"Yield key and data of every record, in the order added, duplicates too.\n\n"
 "Raises:\n"
 "    CdbFormatError: a record crosses the end of the records.  What was\n"
 "        yielded before is sound.\n"
@@ -172,7 +172,7 @@ PyDoc_STRVAR(first_records_doc,
 "first_records($self, /)\n"
 "--\n\n"
 "Yield each distinct key with its first data, in the order first added.\n\n"
-"Raises as `records` does.");
+"Raises what `records` raises.");
 
 static PyObject *image_first_records(PyObject *self, PyObject *ignored)
 {
@@ -188,12 +188,14 @@ static PyObject *image_iter(PyObject *self)
 PyDoc_STRVAR(check_doc,
 "check($self, /, *, allow_removed=True)\n"
 "--\n\n"
-"Return the first damage of the whole image, or None; it is not raised.\n\n"
-"Sound means: each record can be found under its key, and every slot\n"
-"names a record.\n\n"
+"Check the whole image; return its first damage, or None.  Damage is not raised.\n\n"
+"An image is sound if each record can be found under its key, and every\n"
+"slot names a record.\n\n"
 "Args:\n"
-"    allow_removed: whether a record that ``cdb -c -0`` removed is sound.\n"
-"        A hole in a file looks like such records.");
+"    allow_removed: whether records that ``cdb -c -0`` removed are\n"
+"        allowed.  A hole in a file looks like such records.\n\n"
+"Raises:\n"
+"    ClosedError: the reader was closed.");
 
 static PyObject *image_check(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -236,7 +238,7 @@ static PyObject *image_check(PyObject *self, PyObject *args, PyObject *kwargs)
 PyDoc_STRVAR(close_doc,
 "close($self, /)\n"
 "--\n\n"
-"End the reader at once; a second call does nothing.\n\n"
+"Close the reader; a second call does nothing.\n\n"
 "A mapped file stays mapped until the last view of it is gone.");
 
 static PyObject *image_close(PyObject *self, PyObject *ignored)
@@ -285,11 +287,15 @@ static PyMethodDef methods[] = {
   { NULL,            NULL,                        0,                             NULL              },
 };
 
+PyDoc_STRVAR(view_doc, "The image as a read-only memoryview, which stays valid after `close`.");
+PyDoc_STRVAR(format_doc, "The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's files over 4 GB.");
+PyDoc_STRVAR(closed_doc, "Whether `close` was called.");
+
 static PyGetSetDef properties[] = {
-  { "view",   image_view,   NULL, "The image as a read-only memoryview; it outlives `close`.",       NULL },
-  { "format", image_format, NULL, "The format: ``cdb``, ``cdb64``, or ``cdblib64`` for pure-cdb's.", NULL },
-  { "closed", image_closed, NULL, "Whether `close` was called.",                                     NULL },
-  { NULL,     NULL,         NULL, NULL,                                                              NULL },
+  { "view",   image_view,   NULL, view_doc,   NULL },
+  { "format", image_format, NULL, format_doc, NULL },
+  { "closed", image_closed, NULL, closed_doc, NULL },
+  { NULL,     NULL,         NULL, NULL,       NULL },
 };
 
 PyDoc_STRVAR(image_doc,

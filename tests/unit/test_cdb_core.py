@@ -1,5 +1,6 @@
 """Choosing a core: what each value of UCSPI_CDB gives, and what it says when it cannot."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -69,6 +70,15 @@ def test_cores_have_the_same_public_names(core: Core) -> None:
     assert public(core.builder) == public(pure.builder)
     for kind in (reader_type(core), core.builder):
         assert all(getattr(kind, name).__doc__ for name in public(kind))
+
+
+def test_cores_have_the_same_docstrings(core: Core) -> None:
+    pure = load("pure")
+    for kind, like in ((core.image, pure.image), (core.builder, pure.builder)):
+        for name in (name for name in dir(like) if not name.startswith("_")):
+            assert inspect.getdoc(getattr(kind, name)) == inspect.getdoc(getattr(like, name)), name
+    assert inspect.getdoc(core.hash) == inspect.getdoc(pure.hash)
+    assert inspect.getdoc(core.hash64) == inspect.getdoc(pure.hash64)
 
 
 def test_c_core_names_damage_in_the_same_words() -> None:
