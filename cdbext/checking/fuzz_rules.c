@@ -210,7 +210,7 @@ static void compare_relations(const struct records *records)
   all.entries = demand_memory(count * sizeof *all.entries);
   all.slots = demand_memory(((size_t)1 << all.width) * sizeof *all.slots);
   all.order = demand_memory(2 * count * sizeof *all.order);
-  all.told = demand_memory(count ? records->lines[count - 1] + 1 : 1);
+  all.reported = demand_memory(count ? records->lines[count - 1] + 1 : 1);
   ucdb_relate(&all);
   for (at = 0; at < count; ++at) {
     const struct ucdb_entry *entry = &all.entries[at];
@@ -229,7 +229,7 @@ static void compare_relations(const struct records *records)
   free(all.entries);
   free(all.slots);
   free(all.order);
-  free(all.told);
+  free(all.reported);
 }
 
 /* The first byte says where to cut. */

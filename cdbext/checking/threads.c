@@ -102,13 +102,13 @@ static void relate_rules(void)
   all.entries = demand_memory(count * sizeof *all.entries);
   all.slots = demand_memory(((size_t)1 << WIDTH) * sizeof *all.slots);
   all.order = demand_memory(2 * count * sizeof *all.order);
-  all.told = demand_memory(rules.lines[count - 1] + 1);
+  all.reported = demand_memory(rules.lines[count - 1] + 1);
   ucdb_relate(&all);
   demand(all.addresses > 0 && ucdb_next_repeated(&all, 0) == 0);
   free(all.entries);
   free(all.slots);
   free(all.order);
-  free(all.told);
+  free(all.reported);
 }
 
 /* The lines through every kernel that keeps its state in the caller's memory.  Local time is libc's. */
