@@ -51,3 +51,16 @@ def test_neither_folders_nor_files_include_each_other_in_a_circle() -> None:
         for name, path in names.items()
     }
     assert circles(graph) == []
+
+
+def test_readme_names_every_file_of_a_task_and_no_other() -> None:
+    page = (CDBEXT / "README.md").read_text()
+    cells = re.findall(r"`((?:[a-z]+/)?[a-z_]+\.[ch])`", page)
+    known = {path.name for path in SOURCES}
+    assert {name.rpartition("/")[2] for name in cells} <= known | {"cdbcore.h", "syscore.h"}
+    tasks = {
+        path.name
+        for path in SOURCES
+        if path.suffix == ".c" and path.parent.name not in ("launcher", "checking")
+    }
+    assert tasks <= {name.rpartition("/")[2] for name in cells}
