@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from uuid import uuid4
 
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.patience import PATIENCE, wait_for
+from tests.support.processes import pids, status
 from tests.support.world import SYSTEM_PATH
 
 SLEEPER = "#!/bin/sh\nexec sleep 1000\n"
@@ -89,9 +89,7 @@ class Scanning:
         self.scanned.mkdir()
         self._errors = place / "errors"
         self._errors.touch()
-        self._mark = f"SCANNED_BY={uuid4()}"
-        name, _, value = self._mark.partition("=")
-        self._environment = ENVIRONMENT | {"PATH": path, name: value}
+        self._environment = ENVIRONMENT | {"PATH": path}
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(
@@ -106,6 +104,7 @@ class Scanning:
                 stdout=errors,
                 stderr=errors,
                 preexec_fn=before,
+                start_new_session=True,
             )
         self._started.append(process)
         return process
@@ -158,16 +157,18 @@ class Scanning:
         return has_executed(self.pid(name))
 
     def running(self) -> dict[int, str]:
-        """Return the command lines of all processes that came of this, by pid."""
+        """Return the command lines of all processes that came of this, by pid: those of its sessions."""
+        sessions = {str(process.pid) for process in self._started}
         found = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
+        for pid in pids():
+            fields = status(pid)
+            if fields and fields["NSsid"].split("\t")[0] in sessions and fields["State"][0] != "Z":
                 try:
-                    if self._mark.encode() in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
-                        command = Path(f"/proc/{entry}/cmdline").read_bytes()
-                        found[int(entry)] = os.fsdecode(command.rstrip(b"\0").replace(b"\0", b" "))
-                except (FileNotFoundError, ProcessLookupError, PermissionError):
+                    command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                except (FileNotFoundError, ProcessLookupError):
                     continue
+                if command:  # else it is just ending
+                    found[pid] = os.fsdecode(command.rstrip(b"\0").replace(b"\0", b" "))
         return found
 
     def numbers(self, name: str) -> list[int]:

@@ -16,7 +16,7 @@ import pytest
 from tests.support.commands import ENVIRONMENT, ours, run, signals
 from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE, wait_for
+from tests.support.patience import PATIENCE, remove, wait_for
 from tests.support.supervised import PLAIN, Service, is_in, processes_in
 from ucspi.service import birthrecord
 
@@ -218,7 +218,7 @@ class TestDirectory:
     def test_supervision_goes_on_without_its_files(self, make: Make) -> None:
         service = make().start(MINE)
         first = service.wait_up()
-        shutil.rmtree(service.directory / "supervise")
+        remove(service.directory / "supervise")
         os.kill(first, signal.SIGKILL)
         wait_for(lambda: service.starts() == 2, "it is started again")
         name = bytes(service.directory)
@@ -230,7 +230,7 @@ class TestDirectory:
         old = make("old").start(MINE)
         first = old.wait_up()
         old.directory.rename(tmp_path / "gone")
-        shutil.rmtree(tmp_path / "gone")
+        remove(tmp_path / "gone")
         new = make("old").start(MINE)
         second = new.wait_up()
         assert second != first

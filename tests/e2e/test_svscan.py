@@ -23,7 +23,7 @@ from tests.e2e.scanning import (
     pipe_of,
 )
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE, wait_for
+from tests.support.patience import PATIENCE, remove, wait_for
 from tests.support.telnet_service import END
 from tests.support.world import SYSTEM_PATH
 
@@ -227,7 +227,7 @@ class TestTroubles:
         wait_for(lambda: scanning.stat("a", "a/log") == gone, "the end of both")
         assert {pid, logger}.isdisjoint(scanning.running())
         keep = os.open(first, os.O_RDONLY)  # the new one must not get its inode
-        shutil.rmtree(first)
+        remove(first)
         add(scanning.scanned, "a", COUNTER, LOGGER)
         new, new_logger = scanning.wait_up("a", "a/log")
         os.close(keep)

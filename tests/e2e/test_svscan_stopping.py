@@ -1,7 +1,6 @@
 """svscan that is told to end: services first, then their loggers, no line lost, and no second too long."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -24,7 +23,7 @@ from tests.e2e.scanning import (
     ready,
 )
 from tests.support.oracles import Oracle
-from tests.support.patience import PATIENCE, wait_for
+from tests.support.patience import PATIENCE, remove, wait_for
 from tests.support.world import SYSTEM_PATH
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
@@ -219,7 +218,7 @@ def test_directories_that_are_gone_hold_nothing_up(scanning: Scanning, command: 
     add(scanning.scanned, "c")
     process = scanning.start([*command, LONG])
     scanning.wait_up("a", "a/log", "b", "b/log", "c")
-    shutil.rmtree(scanning.scanned / "a")
+    remove(scanning.scanned / "a")
     (scanning.scanned / "b").rename(scanning.scanned / ".b")
     (scanning.scanned / "c").rename(scanning.scanned / "d")
     end(process)

@@ -4,8 +4,10 @@ A deadline that is reached is a failure.  So it may be long: what works waits fo
 """
 
 import os
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 FACTOR = float(os.environ.get("UCSPI_PATIENCE", "1"))
 PATIENCE = 60 * FACTOR  # seconds
@@ -21,3 +23,13 @@ def wait_for(
             f"waited {patience:.0f} s in vain for {what}" if isinstance(what, str) else what()
         )
         time.sleep(0.01)
+
+
+def remove(directory: Path) -> None:
+    """Remove a directory into which somebody may still write."""
+
+    def is_gone() -> bool:
+        shutil.rmtree(directory, ignore_errors=True)
+        return not directory.exists()
+
+    wait_for(is_gone, f"{directory} to be gone")

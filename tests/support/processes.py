@@ -4,6 +4,23 @@ import os
 from pathlib import Path
 
 
+def status(pid: int) -> dict[str, str]:
+    """Return the fields of ``/proc/PID/status``; none of a process that is gone.
+
+    Unlike ``stat``, ``environ`` and ``cmdline`` it can be read of a process that hangs in an exec.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def pids() -> list[int]:
+    """Return the processes that there are."""
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
 def processor_time(pid: int) -> float:
     """Return how many seconds of processor time a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

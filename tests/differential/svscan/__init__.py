@@ -12,6 +12,7 @@ from types import TracebackType
 from tests.support.commands import ENVIRONMENT, ours
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
+from tests.support.processes import pids, status
 
 # Tells in one record its pid, its arguments, its directory, where 0 and 1 lead,
 # and which of the descriptors 3 to 9 are open; then waits to be killed.
@@ -154,12 +155,5 @@ class Scan:
 
 def processes() -> "list[tuple[int, int, str]]":
     """Return pid, parent and state of every process."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                state, parent = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[:2]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            found.append((int(entry), int(parent), state))
-    return found
+    found = [(pid, status(pid)) for pid in pids()]
+    return [(pid, int(fields["PPid"]), fields["State"][0]) for pid, fields in found if fields]
