@@ -34,14 +34,13 @@ def prepare(
     listeners: "list[Listener]",
     wakeup: "Wakeup",
 ) -> Server:
-    """Return the server, ready to run; its readiness has been announced.
+    """Return the server, ready to run; its readiness has been announced.  Call `load` before.
 
     Raises:
         Stop: a step failed; exit code 100 for a rules text with errors, else 111.
     """
     settings = choices.settings
     judge = _judge(choices)
-    _load(choices, inherited, listeners)
     _warn_of_groups(choices)
     oom.shield()
     oom.keep_open(changes_user=choices.identity().uid is not None)
@@ -56,12 +55,16 @@ def prepare(
     return server
 
 
-def _load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]") -> None:
+def load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]") -> None:
     """Import the modules that only some options need.
 
     Nothing is imported later: the new user may not be allowed to read our files,
     and they may have been replaced by another version.
     """
+    if choices.rules is not None:
+        from ucspi.rules import LiveRules  # noqa: F401
+    if choices.rules_text is not None:
+        from ucspi.rules import LiveText  # noqa: F401
     if choices.settings.keeps_notes:
         import ucspi.tcp.report.jsonlog
         import ucspi.tcp.report.several

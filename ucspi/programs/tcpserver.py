@@ -58,8 +58,13 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     _require_descriptors(choices)
     wakeup = _catch_signals(settings)
     _listen(choices, places, listeners)
-    from ucspi.programs._tcpserver_prepare import prepare
+    held = signals.hold((SIGTERM,))  # an import may drop what is raised in it
+    try:
+        from ucspi.programs._tcpserver_prepare import load, prepare
 
+        load(choices, inherited, listeners)
+    finally:
+        signals.release(held)
     server = prepare(choices, inherited, program, listeners, wakeup)
     fds.discard(0)
     fds.discard(1)
@@ -144,6 +149,8 @@ def _ip(operand: bytes) -> bytes:
 def _catch_signals(settings: "Settings") -> signals.Wakeup:
     def terminate(number: int, frame: object) -> None:
         signals.ignore(SIGTERM)  # a second one must not interrupt what follows
+        # Python drops what is raised in the callback of a weak reference.  Then the loop ends the server.
+        signals.remember(SIGTERM)
         raise Terminated
 
     signals.undo_interpreter()

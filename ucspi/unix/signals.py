@@ -84,6 +84,11 @@ def note(number: int) -> None:
     _signal.signal(number, lambda number, frame: _NOTED.add(number))
 
 
+def remember(number: int) -> None:
+    """Have `Wakeup.clear` return a signal that has arrived, which something else catches."""
+    _NOTED.add(number)
+
+
 def restore(ignored: "Sequence[int]", mask: set[int]) -> None:
     """Give a program that a forked child is about to execute the signals that it shall have.
 

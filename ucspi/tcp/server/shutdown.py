@@ -86,7 +86,9 @@ class Shutdown:
 
     def obey(self, signals: bytes) -> None:
         """Do what the caught signals ask for."""
-        if SIGTERM in signals:
+        if SIGTERM in signals and self._settings.drain_time is None:
+            self._is_told_to_exit = True
+        elif SIGTERM in signals:
             self._begin()
         if not self._settings.is_s6:
             return
