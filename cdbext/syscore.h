@@ -10,6 +10,7 @@
 #include "system/earlywriteout.h"
 #include "system/fileglance.h"
 #include "system/helperprocess.h"
+#include "system/owndescriptors.h"
 #include "system/spawnhandler.h"
 #include "system/startservice.h"
 

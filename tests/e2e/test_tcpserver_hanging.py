@@ -18,6 +18,7 @@ from tests.support import hangingfs
 from tests.support.oracles import missing
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import COMMAND, ENVIRONMENT, Served, read_all, serving
+from ucspi.unix import native
 from ucspi.unix.cachedstat import CachedStat
 
 pytestmark = [
@@ -46,8 +47,11 @@ class Hanging:
         self.served, self._folder = served, folder
         self._fuse = int((folder / "fuse.pid").read_text())
 
-    def hang(self) -> None:
+    def request_hang(self) -> None:
         os.kill(self._fuse, signal.SIGUSR1)
+
+    def hang(self) -> None:
+        self.request_hang()
         wait_for((self._folder / "hangs").exists, "a file system that hangs")
 
     def answer(self) -> None:
@@ -212,6 +216,25 @@ def test_text_that_hangs_leaves_the_rules_from_before(tmp_path: Path) -> None:
         wait_for(lambda: not server.allows(), "the new rules")
         server.hang()
         assert not server.allows()
+        server.stop()
+
+
+@pytest.mark.skipif(not hasattr(native.lib, "usys_own_descriptors"), reason="there is no compiled module")
+@pytest.mark.parametrize("options", [["-x", "hanging/rules"], ["--rules-text", "hanging/rules"]])
+def test_handler_has_no_copy_of_rules_that_hang(tmp_path: Path, options: list[str]) -> None:
+    """The kernel asks the file system when a copy is closed, so the exec would wait."""
+    is_text = "text" in options[0]
+    publish(tmp_path / "behind", "allow", text=is_text)
+    (tmp_path / "opens").touch()
+    with hanging(tmp_path, "awake", options) as server:
+        assert server.allows()
+        server.request_hang()
+        publish(tmp_path / "behind", "deny", text=is_text)
+        hangs = tmp_path / "hangs"
+        wait_for(lambda: server.allows() and hangs.exists(), "a read that hangs")
+        assert [server.allows() for _ in range(5)] == [True] * 5
+        server.answer()
+        wait_for(lambda: not server.allows(), "the new rules")
         server.stop()
 
 

@@ -1,5 +1,7 @@
 """A file system with one file, ``rules``, that stops answering on SIGUSR1 until SIGUSR2.
 
+While there is ``FOLDER/opens`` it stops only when the file is open: at the first read.
+
     unshare -m --propagation private python hangingfs.py FOLDER stuck|awake COMMAND...
 
 mounts it at ``FOLDER/hanging``, writes the pid of what answers to
@@ -72,6 +74,9 @@ def serve(device: int, behind: Path) -> None:
         _, operation, unique, node = struct.unpack_from("=2I2Q", request)
         if operation in (FORGET, BATCH_FORGET, INTERRUPT):
             continue
+        if operation == READ and (behind.parent / "reads").exists():
+            (behind.parent / "reads").unlink()
+            hang(behind.parent)
         given = answer(behind, operation, node, request[40:])
         error, body = (-given, b"") if isinstance(given, int) else (0, given)
         try:
@@ -81,6 +86,9 @@ def serve(device: int, behind: Path) -> None:
 
 
 def hang(folder: Path) -> None:
+    if (folder / "opens").exists():
+        (folder / "opens").rename(folder / "reads")  # `serve` hangs at the first
+        return
     (folder / "hangs").touch()
     signal.sigwait([signal.SIGUSR2])
     (folder / "hangs").unlink()

@@ -46,7 +46,7 @@ def test_client_that_comes_together_with_the_order_to_end_is_not_taken_in(
     settings = Settings()
     settings.verbosity, settings.drain_time = 0, 60.0
     wakeup = Wakeup.__new__(Wakeup)
-    wakeup._reader, wakeup._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    wakeup._reader, wakeup.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     listener = listen(b"127.0.0.1", 0, 5)
     accepted: list[object] = []
     monkeypatch.setattr(Door, "accept", lambda door: accepted.append(door))
@@ -65,7 +65,7 @@ def test_client_still_looked_up_when_handlers_get_term_is_dropped(
 ) -> None:
     """Its handler would get SIGKILL alone; and the server does not wait for a look-up that hangs."""
     wakeup, started = Wakeup.__new__(Wakeup), threading.Event()
-    wakeup._reader, wakeup._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    wakeup._reader, wakeup.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def hang(ip: bytes) -> bytes:
         while True:

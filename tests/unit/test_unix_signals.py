@@ -23,13 +23,13 @@ def wakeup() -> Iterator[Wakeup]:
     for number, action in kept.items():
         signal.signal(number, action)
     os.close(made._reader)
-    os.close(made._writer)
+    os.close(made.writer)
 
 
 def fill(wakeup: Wakeup) -> None:
     while True:
         try:
-            os.write(wakeup._writer, bytes([signal.SIGCHLD]) * 4096)
+            os.write(wakeup.writer, bytes([signal.SIGCHLD]) * 4096)
         except BlockingIOError:
             return
 

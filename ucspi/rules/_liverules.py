@@ -53,9 +53,14 @@ class LiveRules:
         self._glimpse_until = 0.0  # until then at most, on the steady clock
         self._error: OSError | None = None  # of the last read
 
-    def begin(self, wake: "Callable[[], object]") -> None:
-        """Read the file now; ``wake`` is called, in a thread, whenever a read in a thread has ended."""
-        self._reader.set_wake(wake)
+    def begin(self, wake: "Callable[[], object]", descriptor: int | None = None) -> None:
+        """Read the file now; ``wake`` is called, in a thread, whenever a read in a thread has ended.
+
+        A ``descriptor``, the only one above 2 that ``wake`` needs, lets the thread
+        have a table of descriptors of its own, so that no child has a copy of a
+        file that hangs.
+        """
+        self._reader.set_wake(wake, descriptor)
         try:
             self._refresh()
         except OSError:

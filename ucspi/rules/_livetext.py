@@ -86,9 +86,14 @@ class LiveText:
             raise CdbTooLargeError(text_file.trouble.decode())
         return text_file.problems
 
-    def begin(self, wake: "Callable[[], object]") -> None:
-        """Have ``wake`` called, in a thread, when a text was compiled there."""
-        self._reader.set_wake(wake)
+    def begin(self, wake: "Callable[[], object]", descriptor: int | None = None) -> None:
+        """Have ``wake`` called, in a thread, when a text was compiled there.
+
+        A ``descriptor``, the only one above 2 that ``wake`` needs, lets the thread
+        have a table of descriptors of its own, so that no child has a copy of a
+        file that hangs.
+        """
+        self._reader.set_wake(wake, descriptor)
 
     def is_ready(self) -> bool:
         """Return True: `load` has returned before clients come."""

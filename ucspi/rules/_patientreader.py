@@ -42,9 +42,14 @@ class PatientReader:
         self.is_late = False  # whether it was logged that the read in the thread takes long
         self.started = 0.0  # when that read was started, on the steady clock
 
-    def set_wake(self, wake: "Callable[[], object]") -> None:
-        """Have ``wake`` called, in the thread, whenever a read in a thread has ended."""
-        self._task.wake = wake
+    def set_wake(self, wake: "Callable[[], object]", descriptor: int | None) -> None:
+        """Have ``wake`` called, in the thread, whenever a read in a thread has ended.
+
+        Args:
+            wake: is called.
+            descriptor: the only one above 2 that ``wake`` needs; None if that is not known.
+        """
+        self._task.wake, self._task.kept = wake, descriptor
 
     def glance(self) -> bytes | None:
         """Return bytes that change when the file does, None when only a read can tell."""

@@ -45,12 +45,12 @@ def undo_ignored(*numbers: int) -> None:
 class Wakeup:
     """A descriptor that becomes readable when a caught signal arrives or a thread calls `wake`."""
 
-    __slots__ = ("_reader", "_writer")
+    __slots__ = ("_reader", "writer")
 
     def __init__(self) -> None:
         """Open a pipe, to which the interpreter writes on signals; one per process."""
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        set_wakeup_fd(self.writer, warn_on_full_buffer=False)
 
     def fileno(self) -> int:
         """Return the descriptor to poll for reading."""
@@ -59,7 +59,7 @@ class Wakeup:
     def wake(self) -> None:
         """Make the descriptor readable; safe in any thread."""
         try:
-            os.write(self._writer, _WAKE)
+            os.write(self.writer, _WAKE)
         except BlockingIOError:
             pass  # the pipe is full, so the loop wakes anyway
 

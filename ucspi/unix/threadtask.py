@@ -3,11 +3,16 @@
 There is one task at a time, and its thread ends with it.  A task that hangs in a
 system call is not waited for when the process ends, nor by a caller that has
 abandoned it.
+
+The thread has a table of descriptors of its own, where the system can do that.
+Otherwise a program that is started meanwhile has a copy of the file that the
+task reads, and closing that copy at its exec may hang like the task.
 """
 
 import _thread
 import sys
 
+from ucspi.unix import native
 from ucspi.unix.signals import start_deaf_thread
 
 TYPE_CHECKING = False
@@ -23,10 +28,12 @@ class NoThreadError(Exception):
 
 
 class _Job:
-    __slots__ = ("_wake", "_work", "done", "error", "result")
+    __slots__ = ("_kept", "_wake", "_work", "done", "error", "result")
 
-    def __init__(self, work: "Callable[[], object]", wake: "Callable[[], object] | None") -> None:
-        self._work, self._wake = work, wake
+    def __init__(
+        self, work: "Callable[[], object]", wake: "Callable[[], object] | None", kept: int | None
+    ) -> None:
+        self._work, self._wake, self._kept = work, wake, kept
         self.done = _thread.allocate_lock()
         self.done.acquire()
         self.result: object = None
@@ -36,6 +43,8 @@ class _Job:
         before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
         try:
+            if self._kept is not None and native.lib is not None:
+                native.lib.usys_own_descriptors(self._kept)  # may fail: then it is as without
             self.result = self._work()
         except BaseException as error:  # for example out of memory; `take` raises it
             self.error = error
@@ -50,12 +59,13 @@ class _Job:
 class ThreadTask:
     """Does one piece of work in a thread of its own."""
 
-    __slots__ = ("_job", "wake")
+    __slots__ = ("_job", "kept", "wake")
 
     def __init__(self) -> None:
         """Begin without a task."""
         self._job: _Job | None = None
         self.wake: Callable[[], object] | None = None  # called in the thread when the task is done
+        self.kept: int | None = None  # the descriptor that ``wake`` needs; None: all are shared
 
     @property
     def is_busy(self) -> bool:
@@ -68,7 +78,7 @@ class ThreadTask:
         Raises:
             NoThreadError: no thread can be made; nothing was done.
         """
-        job = _Job(work, self.wake)
+        job = _Job(work, self.wake, self.kept)
         try:
             start_deaf_thread(job.run)
         except (RuntimeError, MemoryError):

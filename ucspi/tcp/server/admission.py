@@ -32,8 +32,11 @@ if TYPE_CHECKING:
             """Return the verdict; raise OSError or CdbFormatError when the rules cannot be used."""
             ...
 
-        def begin(self, wake: "Callable[[], object]") -> None:
-            """Start to read the rules; call ``wake``, from a thread, when more of them is known."""
+        def begin(self, wake: "Callable[[], object]", descriptor: int) -> None:
+            """Start to read the rules; call ``wake``, from a thread, when more of them is known.
+
+            The ``descriptor`` is the only one above 2 that ``wake`` needs.
+            """
             ...
 
         def is_ready(self) -> bool:

@@ -80,7 +80,7 @@ class Server:
         )
         self._buckets = _buckets(settings)
         if judge is not None:
-            judge.begin(wakeup.wake)
+            judge.begin(wakeup.wake, wakeup.writer)
         memoryreserve.keep()
 
     def run(self) -> None:
