@@ -23,6 +23,7 @@ if MODE not in MODES:
     raise SystemExit(f"setup.py: UCSPI_BUILD is {MODE!r}; use one of {', '.join(MODES)}")
 
 LAUNCHER = "cdbext/launcher"
+NO_LIBC = "cdbext/nolibc"
 # As cdbext/checking/warnings.sh has them, less the warnings.
 FLAGS = ["-std=c11", "-Os", "-D_GNU_SOURCE", "-s", "-Icdbext"]
 # A program that is all of itself: no libc, no dynamic linker, nothing that needs one.
@@ -73,7 +74,7 @@ class BuildCommands(build_scripts):
         """Return the launcher, or None when there is nothing to compile it with."""
         target = Path(self.get_finalized_command("build").build_temp, "launch")
         self.mkpath(str(target.parent))
-        sources = sorted(map(str, Path(LAUNCHER).glob("*.c")))
+        sources = sorted(str(file) for folder in (LAUNCHER, NO_LIBC) for file in Path(folder).glob("*.c"))
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
         for way in WAYS:
             command = [*compiler, *FLAGS, *self.places(), *way, *sources, "-o", str(target)]

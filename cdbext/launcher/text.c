@@ -1,36 +1,6 @@
 #include "launcher/text.h"
 
 #include "numbers/decimal.h"
-#include "system/baresyscall.h"
-
-/* The compiler may call these by itself, also where there is no libc.  The
- * barrier keeps it from seeing in them what they are. */
-#if USYS_BARE
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memset(void *to, int byte, size_t size);
-
-void *memcpy(void *restrict to, const void *restrict from, size_t size)
-{
-  size_t i;
-
-  for (i = 0; i < size; ++i) {
-    ((char *)to)[i] = ((const char *)from)[i];
-    __asm__ volatile("" ::: "memory");
-  }
-  return to;
-}
-
-void *memset(void *to, int byte, size_t size)
-{
-  size_t i;
-
-  for (i = 0; i < size; ++i) {
-    ((char *)to)[i] = (char)byte;
-    __asm__ volatile("" ::: "memory");
-  }
-  return to;
-}
-#endif
 
 void put_character(struct text *text, char character)
 {

@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     "python": {"cdb"},
     "system": {"numbers"},
     "lines": {"numbers"},
+    "nolibc": {"system"},
     "launcher": {"system", "numbers"},
     "checking": {"cdb", "rules", "lines", "numbers"},
 }
