@@ -6,17 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { WORD = 8 };
-
-#define EACH_BYTE UINT64_C(0x0101010101010101)
-
-/* True when one of the eight bytes is C, sometimes also when one is C ^ 1. */
-static int may_have(uint64_t word, char c)
-{
-  uint64_t zero = word ^ EACH_BYTE * (unsigned char)c;
-
-  return ((zero - EACH_BYTE) & ~zero & EACH_BYTE << 7) != 0;
-}
+#include "lines/eightbytes.h"
 
 static char *add(char *to, const char *from, size_t length)
 {
