@@ -22,10 +22,10 @@ MODE = os.environ.get("UCSPI_BUILD", "auto")
 if MODE not in MODES:
     raise SystemExit(f"setup.py: UCSPI_BUILD is {MODE!r}; use one of {', '.join(MODES)}")
 
-LAUNCHER = "cdbext/launcher"
-NO_LIBC = "cdbext/nolibc"
+LAUNCHER = ["cdbext/launcher/*.c", "cdbext/nolibc/*.c"]
+MOVER = ["cdbext/mover/*.c", "cdbext/lines/crlf.c", "cdbext/nolibc/*.c"]
 # As cdbext/checking/warnings.sh has them, less the warnings.
-FLAGS = ["-std=c11", "-Os", "-D_GNU_SOURCE", "-s", "-Icdbext"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-s", "-Icdbext"]
 # A program that is all of itself: no libc, no dynamic linker, nothing that needs one.
 BARE = ["-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie"]
 BARE += ["-fno-asynchronous-unwind-tables", "-Wl,-z,noexecstack", "-Wl,--build-id=none"]
@@ -41,51 +41,65 @@ class BuildCore(build_ext):  # type: ignore[misc]  # setuptools has no types
 
 
 class BuildCommands(build_scripts):
-    """Puts a copy of the launcher where setuptools would put a script that begins with ``#!``."""
+    """Puts a copy of the launcher where setuptools would put a script that begins with ``#!``.
+
+    The mover, which no user calls, goes into the package.
+    """
 
     editable_mode = False  # set by setuptools
 
     def run(self) -> None:
-        launcher = self.compile()
+        launcher = self.compile(LAUNCHER, ["-Os", *self.places()])
         if launcher is None:
-            if MODE == "native":
-                raise SystemExit(f"setup.py: {LAUNCHER} cannot be compiled, and UCSPI_BUILD is native")
             super().run()
             return
         self.mkpath(self.build_dir)
         for script in map(Path, self.scripts):
             found = re.search(r'^run\("(\S+)"\)$', script.read_text(), re.MULTILINE)
             assert found, script
-            command = Path(self.build_dir, script.name)
-            command.write_bytes(bake(launcher, script.name, found[1]))
-            command.chmod(0o755)
+            self.put(Path(self.build_dir, script.name), bake(launcher, script.name, found[1]))
+        (self.package() / "_mover").unlink(missing_ok=True)
+        mover = self.compile(MOVER, ["-O2", "-fbuiltin"])
+        if mover is not None:
+            self.put(self.package() / "_mover", mover)
         if not self.editable_mode:  # in a checkout it would go stale
             self.pack()
+
+    def package(self) -> Path:
+        return Path("ucspi") if self.editable_mode else self.built() / "ucspi"
+
+    def built(self) -> Path:
+        return Path(self.get_finalized_command("build").build_lib)
+
+    def put(self, path: Path, program: bytes) -> None:
+        path.write_bytes(program)
+        path.chmod(0o755)
 
     def pack(self) -> None:
         """Put the code of all modules, built by now, into one file, which launched commands begin with."""
         sys.path.insert(0, "cdbext")
         from pack import pack  # type: ignore[import-not-found]
 
-        built = Path(self.get_finalized_command("build").build_lib)
-        (built / "ucspi/_packed.bin").write_bytes(pack(built))
+        (self.package() / "_packed.bin").write_bytes(pack(self.built()))
 
-    def compile(self) -> bytes | None:
-        """Return the launcher, or None when there is nothing to compile it with."""
-        target = Path(self.get_finalized_command("build").build_temp, "launch")
+    def compile(self, patterns: list[str], flags: list[str]) -> bytes | None:
+        """Return a program, or None when there is nothing to compile it with."""
+        target = Path(self.get_finalized_command("build").build_temp, "program")
         self.mkpath(str(target.parent))
-        sources = sorted(str(file) for folder in (LAUNCHER, NO_LIBC) for file in Path(folder).glob("*.c"))
+        sources = [str(source) for pattern in patterns for source in sorted(Path().glob(pattern))]
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
         for way in WAYS:
-            command = [*compiler, *FLAGS, *self.places(), *way, *sources, "-o", str(target)]
+            command = [*compiler, *FLAGS, *way, *flags, *sources, "-o", str(target)]
             try:
                 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             except OSError as error:
                 print(f"setup.py: {compiler[0]}: {error.strerror}", file=sys.stderr)
-                return None
+                break
             if done.returncode == 0:
                 return target.read_bytes()
             print(shlex.join(command), done.stderr, sep="\n", file=sys.stderr)
+        if MODE == "native":
+            raise SystemExit(f"setup.py: {patterns[0]} cannot be compiled, and UCSPI_BUILD is native")
         return None
 
     def places(self) -> list[str]:

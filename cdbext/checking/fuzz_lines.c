@@ -55,6 +55,36 @@ static void compare_line_ends(const char *text, size_t size)
   free(held);
 }
 
+/* Put the missing carriage returns in, block by block. */
+static void compare_fixed(const char *text, size_t size, size_t block)
+{
+  struct stream fixed = { demand_memory(2 * size), 0 }, wanted = { demand_memory(2 * size), 0 };
+  size_t i, at;
+  int behind_cr = 0;
+
+  for (i = 0; i < size; ++i) {
+    if (text[i] == '\n' && (!i || text[i - 1] != '\r'))
+      wanted.bytes[wanted.length++] = '\r';
+    wanted.bytes[wanted.length++] = text[i];
+  }
+  for (at = 0; at < size; at += block) {
+    size_t length = size - at < block ? size - at : block;
+    char *held = demand_memory(length), *out = demand_memory(2 * length);
+    size_t written;
+
+    memcpy(held, text + at, length);
+    written = usys_fix_cr(held, length, out, &behind_cr);
+    demand(written <= 2 * length && fixed.length + written <= 2 * size);
+    memcpy(fixed.bytes + fixed.length, out, written);
+    fixed.length += written;
+    free(held);
+    free(out);
+  }
+  demand_same(&fixed, &wanted);
+  free(fixed.bytes);
+  free(wanted.bytes);
+}
+
 /* Label the text, given in blocks, with little room. */
 static struct stream label(const char *text, size_t size, size_t block, size_t room)
 {
@@ -168,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
   room = bytes[1];
   size -= 2;
   compare_line_ends(text, size);
+  compare_fixed(text, size, block);
   compare_labels(text, size, block, USYS_LABEL + 1 + room);
   compare_cut(text, size, block, USYS_LOCAL_ROOM + room);
   if (size >= 12)

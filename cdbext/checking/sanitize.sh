@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the cdb, rules and label tests on a build with AddressSanitizer and UBSan, in a scratch
+# Runs the cdb, rules, label and mover tests on a build with AddressSanitizer and UBSan, in a scratch
 # directory.  Usage: PYTHON=python3 cdbext/checking/sanitize.sh [pytest arguments]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -14,6 +14,8 @@ find ucspi -name '*.so' -exec rm -f {} +
 flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g'
 CFLAGS=$flags LDFLAGS='-fsanitize=address,undefined' UCSPI_BUILD=native \
   "$PYTHON" setup.py -q build_ext --inplace
+# An ordinary program, for the sanitizers need libc.
+"$CC" -std=c11 -O1 -D_GNU_SOURCE -DUSYS_NO_BARE -Icdbext $flags cdbext/mover/*.c cdbext/lines/crlf.c -o ucspi/_mover
 
 # Python's own allocator would hide overruns; what it leaks at exit is not ours.
 export LD_PRELOAD="$("$CC" -print-file-name=libasan.so) $("$CC" -print-file-name=libubsan.so)"
@@ -21,4 +23,4 @@ export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UCSPI_CORES=required
 "$PYTHON" -m pytest -q -p no:cacheprovider ${*:-tests/unit/test_cdb_*.py tests/property/test_cdb_*.py \
   tests/unit/test_rules_bulk.py tests/unit/test_rules_network.py tests/property/test_rules*.py \
   tests/property/test_label.py tests/property/test_localtime.py tests/property/test_distributor.py \
-  tests/unit/test_logs_pattern.py}
+  tests/unit/test_logs_pattern.py tests/property/test_mover.py}

@@ -15,7 +15,7 @@ for file in */*.c; do
       grep -qs PyCriticalSection_Begin "$include/cpython/critical_section.h" || continue
       "$CC" $warn -DPy_GIL_DISABLED=1 -isystem "$include" "$file"
       ;;
-    system/* | nolibc/*)
+    system/* | nolibc/* | mover/*)
       "$CC" $warn -pedantic -D_GNU_SOURCE "$file"
       "$CC" $warn -pedantic -D_GNU_SOURCE -DUSYS_NO_BARE "$file" # as other processors build it
       ;;

@@ -28,6 +28,19 @@ static char *drop(char *to, const char *from, size_t length)
   return to;
 }
 
+static char *fix(char *to, const char *from, size_t length, char *before)
+{
+  char last = *before;
+
+  for (size_t i = 0; i < length; i++) {
+    *to = '\r';
+    to += (from[i] == '\n') & (last != '\r');
+    *to++ = last = from[i];
+  }
+  *before = last;
+  return to;
+}
+
 size_t usys_add_cr(const char *from, size_t length, char *to)
 {
   char *start = to;
@@ -63,5 +76,25 @@ size_t usys_remove_cr(const char *from, size_t length, char *to)
     return 0;
   to = drop(to, from, length - 1);
   *to++ = from[length - 1];
+  return (size_t)(to - start);
+}
+
+size_t usys_fix_cr(const char *from, size_t length, char *to, int *behind_cr)
+{
+  char *start = to, before = *behind_cr ? '\r' : '\0';
+  uint64_t word;
+
+  for (; length >= WORD; from += WORD, length -= WORD) {
+    memcpy(&word, from, WORD);
+    if (may_have(word, '\n')) {
+      to = fix(to, from, WORD, &before);
+      continue;
+    }
+    memcpy(to, &word, WORD);
+    to += WORD;
+    before = from[WORD - 1];
+  }
+  to = fix(to, from, length, &before);
+  *behind_cr = before == '\r';
   return (size_t)(to - start);
 }

@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "lines": {"numbers"},
     "nolibc": {"system"},
     "launcher": {"system", "numbers"},
+    "mover": {"system", "lines"},
     "checking": {"cdb", "rules", "lines", "numbers"},
 }
 SOURCES = sorted(CDBEXT.glob("*/*.[ch]"))

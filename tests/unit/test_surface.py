@@ -64,8 +64,8 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        cachedstat environ errtext fds helperprocess inheritedstate locks memoryreserve native notify oom
-        output privilege processtitle processtree procfiles publish regularfile relay rlimits safeopen
+        cachedstat environ errtext fds helperprocess inheritedstate locks memoryreserve mover native notify
+        oom output privilege processtitle processtree procfiles publish regularfile relay rlimits safeopen
         search signals socketnames sockets spawn start streams tai threadtask unixdomain
     """,
 }

@@ -1,21 +1,21 @@
 """``fixcrio PROGRAM [ARG ...]``: put a carriage return before each newline that has none, both ways."""
 
-from ucspi.lines.crlf import CrFixer
 from ucspi.programs._program import run
-from ucspi.programs._stdio_proxy import Conversion, execute_behind_proxy
-from ucspi.unix.streams import BLOCK
+from ucspi.programs._stdio_proxy import execute_behind_proxy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.programs._stdio_proxy import Copy
 
 USAGE = b"fixcrio: usage: fixcrio program [ arg ... ]"
 
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code if there is nothing to execute."""
-    return run(_fixcrio, argv, USAGE)
+    return run(lambda argv: execute_behind_proxy(b"fixcrio", argv, b"fixcr", _load), argv, USAGE)
 
 
-def _fixcrio(argv: list[bytes]) -> int:
-    execute_behind_proxy(b"fixcrio", argv, lambda program: (_conversion(), _conversion()))
+def _load() -> "Copy":
+    from ucspi.programs._fixcrio_copy import fix
 
-
-def _conversion() -> Conversion:
-    return Conversion(BLOCK, CrFixer().feed, lambda: None)
+    return fix

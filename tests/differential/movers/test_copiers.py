@@ -11,10 +11,12 @@ from resource import RLIMIT_AS, RLIMIT_STACK, setrlimit
 
 import pytest
 
-from tests.support.commands import ENVIRONMENT, Outcome, ours
-from tests.support.filters import both, nonblocking_pipe, pieces, run, run_on_pieces, without_pid
+from tests.support import commands
+from tests.support.commands import ENVIRONMENT, Outcome
+from tests.support.filters import nonblocking_pipe, pieces, run, run_on_pieces, without_pid
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
+from ucspi.unix import mover
 
 pytestmark = pytest.mark.oracle
 
@@ -22,6 +24,35 @@ PROGRAMS = ["recordio", "fixcrio"]
 MEMORY = 40 * 1024  # kilobytes
 ENDED = {"recordio": b"%s\n%s\n%s\n", "fixcrio": b"%s\r\n%s\r\n%s\r\n"}
 each = pytest.mark.parametrize("program", PROGRAMS)
+
+
+# The program as it is where there is no mover.
+IN_PYTHON = """
+import sys
+from ucspi.programs.{0} import main
+from ucspi.unix import mover
+mover.PATH = b"/nonexistent"
+sys.argv[0] = "{0}"
+sys.exit(main())
+"""
+_is_python = False
+
+
+@pytest.fixture(autouse=True, params=["mover", "python"])
+def copier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have each test done with both copiers."""
+    if request.param == "mover" and not mover.is_there():
+        pytest.skip("the mover was not built")
+    monkeypatch.setattr(sys.modules[__name__], "_is_python", request.param == "python")
+    return str(request.param)
+
+
+def ours(program: str) -> list[str]:
+    return [sys.executable, "-c", IN_PYTHON.format(program)] if _is_python else commands.ours(program)
+
+
+def both(oracle: Oracle, program: str) -> tuple[list[str], list[str]]:
+    return ours(program), [oracle(program)]
 
 
 def comparable(outcome: Outcome) -> tuple[int, bytes, list[bytes]]:
@@ -282,9 +313,10 @@ def test_copier_that_fails_says_why(program: str, tmp_path: Path) -> None:
     script = tmp_path / "failing.py"
     name = f"ucspi.programs.{program}"
     script.write_text(
-        f"import sys; from ucspi.programs import _stdio_proxy; from {name} import main\n"
+        f"import sys; from ucspi.programs import _stdio_copier; from {name} import main\n"
+        "from ucspi.unix import mover\n"
         "def fail(*_): raise MemoryError\n"
-        "_stdio_proxy.relay = fail\n"
+        "mover.PATH, _stdio_copier.relay = b'/nonexistent', fail\n"
         f"sys.argv = ['{program}', 'sh', '-c', 'cat; sleep 0.1']; sys.exit(main())\n"
     )
     code, out, err = run([sys.executable, str(script)], b"hi\n")
@@ -324,7 +356,7 @@ def test_memory_is_flat_whatever_the_length_of_the_line(program: str) -> None:
 
 
 def test_lines_of_a_piece_are_one_write_that_a_pipe_takes_whole() -> None:
-    from ucspi.programs.recordio import lines
+    from ucspi.programs._recordio_copy import lines
 
     assert lines(b"4194304 < ", b"\n" * 256) == b"4194304 <  \n" * 256
     assert len(lines(b"4194304 < ", b"\n" * 256)) < 4096

@@ -1,0 +1,49 @@
+"""The program that moves bytes in place of an interpreter: ``cdbext/mover/mover.c``.
+
+It is not everywhere: it was not built without a compiler, and whoever runs us
+may not be allowed to execute it.  Then the caller does the work itself.
+"""
+
+import posix as os
+import sys
+
+from ucspi.unix import search
+from ucspi.unix.environ import inherited
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PATH = __file__.rpartition("/unix/")[0].encode(sys.getfilesystemencoding(), "surrogateescape") + b"/_mover"
+
+
+def is_there() -> bool:
+    """Return whether there is such a program, and we may execute it."""
+    return os.access(PATH, os.X_OK)
+
+
+def become(order: bytes, argv: list[bytes], kept: tuple[int, ...] = ()) -> None:
+    """Replace this process by the mover; return when that cannot be done.
+
+    Args:
+        order: what it is to do, without the name at its end.
+        argv: the command line that it shows.
+        kept: descriptors that it shall have, besides those that an exec leaves open.
+    """
+    try:
+        for number in kept:
+            os.set_inheritable(number, True)
+        entry = b"UCSPI_MOVER=%s %s" % (order, _shown_name(argv))
+        environment: Any = search.Entries([*inherited(), entry])
+        os.execve(PATH, [argv[0] or b"?", *argv[1:]], environment)
+    except OSError:
+        pass
+
+
+def _shown_name(argv: list[bytes]) -> bytes:
+    """Return the name of this process that the kernel shows."""
+    try:
+        with open("/proc/self/comm", "rb", buffering=0) as file:
+            return file.read(64).removesuffix(b"\n")
+    except OSError:
+        return argv[0].rpartition(b"/")[2]
