@@ -3,6 +3,9 @@
 The two servers run side by side all the time; the load goes to one, then to the
 other.  The handler is a static C program that writes six bytes.  Denied are
 clients that none of the rules is about but the last.
+
+With default options, ours is also measured with 32 and 64 clients at once, each
+time against itself with 16: a backlog that overflows costs clients a second.
 """
 
 import os
@@ -10,8 +13,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ratios import Measure, columns, compare, faster_by_rate, header, options
-from servers import ORIGINAL, Load, both, compile_c, tail
+from ratios import Measure, columns, compare, faster_by_rate, header, options, program
+from servers import ORIGINAL, Load, both, compile_c, running, tail
 from tcprules import rules
 
 
@@ -35,6 +38,12 @@ def main() -> None:
                 line = [*options_, "127.0.0.1", "0", str(six)]
                 subject = f"{what}, {clients} at once"
                 rows.append(contest(subject, line, load, (count, clients, size), arguments.rounds))
+        with running(program("tcpserver"), ["-1HRl0", "127.0.0.1", "0", str(six)]) as (_, port):
+            for clients in (32, 64):
+                many, few = Load(load, port, accepted, clients, 6), Load(load, port, accepted, 16, 6)
+                subject = f"default options, {clients} at once; the peer is ours with 16"
+                compare(subject, many, few, arguments.rounds, faster_by_rate)
+                rows.append(f"| {subject} | {many.latencies()} | {few.latencies()} | {tail(many, few)} |")
     print(
         "\n| milliseconds of a connection: 50 % / 90 % / 99 % / longest | ours | peer "
         "| 99 %, times as long: median (spread) |\n| --- | --- | --- | ---: |"

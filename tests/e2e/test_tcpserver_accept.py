@@ -1,14 +1,20 @@
-"""Whatever accept(2) reports, the server goes on, and does not spin."""
+"""Clients in a burst find room to wait; whatever accept(2) reports, the server goes on, and does not spin."""
 
+import os
+import signal
+import socket
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.support.accept_errors import OF_ONE_CLIENT, OF_THE_SYSTEM
+from tests.support.oracles import Oracle
+from tests.support.patience import PATIENCE
 from tests.support.processes import processor_time
-from tests.support.serving import read_all, serving
+from tests.support.serving import COMMAND, Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -60,3 +66,48 @@ def test_accept_that_fails_for_ever_does_not_spin(tmp_path: Path, name: str) -> 
         assert processor_time(served.process.pid) - before < 0.3
         assert len(served.lines()) == 1
         assert served.stop() == 0
+
+
+BURST = 64
+
+
+def fill(served: Served, stack: ExitStack, seconds: float) -> list[socket.socket]:
+    """Connect a burst of clients while the server stands still; return those for whom there is room."""
+    os.kill(served.process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, served.process.pid, os.WSTOPPED)  # until then it may still accept
+    clients = []
+    for _ in range(BURST):
+        client = stack.enter_context(socket.socket())
+        client.settimeout(seconds)
+        try:
+            client.connect(("127.0.0.1", served.port))
+        except TimeoutError:
+            break
+        clients.append(client)
+    os.kill(served.process.pid, signal.SIGCONT)
+    return clients
+
+
+def test_burst_of_clients_finds_room_at_once(tmp_path: Path) -> None:
+    """A client for whom there is no room would try again without end, for nobody is accepted meanwhile."""
+    with serving(tmp_path, ["-HRl0"], ["echo", "hi"]) as served, ExitStack() as stack:
+        clients = fill(served, stack, PATIENCE)
+        assert len(clients) == BURST
+        assert {read_all(client) for client in clients} == {b"hi\n"}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("which", ["ours", "original"])
+def test_backlog_that_was_asked_for_is_as_in_the_original(tmp_path: Path, oracle: Oracle, which: str) -> None:
+    command = COMMAND if which == "ours" else (oracle("tcpserver"),)
+    with serving(tmp_path, ["-HRl0", "-b5"], ["true"], command=command) as served, ExitStack() as stack:
+        assert len(fill(served, stack, 0.3)) == 6
+
+
+@pytest.mark.oracle
+def test_original_leaves_a_part_of_a_burst_outside(tmp_path: Path, oracle: Oracle) -> None:
+    with (
+        serving(tmp_path, ["-HRl0"], ["true"], command=(oracle("tcpserver"),)) as served,
+        ExitStack() as stack,
+    ):
+        assert len(fill(served, stack, 0.3)) == 21

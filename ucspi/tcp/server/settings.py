@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 class Settings(LookupChoices):
     """The settings of one server; each means what the option of the original means.
 
-    Times are in seconds.  A new object has the defaults of the original.
+    Times are in seconds.  A new object has the defaults of the original, but for the backlog.
     """
 
     __slots__ = (
@@ -39,7 +39,9 @@ class Settings(LookupChoices):
     def __init__(self) -> None:
         super().__init__()
         self.limit = 40
-        self.backlog = 20
+        # As many as Linux allows by default (net.core.somaxconn), and it lowers the number to what it allows.
+        # With the original's 20, a burst overflows: who is turned away tries again only after a second.
+        self.backlog = 4096
         self.banner = b""
         self.paranoid = False
         self.names_timeout = 60.0
