@@ -3,9 +3,10 @@
 ``ucspi.cdb``    constant databases
 ``ucspi.rules``  the tcprules language: compile, look up, judge
 ``ucspi.tcp``    the TCP side of UCSPI
+``ucspi.Client`` one connection, as ``pyhandler`` gives it to a function
 The command ``ucspi PROGRAM ARGS`` runs any of the programs.
 
-This package imports nothing, so that programs start fast.
+This package imports nothing until it is used, so that programs start fast.
 """
 
 TYPE_CHECKING = False
@@ -36,3 +37,10 @@ def _late_names(
         return value
 
     return get, lambda: sorted({*package, *modules})
+
+
+if TYPE_CHECKING:
+    from ucspi.handler.client import Client as Client
+else:
+    _LATER = {"Client": "handler.client"}
+    __getattr__, __dir__ = _late_names(globals(), _LATER)

@@ -35,11 +35,11 @@ class Finder:
         if name == "ucspi":
             return sys.meta_path[-1].find_spec(name, [HOME])
         if name in OTHERS:
-            return sys.meta_path[-1].find_spec(name, [HOME, *_places()])
+            return sys.meta_path[-1].find_spec(name, [HOME, *places()])
         return None
 
 
-def _places() -> list[str]:
+def places() -> list[str]:
     """Return the directories of pip's packages: of the venv, and of the system if the venv allows it."""
     prefix = sys.executable.rpartition("/bin/")[0]
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}{sys.abiflags}"

@@ -93,6 +93,10 @@ class HostsAccessError(Error, ValueError):
         self.reason, self.name, self.line, self.column = reason, name, line, column
 
 
+class NoFunctionError(Error, ImportError):
+    """What ``MODULE:FUNCTION`` names cannot be imported, or cannot be called."""
+
+
 class ConnectError(Error, OSError):
     """No connection could be made.
 

@@ -26,18 +26,19 @@ MAY_IMPORT = {
     "service": {"decimal", "errors", "unix"},
     "lines": {"unix"},
     "logs": {"decimal", "errors", "unix", "lines"},
+    "handler": {"exits", "errors", "unix", "_start"},
     "compat": {"errors", "cdb"},
     "compat.cdblib": {"errors", "cdb", "compat"},
     "programs": {"exits", "decimal", "errors", "unix", "cdb", "rules", "tcp", "tcp.report", "tcp.server"}
-    | {"dnsbl", "service", "lines", "logs"},
+    | {"dnsbl", "service", "lines", "logs", "handler"},
     "programs.cdb": {"exits", "decimal", "errors", "unix", "cdb", "programs"},
     "programs.demo": {"exits", "decimal", "errors", "unix", "cdb", "programs"},
     "_script": {"exits", "unix"},
     "__main__": {"_script", "unix", "programs"},
     "_packed": set[str](),
     "_begin": set[str](),
-    "_start": {"_packed", "_script", "unix", "programs"},
-    "__init__": set[str](),
+    "_start": {"_packed", "_script", "unix"},
+    "__init__": {"handler"},
 }
 NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix"}, "_title": {"_start"}}
 

@@ -83,6 +83,9 @@ LINKS = {
     "tai64nlocal": 17,
 }
 
+# The most for a function that does nothing; the modules that the operator imports come on top.
+PYHANDLER = 19
+
 # What is wrong with the last argument they find when all is loaded.
 SERVICES = {"supervise /dev/null": 31, "svc -u /dev/null": 14, "svok /dev/null": 13, "svstat /dev/null": 15}
 
@@ -207,6 +210,23 @@ def test_links_of_a_chain_load_little(line: str, tmp_path: Path, bare: set[str])
     assert not (loaded - bare) & {*HEAVY, "_cffi_backend"}
     names = ours(loaded)
     assert 0 < len(names) <= LINKS[line], names
+
+
+def test_pyhandler_loads_little(bare: set[str], tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def serve(client):\n    client.writer.write(client.reader.read())\n")
+    done = subprocess.run(
+        command("pyhandler", "own:serve"),
+        input="text",
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stdout) == (0, "text")
+    loaded = imported(done.stderr)
+    assert not (loaded - bare) & {*HEAVY, "_cffi_backend", "traceback"}
+    names = ours(loaded)
+    assert 0 < len(names) <= PYHANDLER, names
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 # Packages that re-export what is public, from private modules.
 NAMES = {
-    "ucspi": "",
+    "ucspi": "Client",
     "ucspi.decimal": "DIGITS first_digits leading_digits remainder whole_number",
     "ucspi.value": "Value",
     "ucspi.exits": "EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE",
@@ -20,7 +20,7 @@ NAMES = {
         BackendUnavailableError BadAddressError BadPortError
         CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
-        RuleSyntaxError ServiceError UnsafeFileError
+        NoFunctionError RuleSyntaxError ServiceError UnsafeFileError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -43,6 +43,7 @@ NAMES = {
 MODULES = {
     "ucspi.cdb": "cdbmaketext layout",
     "ucspi.compat": "cdb cdbx",
+    "ucspi.handler": "client connectionfile environment find serve",
     "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """
         distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern

@@ -1,0 +1,1 @@
+"""Handlers that are Python functions, for ``pyhandler``; ``ucspi.Client`` is what they get."""

@@ -1,0 +1,82 @@
+"""The raw file under a client's reader or writer."""
+
+import io
+import select
+
+from ucspi.unix import fds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+
+class ConnectionFile(io.FileIO):
+    """One direction of a connection.
+
+    It waits where another process has made the descriptor non-blocking.  Once
+    it is closed, ``/dev/null`` has the number if that is 0, 1 or 2: no other file
+    must get it.
+    """
+
+    def __init__(self, number: int, mode: str, note: "Callable[[OSError], object]") -> None:
+        """Take a descriptor, ``"r"`` or ``"w"``, and what is called with each error before it is raised.
+
+        Raises:
+            OSError: the descriptor is not open.
+        """
+        super().__init__(number, mode, closefd=False)
+        self._note = note
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Read what is there; wait while there is nothing; return 0 at the end."""
+        try:
+            while (count := super().readinto(buffer)) is None:
+                self._wait(select.POLLIN)
+        except OSError as error:
+            self._note(error)
+            raise
+        return count
+
+    def readall(self) -> bytes:
+        """Read up to the end."""
+        blocks = []
+        buffer = bytearray(65536)
+        while count := self.readinto(buffer):
+            blocks.append(bytes(buffer[:count]))
+        return b"".join(blocks)
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write as much as there is room for; wait while there is none."""
+        try:
+            while (count := super().write(data)) is None:
+                self._wait(select.POLLOUT)
+        except OSError as error:
+            self._note(error)
+            raise
+        return count
+
+    def _wait(self, event: int) -> None:
+        poll = select.poll()
+        poll.register(self.fileno(), event)
+        poll.poll()
+
+    def close(self) -> None:
+        """Close the descriptor.  A second call does nothing."""
+        if not self.closed:
+            number = self.fileno()
+            super().close()
+            release(number)
+
+
+def release(number: int) -> None:
+    """Close a descriptor of a connection, and let ``/dev/null`` have its number if that is 0, 1 or 2."""
+    if number <= 2:
+        try:
+            fds.discard(number)
+            fds.occupy_standard()  # if the number was closed already, it is closed again now
+            return
+        except OSError:
+            pass
+    fds.close(number)

@@ -1,0 +1,38 @@
+"""``pyhandler [--path DIR ...] MODULE:FUNCTION [ARGUMENT ...]``: serve a connection by a Python function."""
+
+import os
+import sys
+
+from ucspi.errors import NoFunctionError
+from ucspi.exits import EXIT_USAGE
+from ucspi.handler import environment, find
+from ucspi.handler.client import Client
+from ucspi.handler.serve import serve
+from ucspi.programs import _options
+from ucspi.programs._program import Stop, fatal, run
+from ucspi.unix import fds
+
+PROGRAM = b"pyhandler"
+USAGE = b"pyhandler: usage: pyhandler [ --path directory ] ... module:function [ argument ... ]"
+
+
+def main(argv: list[bytes] | None = None) -> int:
+    """Run the program; return its exit code."""
+    return run(_pyhandler, argv, USAGE)
+
+
+def _pyhandler(argv: list[bytes]) -> int:
+    fds.occupy_standard()
+    options, operands = _options.parse(argv, b"", USAGE, {b"path": True})
+    module, colon, function = os.fsdecode(operands[0] if operands else b"").partition(":")
+    if not (module and colon and function):
+        raise Stop(USAGE, EXIT_USAGE)
+    environment.undo_interpreter()
+    find.allow_imports([os.fsdecode(value) for _, value in options], os.environ.get("PYTHONPATH", ""))
+    sys.argv = [os.fsdecode(operand) for operand in operands]
+    try:
+        called = find.load(module, function)
+    except NoFunctionError as error:
+        raise fatal(PROGRAM, str(error).encode("utf-8", "backslashreplace")) from None
+    client = Client(dict(os.environ), *environment.descriptors(os.environ))
+    return serve(called, client, sys.argv[1:])
