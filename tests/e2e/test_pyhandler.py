@@ -48,6 +48,11 @@ def fail(client):
     raise ValueError("out of luck")
 
 
+def replace_output(client):
+    client.writer.write(b"so far")
+    sys.stdout = object()
+
+
 def die(client):
     raise GeneratorExit
 
@@ -240,6 +245,12 @@ def test_exception_is_one_traceback(function: str, last: str, folder: Path) -> N
     assert lines[1].startswith(f'  File "{folder}/handler.py", line ')
     assert lines[-1] == last
     assert said.count(b"Traceback") == 1
+
+
+def test_output_that_cannot_be_flushed_loses_nothing_else(folder: Path) -> None:
+    code, output, said = run(handler("handler:replace_output"), folder)
+    assert (code, output) == (111, b"so far")
+    assert said.decode().splitlines()[-1] == "AttributeError: 'object' object has no attribute 'flush'"
 
 
 @pytest.mark.parametrize("flush", ["flush", "later"])

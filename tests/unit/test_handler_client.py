@@ -109,6 +109,15 @@ def test_socket_is_made_when_asked_for(pair: tuple[ucspi.Client, socket.socket])
     ucspi.Client({}, *ends).close()
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_NETLINK"), reason="Linux alone has such sockets")
+def test_socket_of_another_family_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as inherited:
+        number = inherited.fileno()
+        monkeypatch.setattr("ucspi.handler.environment.CLIENT", (number, number))
+        assert descriptors({"PROTO": "TCP", "TCPLOCALIP": "127.0.0.1", "TCPLOCALPORT": "1"}) == (0, 1)
+        assert inherited.getsockname()
+
+
 def test_connection_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         near = socket.create_connection(listener.getsockname())

@@ -43,12 +43,16 @@ def _is_told(number: int, environ: "Mapping[str, str]") -> bool:
         if not S_ISSOCK(os.fstat(number).st_mode):
             return False
         sock = _socket.socket(fileno=number)
-        family, place = sock.family, sock.getsockname()
-        sock.detach()
+        try:
+            family, place = sock.family, sock.getsockname()
+        finally:
+            sock.detach()  # else it would close the descriptor
         if family == _socket.AF_UNIX:
             from ucspi.unix.unixdomain import credentials
 
             return environ.get(f"{protocol}REMOTEPID") == str(credentials(number)[0])
+        if family not in (_socket.AF_INET, _socket.AF_INET6):
+            return False  # a name of another form
         told = environ.get(f"{protocol}LOCALIP", ""), environ.get(f"{protocol}LOCALPORT")
         return (_packed(told[0]), told[1]) == (_packed(place[0]), str(place[1]))
     except (OSError, ValueError):  # not open, of another family, or no address

@@ -44,6 +44,10 @@ def serve(function: "Callable[..., object]", client: "Client", arguments: "Seque
             if not is_told:
                 _say(what, error)
             code, is_told = EXIT_TEMPORARY, True
+        except Exception as error:  # the function has put something of its own in the place of sys.stdout
+            if not is_told:
+                _tell(error)
+            code, is_told = EXIT_TEMPORARY, True
     return code
 
 
@@ -69,7 +73,7 @@ def _flush_output() -> None:
         sys.stdout.flush()
     except ValueError:
         pass  # closed
-    except OSError:
+    except Exception:
         sys.stdout = None
         raise
 
