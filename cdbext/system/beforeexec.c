@@ -100,16 +100,26 @@ void usys_take_score(const char *score)
   }
 }
 
-void usys_set_soft_limit(int resource, uint64_t soft)
+int usys_set_soft_limit(int resource, uint64_t soft)
 {
   struct {
     uint64_t soft, hard;
   } limit; /* the kernel's; not every libc shows it */
+  long error = usys_bare(SYS_prlimit64, 0, resource, 0, (long)(intptr_t)&limit);
 
-  if (!usys_bare(SYS_prlimit64, 0, resource, 0, (long)(intptr_t)&limit)) {
+  if (!error) {
     limit.soft = soft < limit.hard ? soft : limit.hard;
-    usys_bare(SYS_prlimit64, 0, resource, (long)(intptr_t)&limit, 0);
+    error = usys_bare(SYS_prlimit64, 0, resource, (long)(intptr_t)&limit, 0);
   }
+  return (int)-error;
+}
+
+void usys_set_limits(const struct usys_command *command)
+{
+  size_t i;
+
+  for (i = 0; i < command->limit_count; ++i)
+    usys_set_soft_limit(command->limits[i].resource, command->limits[i].soft);
 }
 
 /* The kernel's own structure begins with the handler; the rest may be zero. */
@@ -145,7 +155,7 @@ static void restore_ignored(int number, unsigned long ignored)
     set_action(number, SIG_DFL);
 }
 
-static void restore_signals(unsigned long ignored, uint64_t asked, const sigset_t *mask)
+void usys_restore_signals(unsigned long ignored, uint64_t asked, const sigset_t *mask)
 {
   int number;
 
@@ -163,16 +173,11 @@ static int may_try_next(long error)
   return error == -ENOENT || error == -EACCES || error == -EPERM || error == -EISDIR;
 }
 
-int usys_execute(const struct usys_command *command, char *const *environ, uint64_t asked,
-                 const sigset_t *mask)
+int usys_execute(const struct usys_command *command, char *const *environ)
 {
   char *const *path;
   int worst = ENOENT;
-  size_t i;
 
-  restore_signals(command->ignored, asked, mask);
-  for (i = 0; i < command->limit_count; ++i)
-    usys_set_soft_limit(command->limits[i].resource, command->limits[i].soft);
   for (path = command->paths; *path; ++path) {
     long error = usys_bare(SYS_execve, (long)(intptr_t)*path, (long)(intptr_t)command->argv,
                            (long)(intptr_t)environ, 0);

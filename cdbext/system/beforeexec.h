@@ -36,18 +36,24 @@ void usys_put_score(int file, const char *score);
  * it belongs to all who share memory. */
 void usys_take_score(const char *score);
 
-void usys_set_soft_limit(int resource, uint64_t soft);
+/* Set a soft limit, at most to the hard one.  Returns 0, or the errno. */
+int usys_set_soft_limit(int resource, uint64_t soft);
+
+/* Set the limits that a command has and we do not. */
+void usys_set_limits(const struct usys_command *command);
 
 void usys_set_default_action(int number);
 
-/* Put back the signals and the limits, and execute a command.  asked: bit n - 1
- * for each signal that may be caught; those that are have their default action
- * then.  environ may be another than the command's.
+/* Give the signals the actions and the mask that a command has.  ignored is that of
+ * the command.  asked: bit n - 1 for each signal that may be caught; those that are
+ * have their default action then. */
+void usys_restore_signals(unsigned long ignored, uint64_t asked, const sigset_t *mask);
+
+/* Execute a command.  environ may be another than the command's.
  *
  * Returns only when nothing could be executed: the errno to report.  One that
  * is not ENOENT is worth more to the administrator. */
-int usys_execute(const struct usys_command *command, char *const *environ, uint64_t asked,
-                 const sigset_t *mask);
+int usys_execute(const struct usys_command *command, char *const *environ);
 
 /* Say that nothing could be executed, and exit.  Patience is that of usys_write_pieces. */
 _Noreturn void usys_give_up(const struct usys_command *command, int error, int patience);

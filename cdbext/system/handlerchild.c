@@ -128,7 +128,9 @@ static int run_child(void *argument)
   usys_put_on(slot->connection, 0);
   usys_put_on(slot->connection, 1);
   usys_set_default_action(SIGTERM); /* whatever we were given */
-  error = usys_execute(&program->command, slot->environ, program->caught, &program->mask);
+  usys_restore_signals(program->command.ignored, program->caught, &program->mask);
+  usys_set_limits(&program->command);
+  error = usys_execute(&program->command, slot->environ);
   if (!usys_has_room(0))
     usys_close_private(-1);
   usys_give_up(&program->command, error, 1);

@@ -173,7 +173,9 @@ static int prepare_and_execute(struct usys_start *start)
   put_others(start->others);
   if (start->open_files)
     usys_set_soft_limit(RLIMIT_NOFILE, start->open_files);
-  return usys_execute(&start->command, start->command.environ, ANY_SIGNAL, &start->mask);
+  usys_restore_signals(start->command.ignored, ANY_SIGNAL, &start->mask);
+  usys_set_limits(&start->command);
+  return usys_execute(&start->command, start->command.environ);
 }
 
 static int run_child(void *argument)
