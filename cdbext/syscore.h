@@ -7,6 +7,7 @@
 #include "lines/localtime.h"
 #include "lines/timelabel.h"
 #include "system/accept.h"
+#include "system/chain.h"
 #include "system/earlywriteout.h"
 #include "system/fileglance.h"
 #include "system/helperprocess.h"

@@ -36,6 +36,7 @@
 
 #include "system/baresyscall.h"
 #include "system/beforeexec.h"
+#include "system/chain.h"
 
 enum {
   LOG_PIECES = 16, /* two per pid in the log text, and the text has two */
@@ -116,6 +117,7 @@ static int run_child(void *argument)
 {
   struct usys_slot *slot = argument;
   const struct usys_program *program = slot->program;
+  const struct usys_command *failed = &program->command;
   int error;
 
   tell_waiting(slot, (int)usys_bare(SYS_getpid, 0, 0, 0, 0));
@@ -130,10 +132,11 @@ static int run_child(void *argument)
   usys_set_default_action(SIGTERM); /* whatever we were given */
   usys_restore_signals(program->command.ignored, program->caught, &program->mask);
   usys_set_limits(&program->command);
-  error = usys_execute(&program->command, slot->environ);
+  error = slot->chain ? usys_run_chain(slot->chain, slot->environ, &failed)
+                        : usys_execute(&program->command, slot->environ);
   if (!usys_has_room(0))
     usys_close_private(-1);
-  usys_give_up(&program->command, error, 1);
+  usys_give_up(failed, error, 1);
 }
 
 #if USYS_BARE

@@ -23,6 +23,7 @@ struct usys_slot {
   int takes_score;
   int may_go_on; /* the server has lowered its score again */
   int connection;
+  const struct usys_chain *chain; /* whose steps the child takes itself, or NULL */
   const struct usys_program *program;
   size_t capacity; /* bytes at texts */
   char *texts;     /* the environment's pointers, the variables, the log */

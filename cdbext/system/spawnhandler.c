@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system/chain.h"
 #include "system/handlerchild.h"
 
 /* A slot whose child is gone, or a new one; NULL without memory. */
@@ -127,8 +128,11 @@ int usys_spawn(struct usys_program *program, int connection, const char *variabl
   struct usys_slot *slot = take_slot(program);
   int pid = -ENOMEM;
 
+  program->chain_state =
+    program->chain ? usys_judge_chain(program->chain, variables, variables + variables_length) : USYS_COLD;
   if (slot && !fill(slot, variables, variables_length, log, log_length)) {
     slot->connection = connection;
+    slot->chain = program->chain_state == USYS_WARM ? program->chain : NULL;
     pid = usys_begin(slot, keeps_score);
   }
   close(connection);

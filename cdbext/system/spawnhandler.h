@@ -8,6 +8,7 @@
 
 #include "system/command.h"
 
+struct usys_chain;
 struct usys_slot;
 
 /* oom_score_adj, where the server has lowered its own (ucspi/unix/oom.py). */
@@ -24,6 +25,9 @@ struct usys_program {
   struct usys_command command; /* its environment is what a handler inherits */
   const char *pid_variable;    /* "NAME=": a variable without a value that gets the handler's pid, or NULL */
   struct usys_score score;
+  const struct usys_chain *chain; /* how the command is run without executing it; NULL: there is no such way.
+                                   It may be replaced by another, which leaves this one to the children */
+  int chain_state;         /* enum usys_chain_state, of the last client; set by the call */
   const int *listeners;    /* what a child closes first of all; -1 ends.  NULL: none */
   sigset_t mask;           /* the handler's signal mask */
   uint64_t caught;         /* bit n - 1: signal n is caught, and at its default in the handler */

@@ -8,7 +8,7 @@ from ucspi.programs._tcpserver_values import PROGRAM
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
 from ucspi.tcp.server.loop import Server
 from ucspi.tcp.server.reporting import reporter
-from ucspi.unix import environ, inheritedstate, oom, privilege, search
+from ucspi.unix import environ, inheritedstate, native, oom, privilege, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.output import emit, say
 from ucspi.unix.spawn import Program, spawner
@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ucspi.programs._chain import ChainReader
     from ucspi.programs._tcpserver_options import Choices
     from ucspi.tcp.server.admission import Judge
     from ucspi.tcp.server.listener import Listener
@@ -33,8 +34,9 @@ def prepare(
     program: list[bytes],
     listeners: "list[Listener]",
     wakeup: "Wakeup",
+    chain: "ChainReader | None",
 ) -> Server:
-    """Return the server, ready to run; its readiness has been announced.  Call `load` before.
+    """Return the server, ready to run; its readiness has been announced.  ``chain`` is from `load`.
 
     Raises:
         Stop: a step failed; exit code 100 for a rules text with errors, else 111.
@@ -47,7 +49,7 @@ def prepare(
     _drop_privileges(choices.identity())
     if choices.print_port:
         _print_ports(listeners)
-    handler = _spawner(settings, program, environ.without(inherited, _replaced(listeners)), listeners)
+    handler = _spawner(settings, program, _handed_on(inherited, listeners), listeners, chain)
     server = Server(settings, listeners, judge, handler, wakeup)
     if settings.verbosity > 1:
         _warn_of_what_is_missing(choices, inherited, program, judge)
@@ -55,8 +57,10 @@ def prepare(
     return server
 
 
-def load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]") -> None:
-    """Import the modules that only some options need.
+def load(
+    choices: "Choices", inherited: list[bytes], program: list[bytes], listeners: "list[Listener]"
+) -> "ChainReader | None":
+    """Import the modules that only some options and programs need; return what reads the program as a chain.
 
     Nothing is imported later: the new user may not be allowed to read our files,
     and they may have been replaced by another version.
@@ -75,6 +79,7 @@ def load(choices: "Choices", inherited: list[bytes], listeners: "list[Listener]"
         import ucspi.tcp.server.unixdoor
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
         import ucspi.unix.notify  # noqa: F401
+    return _chain_reader(program, _handed_on(inherited, listeners))
 
 
 def _judge(choices: "Choices") -> "Judge | None":
@@ -189,17 +194,62 @@ def _judge_by_text(path: bytes, tell: "Callable[[bytes], object]", *, numbered: 
     return rules
 
 
+def _handed_on(inherited: list[bytes], listeners: "list[Listener]") -> list[bytes]:
+    """Return what a handler inherits of our environment."""
+    return environ.without(inherited, _replaced(listeners))
+
+
+def _chain_reader(program: list[bytes], inherited: list[bytes]) -> "ChainReader | None":
+    """Return what reads the handler's command line as a chain, if it may begin with a command of ours.
+
+    What that takes is imported now.  A server of another program imports nothing more:
+    a launcher of ours is as large as the one that started us.
+    """
+    if native.lib is None or not inheritedstate.is_launched:
+        return None
+    if environ.value_of(inherited, b"UCSPI_WARM") == b"0":
+        return None
+    path = environ.value_of(inherited, b"PATH")
+    size = _size(inheritedstate.command)
+    if size < 0 or all(_size(file) != size for file in search.files(program[0], path)):
+        return None
+    from ucspi.programs import _chain
+
+    reader = _chain.reader("tcpserver", program, inherited, path)
+    if reader is not None:
+        import ucspi.unix.chainspawn  # noqa: F401  # nothing is imported later
+    return reader
+
+
+def _size(path: bytes) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
 def _spawner(
-    settings: "Settings", program: list[bytes], inherited: list[bytes], listeners: "list[Listener]"
+    settings: "Settings",
+    program: list[bytes],
+    inherited: list[bytes],
+    listeners: "list[Listener]",
+    chain: "ChainReader | None",
 ) -> "Spawner":
     complaint = b""
     if settings.verbosity:
         complaint = b"%s: warning: dropping connection, unable to run %s: " % (PROGRAM, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
     ours = [listener.fileno() for listener in listeners]
-    handler = spawner(Program(program, paths, inherited, complaint, _pid_variable(listeners), ours))
+    described = Program(program, paths, inherited, complaint, _pid_variable(listeners), ours)
+    handler = spawner(described) if chain is None else _chain_spawner(described, chain)
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
     if not inheritedstate.is_launched and settings.verbosity > 1:
         say(b"tcpserver: started by a script, not by its launcher: PYTHON variables have a say in it")
     return handler
+
+
+def _chain_spawner(program: Program, chain: "ChainReader") -> "Spawner":
+    from ucspi.unix.chainspawn import ChainSpawner
+
+    return ChainSpawner(program, chain)

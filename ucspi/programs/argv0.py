@@ -4,6 +4,11 @@ from ucspi.exits import EXIT_USAGE
 from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, run
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.unix.chain import Plan
+
+PROGRAM = b"argv0"
 USAGE = b"argv0: usage: argv0 realname program [ arg ... ]"
 
 
@@ -15,4 +20,11 @@ def main(argv: list[bytes] | None = None) -> int:
 def _argv0(argv: list[bytes]) -> int:
     if len(argv) < 3:
         raise Stop(USAGE, EXIT_USAGE)
-    execute(b"argv0", argv[1], argv[2:])
+    execute(PROGRAM, argv[1], argv[2:])
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed."""
+    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
+
+    return Plan(PROGRAM, "USYS_RENAME", argv[1], argv[2:]) if len(argv) >= 3 else None

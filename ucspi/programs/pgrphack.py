@@ -6,6 +6,11 @@ from ucspi.exits import EXIT_USAGE
 from ucspi.programs._execute import execute
 from ucspi.programs._program import Stop, run
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.unix.chain import Plan
+
+PROGRAM = b"pgrphack"
 USAGE = b"pgrphack: usage: pgrphack child"
 
 
@@ -21,4 +26,11 @@ def _pgrphack(argv: list[bytes]) -> int:
         os.setsid()
     except PermissionError:
         pass  # we are the leader of a process group already
-    execute(b"pgrphack", argv[1], argv[1:])
+    execute(PROGRAM, argv[1], argv[1:])
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed."""
+    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
+
+    return Plan(PROGRAM, "USYS_SESSION", argv[1], argv[1:]) if len(argv) >= 2 else None

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from ucspi.unix.chain import Plan
+
     Limit = tuple[int, tuple[int, int]]
 
 PROGRAM = b"softlimit"
@@ -47,11 +49,30 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _softlimit(argv: list[bytes]) -> int:
+    wanted, child = _read_command_line(argv)
+    _become(child, _limits(wanted))
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed."""
+    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
+
+    try:
+        wanted, child = _read_command_line(argv)
+        chosen = _limits(wanted)
+    except Stop:
+        return None
+    limits = [(number, value) for letter, value in wanted for number in _RESOURCES[letter]]
+    refuses = _would_run_python if _leaves_little_memory(chosen) else None
+    return Plan(PROGRAM, "USYS_LIMITS", child[0], child, limits=limits, refuses=refuses)
+
+
+def _read_command_line(argv: list[bytes]) -> tuple[list[tuple[bytes, int | None]], list[bytes]]:
     options, child = parse(argv, _LETTERS, USAGE)
     wanted = [(letter, _value(value)) for letter, value in options]
     if not child:
         raise Stop(USAGE, EXIT_USAGE)
-    _become(child, _limits(wanted))
+    return wanted, child
 
 
 def _value(text: bytes) -> int | None:
@@ -91,16 +112,25 @@ def _warn_of_python(files: list[bytes], chosen: "list[Limit]") -> None:
 
     Our own commands are no scripts; their launcher makes room.
     """
-    given = {number: soft for number, (soft, _) in chosen}
-    # A negative number stands for a huge unsigned one.
-    if not any(0 <= given.get(number, _ENOUGH) < _ENOUGH for number in (rlimits.AS, rlimits.DATA)):
-        return
-    program = next((file for file in files if os.access(file, os.X_OK)), b"")
-    if _is_python(program):
+    if _leaves_little_memory(chosen) and _would_run_python(files):
         say(
             b"softlimit: warning: %s is run by Python, which may not do its work below -m %d: "
-            b"raise the limit, or put softlimit behind it" % (program, _ENOUGH)
+            b"raise the limit, or put softlimit behind it" % (_executable(files), _ENOUGH)
         )
+
+
+def _leaves_little_memory(chosen: "list[Limit]") -> bool:
+    given = {number: soft for number, (soft, _) in chosen}
+    # A negative number stands for a huge unsigned one.
+    return any(0 <= given.get(number, _ENOUGH) < _ENOUGH for number in (rlimits.AS, rlimits.DATA))
+
+
+def _executable(files: list[bytes]) -> bytes:
+    return next((file for file in files if os.access(file, os.X_OK)), b"")
+
+
+def _would_run_python(files: list[bytes]) -> bool:
+    return _is_python(_executable(files))
 
 
 def _is_python(program: bytes) -> bool:

@@ -62,10 +62,10 @@ def _start(choices: Choices, inherited: list[bytes], listeners: list[Listener]) 
     try:
         from ucspi.programs._tcpserver_prepare import load, prepare
 
-        load(choices, inherited, listeners)
+        chain = load(choices, inherited, program, listeners)
     finally:
         signals.release(held)
-    server = prepare(choices, inherited, program, listeners, wakeup)
+    server = prepare(choices, inherited, program, listeners, wakeup, chain)
     fds.discard(0)
     fds.discard(1)
     # From here on only _exit: an ordinary exit would wait for look-up threads, and

@@ -1,0 +1,109 @@
+"""Links behind tcpserver: executed or taken as steps, they do what the originals do."""
+
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.oracles import Oracle
+from tests.support.warmed import CAN_BE_WARM, three_ways
+
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not CAN_BE_WARM, reason="there are no steps without the compiled module and launchers"
+    ),
+]
+
+SHOW = ["cat", "/proc/self/limits", "/proc/self/environ"]
+STATUS = ["grep", "-E", "^(Name|Sig(Blk|Ign|Cgt)|Umask|Uid|Gid|Groups|FDSize):", "/proc/self/status"]
+NAMES = ["sh", "-c", 'echo "$0" "$@"; exit 3']
+CASES = {
+    "a name": ["argv0", *NAMES[:1], "-sh", *NAMES[1:], "one", "", "two  three"],
+    "no name": ["argv0", "./tell", ""],
+    "argv0 with too little": ["argv0", "cat"],
+    "argv0, nothing to run": ["argv0", "./missing", "x"],
+    "argv0, nothing in PATH": ["argv0", "missing-program", "x"],
+    "argv0, a directory": ["argv0", "./folder", "x"],
+    "argv0, no program": ["argv0", "./plain", "x"],
+    "a session": ["pgrphack", "sh", "-c", 'read p c s pp g i r </proc/self/stat; test "$p" != "$g"'],
+    "a session twice": ["pgrphack", "pgrphack", *STATUS],
+    "nothing to run in a session": ["pgrphack", "./missing"],
+    "limits": ["softlimit", "-o50", "-c", "0", "-m", "50000000", "-p=", "-t100000", *SHOW],
+    "the same limit twice": ["softlimit", "-o9", "-o", "40", "-s3000000", *SHOW],
+    "limits and nothing to run": ["softlimit", "-o5", "./missing"],
+    "a limit that the complaint exceeds": ["softlimit", "-f0", "argv0", "./missing", "x"],
+    "an unknown limit": ["softlimit", "-n", "50", *SHOW],
+    "no number": ["softlimit", "-o", "x", *SHOW],
+    "behind --": ["softlimit", "-o20", "--", *SHOW],
+    "all": ["pgrphack", "softlimit", "-o", "30", "argv0", "grep", "x", *STATUS[1:]],
+    "a chain behind a foreign program": ["env", "A=b", "softlimit", "-o", "30", "argv0", "cat", *SHOW],
+    "a foreign program in a chain": ["argv0", "env", "x", "A=b", "softlimit", "-o", "30", *SHOW],
+    "the end by a signal": ["argv0", "sh", "x", "-c", "kill -9 $$"],
+}
+OURS = ("cold", "warm")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "plain").write_bytes(b"")
+    (tmp_path / "tell").write_text("#!/bin/sh\necho told\n")
+    (tmp_path / "tell").chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_three_ways_are_one(oracle: Oracle, place: Path, case: str) -> None:
+    three_ways(oracle, place, CASES[case])
+
+
+def _lower_limits() -> None:
+    for number, soft in ((resource.RLIMIT_DATA, 40_000_000), (resource.RLIMIT_AS, 60_000_000)):
+        resource.setrlimit(number, (soft, resource.getrlimit(number)[1]))
+
+
+def _ignore() -> None:
+    for number in (signal.SIGXFSZ, signal.SIGPIPE, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("before", [_lower_limits, _ignore])
+@pytest.mark.parametrize(
+    "case", ["a session", "a session twice", "behind --", "all", "nothing to run in a session"]
+)
+def test_what_the_server_was_given_goes_through_links(
+    oracle: Oracle, place: Path, case: str, before: Callable[[], None]
+) -> None:
+    three_ways(oracle, place, CASES[case], before=before)
+
+
+@pytest.mark.parametrize("program", ["argv0", "pgrphack", "softlimit"])
+@pytest.mark.parametrize("word", ["--help", "--version", "-x", "--"])
+def test_what_a_link_says_of_itself_it_says_behind_a_server(
+    oracle: Oracle, place: Path, program: str, word: str
+) -> None:
+    three_ways(oracle, place, [program, word], ways=OURS)
+
+
+def test_a_link_needs_no_interpreter_s_descriptors(oracle: Oracle, place: Path) -> None:
+    """An executed argv0 of ours does not start with so few."""
+    chain = ["softlimit", "-o4", "argv0", "cat", "x", "/proc/self/limits"]
+    three_ways(oracle, place, chain, ways=("original", "warm"))
+
+
+def test_a_limit_does_not_cut_off_the_complaint(oracle: Oracle, place: Path) -> None:
+    """The original's own limit ends it by SIGXFSZ before it says a word."""
+    outcome = three_ways(oracle, place, ["softlimit", "-f0", "./missing"], ways=OURS)
+    assert outcome == (b"", 111 << 8, b"softlimit: fatal: unable to run ./missing: file does not exist\n")
+
+
+def test_little_memory_for_a_python_script_is_said(oracle: Oracle, place: Path) -> None:
+    (place / "script").write_text("#!/usr/bin/env python3\n")
+    (place / "script").chmod(0o755)
+    _, _, said = three_ways(oracle, place, ["softlimit", "-m9000000", "./script"], ways=OURS)
+    assert b"softlimit: warning: ./script is run by Python" in said
+    assert three_ways(oracle, place, ["softlimit", "-m9000000", "./tell"])[2] == b""

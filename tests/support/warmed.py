@@ -1,0 +1,161 @@
+"""A link behind a server, three ways: the originals, our server with links executed, our server with steps.
+
+The client's view, the wait status of each handler and its lines on stderr must be alike.
+"""
+
+import ctypes
+import os
+import re
+import select
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.commands import COMMANDS
+from tests.support.oracles import ORACLE_DIRECTORIES, Oracle
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.serving import read_all
+from ucspi.unix import native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ORIGINALS = os.pathsep.join(map(str, ORACLE_DIRECTORIES))
+OURS = os.pathsep.join([str(COMMANDS), ORIGINALS])
+ENDED = re.compile(rb"tcpserver: end \d+ status (\d+)\n")
+IN_OPEN = 0x20
+# There are steps only where commands are launched and the child can take them.
+CAN_BE_WARM = (
+    native.lib is not None
+    and (COMMANDS / "tcpserver").exists()
+    and ((COMMANDS / "tcpserver").read_bytes()[:4] == b"\x7fELF")
+)
+
+Outcome = tuple[bytes, int, bytes]  # what the client got, the wait status, the other lines on stderr
+
+
+class Server:
+    """A running server, its log in a file."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        assert process.stdout is not None
+        ready = select.select([process.stdout], [], [], PATIENCE)[0]
+        port = process.stdout.readline() if ready else b""
+        assert port, log.read_bytes()
+        self.process, self.port, self._log, self._read = process, int(port), log, 0
+        wait_for(lambda: b"tcpserver: status: 0/" in log.read_bytes(), "a server that accepts")
+
+    def visit(self, say: bytes = b"") -> Outcome:
+        """Be a client; wait for the end of the handler."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+            source = client.getsockname()[1]
+            if say:
+                client.sendall(say)
+            text = read_all(client)
+        deadline = time.monotonic() + PATIENCE
+        while not (ended := ENDED.search(log := self._log.read_bytes()[self._read :])):
+            assert time.monotonic() < deadline, log
+            time.sleep(0.01)
+        self._read += len(log)
+        kept = [line for line in log.splitlines(keepends=True) if not line.startswith(b"tcpserver: ")]
+        dropped = [line for line in log.splitlines(keepends=True) if b": dropping connection" in line]
+        return self._plain(text, source), int(ended[1]), self._plain(b"".join(dropped + kept), source)
+
+    def _plain(self, text: bytes, source: int) -> bytes:
+        """Replace what differs between two servers, and between two clients."""
+        for number, name in ((source, b"SOURCE"), (self.port, b"PORT"), (self.process.pid, b"SERVER")):
+            text = re.sub(rb"\b%d\b" % number, name, text)
+        text = re.sub(rb"(?<![^\0\n])(UCSPI_WARM|PATH)=[^\0\n]*[\0\n]", b"", text)
+        return re.sub(rb"\b(pid) \d+\b", rb"\1", text)
+
+
+@contextmanager
+def server(
+    folder: Path,
+    way: str,
+    handler: Sequence[str | bytes],
+    *,
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    path: str | None = None,
+    program: Path | None = None,
+    before: Callable[[], object] | None = None,
+) -> "Iterator[Server]":
+    """Run a server one way: ``original``, ``cold`` or ``warm``; kill it in the end."""
+    program = program or (Path("/usr/bin/tcpserver") if way == "original" else COMMANDS / "tcpserver")
+    given = {"PATH": path or (ORIGINALS if way == "original" else OURS), **(environ or {})}
+    if way == "cold":
+        given["UCSPI_WARM"] = "0"
+    log = folder / f"log.{way}"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [str(program), "-1vHRl0", *options, "127.0.0.1", "0", *handler],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            cwd=folder,
+            env=given,
+            preexec_fn=before,
+        )
+    try:
+        yield Server(process, log)
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def three_ways(
+    oracle: Oracle,
+    folder: Path,
+    handler: Sequence[str | bytes],
+    *,
+    say: bytes = b"",
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    before: Callable[[], object] | None = None,
+    ways: Sequence[str] = ("original", "cold", "warm"),
+) -> Outcome:
+    """Run a command line behind each server, for two clients; all outcomes must be alike.  Return it.
+
+    ``ways`` leaves out one that is known to differ, and why is in docs/differences.md.
+    """
+    oracle("tcpserver")
+    outcomes = {}
+    for way in ways:
+        with server(folder, way, handler, options=options, environ=environ, before=before) as running:
+            outcomes[way] = [running.visit(say), running.visit(say)]
+    first = outcomes[ways[0]]
+    for way in ways[1:]:
+        assert outcomes[way] == first, (way, handler)
+    return first[0]
+
+
+class Executed:
+    """Says whether a file was opened, as an exec does and a glance does not."""
+
+    def __init__(self, path: Path) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._events = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert self._events >= 0
+        assert self._libc.inotify_add_watch(self._events, bytes(path), IN_OPEN) >= 0
+
+    def count(self) -> int:
+        """Return how often it was opened since this was last asked."""
+        found = 0
+        while True:
+            try:
+                text = os.read(self._events, 65536)
+            except BlockingIOError:
+                return found
+            while text:
+                found += 1
+                text = text[16 + struct.unpack_from("=I", text, 12)[0] :]
+
+    def close(self) -> None:
+        os.close(self._events)

@@ -1,0 +1,109 @@
+"""How a command line is read as a chain."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ucspi.programs import _chain
+from ucspi.programs._chain import ChainReader
+from ucspi.unix import native
+from ucspi.unix.chain import Chain, Seen
+
+pytestmark = pytest.mark.skipif(native.lib is None, reason="the compiled module is not built")
+
+
+class EveryFile:
+    """Takes each file for a command of ours, by its name."""
+
+    is_unsettled = False
+
+    def command_in(self, seen: Seen) -> tuple[bytes, bytes] | None:
+        if seen.error or seen.path.startswith(b"/bin/"):
+            return None
+        name = os.path.basename(seen.path)
+        return name, b"programs." + name
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "_begin.py").touch()
+    for name in ("argv0", "pgrphack", "softlimit", "recordio"):
+        (tmp_path / name).touch(mode=0o755)
+        (tmp_path / f"programs/{name}.py").touch()
+    monkeypatch.setattr(_chain, "_HOME", bytes(tmp_path))
+    return tmp_path
+
+
+def reader(place: Path, *argv: bytes) -> ChainReader:
+    return ChainReader(EveryFile(), list(argv), bytes(place))  # type: ignore[arg-type]  # it only looks so
+
+
+def kinds(chain: Chain | None) -> list[str]:
+    return [step.plan.kind for step in chain.steps] if chain else []
+
+
+def test_steps_are_in_the_order_of_the_command_line(place: Path) -> None:
+    chain = reader(place, b"softlimit", b"-o", b"5", b"pgrphack", b"argv0", b"/bin/sh", b"x", b"y").read()
+    assert chain is not None
+    assert kinds(chain) == ["USYS_LIMITS", "USYS_SESSION", "USYS_RENAME"]
+    assert (chain.steps[-1].paths, chain.steps[-1].plan.argv) == ([b"/bin/sh"], [b"x", b"y"])
+
+
+def test_chain_ends_at_what_is_no_step(place: Path) -> None:
+    assert kinds(reader(place, b"argv0", b"recordio", b"x", b"argv0", b"/bin/sh", b"x").read()) == [
+        "USYS_RENAME"
+    ]
+    assert kinds(reader(place, b"argv0", b"missing", b"x").read()) == ["USYS_RENAME"]
+    assert reader(place, b"recordio", b"argv0", b"/bin/sh", b"x").read() is None
+    assert reader(place, b"missing").read() is None
+
+
+@pytest.mark.parametrize(
+    "line", [b"argv0", b"argv0 x", b"pgrphack", b"pgrphack --help", b"softlimit -n5 x", b"softlimit -ox x"]
+)
+def test_what_is_not_plainly_right_is_executed(place: Path, line: bytes) -> None:
+    assert reader(place, *line.split()).read() is None
+
+
+def test_other_code_in_the_package_is_executed_for_good(place: Path) -> None:
+    """After an upgrade a link does what the new version does; we have the old one."""
+    read = reader(place, b"argv0", b"/bin/sh", b"x")
+    assert kinds(read.read()) == ["USYS_RENAME"]
+    (place / "programs/argv0.py").touch()
+    assert read.read() is None
+    (place / "_begin.py").unlink()
+    assert read.read() is None
+
+
+def test_nothing_is_imported_after_the_first_time(place: Path) -> None:
+    read = reader(place, b"argv0", b"pgrphack", b"x")
+    (place / "pgrphack").rename(place / "aside")
+    read = reader(place, b"argv0", b"pgrphack", b"x")
+    (place / "aside").rename(place / "pgrphack")
+    assert kinds(read.read()) == ["USYS_RENAME"]
+
+
+def test_each_path_that_decided_is_noted(place: Path) -> None:
+    first = place / "first"
+    first.mkdir()
+    path = bytes(first) + b":" + bytes(place)
+    chain = ChainReader(EveryFile(), [b"argv0", b"x", b"y"], path).read()  # type: ignore[arg-type]  # as above
+    assert chain is not None
+    assert [(seen.path, bool(seen.error)) for seen in chain.seen[:2]] == [
+        (bytes(first / "argv0"), True),
+        (bytes(place / "argv0"), False),
+    ]
+
+
+def test_limits_that_may_concern_a_script_of_python(place: Path) -> None:
+    (place / "script").write_text("#!/usr/bin/python3\n")
+    (place / "program").write_text("#!/bin/sh\n")
+    for name in ("script", "program"):
+        (place / name).chmod(0o755)
+    assert reader(place, b"softlimit", b"-m1000000", b"script").read() is None
+    assert kinds(reader(place, b"softlimit", b"-m90000000", b"script").read()) == ["USYS_LIMITS"]
+    chain = reader(place, b"softlimit", b"-m1000000", b"program").read()
+    assert chain is not None
+    assert bytes(place / "program") in [seen.path for seen in chain.seen]

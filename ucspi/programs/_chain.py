@@ -1,0 +1,147 @@
+"""Reads a handler's command line as a chain: which of our commands stand in front of the program.
+
+This is the only module that knows which commands can be steps.  What each one
+would do says its own ``plan``.  Anything that is not plainly right ends the chain
+there, and is executed.
+"""
+
+import os
+
+from ucspi.programs.commands import COMMANDS
+from ucspi.unix import search
+from ucspi.unix.chain import MISSING, Chain, Plan, Seen, Step, look
+from ucspi.unix.launchers import Launchers, own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Planner = Callable[[list[bytes]], Plan | None]
+
+LINKS = frozenset(("argv0", "pgrphack", "softlimit"))
+# Orders for the dynamic linker and the C library of a link's interpreter, which only an exec obeys.
+_LOADER = (b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_", b"NSS")
+_HOME = os.fsencode(__file__).rpartition(b"/programs/")[0]
+_INFORMATIVE = (b"--help", b"--version")
+
+
+class ChainReader:
+    """Reads one command line, as often as wanted, also in a thread.
+
+    Attributes:
+        is_unsettled: whether a file was too new to be sure of it when the chain was last read.
+    """
+
+    __slots__ = ("_argv", "_launchers", "_may_load", "_package", "_path", "_planners", "is_unsettled")
+
+    def __init__(self, launchers: Launchers, argv: list[bytes], path: bytes | None) -> None:
+        """Read the chain once to import what it needs; nothing is imported later.
+
+        Args:
+            launchers: recognises our commands.
+            argv: the command line.
+            path: the PATH of its environment, None when it is unset.
+        """
+        self._launchers, self._argv, self._path = launchers, argv, path
+        self._planners: dict[str, Planner] = {}
+        self._package: dict[bytes, Seen] = {}  # files of ours as they were when their code was loaded
+        self.is_unsettled = False
+        self._may_load = True
+        self.read()
+        self._may_load = False
+
+    def read(self) -> Chain | None:
+        """Return the chain, or None when the program is to be executed."""
+        self._launchers.is_unsettled = False
+        steps: list[Step] = []
+        seen: list[Seen] = []
+        argv, files = self._argv, search.files(self._argv[0], self._path)
+        while (plan := self._plan(argv, files, seen)) is not None:
+            argv, files = plan.argv, search.files(plan.program, self._path)
+            if plan.refuses is not None and not self._agrees(plan, files, seen):
+                break
+            steps.append(Step(plan, files))
+        self.is_unsettled = self._launchers.is_unsettled
+        return Chain(steps, seen) if steps else None
+
+    def _plan(self, argv: list[bytes], files: list[bytes], seen: list[Seen]) -> Plan | None:
+        """Return what a command would do, if it is a link of ours; note what was looked at then."""
+        noted = _look_for(files)
+        command = self._launchers.command_in(noted[-1]) if noted else None
+        if command is None:
+            return None
+        name, module = (text.decode("latin-1") for text in command)
+        if module != f"programs.{COMMANDS.get(name)}" or name not in LINKS:
+            return None
+        package = self._look_at_package(COMMANDS[name])
+        planner = self._planner(COMMANDS[name])
+        if not package or planner is None or (len(argv) == 2 and argv[1] in _INFORMATIVE):
+            return None
+        plan = planner(argv)
+        if plan is not None:
+            seen += [*noted, *package]
+        return plan
+
+    def _planner(self, module: str) -> "Planner | None":
+        if self._may_load and module not in self._planners:
+            self._planners[module] = __import__(f"ucspi.programs.{module}", fromlist=["plan"]).plan
+        return self._planners.get(module)
+
+    def _look_at_package(self, module: str) -> list[Seen]:
+        """Return our files as an executed link would load them; none if they are others than ours by now."""
+        names = (b"_begin.py", b"_packed.bin", b"programs/%s.py" % module.encode())
+        found = [look(b"%s/%s" % (_HOME, name)) for name in names]
+        seen = [file for file in found if file is not None]
+        if self._may_load:
+            self._package.update((file.path, file) for file in seen)
+        is_ours = len(seen) == len(names) and all(
+            file.path in self._package and file.is_like(self._package[file.path]) for file in seen
+        )
+        return seen if is_ours else []
+
+    def _agrees(self, plan: Plan, files: list[bytes], seen: list[Seen]) -> bool:
+        """Return whether a plan holds for the program that it would execute; note what was looked at then."""
+        noted = _look_for(files)
+        if not noted or not os.access(noted[-1].path, os.X_OK):
+            return False
+        if plan.refuses is None or plan.refuses(files):
+            return False
+        seen += noted
+        return True
+
+
+def reader(command: str, argv: list[bytes], entries: list[bytes], path: bytes | None) -> ChainReader | None:
+    """Return what reads a command line as a chain for a server; None where all is to be executed.
+
+    Args:
+        command: the name of the server's own command.
+        argv: the command line.
+        entries: its environment.
+        path: the PATH in it.
+    """
+    if _is_confined() or any(entry.startswith(_LOADER) for entry in entries):
+        return None
+    launchers = own(command.encode(), b"programs." + COMMANDS[command].encode())
+    return None if launchers is None else ChainReader(launchers, argv, path)
+
+
+def _is_confined() -> bool:
+    """Return whether a security module may give a process other rights by an exec of ours."""
+    try:
+        with open("/proc/self/attr/current", "rb") as file:
+            return file.read().rstrip(b"\0\n") not in (b"", b"unconfined")
+    except OSError:
+        return False  # there is no such module
+
+
+def _look_for(files: list[bytes]) -> list[Seen]:
+    """Return each file that is tried, up to the one that is executed; none where that is not certain."""
+    noted = []
+    for path in files:
+        seen = look(path)
+        if seen is None:
+            return []
+        noted.append(seen)
+        if seen.error not in MISSING:
+            return noted
+    return []

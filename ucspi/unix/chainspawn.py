@@ -1,0 +1,86 @@
+"""Starting handlers whose command line is a chain."""
+
+import time
+
+from ucspi.unix import native
+from ucspi.unix.chain import Chain, lay_out
+from ucspi.unix.spawn import NativeSpawner, Program
+from ucspi.unix.threadtask import NoThreadError, ThreadTask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Reader(Protocol):
+        """Reads the command line as a chain, as often as wanted, also in a thread."""
+
+        is_unsettled: bool  # what was read is not certain yet: read it again
+
+        def read(self) -> Chain | None:
+            """Return the chain, or None when the program is to be executed."""
+            ...
+
+
+REST = 1.0  # seconds between two readings
+
+
+class ChainSpawner(NativeSpawner):
+    """Takes the steps of a chain in the new process, as long as all is as it was read.
+
+    Else it executes the first link, which is always right, and has the chain
+    read again in a thread.
+    """
+
+    __slots__ = ("_kept", "_old", "_reader", "_rest_until", "_task")
+
+    def __init__(self, program: Program, reader: "Reader") -> None:
+        """Read the chain now."""
+        super().__init__(program)
+        self._reader, self._task = reader, ThreadTask()
+        self._rest_until = 0.0  # monotonic seconds
+        self._task.kept = 2  # the standard descriptors: a child shall have no copy of a file that is read
+        self._kept: list[object] = []
+        self._old: list[list[object]] = []  # children that prepare may still use these
+        self._use(reader.read())
+
+    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+        """See `Spawner.spawn`."""
+        if self._task.is_busy and self._task.wait(0):
+            self._use(self._result())
+        pid = super().spawn(connection, variables, log)
+        if self._program.chain_state != native.lib.USYS_WARM and not self._task.is_busy:
+            self._read_again()
+        return pid
+
+    def _read_again(self) -> None:
+        if self._program.chain_state != native.lib.USYS_CHANGED and not self._reader.is_unsettled:
+            return
+        now = time.monotonic()
+        if now >= self._rest_until:
+            self._rest_until = now + REST
+            try:
+                self._task.start(self._reader.read)
+            except NoThreadError:
+                pass  # a later client asks again
+
+    def _result(self) -> Chain | None:
+        try:
+            chain = self._task.take()
+        except (OSError, MemoryError):
+            return None
+        assert chain is None or isinstance(chain, Chain)
+        return chain
+
+    def _use(self, chain: Chain | None) -> None:
+        """Use a chain from now on.
+
+        Without one the last is kept, if there was one: it is used only while all is
+        as it was, and else has the command line read again.
+        """
+        if chain is None:
+            return
+        command = self._program.command
+        self._old.append(self._kept)
+        self._program.chain, self._kept = lay_out(chain, command.errors, command.error_count)
+        if not self.is_preparing():
+            self._old.clear()
