@@ -16,9 +16,14 @@ from servers import ORIGINAL, Load, compile_c, running
 CHAINS: tuple[tuple[str, list[str]], ...] = (
     ("the handler alone", []),
     ("`argv0`", ["argv0", "HANDLER", "x"]),
+    ("`setuidgid nobody`", ["setuidgid", "nobody", "HANDLER"]),
+    ("`envuidgid nobody`", ["envuidgid", "nobody", "HANDLER"]),
     ("`pgrphack`", ["pgrphack", "HANDLER"]),
     ("`softlimit -o 50`", ["softlimit", "-o", "50", "HANDLER"]),
-    ("`softlimit -o 50 pgrphack argv0`", ["softlimit", "-o", "50", "pgrphack", "argv0", "HANDLER", "x"]),
+    (
+        "`softlimit -o 50 setuidgid nobody argv0`",
+        [*["softlimit", "-o", "50", "setuidgid", "nobody", "argv0", "HANDLER", "x"]],
+    ),
 )
 
 
@@ -32,6 +37,7 @@ def main() -> None:
     print("| --- | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        directory.chmod(0o755)  # nobody shall be able to run the handler
         load, six = compile_c("load.c", directory), compile_c("six.c", directory)
         for subject, chain in CHAINS:
             handler = [str(six) if word == "HANDLER" else word for word in chain or ["HANDLER"]]

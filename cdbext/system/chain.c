@@ -3,6 +3,10 @@
 #include "system/chain.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "system/baresyscall.h"
 #include "system/beforeexec.h"
@@ -51,30 +55,122 @@ static void undo_limits(const struct before *before)
       usys_bare(SYS_prlimit64, 0, i, (long)(intptr_t)&before->limits[i], 0);
 }
 
-static int take_step(const struct usys_step *step, struct before *before)
+/* Whether a step that changes ids leaves our memory out of reach for others of these ids.
+ *
+ * We share it with the server, and a change of ids has the kernel set for it what
+ * /proc/sys/fs/suid_dumpable says: 1 would let them trace us, 2 have a core of it
+ * written for them.  0 keeps it as usys_forbid_dumps left it. */
+static int is_out_of_reach(void)
 {
+  char text[2] = { 0, 0 };
+  long fd, length = 0;
+
+  if (usys_bare(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0))
+    return 0;
+  fd = usys_bare(SYS_openat, AT_FDCWD, (long)(intptr_t)"/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0)
+    return 0;
+  length = usys_bare(SYS_read, fd, (long)(intptr_t)text, sizeof text, 0);
+  usys_bare(SYS_close, fd, 0, 0, 0);
+  return length == 2 && text[0] == '0' && text[1] == '\n';
+}
+
+/* Whether capabilities that outlive the change (securebits, ambient ones) bring root back. */
+static int can_root_come_back(const struct usys_step *step)
+{
+  unsigned real = 0, effective = 0, saved = 0;
+
+  if (!step->uid)
+    return 0;
+  if (usys_bare(SYS_getresuid, (long)(intptr_t)&real, (long)(intptr_t)&effective, (long)(intptr_t)&saved, 0))
+    return 1;
+  return !real || !effective || !saved || !usys_bare(SYS_setuid, 0, 0, 0, 0) ||
+         (step->gid && !usys_bare(SYS_setgid, 0, 0, 0, 0));
+}
+
+static int change_ids(const struct usys_step *step, const char **complaint)
+{
+  long error = usys_bare(SYS_setgroups, 1, (long)(intptr_t)&step->gid, 0, 0);
+
+  if (!error)
+    error = usys_bare(SYS_setgid, (long)step->gid, 0, 0, 0);
+  if (error) {
+    *complaint = step->no_group;
+    return (int)-error;
+  }
+  error = usys_bare(SYS_setuid, (long)step->uid, 0, 0, 0);
+  if (!error && can_root_come_back(step))
+    error = -EPERM;
+  if (error)
+    *complaint = step->no_user;
+  return (int)-error;
+}
+
+static void change_variable(char **environ, const char *variable)
+{
+  size_t name = strcspn(variable, "=") + 1, count = 0, at = SIZE_MAX;
+
+  for (; environ[count]; ++count)
+    if (at == SIZE_MAX && !strncmp(environ[count], variable, name))
+      at = count;
+  if (at != SIZE_MAX)
+    environ[at] = environ[--count];
+  environ[count] = (char *)(uintptr_t)variable;
+  environ[count + 1] = NULL;
+}
+
+static int take_step(const struct usys_step *step, char **environ, struct before *before, const char **complaint)
+{
+  const char *const *variable;
+
   before->changed = 0;
   switch (step->kind) {
     case USYS_SESSION:
       usys_bare(SYS_setsid, 0, 0, 0, 0); /* fails for the leader of a process group, which is as good */
       return 0;
     case USYS_LIMITS: return set_limits(step, before);
+    case USYS_VARIABLES:
+      for (variable = step->variables; *variable; ++variable)
+        change_variable(environ, *variable);
+      return 0;
+    case USYS_IDS: return change_ids(step, complaint);
     default: return 0;
   }
 }
 
-int usys_run_chain(const struct usys_chain *chain, char *const *environ, const struct usys_command **failed)
+/* Whether a link must be executed after all. */
+static int is_executed(const struct usys_step *step)
 {
-  struct before before;
+  if (step->own && usys_bare(SYS_faccessat, AT_FDCWD, (long)(intptr_t)step->own, X_OK, 0))
+    return 1;
+  return step->kind == USYS_IDS && !is_out_of_reach();
+}
+
+void usys_forbid_dumps(void)
+{
+  usys_bare(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
+}
+
+int usys_run_chain(const struct usys_chain *chain, char **environ, const char **complaint)
+{
+  const struct usys_command *command = chain->first;
+  const char *after_ids = NULL;
+  struct before before = { .changed = 0 };
   int error = 0;
   size_t i;
 
-  for (i = 0; i < chain->step_count && !error; ++i) {
-    *failed = &chain->steps[i].next;
-    error = take_step(&chain->steps[i], &before);
+  for (i = 0; i < chain->step_count && !error && !is_executed(&chain->steps[i]); ++i) {
+    command = &chain->steps[i].next;
+    *complaint = command->complaint;
+    error = take_step(&chain->steps[i], environ, &before, complaint);
+    if (chain->steps[i].kind == USYS_IDS)
+      after_ids = *complaint;
   }
-  if (!error)
-    error = usys_execute(*failed, environ);
+  if (!error) {
+    error = usys_execute(command, environ);
+    if (error == EAGAIN && after_ids) /* of too many processes the first exec behind the ids complains */
+      *complaint = after_ids;
+  }
   undo_limits(&before);
   return error;
 }

@@ -15,13 +15,21 @@
 enum usys_step_kind {
   USYS_RENAME,  /* argv0: only the next command line is another */
   USYS_SESSION, /* pgrphack: a new session */
-  USYS_LIMITS   /* softlimit: soft limits, in order */
+  USYS_LIMITS,  /* softlimit: soft limits, in order */
+  USYS_VARIABLES, /* envuidgid: changes of the environment, in order */
+  USYS_IDS      /* setuidgid: group and user, for good */
 };
 
 struct usys_step {
   int kind;                        /* enum usys_step_kind */
   const struct usys_limit *limits; /* UINT64_MAX is the hard limit */
   size_t limit_count;
+  const char *const *variables; /* NAME=VALUE: takes out the first variable of that name, whose place the last
+                                   one gets, and goes to the end, as daemontools leaves them.  NULL ends */
+  unsigned uid, gid;
+  const char *no_group, *no_user; /* complaints where these cannot be had */
+  const char *own; /* the link's file, where it is run with other ids than the server's: it is executed
+                      unless they may do that.  NULL: nothing to ask.  Never of the first step */
   struct usys_command next; /* what this link runs, with its complaint; the environment is not used */
 };
 
@@ -33,8 +41,10 @@ struct usys_seen {
 };
 
 struct usys_chain {
+  const struct usys_command *first; /* the first link */
   const struct usys_step *steps; /* at least one */
   size_t step_count;
+  size_t variable_count; /* of all steps */
   const struct usys_seen *seen; /* what decided how the chain was read */
   size_t seen_count;
 };
@@ -50,11 +60,17 @@ enum usys_chain_state {
  * a link runs, or is found, makes the links be executed. */
 int usys_judge_chain(const struct usys_chain *chain, const char *variables, const char *end);
 
+/* Have this process, and what shares its memory, leave no core and be out of reach for
+ * other processes of the ids that a child changes to.  Never undone. */
+void usys_forbid_dumps(void);
+
 /* Take the steps and execute what follows, in the child: bare system calls only.
  * The signals are those of the command by now, for a step may wait.
  *
+ * environ: has room for variable_count more, and is changed.
+ *
  * Returns only when a step failed or nothing could be executed: the errno to
- * report, and in *failed the command whose complaint begins the line. */
-int usys_run_chain(const struct usys_chain *chain, char *const *environ, const struct usys_command **failed);
+ * report, and in *complaint what begins the line. */
+int usys_run_chain(const struct usys_chain *chain, char **environ, const char **complaint);
 
 #endif

@@ -117,7 +117,7 @@ static int run_child(void *argument)
 {
   struct usys_slot *slot = argument;
   const struct usys_program *program = slot->program;
-  const struct usys_command *failed = &program->command;
+  struct usys_command failed = program->command;
   int error;
 
   tell_waiting(slot, (int)usys_bare(SYS_getpid, 0, 0, 0, 0));
@@ -132,11 +132,11 @@ static int run_child(void *argument)
   usys_set_default_action(SIGTERM); /* whatever we were given */
   usys_restore_signals(program->command.ignored, program->caught, &program->mask);
   usys_set_limits(&program->command);
-  error = slot->chain ? usys_run_chain(slot->chain, slot->environ, &failed)
+  error = slot->chain ? usys_run_chain(slot->chain, slot->environ, &failed.complaint)
                         : usys_execute(&program->command, slot->environ);
   if (!usys_has_room(0))
     usys_close_private(-1);
-  usys_give_up(failed, error, 1);
+  usys_give_up(&failed, error, 1);
 }
 
 #if USYS_BARE

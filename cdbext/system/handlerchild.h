@@ -27,7 +27,7 @@ struct usys_slot {
   const struct usys_program *program;
   size_t capacity; /* bytes at texts */
   char *texts;     /* the environment's pointers, the variables, the log */
-  char *const *environ;
+  char **environ;
   const char *log;
   size_t log_length;
   char **pid_entry; /* the variable that gets the child's pid, or NULL */

@@ -86,6 +86,8 @@ static int fill(struct usys_slot *slot, const char *variables, size_t variables_
   size_t entries = count_entries(inherited) + count_texts(variables, variables + variables_length) + 1;
   char **next, *text, *end;
 
+  if (slot->chain)
+    entries += slot->chain->variable_count;
   if (reserve(slot, entries * sizeof *next + variables_length + log_length))
     return -1;
   next = (char **)(void *)slot->texts;
@@ -130,9 +132,10 @@ int usys_spawn(struct usys_program *program, int connection, const char *variabl
 
   program->chain_state =
     program->chain ? usys_judge_chain(program->chain, variables, variables + variables_length) : USYS_COLD;
+  if (slot)
+    slot->chain = program->chain_state == USYS_WARM ? program->chain : NULL;
   if (slot && !fill(slot, variables, variables_length, log, log_length)) {
     slot->connection = connection;
-    slot->chain = program->chain_state == USYS_WARM ? program->chain : NULL;
     pid = usys_begin(slot, keeps_score);
   }
   close(connection);

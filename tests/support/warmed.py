@@ -84,6 +84,7 @@ def server(
     environ: Mapping[str, str] | None = None,
     path: str | None = None,
     program: Path | None = None,
+    behind: Sequence[str | Path] = (),
     before: Callable[[], object] | None = None,
 ) -> "Iterator[Server]":
     """Run a server one way: ``original``, ``cold`` or ``warm``; kill it in the end."""
@@ -94,7 +95,7 @@ def server(
     log = folder / f"log.{way}"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [str(program), "-1vHRl0", *options, "127.0.0.1", "0", *handler],
+            [*behind, str(program), "-1vHRl0", *options, "127.0.0.1", "0", *handler],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -65,10 +65,10 @@ MODULES = {
         shutdown unixdoor
     """,
     "ucspi.unix": """
-        cachedstat chain chainspawn environ errtext fds helperprocess inheritedstate launchers locks
-        memoryreserve mover native notify oom output privilege processtitle processtree procfiles publish
-        regularfile relay rlimits safeopen search signals socketnames sockets spawn start streams tai
-        threadtask unixdomain
+        accountfile cachedstat chain chainspawn environ errtext fds helperprocess inheritedstate
+        launchers locks memoryreserve mover native notify oom output privilege processtitle processtree
+        procfiles publish regularfile relay rlimits safeopen search signals socketnames sockets spawn
+        start streams tai threadtask unixdomain
     """,
 }
 

@@ -9,7 +9,7 @@ import os
 
 from ucspi.programs.commands import COMMANDS
 from ucspi.unix import search
-from ucspi.unix.chain import MISSING, Chain, Plan, Seen, Step, look
+from ucspi.unix.chain import MISSING, Chain, Plan, Seen, Step, TooNewError, look
 from ucspi.unix.launchers import Launchers, own
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Planner = Callable[[list[bytes]], Plan | None]
 
-LINKS = frozenset(("argv0", "pgrphack", "softlimit"))
+LINKS = frozenset(("argv0", "envuidgid", "pgrphack", "setuidgid", "softlimit"))
 # Orders for the dynamic linker and the C library of a link's interpreter, which only an exec obeys.
 _LOADER = (b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_", b"NSS")
 _HOME = os.fsencode(__file__).rpartition(b"/programs/")[0]
@@ -52,17 +52,24 @@ class ChainReader:
 
     def read(self) -> Chain | None:
         """Return the chain, or None when the program is to be executed."""
-        self._launchers.is_unsettled = False
+        self.is_unsettled = False
         steps: list[Step] = []
         seen: list[Seen] = []
         argv, files = self._argv, search.files(self._argv[0], self._path)
-        while (plan := self._plan(argv, files, seen)) is not None:
+        while (plan := self._certain_plan(argv, files, seen)) is not None:
+            own = seen[-1].path
             argv, files = plan.argv, search.files(plan.program, self._path)
             if plan.refuses is not None and not self._agrees(plan, files, seen):
                 break
-            steps.append(Step(plan, files))
-        self.is_unsettled = self._launchers.is_unsettled
+            steps.append(Step(plan, own, files))
         return Chain(steps, seen) if steps else None
+
+    def _certain_plan(self, argv: list[bytes], files: list[bytes], seen: list[Seen]) -> Plan | None:
+        try:
+            return self._plan(argv, files, seen)
+        except TooNewError:
+            self.is_unsettled = True
+            return None
 
     def _plan(self, argv: list[bytes], files: list[bytes], seen: list[Seen]) -> Plan | None:
         """Return what a command would do, if it is a link of ours; note what was looked at then."""
@@ -79,7 +86,7 @@ class ChainReader:
             return None
         plan = planner(argv)
         if plan is not None:
-            seen += [*noted, *package]
+            seen += [*package, *plan.seen, *noted]  # the link's own file last
         return plan
 
     def _planner(self, module: str) -> "Planner | None":

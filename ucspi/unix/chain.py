@@ -8,9 +8,12 @@ is noted, and looked at again for each client, without waiting for a disk.
 
 import errno
 import os
+import time
+from _struct import unpack_from
+from stat import S_ISREG
 
 from ucspi.unix import native
-from ucspi.unix.cachedstat import SAME
+from ucspi.unix.cachedstat import FORM, MOUNT, SAME, is_local, state_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +24,12 @@ if TYPE_CHECKING:
 
 MISSING = (errno.ENOENT, errno.EACCES)  # exec goes on to the next file then, and a glance may answer so
 HARD = 2**64 - 1  # of a limit: the hard one
+SETTLED = 0.05  # seconds after which a second change has another time: the kernel's clock of files ticks
 _TRIES = 3  # a glance at a path that the kernel does not have in memory, or at new links
+
+
+class TooNewError(Exception):
+    """A file was changed so lately that another change might go unnoticed."""
 
 
 class Plan:
@@ -33,11 +41,14 @@ class Plan:
         program: the file, or the name to look for in PATH.
         argv: the command line of that program, its name first.
         limits: soft limits to set, in order, each with its number; None is the hard limit.
+        seen: what decided besides the command's file.
+        variables: changes of the environment, in order, as ``NAME=VALUE``.
+        ids: the uid and gid to change to; None: none.
         refuses: says of the files to try for the program whether the command must be
             executed all the same; None: it need not.
     """
 
-    __slots__ = ("argv", "kind", "limits", "name", "program", "refuses")
+    __slots__ = ("argv", "ids", "kind", "limits", "name", "program", "refuses", "seen", "variables")
 
     def __init__(
         self,
@@ -47,20 +58,24 @@ class Plan:
         argv: list[bytes],
         *,
         limits: "Sequence[Limit]" = (),
+        variables: "Sequence[bytes]" = (),
+        ids: tuple[int, int] | None = None,
+        seen: "Sequence[Seen]" = (),
         refuses: "Callable[[list[bytes]], bool] | None" = None,
     ) -> None:
         # CPython refuses a program called nothing, and what is executed shall not differ.
         self.name, self.kind, self.program, self.argv = name, kind, program, [argv[0] or b"?", *argv[1:]]
         self.limits, self.refuses = limits, refuses
+        self.variables, self.ids, self.seen = variables, ids, seen
 
 
 class Step:
-    """A plan, and the files to try for its program."""
+    """A plan, the command's own file, and the files to try for its program."""
 
-    __slots__ = ("paths", "plan")
+    __slots__ = ("own", "paths", "plan")
 
-    def __init__(self, plan: Plan, paths: list[bytes]) -> None:
-        self.plan, self.paths = plan, paths
+    def __init__(self, plan: Plan, own: bytes, paths: list[bytes]) -> None:
+        self.plan, self.own, self.paths = plan, own, paths
 
 
 class Seen:
@@ -86,7 +101,7 @@ class Chain:
 
 
 def look(path: bytes) -> Seen | None:
-    """Look at a path, as it is looked at again for each client; None where that cannot be done.
+    """Look at a path, as it is looked at again for each client; None where that tells nothing certain.
 
     Asks the disk first where the kernel does not have the answer in memory.
     """
@@ -94,7 +109,8 @@ def look(path: bytes) -> Seen | None:
     for _ in range(_TRIES):
         result = native.lib.usys_glance(path, 1, room)
         if result in (0, SAME):
-            return Seen(path, 0, bytes(native.ffi.buffer(room)))
+            glimpse = bytes(native.ffi.buffer(room))
+            return Seen(path, 0, glimpse) if is_local(unpack_from(FORM, glimpse)[MOUNT]) else None
         if -result in MISSING:
             return Seen(path, -result, b"")
         if result != -errno.EAGAIN:
@@ -107,13 +123,27 @@ def look(path: bytes) -> Seen | None:
     return None
 
 
-def lay_out(chain: Chain, errors: "Any", error_count: int) -> "tuple[Any, list[object]]":
+def confirm(descriptor: int, seen: Seen) -> bool:
+    """Return whether an open file is the regular one that was seen.
+
+    Raises:
+        TooNewError: it is, or was until now, and has changed just now.
+    """
+    status = os.fstat(descriptor)
+    if not S_ISREG(status.st_mode):
+        return False
+    state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    if state != state_in(seen.glimpse) or not 0 <= status.st_ctime <= time.time() - SETTLED:
+        raise TooNewError
+    return True
+
+
+def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
     """Return a chain as C has it, and what must be kept as long as that is used.
 
     Args:
         chain: the chain.
-        errors: the texts of the errnos, in C memory.
-        error_count: how many there are.
+        first: the command that executes its first link, in C memory.
     """
     ffi, kept = native.ffi, []
 
@@ -121,26 +151,37 @@ def lay_out(chain: Chain, errors: "Any", error_count: int) -> "tuple[Any, list[o
         kept.append(ffi.new("char[]", text))
         return kept[-1]
 
-    def strings(texts: list[bytes]) -> "Any":
+    def strings(texts: "Sequence[bytes]") -> "Any":
         kept.append(ffi.new("char *[]", [*map(string, texts), ffi.NULL]))
         return kept[-1]
 
     steps = ffi.new("struct usys_step[]", len(chain.steps))
+    has_other_ids = False
     for room, step in zip(steps, chain.steps, strict=True):
         plan = step.plan
         room.kind = getattr(native.lib, plan.kind)
         limits = ffi.new("struct usys_limit[]", [(number, _soft(value)) for number, value in plan.limits])
         kept.append(limits)
         room.limits, room.limit_count = limits, len(plan.limits)
+        room.variables = strings(plan.variables)
+        if has_other_ids:
+            room.own = string(step.own)
+        if plan.ids is not None:
+            has_other_ids = True
+            room.uid, room.gid = plan.ids
+            room.no_group = string(plan.name + b": fatal: unable to setgid: ")
+            room.no_user = string(plan.name + b": fatal: unable to setuid: ")
         command = room.next
         command.paths, command.argv = strings(step.paths), strings(plan.argv)
-        command.errors, command.error_count = errors, error_count
+        command.errors, command.error_count = first.errors, first.error_count
         command.complaint = string(b"%s: fatal: unable to run %s: " % (plan.name, plan.program))
     seen = ffi.new("struct usys_seen[]", len(chain.seen))
     for place, file in zip(seen, chain.seen, strict=True):
         place.path, place.error = string(file.path), file.error
         ffi.memmove(ffi.addressof(place, "glimpse"), file.glimpse, len(file.glimpse))
     laid_out = ffi.new("struct usys_chain *")
+    laid_out.first = ffi.addressof(first)
+    laid_out.variable_count = sum(len(step.plan.variables) for step in chain.steps)
     laid_out.steps, laid_out.step_count = steps, len(chain.steps)
     laid_out.seen, laid_out.seen_count = seen, len(chain.seen)
     kept += [steps, seen, laid_out]

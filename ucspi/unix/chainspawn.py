@@ -48,15 +48,13 @@ class ChainSpawner(NativeSpawner):
         if self._task.is_busy and self._task.wait(0):
             self._use(self._result())
         pid = super().spawn(connection, variables, log)
-        if self._program.chain_state != native.lib.USYS_WARM and not self._task.is_busy:
+        if self._program.chain_state == native.lib.USYS_CHANGED or self._reader.is_unsettled:
             self._read_again()
         return pid
 
     def _read_again(self) -> None:
-        if self._program.chain_state != native.lib.USYS_CHANGED and not self._reader.is_unsettled:
-            return
         now = time.monotonic()
-        if now >= self._rest_until:
+        if now >= self._rest_until and not self._task.is_busy:
             self._rest_until = now + REST
             try:
                 self._task.start(self._reader.read)
@@ -79,8 +77,9 @@ class ChainSpawner(NativeSpawner):
         """
         if chain is None:
             return
-        command = self._program.command
+        if any(step.plan.ids for step in chain.steps):
+            native.lib.usys_forbid_dumps()
         self._old.append(self._kept)
-        self._program.chain, self._kept = lay_out(chain, command.errors, command.error_count)
+        self._program.chain, self._kept = lay_out(chain, self._program.command)
         if not self.is_preparing():
             self._old.clear()

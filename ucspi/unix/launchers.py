@@ -8,36 +8,33 @@ name and the module that were written into it, and lies in our launcher's direct
 
 import errno
 import os
-import time
 from _struct import unpack_from
 from stat import S_ISGID, S_ISREG, S_ISUID
 
 from ucspi.unix import inheritedstate
-from ucspi.unix.cachedstat import FORM, MOUNT, is_local, size_in, state_in
-from ucspi.unix.chain import Seen
+from ucspi.unix.cachedstat import FORM, size_in
+from ucspi.unix.chain import Seen, confirm
 
 _BAKED = 96  # bytes for name and module, as in the launcher's source
 _SIZE_MAX = 1 << 20  # bytes of a launcher, which has some thousand
 _MODE = 4  # field of a glimpse
-_SETTLED = 0.05  # seconds after which a second change has another time: the kernel's clock of files ticks
 
 
 class Launchers:
-    """Recognises the commands of this installation.
+    """Recognises the commands of this installation."""
 
-    Attributes:
-        is_unsettled: whether a file was too new to be sure of it, since this was last set to False.
-    """
-
-    __slots__ = ("_at", "_directory", "_text", "is_unsettled")
+    __slots__ = ("_at", "_directory", "_text")
 
     def __init__(self, text: bytes, at: int, directory: bytes) -> None:
         """Take our own launcher, where name and module stand in it, and its directory."""
         self._text, self._at, self._directory = text, at, directory
-        self.is_unsettled = False
 
     def command_in(self, seen: Seen) -> tuple[bytes, bytes] | None:
-        """Return name and module of the command that a file is when we execute it; None if it is none."""
+        """Return name and module of the command that a file is when we execute it; None if it is none.
+
+        Raises:
+            TooNewError: it may be one, but has changed just now.
+        """
         if seen.error or not self._may_be_one(seen.glimpse):
             return None
         try:
@@ -47,7 +44,7 @@ class Launchers:
         except OSError:
             return None
         try:
-            if not self._is_settled(descriptor, seen.glimpse) or _has_capabilities(descriptor):
+            if not confirm(descriptor, seen) or _has_capabilities(descriptor):
                 return None
             text, directory = _contents(descriptor)
         except OSError:
@@ -57,26 +54,8 @@ class Launchers:
         return self._baked(text) if directory == self._directory else None
 
     def _may_be_one(self, glimpse: bytes) -> bool:
-        fields = unpack_from(FORM, glimpse)
-        mode = fields[_MODE]
-        return (
-            S_ISREG(mode)
-            and not mode & (S_ISUID | S_ISGID)
-            and size_in(glimpse) == len(self._text)
-            and is_local(fields[MOUNT])
-        )
-
-    def _is_settled(self, descriptor: int, glimpse: bytes) -> bool:
-        """Return whether this is the file that was looked at, and cannot have changed unnoticed since."""
-        status = os.fstat(descriptor)
-        state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        if state != state_in(glimpse):
-            self.is_unsettled = True
-            return False
-        if not 0 <= status.st_ctime <= time.time() - _SETTLED:
-            self.is_unsettled = True
-            return False
-        return True
+        mode = unpack_from(FORM, glimpse)[_MODE]
+        return S_ISREG(mode) and not mode & (S_ISUID | S_ISGID) and size_in(glimpse) == len(self._text)
 
     def _baked(self, text: bytes) -> tuple[bytes, bytes] | None:
         end = self._at + _BAKED

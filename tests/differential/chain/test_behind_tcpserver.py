@@ -1,12 +1,16 @@
 """Links behind tcpserver: executed or taken as steps, they do what the originals do."""
 
+import ctypes
+import os
 import resource
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import COMMANDS
 from tests.support.oracles import Oracle
 from tests.support.warmed import CAN_BE_WARM, three_ways
 
@@ -107,3 +111,79 @@ def test_little_memory_for_a_python_script_is_said(oracle: Oracle, place: Path) 
     _, _, said = three_ways(oracle, place, ["softlimit", "-m9000000", "./script"], ways=OURS)
     assert b"softlimit: warning: ./script is run by Python" in said
     assert three_ways(oracle, place, ["softlimit", "-m9000000", "./tell"])[2] == b""
+
+
+IDS = ["grep", "-E", "^(Uid|Gid|Groups|Cap...|NoNewPrivs):", "/proc/self/status"]
+VARIABLES = ["cat", "/proc/self/environ"]
+BEHIND_NOBODY = {"another user in the middle", "back to root", "what only root may run, behind"}
+ACCOUNT_CASES = {
+    "another user": ["setuidgid", "nobody", *IDS],
+    "another user in the middle": [
+        "softlimit",
+        "-o",
+        "50",
+        "setuidgid",
+        "nobody",
+        "argv0",
+        "grep",
+        "x",
+        *IDS[1:],
+    ],
+    "root": ["setuidgid", "root", *IDS],
+    "twice": ["setuidgid", "root", "setuidgid", "nobody", *IDS],
+    "back to root": ["setuidgid", "nobody", "setuidgid", "root", *IDS],
+    "an unknown account": ["setuidgid", "no-such-account", *IDS],
+    "an empty account": ["setuidgid", "", *IDS],
+    "a number": ["setuidgid", "0", *IDS],
+    "nothing to run": ["setuidgid", "nobody", "./missing"],
+    "what only root may run": ["setuidgid", "nobody", "./private"],
+    "what only root may run, behind": ["setuidgid", "nobody", "argv0", "./private", "x"],
+    "environment": ["setuidgid", "nobody", *VARIABLES],
+    "ids as variables": ["envuidgid", "nobody", *VARIABLES],
+    "ids as variables twice": ["envuidgid", "nobody", "argv0", "envuidgid", "x", "root", *VARIABLES],
+    "ids as variables of nobody known": ["envuidgid", "no-such-account", *VARIABLES],
+    "ids as variables for nothing": ["envuidgid", "nobody", "./missing"],
+    "ids as variables, then another user": ["envuidgid", "nobody", "setuidgid", "nobody", *VARIABLES],
+}
+
+
+def _ways(case: str) -> tuple[str, ...]:
+    """An executed link needs an interpreter, which nobody may not run where it is root's own."""
+    link = str(COMMANDS / "argv0")
+    runs = (
+        case not in BEHIND_NOBODY
+        or not subprocess.run(
+            [link, "/bin/true", "x"], user=65534, group=65534, extra_groups=[], capture_output=True
+        ).returncode
+    )
+    return ("original", "cold", "warm") if runs else ("original", "warm")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("case", ACCOUNT_CASES)
+@pytest.mark.parametrize(
+    "environ", [{}, {"UID": "old", "A": "b", "GID": "older", "LAST": "one"}], ids=["bare", "full"]
+)
+def test_accounts_three_ways_are_one(oracle: Oracle, place: Path, case: str, environ: dict[str, str]) -> None:
+    (place / "private").write_text("#!/bin/sh\n")
+    (place / "private").chmod(0o700)
+    three_ways(oracle, place, ACCOUNT_CASES[case], environ=environ, ways=_ways(case))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change ids")
+@pytest.mark.parametrize("account", ["nobody", "root"])
+def test_server_that_is_not_root_changes_no_ids(oracle: Oracle, place: Path, account: str) -> None:
+    options = ["-u65534", "-g65534"]
+    three_ways(oracle, place, ["setuidgid", account, *IDS], options=options, ways=OURS)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have another root come back")
+def test_root_that_could_come_back_is_refused(oracle: Oracle, place: Path) -> None:
+    """As ours, executed; the original runs the program."""
+
+    def keep() -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.prctl(28, 1 << 2, 0, 0, 0) == 0  # PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP
+
+    outcome = three_ways(oracle, place, ["setuidgid", "nobody", *IDS], before=keep, ways=OURS)
+    assert outcome[1:] == (111 << 8, b"setuidgid: fatal: unable to setuid: permission denied\n")
