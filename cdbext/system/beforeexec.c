@@ -75,6 +75,23 @@ void usys_close_private(int kept)
   }
 }
 
+void usys_close_others(const int *kept)
+{
+#ifdef SYS_close_range
+  unsigned from = 3;
+
+  for (; *kept >= 0; ++kept) {
+    if ((unsigned)*kept > from)
+      usys_bare(SYS_close_range, from, *kept - 1, 0, 0);
+    if ((unsigned)*kept >= from)
+      from = (unsigned)*kept + 1;
+  }
+  usys_bare(SYS_close_range, from, UINT32_MAX, 0, 0);
+#else
+  (void)kept;
+#endif
+}
+
 /* dup3 refuses to put a descriptor onto itself, and it would stay close-on-exec. */
 void usys_put_on(int descriptor, int target)
 {

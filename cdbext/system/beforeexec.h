@@ -26,6 +26,9 @@ void usys_write_pieces(struct iovec *piece, int count, int patience);
  * numbers, but not a very large one. */
 void usys_close_private(int kept);
 
+/* Close what is not to be kept: all above 2 but kept, in order; -1 ends. */
+void usys_close_others(const int *kept);
+
 /* Have a descriptor at a number, where the exec leaves it open. */
 void usys_put_on(int descriptor, int target);
 

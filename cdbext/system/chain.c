@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "system/baresyscall.h"
 #include "system/beforeexec.h"
+#include "system/variablefiles.h"
 
 enum { RESOURCES = 16 };
 
@@ -106,44 +108,98 @@ static int change_ids(const struct usys_step *step, const char **complaint)
   return (int)-error;
 }
 
-static void change_variable(char **environ, const char *variable)
+static void change_variable(char **environ, const char *change)
 {
-  size_t name = strcspn(variable, "=") + 1, count = 0, at = SIZE_MAX;
+  size_t name = strcspn(change, "="), count = 0, at = SIZE_MAX;
 
   for (; environ[count]; ++count)
-    if (at == SIZE_MAX && !strncmp(environ[count], variable, name))
+    if (at == SIZE_MAX && !strncmp(environ[count], change, name) && environ[count][name] == '=')
       at = count;
   if (at != SIZE_MAX)
     environ[at] = environ[--count];
-  environ[count] = (char *)(uintptr_t)variable;
-  environ[count + 1] = NULL;
+  if (change[name])
+    environ[count++] = (char *)(uintptr_t)change;
+  environ[count] = NULL;
 }
 
-static int take_step(const struct usys_step *step, char **environ, struct before *before, const char **complaint)
+/* Make the changes that were read; return whether one decides how links are found and run. */
+static int change_variables(char **environ, const struct usys_changes *changes)
+{
+  const char *change, *end = changes->at + changes->length;
+  int has_a_say = 0;
+
+  for (change = changes->at; change < end; change += strlen(change) + 1) {
+    change_variable(environ, change);
+    has_a_say |= usys_has_a_say(change);
+  }
+  return has_a_say;
+}
+
+/* Take the lock that nobody holds; else leave nothing open. */
+static int take_lock(const char *path)
+{
+  long fd = usys_bare(SYS_openat, AT_FDCWD, (long)(intptr_t)path,
+                      O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0600);
+
+  if (fd < 0)
+    return -1;
+  if (!usys_bare(SYS_flock, fd, LOCK_EX | LOCK_NB, 0, 0))
+    return (int)usys_bare(SYS_fcntl, fd, F_SETFD, 0, 0);
+  usys_bare(SYS_close, fd, 0, 0, 0);
+  return -1;
+}
+
+/* How a chain is gone through. */
+struct walk {
+  struct usys_room *room;
+  const char **complaint;
+  struct before before;        /* of the last step */
+  struct usys_changes changes; /* of the last step */
+  int is_over;                 /* what follows is executed, link or not */
+};
+
+static int take_step(const struct usys_step *step, struct walk *walk)
 {
   const char *const *variable;
 
-  before->changed = 0;
+  walk->before.changed = 0;
   switch (step->kind) {
     case USYS_SESSION:
       usys_bare(SYS_setsid, 0, 0, 0, 0); /* fails for the leader of a process group, which is as good */
       return 0;
-    case USYS_LIMITS: return set_limits(step, before);
+    case USYS_LIMITS: return set_limits(step, &walk->before);
     case USYS_VARIABLES:
       for (variable = step->variables; *variable; ++variable)
-        change_variable(environ, *variable);
+        change_variable(walk->room->environ, *variable);
       return 0;
-    case USYS_IDS: return change_ids(step, complaint);
+    case USYS_IDS: return change_ids(step, walk->complaint);
+    case USYS_DIRECTORY:
+      walk->is_over = change_variables(walk->room->environ, &walk->changes);
+      walk->room->spare += walk->changes.length;
+      walk->room->spare_length -= walk->changes.length;
+      return 0;
     default: return 0;
   }
 }
 
 /* Whether a link must be executed after all. */
-static int is_executed(const struct usys_step *step)
+static int is_executed(const struct usys_step *step, struct walk *walk)
 {
+  struct usys_changes *changes = &walk->changes;
+
   if (step->own && usys_bare(SYS_faccessat, AT_FDCWD, (long)(intptr_t)step->own, X_OK, 0))
     return 1;
-  return step->kind == USYS_IDS && !is_out_of_reach();
+  switch (step->kind) {
+    case USYS_IDS: return !is_out_of_reach();
+    case USYS_LOCK: return take_lock(step->path) != 0;
+    case USYS_DIRECTORY:
+      changes->at = walk->room->spare;
+      changes->room = walk->room->spare_length;
+      changes->length = changes->count = 0;
+      changes->most_count = USYS_CHANGES;
+      return usys_read_variables(step->path, changes) != 0;
+    default: return 0;
+  }
 }
 
 void usys_forbid_dumps(void)
@@ -151,26 +207,28 @@ void usys_forbid_dumps(void)
   usys_bare(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
 }
 
-int usys_run_chain(const struct usys_chain *chain, char **environ, const char **complaint)
+int usys_run_chain(const struct usys_chain *chain, struct usys_room *room, const char **complaint)
 {
   const struct usys_command *command = chain->first;
   const char *after_ids = NULL;
-  struct before before = { .changed = 0 };
+  struct walk walk = { .room = room, .complaint = complaint };
   int error = 0;
   size_t i;
 
-  for (i = 0; i < chain->step_count && !error && !is_executed(&chain->steps[i]); ++i) {
+  if (chain->inherited)
+    usys_close_others(chain->inherited);
+  for (i = 0; i < chain->step_count && !error && !walk.is_over && !is_executed(&chain->steps[i], &walk); ++i) {
     command = &chain->steps[i].next;
     *complaint = command->complaint;
-    error = take_step(&chain->steps[i], environ, &before, complaint);
+    error = take_step(&chain->steps[i], &walk);
     if (chain->steps[i].kind == USYS_IDS)
       after_ids = *complaint;
   }
   if (!error) {
-    error = usys_execute(command, environ);
+    error = usys_execute(command, room->environ);
     if (error == EAGAIN && after_ids) /* of too many processes the first exec behind the ids complains */
       *complaint = after_ids;
   }
-  undo_limits(&before);
+  undo_limits(&walk.before);
   return error;
 }

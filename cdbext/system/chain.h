@@ -17,7 +17,9 @@ enum usys_step_kind {
   USYS_SESSION, /* pgrphack: a new session */
   USYS_LIMITS,  /* softlimit: soft limits, in order */
   USYS_VARIABLES, /* envuidgid: changes of the environment, in order */
-  USYS_IDS      /* setuidgid: group and user, for good */
+  USYS_IDS,     /* setuidgid: group and user, for good */
+  USYS_DIRECTORY, /* envdir: changes of the environment that are read then */
+  USYS_LOCK     /* setlock: a lock on a descriptor that the program inherits */
 };
 
 struct usys_step {
@@ -26,6 +28,7 @@ struct usys_step {
   size_t limit_count;
   const char *const *variables; /* NAME=VALUE: takes out the first variable of that name, whose place the last
                                    one gets, and goes to the end, as daemontools leaves them.  NULL ends */
+  const char *path; /* USYS_DIRECTORY, USYS_LOCK */
   unsigned uid, gid;
   const char *no_group, *no_user; /* complaints where these cannot be had */
   const char *own; /* the link's file, where it is run with other ids than the server's: it is executed
@@ -44,7 +47,10 @@ struct usys_chain {
   const struct usys_command *first; /* the first link */
   const struct usys_step *steps; /* at least one */
   size_t step_count;
-  size_t variable_count; /* of all steps */
+  size_t variable_count; /* of all steps, at most */
+  size_t spare;          /* bytes that steps need for what they read */
+  const int *inherited;  /* where a step may wait: the only descriptors above 2 that are kept open meanwhile, in
+                            order, all that an exec would leave open; -1 ends.  NULL: no step waits */
   const struct usys_seen *seen; /* what decided how the chain was read */
   size_t seen_count;
 };
@@ -54,6 +60,18 @@ enum usys_chain_state {
   USYS_WARM,   /* take the steps */
   USYS_CHANGED /* execute the links, and read the chain again */
 };
+
+enum { USYS_CHANGES = 256 }; /* variables of one directory; one with more is read by envdir itself */
+
+/* What the child of a slot has for the steps. */
+struct usys_room {
+  char **environ; /* has room for variable_count more */
+  char *spare;
+  size_t spare_length;
+};
+
+/* Whether a variable, given or unset, decides how links are found and run. */
+int usys_has_a_say(const char *variable);
 
 /* Say what to do for a client, in the server, without waiting for a disk.
  * variables: the client's, each ended by a NUL.  One that would have a say in how
@@ -67,10 +85,11 @@ void usys_forbid_dumps(void);
 /* Take the steps and execute what follows, in the child: bare system calls only.
  * The signals are those of the command by now, for a step may wait.
  *
- * environ: has room for variable_count more, and is changed.
+ * A step that fails, or would have to wait for a lock, is left to its link, which is
+ * executed.
  *
  * Returns only when a step failed or nothing could be executed: the errno to
  * report, and in *complaint what begins the line. */
-int usys_run_chain(const struct usys_chain *chain, char **environ, const char **complaint);
+int usys_run_chain(const struct usys_chain *chain, struct usys_room *room, const char **complaint);
 
 #endif

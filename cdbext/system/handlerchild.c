@@ -132,8 +132,8 @@ static int run_child(void *argument)
   usys_set_default_action(SIGTERM); /* whatever we were given */
   usys_restore_signals(program->command.ignored, program->caught, &program->mask);
   usys_set_limits(&program->command);
-  error = slot->chain ? usys_run_chain(slot->chain, slot->environ, &failed.complaint)
-                        : usys_execute(&program->command, slot->environ);
+  error = slot->chain ? usys_run_chain(slot->chain, &slot->room, &failed.complaint)
+                        : usys_execute(&program->command, slot->room.environ);
   if (!usys_has_room(0))
     usys_close_private(-1);
   usys_give_up(&failed, error, 1);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "numbers/decimal.h"
+#include "system/chain.h"
 #include "system/spawnhandler.h"
 
 enum {
@@ -27,7 +28,7 @@ struct usys_slot {
   const struct usys_program *program;
   size_t capacity; /* bytes at texts */
   char *texts;     /* the environment's pointers, the variables, the log */
-  char **environ;
+  struct usys_room room; /* of the environment and for the steps */
   const char *log;
   size_t log_length;
   char **pid_entry; /* the variable that gets the child's pid, or NULL */

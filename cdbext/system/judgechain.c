@@ -6,15 +6,15 @@
 
 /* PATH decides which files the links find.  The others are orders for the dynamic
  * linker and the C library of an executed link's interpreter. */
-static int has_a_say(const char *variable)
+int usys_has_a_say(const char *variable)
 {
-  static const char *const begins[] = { "PATH=", "LD_", "GLIBC_TUNABLES=", "MALLOC_", "NSS" };
+  static const char *const begins[] = { "LD_", "GLIBC_TUNABLES", "MALLOC_", "NSS" };
   size_t i;
 
   for (i = 0; i < sizeof begins / sizeof *begins; ++i)
     if (*variable == *begins[i] && !strncmp(variable, begins[i], strlen(begins[i])))
       return 1;
-  return 0;
+  return *variable == 'P' && !strncmp(variable, "PATH", 4) && (variable[4] == '=' || !variable[4]);
 }
 
 static int look_again(const struct usys_seen *seen)
@@ -39,7 +39,7 @@ int usys_judge_chain(const struct usys_chain *chain, const char *variables, cons
   size_t i;
 
   for (; variables < end; variables += strlen(variables) + 1)
-    if (has_a_say(variables))
+    if (usys_has_a_say(variables))
       return USYS_COLD;
   for (i = 0; i < chain->seen_count && state == USYS_WARM; ++i)
     state = look_again(&chain->seen[i]);

@@ -88,15 +88,17 @@ static int fill(struct usys_slot *slot, const char *variables, size_t variables_
 
   if (slot->chain)
     entries += slot->chain->variable_count;
-  if (reserve(slot, entries * sizeof *next + variables_length + log_length))
+  if (reserve(slot, entries * sizeof *next + variables_length + log_length + (slot->chain ? slot->chain->spare : 0)))
     return -1;
   next = (char **)(void *)slot->texts;
   text = slot->texts + entries * sizeof *next;
   end = text + variables_length;
   memcpy(text, variables, variables_length);
   memcpy(end, log, log_length);
-  slot->environ = next;
+  slot->room.environ = next;
   slot->log = end;
+  slot->room.spare = end + log_length;
+  slot->room.spare_length = slot->chain ? slot->chain->spare : 0;
   slot->log_length = log_length;
   slot->pid_entry = NULL;
   for (; *inherited; ++inherited)

@@ -126,24 +126,6 @@ static int stands_still(const struct usys_start *start)
   return !USYS_BARE || start->patience < 0;
 }
 
-/* Close what is not to be kept: from kept, in order, to the next. */
-static void close_others(const int *kept)
-{
-#ifdef SYS_close_range
-  unsigned from = 3;
-
-  for (; *kept >= 0; ++kept) {
-    if ((unsigned)*kept > from)
-      usys_bare(SYS_close_range, from, *kept - 1, 0, 0);
-    if ((unsigned)*kept >= from)
-      from = (unsigned)*kept + 1;
-  }
-  usys_bare(SYS_close_range, from, UINT32_MAX, 0, 0);
-#else
-  (void)kept;
-#endif
-}
-
 static void put_others(const int *others)
 {
   for (; others && *others >= 0; others += 2)
@@ -155,7 +137,7 @@ static int prepare_and_execute(struct usys_start *start)
   if (start->score)
     usys_take_score(start->score); /* ours too, if we do not stand still */
   if (start->kept)
-    close_others(start->kept);
+    usys_close_others(start->kept);
   if (start->directory >= 0) {
     long error = usys_bare(SYS_fchdir, start->directory, 0, 0, 0);
 

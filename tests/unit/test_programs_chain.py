@@ -75,12 +75,12 @@ def test_other_code_in_the_package_is_executed_for_good(place: Path) -> None:
     assert read.read() is None
 
 
-def test_nothing_is_imported_after_the_first_time(place: Path) -> None:
-    read = reader(place, b"argv0", b"pgrphack", b"x")
+def test_link_that_was_not_there_at_first_becomes_a_step(place: Path) -> None:
     (place / "pgrphack").rename(place / "aside")
-    read = reader(place, b"argv0", b"pgrphack", b"x")
-    (place / "aside").rename(place / "pgrphack")
+    read = reader(place, b"argv0", b"pgrphack", b"x", b"y")
     assert kinds(read.read()) == ["USYS_RENAME"]
+    (place / "aside").rename(place / "pgrphack")
+    assert kinds(read.read()) == ["USYS_RENAME", "USYS_SESSION"]
 
 
 def test_each_path_that_decided_is_noted(place: Path) -> None:
@@ -105,3 +105,15 @@ def test_limits_that_may_concern_a_script_of_python(place: Path) -> None:
     chain = reader(place, b"softlimit", b"-m1000000", b"program").read()
     assert chain is not None
     assert bytes(place / "program") in [seen.path for seen in chain.seen]
+
+
+@pytest.mark.parametrize("line", [b"envdir x", b"setlock -q x y", b"setlock x"])
+def test_what_is_not_plainly_right_of_files_is_executed(place: Path, line: bytes) -> None:
+    for name in ("envdir", "setlock"):
+        (place / name).touch(mode=0o755)
+        (place / f"programs/{name}.py").touch()
+    assert reader(place, *line.split()).read() is None
+    assert kinds(reader(place, b"envdir", b"d", b"setlock", b"-n", b"l", b"/bin/sh").read()) == [
+        "USYS_DIRECTORY",
+        "USYS_LOCK",
+    ]

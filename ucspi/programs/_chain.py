@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Planner = Callable[[list[bytes]], Plan | None]
 
-LINKS = frozenset(("argv0", "envuidgid", "pgrphack", "setuidgid", "softlimit"))
+LINKS = frozenset(("argv0", "envdir", "envuidgid", "pgrphack", "setlock", "setuidgid", "softlimit"))
 # Orders for the dynamic linker and the C library of a link's interpreter, which only an exec obeys.
 _LOADER = (b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_", b"NSS")
 _HOME = os.fsencode(__file__).rpartition(b"/programs/")[0]
@@ -47,8 +47,17 @@ class ChainReader:
         self._package: dict[bytes, Seen] = {}  # files of ours as they were when their code was loaded
         self.is_unsettled = False
         self._may_load = True
+        self._load_what_is_named()
         self.read()
         self._may_load = False
+
+    def _load_what_is_named(self) -> None:
+        """Load the links behind one that cannot be a step yet."""
+        for word in self._argv:
+            name = os.fsdecode(word.rpartition(b"/")[2])
+            if name in LINKS:
+                self._planner(COMMANDS[name])
+                self._look_at_package(COMMANDS[name])
 
     def read(self) -> Chain | None:
         """Return the chain, or None when the program is to be executed."""

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ucspi.unix.chain import Plan
+
 PROGRAM = b"envdir"
 USAGE = b"envdir: usage: envdir dir child"
 
@@ -22,6 +24,15 @@ _BLOCK = 65536
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code if there is nothing to execute."""
     return run(_envdir, argv, USAGE)
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed."""
+    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
+
+    if len(argv) < 3 or not argv[1]:
+        return None
+    return Plan(PROGRAM, "USYS_DIRECTORY", argv[2], argv[2:], path=argv[1] + b"/.")
 
 
 def _envdir(argv: list[bytes]) -> int:

@@ -9,6 +9,10 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import locks
 from ucspi.unix.fds import occupy_standard
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.unix.chain import Plan
+
 PROGRAM = b"setlock"
 USAGE = b"setlock: usage: setlock [ -nNxX ] file program [ arg ... ]"
 
@@ -16,6 +20,22 @@ USAGE = b"setlock: usage: setlock [ -nNxX ] file program [ arg ... ]"
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code if there is nothing to execute."""
     return run(_setlock, argv, USAGE)
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed.
+
+    The options say what becomes of a lock that somebody holds: the program is executed then.
+    """
+    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
+
+    try:
+        _, operands = parse(argv, b"nNxX", USAGE)
+    except Stop:
+        return None
+    if len(operands) < 2:
+        return None
+    return Plan(PROGRAM, "USYS_LOCK", operands[1], operands[1:], path=operands[0])
 
 
 def _setlock(argv: list[bytes]) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MISSING = (errno.ENOENT, errno.EACCES)  # exec goes on to the next file then, and a glance may answer so
 HARD = 2**64 - 1  # of a limit: the hard one
 SETTLED = 0.05  # seconds after which a second change has another time: the kernel's clock of files ticks
+_SPARE = 65536  # bytes of the variables in directories; a directory with more is read by its link
 _TRIES = 3  # a glance at a path that the kernel does not have in memory, or at new links
 
 
@@ -43,12 +44,13 @@ class Plan:
         limits: soft limits to set, in order, each with its number; None is the hard limit.
         seen: what decided besides the command's file.
         variables: changes of the environment, in order, as ``NAME=VALUE``.
+        path: the directory or file that the step is about; None: none.
         ids: the uid and gid to change to; None: none.
         refuses: says of the files to try for the program whether the command must be
             executed all the same; None: it need not.
     """
 
-    __slots__ = ("argv", "ids", "kind", "limits", "name", "program", "refuses", "seen", "variables")
+    __slots__ = ("argv", "ids", "kind", "limits", "name", "path", "program", "refuses", "seen", "variables")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Plan:
         *,
         limits: "Sequence[Limit]" = (),
         variables: "Sequence[bytes]" = (),
+        path: bytes | None = None,
         ids: tuple[int, int] | None = None,
         seen: "Sequence[Seen]" = (),
         refuses: "Callable[[list[bytes]], bool] | None" = None,
@@ -66,7 +69,7 @@ class Plan:
         # CPython refuses a program called nothing, and what is executed shall not differ.
         self.name, self.kind, self.program, self.argv = name, kind, program, [argv[0] or b"?", *argv[1:]]
         self.limits, self.refuses = limits, refuses
-        self.variables, self.ids, self.seen = variables, ids, seen
+        self.variables, self.path, self.ids, self.seen = variables, path, ids, seen
 
 
 class Step:
@@ -166,6 +169,8 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
         room.variables = strings(plan.variables)
         if has_other_ids:
             room.own = string(step.own)
+        if plan.path is not None:
+            room.path = string(plan.path)
         if plan.ids is not None:
             has_other_ids = True
             room.uid, room.gid = plan.ids
@@ -181,11 +186,30 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
         ffi.memmove(ffi.addressof(place, "glimpse"), file.glimpse, len(file.glimpse))
     laid_out = ffi.new("struct usys_chain *")
     laid_out.first = ffi.addressof(first)
+    directories = [step for step in chain.steps if step.plan.kind == "USYS_DIRECTORY"]
     laid_out.variable_count = sum(len(step.plan.variables) for step in chain.steps)
+    laid_out.variable_count += native.lib.USYS_CHANGES * len(directories)
+    laid_out.spare = _SPARE if directories else 0
+    if any(step.plan.path is not None for step in chain.steps):  # it may wait for a disk
+        kept.append(ffi.new("int[]", [*_inheritable(), -1]))
+        laid_out.inherited = kept[-1]
     laid_out.steps, laid_out.step_count = steps, len(chain.steps)
     laid_out.seen, laid_out.seen_count = seen, len(chain.seen)
     kept += [steps, seen, laid_out]
     return laid_out, kept
+
+
+def _inheritable() -> list[int]:
+    """Return the descriptors above 2 that an exec leaves open, in order."""
+    numbers = sorted(map(int, os.listdir("/proc/self/fd")))
+    return [number for number in numbers if number > 2 and _is_inheritable(number)]
+
+
+def _is_inheritable(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False  # it was that of the listing
 
 
 def _soft(value: int | None) -> int:

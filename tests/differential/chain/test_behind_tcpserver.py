@@ -3,7 +3,9 @@
 import ctypes
 import os
 import resource
+import select
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 
 from tests.support.commands import COMMANDS
 from tests.support.oracles import Oracle
-from tests.support.warmed import CAN_BE_WARM, three_ways
+from tests.support.patience import PATIENCE
+from tests.support.warmed import CAN_BE_WARM, server, three_ways
 
 pytestmark = [
     pytest.mark.oracle,
@@ -187,3 +190,86 @@ def test_root_that_could_come_back_is_refused(oracle: Oracle, place: Path) -> No
 
     outcome = three_ways(oracle, place, ["setuidgid", "nobody", *IDS], before=keep, ways=OURS)
     assert outcome[1:] == (111 << 8, b"setuidgid: fatal: unable to setuid: permission denied\n")
+
+
+SUM = ["sh", "-c", "env | grep ^V | cksum"]
+FILE_CASES = {
+    "variables": ["envdir", "./variables", *VARIABLES],
+    "variables twice": ["envdir", "./variables", "argv0", "envdir", "x", "./more", *VARIABLES],
+    "variables for nothing": ["envdir", "./variables", "./missing"],
+    "no directory": ["envdir", "./missing", *VARIABLES],
+    "no name of a directory": ["envdir", "", *VARIABLES],
+    "a file for a directory": ["envdir", "./plain", *VARIABLES],
+    "an empty directory": ["envdir", "./folder", *VARIABLES],
+    "a directory in it": ["envdir", "./nested", *VARIABLES],
+    "many variables": ["envdir", "./many", *SUM],
+    "a long variable": ["envdir", "./long", *SUM],
+    "too long a variable": ["envdir", "./too-long", *SUM],
+    "another PATH": ["envdir", "./path", "argv0", "tell", "x"],
+    "another PATH, at once": ["envdir", "./path", "tell"],
+    "a fifo": ["envdir", "./fifo", *VARIABLES],
+    "a lock": [
+        "setlock",
+        "./lock",
+        "sh",
+        "-c",
+        "ls /proc/self/fd | wc -l; readlink /proc/self/fd/3 | grep -c lock",
+    ],
+    "a lock twice": ["setlock", "-n", "./lock", "setlock", "-n", "./lock", "/bin/echo"],
+    "a lock twice, silently": ["setlock", "-nx", "./lock", "setlock", "-nx", "./lock", "/bin/echo"],
+    "a lock in no directory": ["setlock", "./missing/lock", "/bin/echo"],
+    "a lock that is a directory": ["setlock", "-x", "./folder", "/bin/echo"],
+    "a lock and nothing to run": ["setlock", "./lock", "./missing"],
+    "a lock with few descriptors": ["setlock", "./lock", "softlimit", "-o4", "/bin/echo"],
+}
+
+
+def _fill(place: Path) -> None:
+    """Make directories of variables; they are read in the same order by all."""
+    variables = {
+        "A": b"one\nrest",
+        "TCPREMOTEIP": b"none",
+        "B": b"blanks \t \n",
+        "PROTO": b"",
+        "EMPTY": b"\n",
+        "NUL": b"a\0b\0\nc",
+        "X=Y": b"odd",
+        ".hidden": b"no",
+        "LAST": b"\t tabs\t",
+    }
+    more = {"A": b"two", "B": b"", "C": b"three"}
+    for folder, files in (("variables", variables), ("more", more), ("path", {"PATH": b"/bin:."})):
+        (place / folder).mkdir()
+        for name, text in files.items():
+            (place / folder / name).write_bytes(text)
+    (place / "nested/folder").mkdir(parents=True)
+    (place / "many").mkdir()
+    for number in range(400):
+        (place / f"many/V{number}").write_bytes(b"%d" % number)
+    for folder, length in (("long", 60_000), ("too-long", 140_000)):
+        (place / folder).mkdir()
+        (place / folder / "V").write_bytes(b"v" * length)
+    (place / "fifo").mkdir()
+    os.mkfifo(place / "fifo/V")
+
+
+@pytest.mark.parametrize("case", FILE_CASES)
+def test_files_three_ways_are_one(oracle: Oracle, place: Path, case: str) -> None:
+    _fill(place)
+    three_ways(oracle, place, FILE_CASES[case])
+
+
+def test_held_lock_is_waited_for_by_its_own_client_alone(place: Path) -> None:
+    chain = ["setlock", "./lock", "argv0", "/bin/cat", "x"]
+    with (
+        server(place, "warm", chain) as running,
+        socket.create_connection(("127.0.0.1", running.port)) as first,
+    ):
+        first.sendall(b"x")
+        assert first.recv(1) == b"x"
+        with socket.create_connection(("127.0.0.1", running.port)) as second:
+            second.sendall(b"y")
+            assert not select.select([second], [], [], 0.3)[0]
+            first.close()
+            second.settimeout(PATIENCE)
+            assert second.recv(1) == b"y"
