@@ -257,3 +257,10 @@ def umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+def test_program_that_cannot_be_read_at_once_does_not_delay_the_start(tmp_path: Path) -> None:
+    """Little memory makes softlimit look into the program."""
+    os.mkfifo(tmp_path / "fifo", 0o755)
+    with server(tmp_path, "warm", ["softlimit", "-a1000000", "./fifo"]) as running:
+        assert running.process.poll() is None

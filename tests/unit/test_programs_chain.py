@@ -1,5 +1,6 @@
 """How a command line is read as a chain."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 
 from ucspi.programs import _chain
 from ucspi.programs._chain import ChainReader
+from ucspi.unix import chain as unix_chain
 from ucspi.unix import native
-from ucspi.unix.chain import Chain, Seen
+from ucspi.unix.chain import Chain, Plan, Seen
 
 pytestmark = pytest.mark.skipif(native.lib is None, reason="the compiled module is not built")
 
@@ -117,3 +119,30 @@ def test_what_is_not_plainly_right_of_files_is_executed(place: Path, line: bytes
         "USYS_DIRECTORY",
         "USYS_LOCK",
     ]
+
+
+def test_behind_other_ids_a_closed_directory_in_path_ends_the_chain(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a file server root may have fewer rights than the new user."""
+    closed = b"/closed"
+
+    def look(path: bytes) -> Seen | None:
+        return Seen(path, errno.EACCES, b"") if path.startswith(closed) else really_look(path)
+
+    really_look = unix_chain.look
+    monkeypatch.setattr(_chain, "look", look)
+    monkeypatch.setattr("ucspi.programs.setuidgid.plan", change_ids)
+    for name in ("setuidgid",):
+        (place / name).touch(mode=0o755)
+        (place / f"programs/{name}.py").touch()
+    path = closed + b":" + bytes(place)
+    line = [b"argv0", b"setuidgid", b"x", b"argv0", b"/bin/sh", b"x"]
+    chain = ChainReader(EveryFile(), line, path).read()  # type: ignore[arg-type]  # as above
+    assert kinds(chain) == ["USYS_RENAME", "USYS_IDS"]
+    chain = ChainReader(EveryFile(), line, bytes(place)).read()  # type: ignore[arg-type]  # as above
+    assert kinds(chain) == ["USYS_RENAME", "USYS_IDS", "USYS_RENAME"]
+
+
+def change_ids(argv: list[bytes]) -> Plan:
+    return Plan(b"setuidgid", "USYS_IDS", argv[1], argv[1:], ids=(1, 1))

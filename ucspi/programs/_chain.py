@@ -5,6 +5,7 @@ would do says its own ``plan``.  Anything that is not plainly right ends the cha
 there, and is executed.
 """
 
+import errno
 import os
 
 from ucspi.programs.commands import COMMANDS
@@ -65,7 +66,9 @@ class ChainReader:
         steps: list[Step] = []
         seen: list[Seen] = []
         argv, files = self._argv, search.files(self._argv[0], self._path)
-        while (plan := self._certain_plan(argv, files, seen)) is not None:
+        has_other_ids = False
+        while (plan := self._certain_plan(argv, files, seen, has_other_ids=has_other_ids)) is not None:
+            has_other_ids = has_other_ids or plan.ids is not None
             own = seen[-1].path
             argv, files = plan.argv, search.files(plan.program, self._path)
             if plan.refuses is not None and not self._agrees(plan, files, seen):
@@ -73,7 +76,11 @@ class ChainReader:
             steps.append(Step(plan, own, files))
         return Chain(steps, seen) if steps else None
 
-    def _certain_plan(self, argv: list[bytes], files: list[bytes], seen: list[Seen]) -> Plan | None:
+    def _certain_plan(
+        self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
+    ) -> Plan | None:
+        if has_other_ids and any(look_at.error == errno.EACCES for look_at in _look_for(files)):
+            return None  # on a file server the new user may have rights that root has not
         try:
             return self._plan(argv, files, seen)
         except TooNewError:
@@ -118,7 +125,8 @@ class ChainReader:
     def _agrees(self, plan: Plan, files: list[bytes], seen: list[Seen]) -> bool:
         """Return whether a plan holds for the program that it would execute; note what was looked at then."""
         noted = _look_for(files)
-        if not noted or not os.access(noted[-1].path, os.X_OK):
+        # To open anything else may take for ever, as it may later for one client.
+        if not noted or not noted[-1].is_regular() or not os.access(noted[-1].path, os.X_OK):
             return False
         if plan.refuses is None or plan.refuses(files):
             return False

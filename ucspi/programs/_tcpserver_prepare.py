@@ -210,8 +210,9 @@ def _chain_reader(program: list[bytes], inherited: list[bytes]) -> "ChainReader 
     if environ.value_of(inherited, b"UCSPI_WARM") == b"0":
         return None
     path = environ.value_of(inherited, b"PATH")
-    size = _size(inheritedstate.command)
-    if size < 0 or all(_size(file) != size for file in search.files(program[0], path)):
+    sizes = (_size(file) for file in search.files(program[0], path))
+    first = next((size for size in sizes if size >= 0), -1)  # no further: there may be a disk that hangs
+    if first < 0 or first != _size(inheritedstate.command):
         return None
     from ucspi.programs import _chain
 

@@ -26,6 +26,7 @@ MISSING = (errno.ENOENT, errno.EACCES)  # exec goes on to the next file then, an
 HARD = 2**64 - 1  # of a limit: the hard one
 SETTLED = 0.05  # seconds after which a second change has another time: the kernel's clock of files ticks
 _SPARE = 65536  # bytes of the variables in directories; a directory with more is read by its link
+_MODE = 4  # field of a glimpse
 _TRIES = 3  # a glance at a path that the kernel does not have in memory, or at new links
 
 
@@ -88,6 +89,10 @@ class Seen:
 
     def __init__(self, path: bytes, error: int, glimpse: bytes) -> None:
         self.path, self.error, self.glimpse = path, error, glimpse
+
+    def is_regular(self) -> bool:
+        """Return whether there was a regular file."""
+        return not self.error and S_ISREG(unpack_from(FORM, self.glimpse)[_MODE])
 
     def is_like(self, other: "Seen") -> bool:
         """Return whether another look found the same."""

@@ -77,7 +77,8 @@ class ChainSpawner(NativeSpawner):
         """
         if chain is None:
             return
-        if any(step.plan.ids for step in chain.steps):
+        # Of a child that shares our memory a core, as of SIGXFSZ, would be one of ours.
+        if any(step.plan.ids or step.plan.limits for step in chain.steps):
             native.lib.usys_forbid_dumps()
         self._old.append(self._kept)
         self._program.chain, self._kept = lay_out(chain, self._program.command)
