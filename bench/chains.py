@@ -2,6 +2,7 @@
 
 Each server runs its own links; the handler is the static C program of `connections.py`.  The
 limit is the handler alone.  All servers run side by side all the time; the load goes round.
+`recordio` logs on stderr.
 """
 
 import os
@@ -20,6 +21,8 @@ CHAINS: tuple[tuple[str, list[str]], ...] = (
     ("`envuidgid nobody`", ["envuidgid", "nobody", "HANDLER"]),
     ("`pgrphack`", ["pgrphack", "HANDLER"]),
     ("`softlimit -o 50`", ["softlimit", "-o", "50", "HANDLER"]),
+    ("`recordio`", ["recordio", "HANDLER"]),
+    ("`fixcrio`", ["fixcrio", "HANDLER"]),
     (
         "`softlimit -o 50 setuidgid nobody argv0`",
         [*["softlimit", "-o", "50", "setuidgid", "nobody", "argv0", "HANDLER", "x"]],
@@ -64,7 +67,8 @@ def contest(load: Path, handler: list[str], count: int, clients: int, rounds: in
     with ExitStack() as stack:
         ports = [stack.enter_context(running(command, line, environ))[1] for command, environ in ways]
         counts = (count, count, few)
-        loads = [Load(load, port, many, clients, 6) for port, many in zip(ports, counts, strict=True)]
+        size = 7 if "fixcrio" in handler else 6  # bytes: it adds one
+        loads = [Load(load, port, many, clients, size) for port, many in zip(ports, counts, strict=True)]
         if not works(loads[2]):
             loads.pop()
         rates = [[measure() for measure in loads] for _ in range(rounds)]

@@ -35,6 +35,20 @@ static inline long usys_bare(long number, long a, long b, long c, long d)
   return result;
 }
 
+/* The same with one argument more. */
+static inline long usys_bare5(long number, long a, long b, long c, long d, long e)
+{
+  long result;
+  register long fourth __asm__("r10") = d;
+  register long fifth __asm__("r8") = e;
+
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
 #elif !defined(USYS_NO_BARE) && defined(__aarch64__) && defined(__LP64__)
 #define USYS_BARE 1
 
@@ -47,6 +61,19 @@ static inline long usys_bare(long number, long a, long b, long c, long d)
   register long x3 __asm__("x3") = d;
 
   __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
+  return x0;
+}
+
+static inline long usys_bare5(long number, long a, long b, long c, long d, long e)
+{
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
   return x0;
 }
 

@@ -28,7 +28,8 @@ static int set_limit(const struct usys_limit *limit, struct before *before)
   unsigned bit = 1u << limit->resource;
 
   if (!(before->changed & bit)) {
-    long error = usys_bare(SYS_prlimit64, 0, limit->resource, 0, (long)(intptr_t)&before->limits[limit->resource]);
+    long error = usys_bare(SYS_prlimit64, 0, limit->resource, 0,
+                           (long)(intptr_t)&before->limits[limit->resource]);
 
     if (error)
       return (int)-error;
@@ -87,7 +88,7 @@ static int can_root_come_back(const struct usys_step *step)
   if (usys_bare(SYS_getresuid, (long)(intptr_t)&real, (long)(intptr_t)&effective, (long)(intptr_t)&saved, 0))
     return 1;
   return !real || !effective || !saved || !usys_bare(SYS_setuid, 0, 0, 0, 0) ||
-         (step->gid && !usys_bare(SYS_setgid, 0, 0, 0, 0));
+      (step->gid && !usys_bare(SYS_setgid, 0, 0, 0, 0));
 }
 
 static int change_ids(const struct usys_step *step, const char **complaint)
@@ -207,6 +208,16 @@ void usys_forbid_dumps(void)
   usys_bare(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
 }
 
+/* Let the mover do what a link does, if it is its work.  Returns 0, or an errno: then the link is executed. */
+static int start_mover(const struct usys_step *step, const struct usys_command *link, struct usys_room *room)
+{
+  switch (step->kind) {
+    case USYS_COPIER: return usys_start_copier(&step->mover, link, room->environ, &room->copier_busy);
+    case USYS_FILTER: return usys_become_filter(&step->mover, link, room->environ);
+    default: return 0;
+  }
+}
+
 int usys_run_chain(const struct usys_chain *chain, struct usys_room *room, const char **complaint)
 {
   const struct usys_command *command = chain->first;
@@ -217,7 +228,10 @@ int usys_run_chain(const struct usys_chain *chain, struct usys_room *room, const
 
   if (chain->inherited)
     usys_close_others(chain->inherited);
-  for (i = 0; i < chain->step_count && !error && !walk.is_over && !is_executed(&chain->steps[i], &walk); ++i) {
+  for (i = 0; i < chain->step_count && !error && !walk.is_over && !is_executed(&chain->steps[i], &walk);
+       ++i) {
+    if (start_mover(&chain->steps[i], command, room))
+      break;
     command = &chain->steps[i].next;
     *complaint = command->complaint;
     error = take_step(&chain->steps[i], &walk);

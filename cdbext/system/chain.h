@@ -11,15 +11,18 @@
 
 #include "system/command.h"
 #include "system/fileglance.h"
+#include "system/startmover.h"
 
 enum usys_step_kind {
-  USYS_RENAME,  /* argv0: only the next command line is another */
-  USYS_SESSION, /* pgrphack: a new session */
-  USYS_LIMITS,  /* softlimit: soft limits, in order */
+  USYS_RENAME,    /* argv0: only the next command line is another */
+  USYS_SESSION,   /* pgrphack: a new session */
+  USYS_LIMITS,    /* softlimit: soft limits, in order */
   USYS_VARIABLES, /* envuidgid: changes of the environment, in order */
-  USYS_IDS,     /* setuidgid: group and user, for good */
+  USYS_IDS,       /* setuidgid: group and user, for good */
   USYS_DIRECTORY, /* envdir: changes of the environment that are read then */
-  USYS_LOCK     /* setlock: a lock on a descriptor that the program inherits */
+  USYS_LOCK,      /* setlock: a lock on a descriptor that the program inherits */
+  USYS_COPIER,    /* recordio, fixcrio: a child stands between the program and its descriptors 0 and 1 */
+  USYS_FILTER     /* addcr, delcr: nothing follows */
 };
 
 struct usys_step {
@@ -28,11 +31,12 @@ struct usys_step {
   size_t limit_count;
   const char *const *variables; /* NAME=VALUE: takes out the first variable of that name, whose place the last
                                    one gets, and goes to the end, as daemontools leaves them.  NULL ends */
-  const char *path; /* USYS_DIRECTORY, USYS_LOCK */
+  const char *path;             /* USYS_DIRECTORY, USYS_LOCK */
   unsigned uid, gid;
   const char *no_group, *no_user; /* complaints where these cannot be had */
   const char *own; /* the link's file, where it is run with other ids than the server's: it is executed
                       unless they may do that.  NULL: nothing to ask.  Never of the first step */
+  struct usys_mover mover;
   struct usys_command next; /* what this link runs, with its complaint; the environment is not used */
 };
 
@@ -45,11 +49,12 @@ struct usys_seen {
 
 struct usys_chain {
   const struct usys_command *first; /* the first link */
-  const struct usys_step *steps; /* at least one */
+  const struct usys_step *steps;    /* at least one */
   size_t step_count;
   size_t variable_count; /* of all steps, at most */
   size_t spare;          /* bytes that steps need for what they read */
-  const int *inherited;  /* where a step may wait: the only descriptors above 2 that are kept open meanwhile, in
+  const int
+      *inherited; /* where a step may wait: the only descriptors above 2 that are kept open meanwhile, in
                             order, all that an exec would leave open; -1 ends.  NULL: no step waits */
   const struct usys_seen *seen; /* what decided how the chain was read */
   size_t seen_count;
@@ -65,9 +70,11 @@ enum { USYS_CHANGES = 256 }; /* variables of one directory; one with more is rea
 
 /* What the child of a slot has for the steps. */
 struct usys_room {
-  char **environ; /* has room for variable_count more */
+  char **environ; /* has room for variable_count + 1 more */
   char *spare;
   size_t spare_length;
+  pid_t
+      copier_busy; /* not 0 while a copier that the child has started uses our memory; the kernel clears it */
 };
 
 /* Whether a variable, given or unset, decides how links are found and run. */

@@ -10,7 +10,8 @@
  * What the child touches is its own (a slot: stack, texts, environment) or
  * never changes (the program).  A slot is busy until the kernel clears its
  * flag, which it does when the child leaves our memory, by exec or by exit
- * (CLONE_CHILD_CLEARTID); then it serves again.  The child makes bare system
+ * (CLONE_CHILD_CLEARTID); then it serves again.  A copier that the child starts has a
+ * flag of its own.  The child makes bare system
  * calls only, for errno is the parent's: see system/baresyscall.h.  Where there are none the
  * parent stands still until the exec (CLONE_VFORK).
  *
@@ -133,7 +134,7 @@ static int run_child(void *argument)
   usys_restore_signals(program->command.ignored, program->caught, &program->mask);
   usys_set_limits(&program->command);
   error = slot->chain ? usys_run_chain(slot->chain, &slot->room, &failed.complaint)
-                        : usys_execute(&program->command, slot->room.environ);
+                      : usys_execute(&program->command, slot->room.environ);
   if (!usys_has_room(0))
     usys_close_private(-1);
   usys_give_up(&failed, error, 1);

@@ -26,8 +26,8 @@ struct usys_slot {
   int connection;
   const struct usys_chain *chain; /* whose steps the child takes itself, or NULL */
   const struct usys_program *program;
-  size_t capacity; /* bytes at texts */
-  char *texts;     /* the environment's pointers, the variables, the log */
+  size_t capacity;       /* bytes at texts */
+  char *texts;           /* the environment's pointers, the variables, the log */
   struct usys_room room; /* of the environment and for the steps */
   const char *log;
   size_t log_length;

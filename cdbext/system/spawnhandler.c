@@ -10,13 +10,19 @@
 #include "system/chain.h"
 #include "system/handlerchild.h"
 
+static int is_busy(const struct usys_slot *slot)
+{
+  return __atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE) ||
+      __atomic_load_n(&slot->room.copier_busy, __ATOMIC_ACQUIRE);
+}
+
 /* A slot whose child is gone, or a new one; NULL without memory. */
 static struct usys_slot *take_slot(struct usys_program *program)
 {
   struct usys_slot *slot;
 
   for (slot = program->slots; slot; slot = slot->next)
-    if (!__atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE))
+    if (!is_busy(slot))
       return slot;
   slot = calloc(1, sizeof *slot);
   if (slot) {
@@ -83,12 +89,14 @@ static int fill(struct usys_slot *slot, const char *variables, size_t variables_
                 size_t log_length)
 {
   char *const *inherited = slot->program->command.environ;
-  size_t entries = count_entries(inherited) + count_texts(variables, variables + variables_length) + 1;
+  size_t entries = count_entries(inherited) + count_texts(variables, variables + variables_length) + 2;
   char **next, *text, *end;
 
   if (slot->chain)
     entries += slot->chain->variable_count;
-  if (reserve(slot, entries * sizeof *next + variables_length + log_length + (slot->chain ? slot->chain->spare : 0)))
+  if (reserve(slot,
+              entries * sizeof *next + variables_length + log_length +
+                  (slot->chain ? slot->chain->spare : 0)))
     return -1;
   next = (char **)(void *)slot->texts;
   text = slot->texts + entries * sizeof *next;
@@ -132,8 +140,9 @@ int usys_spawn(struct usys_program *program, int connection, const char *variabl
   struct usys_slot *slot = take_slot(program);
   int pid = -ENOMEM;
 
-  program->chain_state =
-    program->chain ? usys_judge_chain(program->chain, variables, variables + variables_length) : USYS_COLD;
+  program->chain_state = program->chain
+      ? usys_judge_chain(program->chain, variables, variables + variables_length)
+      : USYS_COLD;
   if (slot)
     slot->chain = program->chain_state == USYS_WARM ? program->chain : NULL;
   if (slot && !fill(slot, variables, variables_length, log, log_length)) {
@@ -149,7 +158,7 @@ int usys_is_preparing(const struct usys_program *program)
   const struct usys_slot *slot;
 
   for (slot = program->slots; slot; slot = slot->next)
-    if (__atomic_load_n(&slot->busy, __ATOMIC_ACQUIRE))
+    if (is_busy(slot))
       return 1;
   return 0;
 }

@@ -27,11 +27,11 @@ struct usys_program {
   struct usys_score score;
   const struct usys_chain *chain; /* how the command is run without executing it; NULL: there is no such way.
                                    It may be replaced by another, which leaves this one to the children */
-  int chain_state;         /* enum usys_chain_state, of the last client; set by the call */
-  const int *listeners;    /* what a child closes first of all; -1 ends.  NULL: none */
-  sigset_t mask;           /* the handler's signal mask */
-  uint64_t caught;         /* bit n - 1: signal n is caught, and at its default in the handler */
-  struct usys_slot *slots; /* memory of children that are or were preparing */
+  int chain_state;                /* enum usys_chain_state, of the last client; set by the call */
+  const int *listeners;           /* what a child closes first of all; -1 ends.  NULL: none */
+  sigset_t mask;                  /* the handler's signal mask */
+  uint64_t caught;                /* bit n - 1: signal n is caught, and at its default in the handler */
+  struct usys_slot *slots;        /* memory of children that are or were preparing */
 };
 
 enum { USYS_SIGNALS = 64 };

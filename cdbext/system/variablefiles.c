@@ -37,7 +37,8 @@ static long read_names(long directory, char *names)
     return -1;
   /* The kernel says EINVAL where there is no room for one more; 0 is the end. */
   while (length < NAMES_MAX &&
-         (more = usys_bare(SYS_getdents64, readable, (long)(intptr_t)(names + length), NAMES_MAX - length, 0)) > 0)
+         (more = usys_bare(SYS_getdents64, readable, (long)(intptr_t)(names + length), NAMES_MAX - length,
+                           0)) > 0)
     length += more;
   close_it(readable);
   return more ? -1 : length;
@@ -51,7 +52,8 @@ static int read_value(long file, struct usys_changes *changes)
   char *limit = changes->at + changes->room - 1;
   long more = 0;
 
-  while (!newline && end < limit && (more = usys_bare(SYS_read, file, (long)(intptr_t)end, limit - end, 0)) > 0) {
+  while (!newline && end < limit &&
+         (more = usys_bare(SYS_read, file, (long)(intptr_t)end, limit - end, 0)) > 0) {
     newline = memchr(end, '\n', (size_t)more);
     end += more;
   }

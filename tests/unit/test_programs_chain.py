@@ -29,7 +29,7 @@ class EveryFile:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "programs").mkdir()
     (tmp_path / "_begin.py").touch()
-    for name in ("argv0", "pgrphack", "softlimit", "recordio"):
+    for name in ("argv0", "pgrphack", "softlimit", "rblsmtpd"):
         (tmp_path / name).touch(mode=0o755)
         (tmp_path / f"programs/{name}.py").touch()
     monkeypatch.setattr(_chain, "_HOME", bytes(tmp_path))
@@ -52,11 +52,11 @@ def test_steps_are_in_the_order_of_the_command_line(place: Path) -> None:
 
 
 def test_chain_ends_at_what_is_no_step(place: Path) -> None:
-    assert kinds(reader(place, b"argv0", b"recordio", b"x", b"argv0", b"/bin/sh", b"x").read()) == [
+    assert kinds(reader(place, b"argv0", b"rblsmtpd", b"x", b"argv0", b"/bin/sh", b"x").read()) == [
         "USYS_RENAME"
     ]
     assert kinds(reader(place, b"argv0", b"missing", b"x").read()) == ["USYS_RENAME"]
-    assert reader(place, b"recordio", b"argv0", b"/bin/sh", b"x").read() is None
+    assert reader(place, b"rblsmtpd", b"argv0", b"/bin/sh", b"x").read() is None
     assert reader(place, b"missing").read() is None
 
 

@@ -19,7 +19,21 @@ if TYPE_CHECKING:
 
     Planner = Callable[[list[bytes]], Plan | None]
 
-LINKS = frozenset(("argv0", "envdir", "envuidgid", "pgrphack", "setlock", "setuidgid", "softlimit"))
+LINKS = frozenset(
+    (
+        "addcr",
+        "argv0",
+        "delcr",
+        "envdir",
+        "envuidgid",
+        "fixcrio",
+        "pgrphack",
+        "recordio",
+        "setlock",
+        "setuidgid",
+        "softlimit",
+    )
+)
 # Orders for the dynamic linker and the C library of a link's interpreter, which only an exec obeys.
 _LOADER = (b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_", b"NSS")
 _HOME = os.fsencode(__file__).rpartition(b"/programs/")[0]
@@ -74,6 +88,8 @@ class ChainReader:
             if plan.refuses is not None and not self._agrees(plan, files, seen):
                 break
             steps.append(Step(plan, own, files))
+            if plan.is_last:
+                break
         return Chain(steps, seen) if steps else None
 
     def _certain_plan(

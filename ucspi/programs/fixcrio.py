@@ -6,13 +6,26 @@ from ucspi.programs._stdio_proxy import execute_behind_proxy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.programs._stdio_proxy import Copy
+    from ucspi.unix.chain import Plan
 
+ORDER = b"fixcr"  # the mover's
+PROGRAM = b"fixcrio"
 USAGE = b"fixcrio: usage: fixcrio program [ arg ... ]"
 
 
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code if there is nothing to execute."""
-    return run(lambda argv: execute_behind_proxy(b"fixcrio", argv, b"fixcr", _load), argv, USAGE)
+    return run(lambda argv: execute_behind_proxy(PROGRAM, argv, ORDER, _load), argv, USAGE)
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed."""
+    from ucspi.unix import mover
+    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
+
+    if len(argv) < 2 or mover.descriptor() < 0:
+        return None
+    return Plan(PROGRAM, "USYS_COPIER", argv[1], argv[1:], order=ORDER)
 
 
 def _load() -> "Copy":

@@ -12,7 +12,7 @@ import time
 from _struct import unpack_from
 from stat import S_ISREG
 
-from ucspi.unix import native
+from ucspi.unix import mover, native
 from ucspi.unix.cachedstat import FORM, MOUNT, SAME, is_local, state_in
 
 TYPE_CHECKING = False
@@ -42,6 +42,8 @@ class Plan:
         kind: the step, by its name in ``cdbext/system/chain.h``.
         program: the file, or the name to look for in PATH.
         argv: the command line of that program, its name first.
+        order: what the mover is to do, for a copier or filter.
+        is_last: nothing is executed then.
         limits: soft limits to set, in order, each with its number; None is the hard limit.
         seen: what decided besides the command's file.
         variables: changes of the environment, in order, as ``NAME=VALUE``.
@@ -51,7 +53,20 @@ class Plan:
             executed all the same; None: it need not.
     """
 
-    __slots__ = ("argv", "ids", "kind", "limits", "name", "path", "program", "refuses", "seen", "variables")
+    __slots__ = (
+        "argv",
+        "ids",
+        "is_last",
+        "kind",
+        "limits",
+        "name",
+        "order",
+        "path",
+        "program",
+        "refuses",
+        "seen",
+        "variables",
+    )
 
     def __init__(
         self,
@@ -60,6 +75,7 @@ class Plan:
         program: bytes,
         argv: list[bytes],
         *,
+        order: bytes = b"",
         limits: "Sequence[Limit]" = (),
         variables: "Sequence[bytes]" = (),
         path: bytes | None = None,
@@ -71,6 +87,7 @@ class Plan:
         self.name, self.kind, self.program, self.argv = name, kind, program, [argv[0] or b"?", *argv[1:]]
         self.limits, self.refuses = limits, refuses
         self.variables, self.path, self.ids, self.seen = variables, path, ids, seen
+        self.is_last, self.order = kind == "USYS_FILTER", order
 
 
 class Step:
@@ -181,6 +198,8 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
             room.uid, room.gid = plan.ids
             room.no_group = string(plan.name + b": fatal: unable to setgid: ")
             room.no_user = string(plan.name + b": fatal: unable to setuid: ")
+        if plan.order:
+            room.mover.file, room.mover.order = mover.descriptor(), string(plan.order)
         command = room.next
         command.paths, command.argv = strings(step.paths), strings(plan.argv)
         command.errors, command.error_count = first.errors, first.error_count
@@ -195,8 +214,9 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
     laid_out.variable_count = sum(len(step.plan.variables) for step in chain.steps)
     laid_out.variable_count += native.lib.USYS_CHANGES * len(directories)
     laid_out.spare = _SPARE if directories else 0
+    movers = [mover.descriptor()] if any(step.plan.order for step in chain.steps) else []
     if any(step.plan.path is not None for step in chain.steps):  # it may wait for a disk
-        kept.append(ffi.new("int[]", [*_inheritable(), -1]))
+        kept.append(ffi.new("int[]", [*sorted({*_inheritable(), *movers}), -1]))
         laid_out.inherited = kept[-1]
     laid_out.steps, laid_out.step_count = steps, len(chain.steps)
     laid_out.seen, laid_out.seen_count = seen, len(chain.seen)

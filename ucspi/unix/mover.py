@@ -16,10 +16,38 @@ if TYPE_CHECKING:
 
 PATH = __file__.rpartition("/unix/")[0].encode(sys.getfilesystemencoding(), "surrogateescape") + b"/_mover"
 
+_BEHIND = 16
+_OPENED: list[int] = []
+
 
 def is_there() -> bool:
     """Return whether there is such a program, and we may execute it."""
     return os.access(PATH, os.X_OK)
+
+
+def descriptor() -> int:
+    """Return a descriptor by which children can execute it, opened once; -1 where that cannot be done.
+
+    So it is executed after an upgrade too, and by a user who may not enter our directory.
+    """
+    if not _OPENED:
+        _OPENED.append(_open())
+    return _OPENED[0]
+
+
+def _open() -> int:
+    passed = []
+    try:
+        number = os.open(PATH, os.O_PATH | os.O_CLOEXEC)
+        while number < _BEHIND:  # the low numbers are for the pipes of those children
+            passed.append(number)
+            number = os.dup(number)
+    except OSError:
+        return passed.pop() if passed else -1
+    finally:
+        for each in passed:
+            os.close(each)
+    return number
 
 
 def become(order: bytes, argv: list[bytes], kept: tuple[int, ...] = ()) -> None:
