@@ -11,6 +11,7 @@ from resource import RLIMIT_AS, RLIMIT_DATA, setrlimit
 import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
+from tests.support.launchers import needs_launcher
 from tests.support.moving import CDBEXT, PID, copied, environment, filtered
 from tests.support.patience import PATIENCE, wait_for
 from ucspi.unix import mover
@@ -79,6 +80,21 @@ def test_order_is_all_that_the_copier_has_more_in_its_environment() -> None:
     half = len(entries) // 2
     assert entries[:half] == entries[half:] != []
     assert order.startswith(b"UCSPI_MOVER=record ")
+
+
+@needs_mover
+@needs_launcher
+@pytest.mark.parametrize("limit", ["--as=30000000", "--data=3000000", "--stack=1000000"])
+def test_copier_has_the_limits_that_were_asked_for(limit: str) -> None:
+    """Not those that the interpreter needs."""
+    script = "read -r copier < /proc/$$/task/$$/children; sleep 0.3; cat /proc/$$/limits /proc/$copier/limits"
+    command = ["prlimit", f"{limit}:", *ours("fixcrio"), "sh", "-c", script]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, env=ENVIRONMENT, timeout=PATIENCE
+    )
+    lines = done.stdout.splitlines()
+    assert limit.partition("=")[2].encode() in done.stdout
+    assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
 
 
 @needs_mover

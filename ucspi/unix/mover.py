@@ -10,10 +10,6 @@ import sys
 from ucspi.unix import search
 from ucspi.unix.environ import inherited
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 PATH = __file__.rpartition("/unix/")[0].encode(sys.getfilesystemencoding(), "surrogateescape") + b"/_mover"
 
 _BEHIND = 16
@@ -62,8 +58,7 @@ def become(order: bytes, argv: list[bytes], kept: tuple[int, ...] = ()) -> None:
         for number in kept:
             os.set_inheritable(number, True)
         entry = b"UCSPI_MOVER=%s %s" % (order, _shown_name(argv))
-        environment: Any = search.Entries([*inherited(), entry])
-        os.execve(PATH, [argv[0] or b"?", *argv[1:]], environment)
+        search.execute([PATH], argv, [*inherited(), entry])
     except OSError:
         pass
 
