@@ -108,6 +108,8 @@ static int read_all(long directory, struct usys_changes *changes)
     const char *name = names + at + NAME_AT;
 
     memcpy(&step, names + at + offsetof(struct entry, length), sizeof step);
+    if (*name == '=')
+      return -1; /* a variable without a name, which an interpreter passes on in its own way */
     if (*name != '.' && read_file(directory, name, changes))
       return -1;
   }

@@ -259,6 +259,13 @@ def test_files_three_ways_are_one(oracle: Oracle, place: Path, case: str) -> Non
     three_ways(oracle, place, FILE_CASES[case])
 
 
+def test_variable_without_a_name_is_left_to_the_link(oracle: Oracle, place: Path) -> None:
+    (place / "odd").mkdir()
+    for name in ("=", "=x", "A"):
+        (place / "odd" / name).write_bytes(b"")
+    three_ways(oracle, place, ["envdir", "./odd", *VARIABLES], ways=OURS)
+
+
 def test_held_lock_is_waited_for_by_its_own_client_alone(place: Path) -> None:
     chain = ["setlock", "./lock", "argv0", "/bin/cat", "x"]
     with (
