@@ -55,7 +55,10 @@ def test_where_a_change_of_ids_opens_our_memory_it_is_executed(
     setting = tmp_path / "setting"
     setting.write_text(text)
     behind = with_files((setting, "/proc/sys/fs/suid_dumpable"))
-    assert (count_executed(tmp_path, "setuidgid", behind) > 0) == executed
+    if executed:
+        assert count_executed(tmp_path, "setuidgid", behind) > 0
+    else:  # another test may execute it meanwhile
+        wait_for(lambda: not count_executed(tmp_path, "setuidgid", behind), "steps alone")
 
 
 @pytest.mark.parametrize(
