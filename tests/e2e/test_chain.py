@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.commands import COMMANDS
 from tests.support.patience import wait_for
-from tests.support.warmed import CAN_BE_WARM, Executed, Server, server
+from tests.support.warmed import CAN_BE_WARM, Executed, Server, require_memory_of_missing_names, server
 
 pytestmark = [
     pytest.mark.e2e,
@@ -152,6 +152,7 @@ def test_newer_file_in_path_counts_from_the_next_client_on(
 ) -> None:
     first = tmp_path / "first"
     first.mkdir()
+    require_memory_of_missing_names(first)
     path = f"{first}:{installed.bin}"
     with serve(installed, tmp_path, "argv0", hello, path=path) as running:
         assert not is_executed(running, installed.bin / "argv0")
@@ -212,6 +213,7 @@ def test_program_behind_the_links_is_looked_for_for_each_client(
 ) -> None:
     first = tmp_path / "first"
     first.mkdir()
+    require_memory_of_missing_names(first)
     path = f"{first}:{installed.bin}:/usr/bin:/bin"
     link = installed.bin / "argv0"
     with serve(installed, tmp_path, "argv0", ["echo", "x", "hello"], path=path) as running:

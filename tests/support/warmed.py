@@ -16,11 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.commands import COMMANDS
 from tests.support.oracles import ORACLE_DIRECTORIES, Oracle
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import read_all
-from ucspi.unix import native
+from ucspi.unix import chain, native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +74,12 @@ class Server:
             text = re.sub(rb"\b%d\b" % number, name, text)
         text = re.sub(rb"(?<![^\0\n])(UCSPI_WARM|PATH)=[^\0\n]*[\0\n]", b"", text)
         return re.sub(rb"\b(pid) \d+\b", rb"\1", text)
+
+
+def require_memory_of_missing_names(directory: Path) -> None:
+    """Skip where a file system, as tmpfs, is asked anew for each name that it does not have."""
+    if chain.look(bytes(directory / "missing")) is None:
+        pytest.skip("this file system does not remember that a name is missing")
 
 
 @contextmanager

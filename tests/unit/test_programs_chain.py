@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.warmed import require_memory_of_missing_names
 from ucspi.programs import _chain
 from ucspi.programs._chain import ChainReader
 from ucspi.unix import chain as unix_chain
@@ -28,7 +29,8 @@ class EveryFile:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "programs").mkdir()
-    (tmp_path / "_begin.py").touch()
+    for name in ("_begin.py", "_packed.bin"):  # tmpfs does not remember that a name is missing
+        (tmp_path / name).touch()
     for name in ("argv0", "pgrphack", "softlimit", "rblsmtpd"):
         (tmp_path / name).touch(mode=0o755)
         (tmp_path / f"programs/{name}.py").touch()
@@ -88,6 +90,7 @@ def test_link_that_was_not_there_at_first_becomes_a_step(place: Path) -> None:
 def test_each_path_that_decided_is_noted(place: Path) -> None:
     first = place / "first"
     first.mkdir()
+    require_memory_of_missing_names(first)
     path = bytes(first) + b":" + bytes(place)
     chain = ChainReader(EveryFile(), [b"argv0", b"x", b"y"], path).read()  # type: ignore[arg-type]  # as above
     assert chain is not None
