@@ -15,6 +15,7 @@ import pytest
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from tests.support.serving import COMMAND, ENVIRONMENT, Served, hold, read_all, serving
+from ucspi.unix import native
 
 pytestmark = pytest.mark.e2e
 
@@ -305,6 +306,29 @@ def test_passed_socket_is_given_back_as_it_was(
         finally:
             process.kill()
             process.wait(PATIENCE)
+
+
+BLOCKS = """
+import os, sys
+from ucspi.programs import tcpserver
+from ucspi.tcp.server.listener import Listener
+Listener.keep_nonblocking = lambda self: os.set_blocking(self.fileno(), True)  # as others may
+sys.exit(tcpserver.main())
+"""
+
+
+@pytest.mark.skipif(native.lib is None, reason="Python itself tries again after a signal")
+@pytest.mark.parametrize(
+    ("options", "how"), [(["--signals", "s6"], signal.SIGQUIT), (["--drain", "5"], signal.SIGTERM)]
+)
+def test_signal_ends_a_wait_in_accept(tmp_path: Path, options: list[str], how: signal.Signals) -> None:
+    command = [sys.executable, "-c", BLOCKS]
+    with serving(tmp_path, ["-HRl0", *options], ["echo", "served"], command=command) as served:
+        with served.connect() as client:
+            assert read_all(client) == b"served\n"
+        time.sleep(0.5)  # by now it waits; not every system tells where a process does
+        served.process.send_signal(how)
+        assert served.process.wait(PATIENCE) == 0
 
 
 def test_sockets_of_a_service_manager_are_served(tmp_path: Path) -> None:

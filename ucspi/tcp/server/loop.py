@@ -174,6 +174,8 @@ class Server:
         except OSError as error:
             if self._doors.accept_failed(error.errno):
                 self._report.warn(b"unable to accept, pausing: " + describe(error.errno))
+            if error.errno == errno.EINTR:
+                return False  # see to the signal: where others made the socket block, accept would wait again
         except MemoryError as error:
             if connection is None:
                 self._doors.pause()
