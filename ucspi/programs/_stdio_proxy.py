@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
+    from ucspi.unix.chain import Plan
+
     Copy = Callable[[int, int, int], None]  # given the program's pid, and our ends of its input and output
+
+
+def plan_behind_proxy(name: bytes, argv: list[bytes], order: bytes) -> "Plan | None":
+    """Return what `execute_behind_proxy` would do as a step of a chain; None where it must be executed."""
+    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
+
+    if len(argv) < 2 or mover.descriptor() < 0:
+        return None
+    return Plan(name, "USYS_COPIER", argv[1], argv[1:], order=order)
 
 
 def execute_behind_proxy(

@@ -1,7 +1,7 @@
 """``fixcrio PROGRAM [ARG ...]``: put a carriage return before each newline that has none, both ways."""
 
 from ucspi.programs._program import run
-from ucspi.programs._stdio_proxy import execute_behind_proxy
+from ucspi.programs._stdio_proxy import execute_behind_proxy, plan_behind_proxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +20,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def plan(argv: list[bytes]) -> "Plan | None":
     """Return what the program would do as a step of a chain; None where it must be executed."""
-    from ucspi.unix import mover
-    from ucspi.unix.chain import Plan  # servers have it; when we are executed nobody asks
-
-    if len(argv) < 2 or mover.descriptor() < 0:
-        return None
-    return Plan(PROGRAM, "USYS_COPIER", argv[1], argv[1:], order=ORDER)
+    return plan_behind_proxy(PROGRAM, argv, ORDER)
 
 
 def _load() -> "Copy":
