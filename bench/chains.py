@@ -21,6 +21,7 @@ CHAINS: tuple[tuple[str, list[str]], ...] = (
     ("`envuidgid nobody`", ["envuidgid", "nobody", "HANDLER"]),
     ("`pgrphack`", ["pgrphack", "HANDLER"]),
     ("`softlimit -o 50`", ["softlimit", "-o", "50", "HANDLER"]),
+    ("`envdir`, four variables", ["envdir", "VARIABLES", "HANDLER"]),
     ("`recordio`", ["recordio", "HANDLER"]),
     ("`fixcrio`", ["fixcrio", "HANDLER"]),
     (
@@ -41,9 +42,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         directory.chmod(0o755)  # nobody shall be able to run the handler
-        load, six = compile_c("load.c", directory), compile_c("six.c", directory)
+        variables = directory / "variables"
+        variables.mkdir()
+        for number in range(4):
+            (variables / f"NAME{number}").write_text(f"value {number}\n")
+        given = {"VARIABLES": str(variables)}
+        load = compile_c("load.c", directory)
+        given["HANDLER"] = str(compile_c("six.c", directory))
         for subject, chain in CHAINS:
-            handler = [str(six) if word == "HANDLER" else word for word in chain or ["HANDLER"]]
+            handler = [given.get(word, word) for word in chain or ["HANDLER"]]
             for clients in (1, 16):
                 print(
                     f"| {subject}, {clients} | {contest(load, handler, count, clients, arguments.rounds)} |"

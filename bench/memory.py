@@ -1,6 +1,8 @@
-"""Resident memory of the server itself, without handlers and with 10,000 handlers: ours against the original.
+"""Memory: of the server itself, without and with 10,000 handlers, and of 200 connections behind recordio.
 
-The handlers are processes of their own, the same for both, and not counted.
+The handlers are processes of their own, the same for both.  They are not counted in the
+first table.  In the second everything is that the server has started, as proportional set
+size: a page that several processes share counts once.
 """
 
 import os
@@ -8,7 +10,9 @@ import tempfile
 from pathlib import Path
 
 from ratios import header, options, program
-from servers import ORIGINAL, children, compile_c, held, resident, running
+from servers import ORIGINAL, children, compile_c, held, proportional, resident, running
+
+RECORDED = 200  # connections
 
 
 def main() -> None:
@@ -28,6 +32,14 @@ def main() -> None:
                         raise SystemExit(f"{who}: {children(pid)} handlers instead of {many}")
                     busy = resident(pid)
             print(f"| {who} | {rest:.1f} | {busy:.1f} | {(busy - rest) * 2**20 / many:,.0f} |", flush=True)
+        print(f"\n| server | KB with {RECORDED} connections behind `recordio`, server not counted | each |")
+        print("| --- | ---: | ---: |", flush=True)
+        line = ["-1HRl0", "-c1000", "127.0.0.1", "0", "recordio", str(hold)]
+        for who, command in (("ours", program("tcpserver")), (ORIGINAL, [ORIGINAL])):
+            path = {**os.environ, "PATH": f"{Path(command[0]).resolve().parent}:/usr/bin:/bin"}
+            with running(command, line, path, quiet=True) as (pid, port), held(port, RECORDED):
+                total = proportional(pid)
+            print(f"| {who} | {total:,} | {total / RECORDED:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,20 @@ def compile_c(source: str, directory: Path) -> Path:
 
 @contextmanager
 def running(
-    command: list[str], arguments: list[str], environ: Mapping[str, str] | None = None
+    command: list[str],
+    arguments: list[str],
+    environ: Mapping[str, str] | None = None,
+    *,
+    quiet: bool = False,
 ) -> Iterator[tuple[int, int]]:
-    """Run a server that prints its port, the kernel's choice; yield pid and port."""
-    server = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, cwd="/", env=environ)
+    """Run a server that prints its port, the kernel's choice; yield pid and port.
+
+    ``quiet`` drops what it and its handlers log.
+    """
+    log = subprocess.DEVNULL if quiet else None
+    server = subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=log, cwd="/", env=environ
+    )
     try:
         assert server.stdout is not None
         yield server.pid, int(server.stdout.readline())
@@ -133,4 +143,19 @@ def resident(pid: int) -> float:
 
 def children(pid: int) -> int:
     """Return how many processes have this parent."""
-    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return len(_children(pid))
+
+
+def proportional(pid: int) -> int:
+    """Return the proportional set size of all that a process has started, in KB."""
+    total = 0
+    for child in _children(pid):
+        total += proportional(child)
+        for line in Path(f"/proc/{child}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
