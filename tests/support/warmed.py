@@ -12,7 +12,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,22 +42,29 @@ Outcome = tuple[bytes, int, bytes]  # what the client got, the wait status, the 
 
 
 class Server:
-    """A running server, its log in a file."""
+    """A running server, its log in a file.
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    ``path``: the PATH that it has like all others, so that it can be compared; None: one of its own.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, path: str | None = None) -> None:
         assert process.stdout is not None
         ready = select.select([process.stdout], [], [], PATIENCE)[0]
         port = process.stdout.readline() if ready else b""
         assert port, log.read_bytes()
         self.process, self.port, self._log, self._read = process, int(port), log, 0
+        self._own = rb"UCSPI_WARM" if path is not None else rb"UCSPI_WARM|PATH"
         wait_for(lambda: b"tcpserver: status: 0/" in log.read_bytes(), "a server that accepts")
 
     def visit(self, say: bytes = b"") -> Outcome:
-        """Be a client; wait for the end of the handler."""
+        """Be a client that sends all it has at once; wait for the end of the handler."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
             source = client.getsockname()[1]
-            if say:
+            try:
                 client.sendall(say)
+                client.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # who was there has gone without listening
             text = read_all(client)
         deadline = time.monotonic() + PATIENCE
         while not (ended := ENDED.search(log := self._log.read_bytes()[self._read :])):
@@ -72,7 +79,7 @@ class Server:
         """Replace what differs between two servers, and between two clients."""
         for number, name in ((source, b"SOURCE"), (self.port, b"PORT"), (self.process.pid, b"SERVER")):
             text = re.sub(rb"\b%d\b" % number, name, text)
-        text = re.sub(rb"(?<![^\0\n])(UCSPI_WARM|PATH)=[^\0\n]*[\0\n]", b"", text)
+        text = re.sub(rb"(?<![^\0\n])(?:%s)=[^\0\n]*[\0\n]" % self._own, b"", text)
         return re.sub(rb"\b(pid) \d+\b", rb"\1", text)
 
 
@@ -83,7 +90,7 @@ def require_memory_of_missing_names(directory: Path) -> None:
 
 
 @contextmanager
-def server(
+def started(
     folder: Path,
     way: str,
     handler: Sequence[str | bytes],
@@ -94,8 +101,8 @@ def server(
     program: Path | None = None,
     behind: Sequence[str | Path] = (),
     before: Callable[[], object] | None = None,
-) -> "Iterator[Server]":
-    """Run a server one way: ``original``, ``cold`` or ``warm``; kill it in the end."""
+) -> "Iterator[tuple[subprocess.Popen[bytes], Path]]":
+    """Start a server one way: ``original``, ``cold`` or ``warm``; give it and its log; kill it in the end."""
     program = program or (Path("/usr/bin/tcpserver") if way == "original" else COMMANDS / "tcpserver")
     given = {"PATH": path or (ORIGINALS if way == "original" else OURS), **(environ or {})}
     if way == "cold":
@@ -112,11 +119,72 @@ def server(
             preexec_fn=before,
         )
     try:
-        yield Server(process, log)
+        yield process, log
     finally:
         process.kill()
         process.wait(PATIENCE)
         process.stdout.close()  # type: ignore[union-attr]
+
+
+@contextmanager
+def server(
+    folder: Path,
+    way: str,
+    handler: Sequence[str | bytes],
+    *,
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    path: str | None = None,
+    program: Path | None = None,
+    behind: Sequence[str | Path] = (),
+    before: Callable[[], object] | None = None,
+) -> "Iterator[Server]":
+    """Run a server one way: ``original``, ``cold`` or ``warm``; kill it in the end."""
+    with started(
+        folder,
+        way,
+        handler,
+        options=options,
+        environ=environ,
+        path=path,
+        program=program,
+        behind=behind,
+        before=before,
+    ) as (process, log):
+        yield Server(process, log)
+
+
+@contextmanager
+def servers(
+    oracle: Oracle,
+    folder: Path,
+    handlers: Mapping[str, Sequence[str | bytes]],
+    *,
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    path: str | None = None,
+    behind: Sequence[str | Path] = (),
+    before: Callable[[], object] | None = None,
+) -> "Iterator[dict[str, Server]]":
+    """Run a server for each way, all at once, each with its own handler."""
+    oracle("tcpserver")
+    with ExitStack() as running:
+        made = {
+            way: running.enter_context(
+                started(
+                    folder,
+                    way,
+                    handler,
+                    options=options,
+                    environ=environ,
+                    path=path,
+                    behind=behind,
+                    before=before,
+                )
+            )
+            for way, handler in handlers.items()
+        }
+        yield {way: Server(process, log, path) for way, (process, log) in made.items()}
 
 
 def three_ways(
@@ -134,11 +202,9 @@ def three_ways(
 
     ``ways`` leaves out one that is known to differ, and why is in docs/differences.md.
     """
-    oracle("tcpserver")
-    outcomes = {}
-    for way in ways:
-        with server(folder, way, handler, options=options, environ=environ, before=before) as running:
-            outcomes[way] = [running.visit(say), running.visit(say)]
+    handlers = dict.fromkeys(ways, handler)
+    with servers(oracle, folder, handlers, options=options, environ=environ, before=before) as running:
+        outcomes = {way: [running[way].visit(say), running[way].visit(say)] for way in ways}
     first = outcomes[ways[0]]
     for way in ways[1:]:
         assert outcomes[way] == first, (way, handler)

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from tests.support.commands import Outcome, ours, run
+from tests.support.commands import COMMANDS, Outcome, ours, run
+from tests.support.commands import ENVIRONMENT as GIVEN
 from tests.support.oracles import Oracle
+from tests.support.warmed import servers
 
 # Programs in C that tell what they were given, and change none of it.
 ENVIRONMENT = ["cat", "/proc/self/environ"]
@@ -19,6 +22,22 @@ DESCRIPTORS = ["grep", "-r", "flags", "/proc/self/fdinfo"]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up what only root has")
 # Root as anybody else: another user could not even read the interpreter, where it is root's own.
 POWERLESS = ["/usr/bin/setpriv", "--inh-caps=-all", "--bounding-set=-all"]
+
+
+class Compare(Protocol):
+    """See `compare` and `compare_behind_tcpserver`: a test that takes this runs with each."""
+
+    def __call__(
+        self,
+        oracle: Oracle,
+        program: str,
+        arguments: Sequence[str | bytes],
+        where: Path,
+        *,
+        before: Callable[[], object] | None = None,
+        environment: dict[str, str] | None = None,
+        behind: Sequence[str] = (),
+    ) -> Outcome: ...
 
 
 def compare(
@@ -38,6 +57,31 @@ def compare(
     )
     assert mine == original, arguments
     return mine
+
+
+def compare_behind_tcpserver(
+    oracle: Oracle,
+    program: str,
+    arguments: Sequence[str | bytes],
+    where: Path,
+    *,
+    before: Callable[[], object] | None = None,
+    environment: dict[str, str] | None = None,
+    behind: Sequence[str] = (),
+) -> Outcome:
+    """Let three servers run it: the original, ours that executes the link, and ours that takes its step."""
+    mine = [str(COMMANDS / program), *arguments]
+    handlers = {"original": [oracle(program), *arguments], "cold": mine, "warm": mine}
+    environ = {"PATH": GIVEN["PATH"], **(environment or {})}
+    path = environ.pop("PATH")
+    with servers(
+        oracle, where, handlers, environ=environ, path=path, behind=behind, before=before
+    ) as running:
+        outcomes = {way: running[way].visit() for way in handlers}
+    assert outcomes["cold"] == outcomes["original"], arguments
+    assert outcomes["warm"] == outcomes["original"], arguments
+    text, status, said = outcomes["original"]
+    return os.waitstatus_to_exitcode(status), text, said
 
 
 def outcome(

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.chain import DESCRIPTORS, ENVIRONMENT, SIGNALS, as_root, compare
-from tests.support.commands import ours, run, signals
+from tests.differential.chain import DESCRIPTORS, ENVIRONMENT, SIGNALS, Compare, as_root
+from tests.support.commands import COMMANDS, ours, run, signals
+from tests.support.commands import ENVIRONMENT as GIVEN
 from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
+from tests.support.patience import wait_for
+from tests.support.warmed import CAN_BE_WARM, Executed, server
 
 pytestmark = pytest.mark.oracle
 
@@ -36,23 +39,25 @@ def where(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("tool", AS_ROOT)
-def test_missing_arguments_are_the_usage(oracle: Oracle, tool: str, where: Path) -> None:
+def test_missing_arguments_are_the_usage(compare: Compare, oracle: Oracle, tool: str, where: Path) -> None:
     for arguments in ([], AS_ROOT[tool]):
         assert compare(oracle, tool, arguments, where)[0] == (111 if tool == "envdir" else 100)
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_program_that_cannot_be_run_is_exit_111(oracle: Oracle, tool: str, where: Path) -> None:
+def test_program_that_cannot_be_run_is_exit_111(
+    compare: Compare, oracle: Oracle, tool: str, where: Path
+) -> None:
     for program in ("nosuch", "./script"):
         code, output, error = compare(oracle, tool, [*TOOLS[tool], program], where)
         assert (code, output, error.count(b"\n")) == (111, b"", 1)
 
 
-def test_search_is_that_of_the_original(oracle: Oracle, where: Path) -> None:
+def test_search_is_that_of_the_original(compare_often: Compare, oracle: Oracle, where: Path) -> None:
     for program in ("./plain", "/dev/null/x", ".", "directory", ""):
-        assert compare(oracle, "pgrphack", [program], where)[0] == 111
+        assert compare_often(oracle, "pgrphack", [program], where)[0] == 111
     for path in ("plain:/bin", "directory::/bin", "nosuch:", "."):
-        compare(oracle, "pgrphack", ["script"], where, environment={"PATH": path})
+        compare_often(oracle, "pgrphack", ["script"], where, environment={"PATH": path})
 
 
 def _disturb() -> None:
@@ -65,14 +70,16 @@ def _disturb() -> None:
 
 @as_root
 @pytest.mark.parametrize("tool", AS_ROOT)
-def test_signals_mask_umask_and_ids_are_handed_on(oracle: Oracle, tool: str, where: Path) -> None:
+def test_signals_mask_umask_and_ids_are_handed_on(
+    compare: Compare, oracle: Oracle, tool: str, where: Path
+) -> None:
     code, output, error = compare(oracle, tool, [*AS_ROOT[tool], *SIGNALS], where, before=_disturb)
     assert (code, output.count(b"\n"), error) == (0, 7, b"")
 
 
 @as_root
 @pytest.mark.parametrize("tool", AS_ROOT)
-def test_descriptors_are_handed_on(oracle: Oracle, tool: str, where: Path) -> None:
+def test_descriptors_are_handed_on(compare: Compare, oracle: Oracle, tool: str, where: Path) -> None:
     def before() -> None:
         os.dup2(0, 7)
 
@@ -83,13 +90,13 @@ def test_descriptors_are_handed_on(oracle: Oracle, tool: str, where: Path) -> No
 
 @as_root
 @pytest.mark.parametrize("tool", AS_ROOT)
-def test_environment_is_handed_on_in_order(oracle: Oracle, tool: str, where: Path) -> None:
+def test_environment_is_handed_on_in_order(compare: Compare, oracle: Oracle, tool: str, where: Path) -> None:
     given = {"Z": "1", "GID": "x", "A": "2\n3", "UID": "", "LC_CTYPE": "C.UTF-8", "M": "="}
     assert compare(oracle, tool, [*AS_ROOT[tool], *ENVIRONMENT], where, environment=given)[0] == 0
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_exit_code_is_that_of_the_program(oracle: Oracle, tool: str, where: Path) -> None:
+def test_exit_code_is_that_of_the_program(compare: Compare, oracle: Oracle, tool: str, where: Path) -> None:
     arguments = [*TOOLS[tool], "sh", "-c", "cat; echo $0 $#; exit 7", "one", "two", ""]
     assert compare(oracle, tool, arguments, where) == (7, b"one 2\n", b"")
 
@@ -149,3 +156,19 @@ def test_closed_descriptor_is_occupied(oracle: Oracle, tool: str, where: Path) -
     )
     assert mine == b"/dev/null\n"
     assert original.startswith(b"pipe:" if tool == "fghack" else bytes(where))
+
+
+@pytest.mark.skipif(not CAN_BE_WARM, reason="there are no steps without the compiled module and launchers")
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool != "fghack"])
+def test_link_that_is_compared_behind_a_server_is_a_step(tool: str, where: Path) -> None:
+    """Otherwise nothing but the executed link would be compared."""
+    handler = [str(COMMANDS / tool), *TOOLS[tool], "true"]
+    with server(where, "warm", handler, path=GIVEN["PATH"]) as running:
+        link = Executed(COMMANDS / tool)
+
+        def is_step() -> bool:
+            assert running.visit()[1] == 0
+            return not link.count()
+
+        wait_for(is_step, "a client while no other test executes the link")
+        link.close()
