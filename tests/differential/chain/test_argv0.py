@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.differential.chain import Compare
 from tests.support.commands import ENVIRONMENT, ours, signals
 from tests.support.filters import both, run
 from tests.support.launchers import is_launched
@@ -31,19 +32,17 @@ LINES = [
 
 
 @pytest.mark.parametrize("arguments", LINES)
-def test_it_does_what_the_original_does(oracle: Oracle, arguments: list[str]) -> None:
-    mine, original = (run([*command, *arguments]) for command in both(oracle, "argv0"))
-    assert mine == original
+def test_it_does_what_the_original_does(
+    compare: Compare, oracle: Oracle, tmp_path: Path, arguments: list[str]
+) -> None:
+    compare(oracle, "argv0", arguments, tmp_path)
 
 
 @pytest.mark.parametrize("path", ["", "/nonexistent:/bin", "/dev/null:/bin", ":/bin", "/root:/bin"])
-def test_program_is_looked_for_as_the_original_looks(oracle: Oracle, path: str) -> None:
-    environment = ENVIRONMENT | {"PATH": path}
-    mine, original = (
-        run([*command, "sh", "x", "-c", "echo $0"], environment=environment)
-        for command in both(oracle, "argv0")
-    )
-    assert mine == original
+def test_program_is_looked_for_as_the_original_looks(
+    compare: Compare, oracle: Oracle, tmp_path: Path, path: str
+) -> None:
+    compare(oracle, "argv0", ["sh", "x", "-c", "echo $0"], tmp_path, environment={"PATH": path})
 
 
 def test_environment_is_passed_on_as_it_was(oracle: Oracle) -> None:

@@ -5,10 +5,13 @@ import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.differential.movers.lines import ENDS, NOT_TO_BE_RUN
 from tests.support.commands import COMMANDS
+from tests.support.filters import pieces
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import read_all
@@ -85,13 +88,15 @@ def told(folder: Path, way: str, handler: Sequence[str], rounds: int = 2) -> lis
         return [visit(running, folder / f"log.{way}") for _ in range(rounds)]
 
 
-def visit(running: Server, log: Path) -> Told:
-    """Be a client that sends all and then waits for the end."""
+def visit(running: Server, log: Path, say: Sequence[bytes] = (SAY,)) -> Told:
+    """Be a client that sends all, in pieces, and then waits for the end."""
     before = len(log.read_bytes())
     with socket.create_connection(("127.0.0.1", running.port), PATIENCE) as client:
         source = client.getsockname()[1]
-        client.sendall(SAY)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            for piece in say:
+                client.sendall(piece)
             client.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it has been closed by force
@@ -136,6 +141,31 @@ def test_three_ways_are_one(oracle: Oracle, tmp_path: Path, case: str) -> None:
     ways = {way: told(tmp_path, way, CASES[case]) for way in ("original", "cold", "warm")}
     assert ways["cold"] == ways["original"]
     assert ways["warm"] == ways["original"]
+
+
+@pytest.mark.parametrize("line", [*NOT_TO_BE_RUN, *(["sh", "-c", f"cat; {end}"] for end in ENDS)])
+@pytest.mark.parametrize("program", ["recordio", "fixcrio"])
+def test_lines_that_are_run_alone_end_so_three_ways(
+    oracle: Oracle, tmp_path: Path, program: str, line: list[str]
+) -> None:
+    oracle(program)
+    ways = {way: told(tmp_path, way, [program, *line], 1) for way in ("original", "cold", "warm")}
+    assert ways["cold"] == ways["original"]
+    assert ways["warm"] == ways["original"]
+
+
+@pytest.mark.parametrize("chain", [["addcr"], ["delcr"], ["recordio", "cat"], ["fixcrio", "cat"]])
+def test_streams_in_odd_pieces_come_out_alike_three_ways(
+    oracle: Oracle, tmp_path: Path, chain: list[str]
+) -> None:
+    oracle(chain[0])
+    answers = {}
+    for way in ("original", "cold", "warm"):
+        random = Random(88)
+        with server(tmp_path, way, chain) as running:
+            answers[way] = [visit(running, tmp_path / f"log.{way}", pieces(random, 60)) for _ in range(6)]
+    assert answers["cold"] == answers["original"]
+    assert answers["warm"] == answers["original"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")

@@ -11,6 +11,7 @@ from resource import RLIMIT_AS, RLIMIT_STACK, setrlimit
 
 import pytest
 
+from tests.differential.movers.lines import ENDS, NOT_TO_BE_RUN
 from tests.support import commands
 from tests.support.commands import ENVIRONMENT, Outcome
 from tests.support.filters import nonblocking_pipe, pieces, run, run_on_pieces, without_pid
@@ -60,7 +61,7 @@ def comparable(outcome: Outcome) -> tuple[int, bytes, list[bytes]]:
 
 
 @each
-@pytest.mark.parametrize("line", [[], ["-h"], ["nonexistent"], [""], ["/"], ["/dev/null"], ["--"]])
+@pytest.mark.parametrize("line", NOT_TO_BE_RUN)
 def test_what_cannot_be_run_is_said_as_the_original_says_it(
     oracle: Oracle, program: str, line: list[str]
 ) -> None:
@@ -104,7 +105,7 @@ def test_output_is_logged_in_the_pieces_of_the_original(oracle: Oracle, program:
 
 
 @each
-@pytest.mark.parametrize("script", ["exit 3", "kill -9 $$", "echo hi; exit 5", "exec sh -c 'exit 7'"])
+@pytest.mark.parametrize("script", ENDS)
 def test_exit_code_is_that_of_the_program(oracle: Oracle, program: str, script: str) -> None:
     mine, original = (run([*command, "sh", "-c", script]) for command in both(oracle, program))
     assert mine[:2] == original[:2]
