@@ -6,6 +6,8 @@
 #include "numbers/decimal.h"
 #include "rules/ruleaddress.h"
 
+enum { LIMIT_DIGITS_MAX = 18 };
+
 static int is_word(unsigned char byte)
 {
   return ucdb_is_lower(byte) || ucdb_is_digit(byte) || byte == '_' || (byte >= 'A' && byte <= 'Z');
@@ -27,13 +29,31 @@ static int read_verdict(struct ucdb_ruleline *line)
   return -1;
 }
 
-/* Whether a name of this length may be meant as a limit and be none: it begins
- * as the limits do.  The parser knows. */
-static int is_odd_limit(const unsigned char *name, size_t length)
+/* Whether a name sets a limit. */
+static int is_limit(const unsigned char *name, size_t length)
 {
+  switch (length) {
+    case 7: return !memcmp(name, "MAXLOAD", 7);
+    case 8:
+      return !memcmp(name, "MAXCONNC", 8) || !memcmp(name, "MAXCONIP", 8) || !memcmp(name, "MAXPERIP", 8);
+    case 9: return !memcmp(name, "MAXCONNIP", 9);
+    default: return 0;
+  }
+}
+
+/* Whether a variable may be meant as a limit and be none, because of its name or
+ * its value: it begins as the limits do.  The parser knows. */
+static int is_odd_limit(const unsigned char *name, size_t length, const unsigned char *value, size_t size)
+{
+  size_t at;
+
   if (length < 3 || (name[0] | 32) != 'm' || (name[1] | 32) != 'a' || (name[2] | 32) != 'x')
     return 0;
-  return !(length == 9 && !memcmp(name, "MAXCONNIP", 9)) && !(length == 8 && !memcmp(name, "MAXCONNC", 8));
+  if (!is_limit(name, length) || !size || size > LIMIT_DIGITS_MAX)
+    return 1;
+  for (at = 0; at < size && ucdb_is_digit(value[at]); ++at)
+    continue;
+  return at < size;
 }
 
 /* One variable into out; returns where out goes on, NULL when it is for the parser. */
@@ -47,12 +67,13 @@ static unsigned char *read_variable(struct ucdb_ruleline *line, unsigned char *o
   for (line->p = name; line->p < line->end && is_word(*line->p); ++line->p)
     continue;
   length = (size_t)(line->p - name);
-  if (!length || is_odd_limit(name, length) || line->end - line->p < 3 || *line->p != '=' ||
+  if (!length || line->end - line->p < 3 || *line->p != '=' ||
       (line->p[1] != '"' && line->p[1] != '\'' && line->p[1] != '/'))
     return NULL;
   value = line->p + 2;
   close = memchr(value, line->p[1], (size_t)(line->end - value));
-  if (!close || memchr(value, 0, (size_t)(close - value)))
+  if (!close || memchr(value, 0, (size_t)(close - value)) ||
+      is_odd_limit(name, length, value, (size_t)(close - value)))
     return NULL;
   line->p = close + 1;
   *out++ = '+';

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import ucspi.cdb
 from tests.support.commands import ours
 from tests.support.patience import PATIENCE
 
@@ -256,3 +257,22 @@ def test_hosts2rules_refuses_loudly(place: Path) -> None:
     code, _, said = run(place, "hosts2rules", "/usr/sbin/in.telnetd")
     line = b"hosts2rules: fatal: tcpd knows a daemon by the last part of its path: /usr/sbin/in.telnetd\n"
     assert (code, said) == (100, line)
+
+
+def test_limits_that_are_none_are_told_of_a_file_of_another_tcprules(place: Path) -> None:
+    with ucspi.cdb.create(place / "other.cdb") as writer:
+        writer.add(b"10.", b"+MAXCONN=5\0+A=b\0+MAXLOAD=3.5\0+MAXCONIP=2\0")
+        writer.add(b"11.", b"+MAXCONIP=2\0+MAXLOAD=350\0")
+    code, made, said = run(place, "tcprulescheck", "other.cdb", TCPREMOTEIP="10.0.0.1")
+    assert (code, made.count(b"set environment variable ")) == (0, 4)
+    assert said.decode().splitlines() == [
+        (
+            "tcprulescheck: warning: MAXCONN: this variable limits nothing here; "
+            "-c limits all clients together, MAXCONNIP those of one address"
+        ),
+        (
+            "tcprulescheck: warning: MAXLOAD: this limit is no number, so each client of the rule "
+            "is dropped; write digits, at most 18"
+        ),
+    ]
+    assert run(place, "tcprulescheck", "other.cdb", TCPREMOTEIP="11.0.0.1")[2] == b""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.cdbfiles import packed
 from tests.support.rules_scan import ASK, END, FULL, needs_core, scan
-from ucspi.rules import Diagnostic, compile_rules
+from ucspi.rules import Diagnostic, compile_rules, lint
 
 pieces = st.sampled_from(
     [
@@ -89,3 +89,19 @@ def test_scan_with_too_little_room_touches_nothing(text: bytes, room: int) -> No
     status, at, records = scan(text, room)
     if room < 2 * len(text):
         assert (status, at, records) == (FULL, 0, b"")
+
+
+limits = st.sampled_from(
+    [b"MAXCONNIP", b"MAXCONIP", b"MAXPERIP", b"MAXCONNC", b"MAXLOAD", b"MAXCONN", b"MAXLOADS"]
+)
+odd_numbers = st.sampled_from([b"0", b"5", b"", b"x", b"1.5", b"9" * 18, b"9" * 19, b"\xb2", b" 1"])
+
+
+@needs_core
+@given(name=limits | limits.map(bytes.lower) | limits.map(bytes.title), value=odd_numbers, rest=odd_numbers)
+def test_scan_takes_a_limit_exactly_when_nothing_is_to_be_said_of_it(
+    name: bytes, value: bytes, rest: bytes
+) -> None:
+    line = b':allow,%s="%s",A="%s"\n' % (name, value, rest)
+    remarks = [found for found in lint(line) if "limit" in found.reason]
+    assert (scan(line, 2 * len(line))[0] == ASK) == bool(remarks)

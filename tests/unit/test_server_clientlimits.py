@@ -1,13 +1,22 @@
 """Limits of clients by address and network: who is counted, who is turned away, and with which words."""
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ucspi.rules._limitnames import LIMITS, is_bad_value
 from ucspi.tcp.server.census import HOLDERS_SHOWN, Census, network
-from ucspi.tcp.server.clientlimits import BadLimitError, limit_message, over_rule_limit, over_server_limit
+from ucspi.tcp.server.clientlimits import (
+    PAUSE,
+    BadLimitError,
+    LoadMeter,
+    limit_message,
+    over_rule_limit,
+    over_server_limit,
+)
 from ucspi.tcp.server.settings import Settings
 
 ADDRESSES = [
@@ -123,18 +132,128 @@ def test_client_over_the_limit_of_its_network_is_told_which() -> None:
     assert over_server_limit(made, b"10.0.1.1", general(per_net=1)) == b""
 
 
+def over(ips: list[bytes], *assignments: tuple[bytes, bytes], load: int | None = 0) -> bytes:
+    """Return the limit of a rule that the first of some clients is over."""
+    return over_rule_limit(census(*ips), ips[0], assignments, lambda: load)
+
+
+THREE = [b"10.0.0.1", b"10.0.0.1", b"10.0.0.2"]
+
+
 def test_rule_sets_limits_of_its_own() -> None:
-    made = census(b"10.0.0.1", b"10.0.0.1", b"10.0.0.2")
-    assert over_rule_limit(made, b"10.0.0.1", ((b"MAXCONNIP", b"2"),)) == b""
-    assert over_rule_limit(made, b"10.0.0.1", ((b"MAXCONNIP", b"1"),)) == b"MAXCONNIP 2/1"
-    assert over_rule_limit(made, b"10.0.0.1", ((b"X", b"1"), (b"MAXCONNC", b"2"))) == b"MAXCONNC 3/2"
+    assert over(THREE, (b"MAXCONNIP", b"2")) == b""
+    assert over(THREE, (b"MAXCONNIP", b"1")) == b"MAXCONNIP 2/1"
+    assert over(THREE, (b"X", b"1"), (b"MAXCONNC", b"2")) == b"MAXCONNC 3/2"
 
 
-@pytest.mark.parametrize("value", [b"", b"x", b"-1", b"1.5", b" 1"])
-def test_limit_that_is_no_number_is_an_error_and_never_no_limit(value: bytes) -> None:
+@pytest.mark.parametrize("name", [b"MAXCONIP", b"MAXPERIP"])
+def test_names_of_other_servers_limit_the_clients_of_an_address(name: bytes) -> None:
+    assert over(THREE, (name, b"2")) == b""
+    assert over(THREE, (name, b"1")) == name + b" 2/1"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([b"MAXCONNIP", b"MAXCONIP", b"MAXPERIP"]), st.integers(0, 5)), min_size=1
+    )
+)
+def test_of_several_limits_on_one_thing_the_smallest_counts(limits: list[tuple[bytes, int]]) -> None:
+    said = over(THREE, *((name, b"%d" % limit) for name, limit in limits))
+    smallest = min(limit for _, limit in limits)
+    assert said == b"" if smallest >= 2 else said.endswith(b" 2/%d" % smallest)
+
+
+def test_load_is_refused_from_the_limit_on() -> None:
+    limit = (b"MAXLOAD", b"350")
+    assert over(THREE, limit, load=349) == b""
+    assert over(THREE, limit, load=350) == b"load 350/350"
+    assert over(THREE, limit, load=412) == b"load 412/350"
+    assert over(THREE, (b"MAXLOAD", b"0"), load=0) == b"load 0/0"
+    assert over(THREE, (b"MAXLOAD", b"900"), limit, load=500) == b"load 500/350"
+
+
+def test_unknown_load_is_an_error_and_never_no_limit() -> None:
     with pytest.raises(BadLimitError) as raised:
-        over_rule_limit(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", value),))
-    assert raised.value.name == b"MAXCONNIP"
+        over(THREE, (b"MAXLOAD", b"999999"), load=None)
+    assert raised.value.name == b"MAXLOAD"
+    assert raised.value.why == b"cannot be checked, the load average is unknown"
+
+
+def test_load_is_not_asked_for_without_a_limit_on_it() -> None:
+    def load() -> int:
+        raise AssertionError
+
+    assert over_rule_limit(census(*THREE), b"10.0.0.1", ((b"MAXCONNIP", b"5"),), load) == b""
+
+
+class System:
+    """A system whose load and clock are set by a test."""
+
+    def __init__(self) -> None:
+        self.loads: list[float | None] = []
+        self.now = 1000.0
+        self.meter = LoadMeter(self.read, lambda: self.now)
+
+    def read(self) -> tuple[float, float, float]:
+        load = self.loads.pop(0)
+        if load is None:
+            raise OSError("Load averages are unobtainable")
+        return load, 0.0, 0.0
+
+
+def test_load_is_read_at_most_once_in_a_pause() -> None:
+    system = System()
+    system.loads = [3.5, 0.004, 7.129]
+    said = []
+    for _ in range(6):
+        said.append(system.meter.hundredths())
+        system.now += PAUSE / 2
+    assert said == [350, 350, 0, 0, 713, 713]
+
+
+def test_load_that_cannot_be_read_is_unknown_until_it_can() -> None:
+    system = System()
+    system.loads = [1.0, None, 2.0]
+    said = []
+    for _ in range(6):
+        said.append(system.meter.hundredths())
+        system.now += PAUSE / 2
+    assert said == [100, 100, None, None, 200, 200]
+
+
+def test_load_is_that_of_the_kernel() -> None:
+    for _ in range(100):  # it may change in between
+        before, said, after = (
+            Path("/proc/loadavg").read_text(),
+            LoadMeter().hundredths(),
+            Path("/proc/loadavg").read_text(),
+        )
+        if before.split()[0] == after.split()[0]:
+            assert said == round(float(before.split()[0]) * 100)
+            return
+    pytest.fail("the load changes all the time")
+
+
+@pytest.mark.parametrize("name", sorted(LIMITS))
+@pytest.mark.parametrize(
+    "value", [b"", b"x", b"-1", b"1.5", b" 1", b"0x10", b"1_000", b"\xb2", b"1" + b"0" * 18]
+)
+def test_limit_that_is_no_number_is_an_error_and_never_no_limit(name: bytes, value: bytes) -> None:
+    for others in ((), ((b"MAXCONNIP", b"0"),)):  # also behind a limit that the client is over
+        with pytest.raises(BadLimitError) as raised:
+            over(THREE, *others, (name, value))
+        assert (raised.value.name, raised.value.why) == (name, b"is no number")
+    assert is_bad_value(value)
+
+
+@given(st.sampled_from(sorted(LIMITS)), st.text("0123456789x ", max_size=20).map(str.encode))
+def test_lint_and_server_agree_on_what_is_a_limit(name: bytes, value: bytes) -> None:
+    try:
+        over(THREE, (name, value))
+        dropped = False
+    except BadLimitError:
+        dropped = True
+    assert is_bad_value(value) == dropped
 
 
 def test_message_of_the_rule_comes_before_the_server_s_own() -> None:
@@ -144,4 +263,4 @@ def test_message_of_the_rule_comes_before_the_server_s_own() -> None:
 
 def test_limit_of_more_digits_than_any_number_is_refused() -> None:
     with pytest.raises(BadLimitError):
-        over_rule_limit(census(b"10.0.0.1"), b"10.0.0.1", ((b"MAXCONNIP", b"9" * 5000),))
+        over(THREE, (b"MAXCONNIP", b"9" * 5000))

@@ -35,6 +35,8 @@ def _tcprulescheck(argv: list[bytes]) -> int:
     if explain:
         _print(_every_address(rules, source))
     found = rules.find(*_client())
+    if found is not None:
+        _warn_of_odd_limits(found[1])
     answer = b"default:\nallow connection\n" if found is None else _report(*found)
     _print(answer if source is None or explain else _source_line(source, found) + answer)
     return 0
@@ -63,6 +65,20 @@ def _warn_of_odd_client() -> None:
     ip = _client()[0]
     if not is_address(ip):
         say(PROGRAM + b": warning: TCPREMOTEIP is no address of a client: " + ip)
+
+
+def _warn_of_odd_limits(data: bytes) -> None:
+    """Warn of variables that seem to limit clients and do not; another tcprules may have compiled them."""
+    for piece in segments(data):
+        name, _, value = piece[1:].partition(b"=")
+        if piece[:1] != b"+" or name[:3].upper() != b"MAX":
+            continue
+        from ucspi.rules import limit_remark  # few rules have such variables
+
+        remark = limit_remark(name, value)
+        if remark is not None:
+            text = "; ".join(remark).encode()
+            say(b"%s: warning: %s: %s" % (PROGRAM, name, text))
 
 
 def _load(path: bytes) -> "RuleSet":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ucspi.rules._compiledfile import load as load
     from ucspi.rules._diagnostic import Diagnostic as Diagnostic
     from ucspi.rules._expand import expand as expand
+    from ucspi.rules._limitnames import limit_remark as limit_remark
     from ucspi.rules._linecompiler import Tally as Tally
     from ucspi.rules._lint import lint as lint
     from ucspi.rules._liverules import LiveRules as LiveRules
@@ -47,6 +48,7 @@ else:
         "encode": "_ruledata",
         "expand": "_expand",
         "is_address": "_checkinput",
+        "limit_remark": "_limitnames",
         "lint": "_lint",
         "load": "_compiledfile",
         "parse": "_parse",

@@ -7,6 +7,7 @@ have its address, or a variable gets a name or a value that nobody meant.
 from ucspi.decimal import first_digits
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import OCTET_MAX, OCTETS, expand, is_plain
+from ucspi.rules._limitnames import LIMITS, limit_remark
 from ucspi.rules._networkkey import network_key
 from ucspi.rules._parse import BLANKS, Rule
 
@@ -21,18 +22,6 @@ LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 NO_NEWLINE = ("the last line has no newline", "is the file whole?")
 EVERYBODY = "the empty address is everybody"
 NEVER_APPLIES = "no client has this address, so the rule never applies"
-
-# Names of variables that set a limit in other programs, or are nearly the name of a
-# limit here, each with what to do.  In capitals, without underscores, double letters once.
-NO_LIMITS = {
-    b"MAXCONIP": "write MAXCONNIP",  # ucspi-tcp6's own name too
-    b"MAXCONPERIP": "write MAXCONNIP",
-    b"MAXPERIP": "write MAXCONNIP",  # indimail's
-    b"MAXCONC": "write MAXCONNC",
-    b"MAXPERNET": "write MAXCONNC",
-    b"MAXLOAD": "there is no limit by load; leave it out",  # from the patch that the others are from
-}
-LIMITS = (b"MAXCONNIP", b"MAXCONNC")
 
 
 def warnings(line: bytes, rule: Rule | None, number: int) -> "Iterator[Diagnostic]":
@@ -189,9 +178,9 @@ def _variables(text: bytes, rule: Rule) -> "Iterator[Finding]":
     for name, value in rule.variables:
         equals = at + 1 + len(name)
         if not name.strip(LETTERS + b"0123456789_") and name:
-            advice = NO_LIMITS.get(_without_doubles(name)) if name not in LIMITS else None
-            if advice:
-                yield at + 1, "this variable limits nothing here", advice
+            remark = limit_remark(name, value)
+            if remark is not None:
+                yield equals + 2 if name in LIMITS else at + 1, *remark
         elif not name or name[:1] == b",":
             yield at + 1, "a variable has no name", 'write NAME="value"'
         elif name != name.strip(b" \t"):
@@ -207,11 +196,6 @@ def _variables(text: bytes, rule: Rule) -> "Iterator[Finding]":
         if b"\0" in value:
             yield equals + 2 + value.find(b"\0"), "the value ends at this NUL", "leave it out"
         at = equals + 2 + len(value) + 1
-
-
-def _without_doubles(name: bytes) -> bytes:
-    letters = name.upper().replace(b"_", b"")
-    return bytes(byte for at, byte in enumerate(letters) if letters[at - 1 : at] != letters[at : at + 1])
 
 
 def _quoted(byte: bytes) -> str:

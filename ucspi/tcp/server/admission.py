@@ -5,7 +5,7 @@ import errno
 from ucspi.errors import CdbFormatError
 from ucspi.tcp.environment import variables
 from ucspi.tcp.server.census import Census
-from ucspi.tcp.server.clientlimits import BadLimitError, limit_message, over_rule_limit
+from ucspi.tcp.server.clientlimits import BadLimitError, LoadMeter, limit_message, over_rule_limit
 from ucspi.unix import memoryreserve
 from ucspi.unix.errtext import describe
 
@@ -63,7 +63,7 @@ class Admission:
         census: counts the clients that wait for look-ups, are started or are served.
     """
 
-    __slots__ = ("_doors", "_handlers", "_judge", "_report", "_settings", "census")
+    __slots__ = ("_doors", "_handlers", "_judge", "_load", "_report", "_settings", "census")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Admission:
         self._settings, self._judge = settings, judge  # without a judge every client is allowed
         self._doors, self._handlers, self._report = doors, handlers, report
         self.census = Census()
+        self._load = LoadMeter()
 
     def enter(self, connection: "Connection") -> None:
         """Count a client that was accepted; `decide`, `turn_away`, `drop` or `fail` must follow."""
@@ -102,13 +103,15 @@ class Admission:
             verdict = self._judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
             if connection.notes is not None:
                 connection.notes.note_rule(verdict.rule, self._judge.line_of(verdict.rule))
-            over = over_rule_limit(self.census, connection.remote_ip, verdict.environment)
+            over = over_rule_limit(
+                self.census, connection.remote_ip, verdict.environment, self._load.hundredths
+            )
         except OSError as error:
             self.drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
         except CdbFormatError:
             self.drop(connection, b"unable to read %s: protocol error" % self._judge.path)
         except BadLimitError as bad:
-            self.drop(connection, b"the rule's %s is no number" % bad.name)
+            self.drop(connection, b"the rule's %s %s" % (bad.name, bad.why))
         else:
             if not verdict.allowed:
                 self.turn_away(connection, b"", b"")

@@ -2,29 +2,72 @@
 
 The limits of the command line apply to every client, before anything is looked
 up about it.  A rule can add limits of its own, by the assignments of the
-well-known limits patch: MAXCONNIP (for an address), MAXCONNC (for a network)
-and DIEMSG (the text for a client that is over a limit).  The new client counts
-too.
+well-known limits patch: MAXCONNIP (for an address), MAXCONNC (for a network),
+MAXLOAD (the load average in hundredths, from which on nobody is served) and
+DIEMSG (the text for a client that is over a limit).  The new client counts
+too.  MAXCONIP of ucspi-tcp6 and MAXPERIP of indimail mean MAXCONNIP.
 """
+
+import posix as os
+import time
 
 from ucspi.decimal import whole_number
 from ucspi.tcp.server.census import NET4_BITS, NET6_BITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ucspi.tcp.server.census import Census
     from ucspi.tcp.server.settings import Settings
 
 
 DIGITS_MAX = 18  # no limit is larger
+PAUSE = 1.0  # seconds between two looks at the load; the kernel computes it anew every five
 
 
 class BadLimitError(Exception):
-    """The limit ``name`` of a rule is not a number, so it is unknown what the rule allows."""
+    """The limit ``name`` of a rule cannot be checked, so it is unknown what the rule allows."""
 
-    def __init__(self, name: bytes) -> None:
-        super().__init__(name)
-        self.name = name
+    def __init__(self, name: bytes, why: bytes = b"is no number") -> None:
+        super().__init__(name, why)
+        self.name, self.why = name, why
+
+
+class LoadMeter:
+    """Reads the system's load average when it is asked for, at most once in `PAUSE` seconds.
+
+    Reading never waits: glibc (2.36, traced) and musl ask sysinfo(2), which opens
+    no file.  An older C library reads /proc/loadavg, which the kernel has in memory.
+    """
+
+    __slots__ = ("_known", "_now", "_read", "_until")
+
+    def __init__(
+        self,
+        read: "Callable[[], tuple[float, ...]]" = os.getloadavg,
+        now: "Callable[[], float]" = time.monotonic,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            read: returns load averages, that of the last minute first, or raises OSError.
+            now: a clock in seconds that is never set back.
+        """
+        self._read, self._now = read, now
+        self._known: int | None = None
+        self._until = float("-inf")  # when the known value is too old
+
+    def hundredths(self) -> int | None:
+        """Return the average of the last minute, 350 for 3.50; None when the system does not tell."""
+        now = self._now()
+        if now >= self._until:
+            self._until = now + PAUSE  # a failure, too, counts so long
+            try:
+                self._known = round(self._read()[0] * 100)
+            except OSError:
+                self._known = None
+        return self._known
 
 
 def over_server_limit(census: "Census", ip: bytes, settings: "Settings") -> bytes:
@@ -38,19 +81,53 @@ def over_server_limit(census: "Census", ip: bytes, settings: "Settings") -> byte
     return b""
 
 
-def over_rule_limit(census: "Census", ip: bytes, assignments: "tuple[tuple[bytes, bytes], ...]") -> bytes:
+# What each limit of a rule is about.
+_BY_ADDRESS, _BY_NETWORK, _BY_LOAD = b"address", b"network", b"load"
+_SUBJECTS = {
+    b"MAXCONNIP": _BY_ADDRESS,
+    b"MAXCONIP": _BY_ADDRESS,
+    b"MAXPERIP": _BY_ADDRESS,
+    b"MAXCONNC": _BY_NETWORK,
+    b"MAXLOAD": _BY_LOAD,
+}
+
+
+def over_rule_limit(
+    census: "Census",
+    ip: bytes,
+    assignments: "tuple[tuple[bytes, bytes], ...]",
+    load: "Callable[[], int | None]",
+) -> bytes:
     """Return the limit of the deciding rule that a client is over, as ``NAME HELD/LIMIT``; else nothing.
 
+    Of several limits on the same thing the smallest counts.
+
+    Args:
+        census: the clients, with this one.
+        ip: that of the client.
+        assignments: those of the rule.
+        load: returns the load average in hundredths, None when it is unknown; called only for MAXLOAD.
+
     Raises:
-        BadLimitError: a limit of the rule is not a number.
+        BadLimitError: a limit of the rule is not a number, or the load is unknown.
     """
+    smallest: dict[bytes, tuple[int, bytes]] = {}
     for name, value in assignments:
-        if name == b"MAXCONNIP":
-            held, limit = census.of_ip(ip), _number(name, value)
-        elif name == b"MAXCONNC":
-            held, limit = census.of_network(ip, NET4_BITS, NET6_BITS), _number(name, value)
-        else:
+        subject = _SUBJECTS.get(name)
+        if subject is not None:
+            limit = _number(name, value)
+            if subject not in smallest or limit < smallest[subject][0]:
+                smallest[subject] = limit, name
+    for subject, (limit, name) in smallest.items():
+        if subject is _BY_LOAD:
+            now = load()
+            if now is None:
+                # Whoever set the limit fears for the machine: to serve without it could bring that down.
+                raise BadLimitError(name, b"cannot be checked, the load average is unknown")
+            if now >= limit:
+                return _excess(_BY_LOAD, now, limit)
             continue
+        held = census.of_ip(ip) if subject is _BY_ADDRESS else census.of_network(ip, NET4_BITS, NET6_BITS)
         if held > limit:
             return _excess(name, held, limit)
     return b""
