@@ -1,7 +1,7 @@
 """The cffi builder of the two compiled modules; only ``setup.py`` imports it.
 
 ``ucspi._cdbcore``  cdb images and rules: ``cdb/``, ``rules/``, and ``python/`` where CPython is
-``ucspi._syscore``  the system, and streams of lines: ``system/``, ``lines/``
+``ucspi._syscore``  the system, streams of lines, PROXY headers: ``system/``, ``lines/``, ``proxy/``
 
 A module is one ``NAME.cdef`` (what Python may call), the header ``NAME.h`` (where that is declared), and
 every C file of its folders.  No file includes ``Python.h`` but those of ``python/``, which are built where
@@ -55,4 +55,6 @@ def _builder(name: str, folders: list[str], macros: list[tuple[str, str | None]]
 _CPYTHON = ["python"] if sys.implementation.name == "cpython" else []
 
 cdbcore = _builder("cdbcore", ["cdb", "rules", *_CPYTHON], [("_CFFI_NO_LIMITED_API", None)])
-syscore = _builder("syscore", ["system", "lines"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)])
+syscore = _builder(
+    "syscore", ["system", "lines", "proxy"], [("_CFFI_NO_LIMITED_API", None), ("_GNU_SOURCE", None)]
+)

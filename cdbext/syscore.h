@@ -6,6 +6,7 @@
 #include "lines/distribute.h"
 #include "lines/localtime.h"
 #include "lines/timelabel.h"
+#include "proxy/header.h"
 #include "system/accept.h"
 #include "system/chain.h"
 #include "system/earlywriteout.h"

@@ -64,6 +64,14 @@ class BadAddressError(Error, ValueError):
         self.text = text
 
 
+class ProxyHeaderError(Error, ValueError):
+    """Bytes are no PROXY header that can be taken; ``reason`` says why, for a line of a log."""
+
+    def __init__(self, reason: bytes) -> None:
+        super().__init__(reason.decode("latin-1"))
+        self.reason = reason
+
+
 class RuleSyntaxError(Error, ValueError):
     """A line of rules cannot be parsed.
 

@@ -18,7 +18,7 @@ command -v "$CLANG" >/dev/null || {
   exit 1
 }
 
-mkdir "$scratch/image" "$scratch/rules" "$scratch/lines" "$scratch/logs"
+mkdir "$scratch/image" "$scratch/rules" "$scratch/lines" "$scratch/logs" "$scratch/proxy"
 # Small sound images of every format to begin with.
 (cd .. && UCSPI_CDB=pure "$PYTHON" - "$scratch/image") <<'SEEDS'
 import sys
@@ -42,14 +42,21 @@ printf '\005\000@400000003b9aca0a0000000a one\r\n@400000003b9aca0a0000000 two\n\
 printf '\054\017\377aab\nbaa\n\na' >"$scratch/logs/1"
 awk 'BEGIN { printf "\004\007\001"; for (i = 0; i < 300; i++) printf "%d a line that is written to logs\n", i }' >"$scratch/logs/2"
 awk 'BEGIN { printf "\034\100\020"; for (i = 0; i < 4000; i++) printf "ab" }' >"$scratch/logs/3"
+# Headers that real senders sent; the first byte lets them be of any length.
+awk -F '\t' '!/^#/ { print $3 }' ../tests/corpus/proxy-headers.tsv | (cd "$scratch/proxy" && "$PYTHON" -c '
+import sys
+for number, line in enumerate(sys.stdin):
+    with open(str(number), "wb") as file:
+        file.write(b"\0" + bytes.fromhex(line))')
 
 flags='-std=c11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I.'
-for target in image rules lines logs; do
+for target in image rules lines logs proxy; do
   case $target in
     image) code='cdb/*.c rules/*.c' most=8192 ;;
     rules) code='checking/rulesimage.c cdb/*.c rules/*.c' most=600 ;;
     lines) code='lines/*.c' most=512 ;;
     logs) code='lines/*.c' most=16384 ;;
+    proxy) code='proxy/*.c' most=512 ;;
   esac
   "$CLANG" $flags checking/fuzz_$target.c $code -o "$scratch/fuzz_$target" || {
     echo "fuzz.sh: $CLANG cannot link a fuzzer: install libclang-rt-dev of its version" >&2

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the cdb, rules, label and mover tests on a build with AddressSanitizer and UBSan, in a scratch
+# Runs the cdb, rules, label, mover and PROXY header tests on a build with AddressSanitizer and UBSan, in a scratch
 # directory.  Usage: PYTHON=python3 cdbext/checking/sanitize.sh [pytest arguments]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -23,4 +23,5 @@ export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UCSPI_CORES=required
 "$PYTHON" -m pytest -q -p no:cacheprovider ${*:-tests/unit/test_cdb_*.py tests/property/test_cdb_*.py \
   tests/unit/test_rules_bulk.py tests/unit/test_rules_network.py tests/property/test_rules*.py \
   tests/property/test_label.py tests/property/test_localtime.py tests/property/test_distributor.py \
-  tests/unit/test_logs_pattern.py tests/property/test_mover.py}
+  tests/unit/test_logs_pattern.py tests/property/test_mover.py \
+  tests/unit/test_tcp_proxyheader.py tests/property/test_proxyheader.py}

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "unix": {"exits", "errors"},
     "cdb": {"value", "errors", "unix"},
     "rules": {"decimal", "value", "errors", "unix", "cdb"},
-    "tcp": {"decimal", "errors", "unix"},
+    "tcp": {"decimal", "value", "errors", "unix"},
     "tcp.report": {"unix", "rules", "tcp"},
     "tcp.server": {"decimal", "errors", "unix", "rules", "tcp", "tcp.report"},
     "dnsbl": {"decimal", "errors", "unix"},

@@ -15,10 +15,11 @@ MAY_INCLUDE = {
     "python": {"cdb"},
     "system": {"numbers"},
     "lines": {"numbers"},
+    "proxy": {"numbers"},
     "nolibc": {"system"},
     "launcher": {"system", "numbers"},
     "mover": {"system", "lines"},
-    "checking": {"cdb", "rules", "lines", "numbers"},
+    "checking": {"cdb", "rules", "lines", "numbers", "proxy"},
 }
 SOURCES = sorted(CDBEXT.glob("*/*.[ch]"))
 

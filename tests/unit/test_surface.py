@@ -20,7 +20,7 @@ NAMES = {
         BackendUnavailableError BadAddressError BadPortError
         CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
-        NoFunctionError RuleSyntaxError ServiceError UnsafeFileError
+        NoFunctionError ProxyHeaderError RuleSyntaxError ServiceError UnsafeFileError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -57,7 +57,7 @@ MODULES = {
     "ucspi.dnsbl": "blocklist dnsquery nameservers stubresolver",
     "ucspi.tcp": """
         address background client clientnotes connection environment ident lookupchoices namelookups
-        names resolver serverlookups
+        names proxyheader resolver serverlookups
     """,
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """

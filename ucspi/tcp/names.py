@@ -8,15 +8,19 @@ is cleaned before anybody uses it.
 import _socket
 
 TRY_AGAIN, INTERNAL = 2, -1  # h_errno: no answer; a failure inside the C library.  Source: netdb.h
-_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
 def clean(name: bytes) -> bytes:
     r"""Return a name in lower case, bytes outside ``a-z0-9-_.`` as ``\ooo``."""
-    lowered = name.lower()
-    if _PLAIN.issuperset(lowered):
-        return lowered
-    return b"".join(b"%c" % byte if byte in _PLAIN else b"\\%03o" % byte for byte in lowered)
+    return escape(name.lower())
+
+
+def escape(text: bytes) -> bytes:
+    r"""Return a text with the bytes outside ``A-Za-z0-9-_.`` as ``\ooo``."""
+    if _PLAIN.issuperset(text):
+        return text
+    return b"".join(b"%c" % byte if byte in _PLAIN else b"\\%03o" % byte for byte in text)
 
 
 def find(ip: bytes) -> bytes | None:
