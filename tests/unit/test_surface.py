@@ -62,7 +62,7 @@ MODULES = {
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door doors handlers listener loop rate reporting settings
-        shutdown unixdoor
+        shutdown socketoptions unixdoor
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainspawn environ errtext fds helperprocess inheritedstate

@@ -11,6 +11,8 @@ from ucspi.programs._tcpserver_values import (
     number,
     parse_rate_option,
     passed_descriptors,
+    require_sockets_of_ours,
+    take_socket_option,
     usage_error,
 )
 from ucspi.tcp.server.settings import Settings
@@ -39,6 +41,11 @@ WORDS = {
     b"ready-fd": True,
     b"listen-fd": True,
     b"listen-fds": False,
+    b"keepalive": True,
+    b"defer-accept": True,
+    b"reuse-port": False,
+    b"bind-to-device": True,
+    b"free-bind": False,
 }
 LETTERS = b"dDvqQhHrR1UXx:t:u:g:l:b:B:c:pPoO"
 
@@ -103,6 +110,7 @@ def read_command_line(argv: list[bytes], inherited: list[bytes]) -> Choices:
         raise usage_error(b"-x and --rules-text exclude each other")
     if choices.settings.status_on_signal and choices.settings.status_file is None:
         raise usage_error(b"--status-signal needs --status-file")
+    require_sockets_of_ours(choices.settings, bool(choices.listen) or not choices.listen_descriptors)
     given = [*choices.listen_descriptors, choices.ready_descriptor]
     if len(set(given)) < len(given):
         raise usage_error(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
@@ -144,6 +152,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         _apply_report(settings, letter, value)
     elif letter in (b"ready-fd", b"listen-fd", b"listen-fds"):
         _apply_descriptor(choices, letter, value, inherited)
+    elif letter in _SOCKET_WORDS:
+        take_socket_option(settings, letter, value)
     elif letter == b"limit-message":
         settings.limit_message = value
     elif letter == b"listen":
@@ -172,6 +182,7 @@ _NUMBERS = {
     b"per-ip": "per_ip",
     b"drain": "drain_time",
 }
+_SOCKET_WORDS = (b"keepalive", b"defer-accept", b"reuse-port", b"bind-to-device", b"free-bind")
 
 
 def _apply_report(settings: Settings, word: bytes, value: bytes) -> None:

@@ -13,6 +13,7 @@ from ucspi.unix.privilege import Identity
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.server.rate import Rate
+    from ucspi.tcp.server.settings import Settings
 
 PROGRAM = b"tcpserver"
 LARGEST_ID = 2**32 - 2  # to the kernel the next number means no id
@@ -47,6 +48,31 @@ def parse_rate_option(value: bytes) -> "Rate":
     except ValueError:
         wanted = b"N/SECONDS or N/SECONDS,BURST, numbers from 1 to %d" % LARGEST
         raise usage_error(b"--rate wants %s, not %s" % (wanted, value[:100] or b"nothing")) from None
+
+
+def take_socket_option(settings: "Settings", word: bytes, value: bytes) -> None:
+    """Take an option of the kernel for listeners."""
+    from ucspi.tcp.server.socketoptions import SocketOptions
+
+    if settings.socket_options is None:
+        settings.socket_options = SocketOptions()
+    try:
+        settings.socket_options.take(word, value)
+    except ValueError as error:
+        wanted = str(error).encode()
+        raise usage_error(b"--%s wants %s, not %s" % (word, wanted, value[:100] or b"nothing")) from None
+
+
+def require_sockets_of_ours(settings: "Settings", there_are: bool) -> None:
+    """Refuse options that only count when a socket is bound, where all sockets are passed."""
+    if settings.socket_options is None or there_are:
+        return
+    from ucspi.tcp.server.socketoptions import BINDING
+
+    for word in settings.socket_options.given:
+        if word in BINDING:
+            text = b"--%s comes too late for a socket that is passed; set it where that is opened"
+            raise usage_error(text % word)
 
 
 def host_and_port(value: bytes) -> tuple[bytes, bytes]:

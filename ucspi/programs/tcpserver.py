@@ -9,9 +9,9 @@ from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs import _options, _program
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_options import USAGE, Choices, read_command_line
-from ucspi.programs._tcpserver_values import PROGRAM
+from ucspi.programs._tcpserver_values import PROGRAM, usage_error
 from ucspi.tcp.address import resolve
-from ucspi.tcp.server.listener import Listener, ListenError, adopt, listen
+from ucspi.tcp.server.listener import Listener, ListenError, OptionRefusedError, adopt, listen
 from ucspi.unix import environ, fds, signals
 
 TYPE_CHECKING = False
@@ -120,18 +120,25 @@ def _require_descriptors(choices: Choices) -> None:
 
 def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[Listener]) -> None:
     """Append each listener to the list as soon as it exists, so that the caller can close it."""
-    backlog = choices.settings.backlog
+    backlog, options = choices.settings.backlog, choices.settings.socket_options
+    configure = None if options is None else options.configure
     try:
         for number in choices.listen_descriptors:
             listeners.append(adopt(number))
+            if options is not None and listeners[-1].path is None:
+                options.adjust(listeners[-1].socket)
         for host, port in places:
-            listeners.append(listen(_ip(host), port, backlog))
+            listeners.append(listen(_ip(host), port, backlog, configure))
         for path, mode in choices.listen_paths:
             from ucspi.tcp.server import unixdoor
 
             listeners.append(unixdoor.listen(path, mode, backlog))
     except ListenError as failure:
         raise fatal(PROGRAM, failure.step, failure.error) from None
+    except OptionRefusedError as refused:
+        raise fatal(PROGRAM, refused.text) from None
+    if options is not None and all(listener.path is not None for listener in listeners):
+        raise usage_error(b"--%s is of TCP, and there are only sockets of the UNIX domain" % options.given[0])
     for number in choices.listen_descriptors:
         if number > 2:
             os.close(number)  # no handler must inherit it

@@ -8,6 +8,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ucspi.unix.unixdomain import SocketFile
 
 # Errors of ``accept`` that come from one client: it has gone, or the network to it
@@ -35,6 +37,14 @@ class ListenError(Exception):
     def __init__(self, step: bytes, error: OSError) -> None:
         super().__init__(step, error)
         self.step, self.error = step, error
+
+
+class OptionRefusedError(Exception):
+    """The kernel has no such option for a listener, or forbids it; ``text`` is the whole message."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text)
+        self.text = text
 
 
 class Listener:
@@ -95,13 +105,16 @@ class Listener:
         self.socket.close()
 
 
-def listen(ip: bytes, port: int, backlog: int) -> Listener:
+def listen(
+    ip: bytes, port: int, backlog: int, configure: "Callable[[_socket.socket], None] | None" = None
+) -> Listener:
     """Bind and listen on an address as `resolve` returns it; port 0 is any free one.
 
-    ``::`` serves IPv4 clients too.
+    ``::`` serves IPv4 clients too.  ``configure`` sets further options before the socket is bound.
 
     Raises:
         ListenError: with the step that failed; nothing is left open.
+        OptionRefusedError: by ``configure``; likewise.
     """
     step = b"unable to create socket"
     try:
@@ -110,6 +123,8 @@ def listen(ip: bytes, port: int, backlog: int) -> Listener:
         sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
         if b":" in ip:
             sock.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, ip != b"::")
+        if configure is not None:
+            configure(sock)
         step = b"unable to bind"
         sock.bind((ip.decode(), port))
         step = b"unable to listen"

@@ -5,6 +5,7 @@ from ucspi.tcp.lookupchoices import LookupChoices
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.server.rate import Rate
+    from ucspi.tcp.server.socketoptions import SocketOptions
 
 
 class Settings(LookupChoices):
@@ -32,6 +33,7 @@ class Settings(LookupChoices):
         "per_net",
         "rate",
         "report_holders",
+        "socket_options",
         "status_file",
         "status_on_signal",
     )
@@ -52,6 +54,7 @@ class Settings(LookupChoices):
         self.per_net: int | None = None  # most clients of one network
         self.rate: Rate | None = None  # of connections from one source
         self.net4_bits, self.net6_bits = 24, 64  # bits of an address that make a network
+        self.socket_options: SocketOptions | None = None  # of the kernel, for TCP listeners
         self.limit_message = b""  # sent to a client that is over one of these
         self.report_holders = False
         self.drain_time: float | None = None  # for handlers to finish; None: SIGTERM ends the server at once
