@@ -123,11 +123,18 @@ def bake(launcher: bytes, name: str, module: str) -> bytes:
     return launcher[:at] + text.ljust(BAKED, b"\0") + launcher[at + BAKED :]
 
 
+EXTENSIONS = [Extension("ucspi._title", ["cdbext/python/processtitle.c"])]
+if sys.implementation.name == "cpython":  # PyPy cannot be forked from C
+    STEM = ["cdbext/python/stemfork.c", "cdbext/python/stemenviron.c", "cdbext/system/beforeexec.c"]
+    EXTENSIONS.append(
+        Extension("ucspi._stem", STEM, include_dirs=["cdbext"], define_macros=[("_GNU_SOURCE", "1")])
+    )
+
 if MODE == "pure":
     setup()
 else:
     setup(
         cffi_modules=["cdbext/build.py:cdbcore", "cdbext/build.py:syscore"],
-        ext_modules=[Extension("ucspi._title", ["cdbext/python/processtitle.c"])],
+        ext_modules=EXTENSIONS,
         cmdclass={"build_ext": BuildCore, "build_scripts": BuildCommands},
     )

@@ -14,7 +14,11 @@ import sys
 from cffi import FFI
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TITLE = "python/processtitle.c"  # a module of its own, which setup.py builds
+ALONE = (
+    "python/processtitle.c",
+    "python/stemfork.c",
+    "python/stemenviron.c",
+)  # modules of their own, which setup.py builds
 
 # cffi's own generated code is compiled with these too, so only what it passes.
 FLAGS = ["-std=c11", "-O3", "-fno-strict-aliasing", "-fvisibility=hidden"]
@@ -36,7 +40,7 @@ def _builder(name: str, folders: list[str], macros: list[tuple[str, str | None]]
         ffi.cdef(cdef.read())
     if "python" in folders:
         ffi.cdef("int ucdb_register(void);")
-    sources = [source for folder in folders for source in _files(folder, (".c",)) if source != TITLE]
+    sources = [source for folder in folders for source in _files(folder, (".c",)) if source not in ALONE]
     headers = [header for folder in [".", "numbers", *folders] for header in _files(folder, (".h", ".cdef"))]
     ffi.set_source(
         f"ucspi._{name}",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FILE = "_packed.bin"
 LATER = 60.0  # seconds: sources may be installed that long after this file
-COMPILED = ("_cffi_backend", "ucspi._cdbcore", "ucspi._syscore", "ucspi._title")
+COMPILED = ("_cffi_backend", "ucspi._cdbcore", "ucspi._syscore", "ucspi._title", "ucspi._stem")
 _SUFFIX = extension_suffixes()[0]
 _bootstrap = sys.modules["_frozen_importlib_external"]
 _Spec = type(sys.__spec__)

@@ -40,7 +40,12 @@ MAY_IMPORT = {
     "_start": {"_packed", "_script", "unix"},
     "__init__": {"handler"},
 }
-NATIVE_USERS = {"_cdbcore": {"cdb", "rules"}, "_syscore": {"unix"}, "_title": {"_start"}}
+NATIVE_USERS = {
+    "_cdbcore": {"cdb", "rules"},
+    "_syscore": {"unix"},
+    "_title": {"_start"},
+    "_stem": {"handler"},
+}
 
 # Every module of the package, by its dotted name; a package's is that of its ``__init__.py``.
 MODULES = {

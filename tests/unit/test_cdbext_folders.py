@@ -12,7 +12,7 @@ MAY_INCLUDE = {
     "numbers": set(),
     "cdb": {"numbers"},
     "rules": {"cdb", "numbers"},
-    "python": {"cdb"},
+    "python": {"cdb", "system", "numbers"},
     "system": {"numbers"},
     "lines": {"numbers"},
     "proxy": {"numbers"},

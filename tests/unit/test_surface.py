@@ -43,7 +43,7 @@ NAMES = {
 MODULES = {
     "ucspi.cdb": "cdbmaketext layout",
     "ucspi.compat": "cdb cdbx",
-    "ucspi.handler": "client connectionfile environment find serve",
+    "ucspi.handler": "client connectionfile environment find quickend serve standardfiles stem",
     "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """
         distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern

@@ -13,6 +13,7 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import fds
 
 PROGRAM = b"pyhandler"
+STEM = b"UCSPI_STEM"  # as in `stemchannel`, which hardly any process needs
 USAGE = b"pyhandler: usage: pyhandler [ --path directory ] ... module:function [ argument ... ]"
 
 
@@ -30,9 +31,20 @@ def _pyhandler(argv: list[bytes]) -> int:
     environment.undo_interpreter()
     find.allow_imports([os.fsdecode(value) for _, value in options], os.environ.get("PYTHONPATH", ""))
     sys.argv = [os.fsdecode(operand) for operand in operands]
+    if STEM in os.environb:
+        _become_stem(os.environb.pop(STEM), module, function)
     try:
         called = find.load(module, function)
     except NoFunctionError as error:
         raise fatal(PROGRAM, str(error).encode("utf-8", "backslashreplace")) from None
     client = Client(dict(os.environ), *environment.descriptors(os.environ))
     return serve(called, client, sys.argv[1:])
+
+
+def _become_stem(value: bytes, module: str, function: str) -> None:
+    """Serve many connections of the server that has asked for that; return if none has."""
+    from ucspi.handler import stem
+
+    channel = stem.channel_of(value)
+    if channel is not None:
+        stem.Stem(*channel).serve(lambda: find.load(module, function), sys.argv[1:])

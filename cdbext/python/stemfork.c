@@ -1,0 +1,220 @@
+/* The module ucspi._stem: a fork of the interpreter whose child is our parent's.
+ *
+ * A stem serves for its server, which shall reap the handlers, know their pids
+ * and send them signals as if it had started them.  So the clone has CLONE_PARENT.
+ * libc has no such fork, and does for its own what the system call does not:
+ * the child's thread id in the memory of the thread (CLONE_CHILD_SETTID), the list
+ * of robust mutexes, and locks and handlers that only matter to who has threads.
+ * With one thread no lock is held.  Where libc keeps the thread id, and that it
+ * does, is asked and not assumed: see stem_prepare.
+ *
+ * The kernel writes the pid into memory that the server sees before the child
+ * runs, so the server can never find a child dead that it does not know. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "numbers/decimal.h"
+#include "python/stemenviron.h"
+#include "system/beforeexec.h"
+
+#ifndef PR_GET_TID_ADDRESS
+#define PR_GET_TID_ADDRESS 40
+#endif
+
+enum { LOG_PIECES = 16 /* two per pid in the log text, and the text has two */ };
+
+#define CHILD_FLAGS (CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
+
+struct state {
+  int32_t *cells; /* no child has this memory */
+  size_t cell_count;
+  pid_t *tid;               /* where libc has the id of this thread */
+  void *robust;             /* its list of robust mutexes */
+  size_t robust_size;       /* of the list's head */
+  struct sigaction hang_up; /* what handlers do at SIGHUP, which ends us */
+};
+
+struct order {
+  unsigned slot;
+  int descriptor; /* of a connection, or the child's channel */
+  int is_connection;
+  int channel; /* ours, that the child has nothing to do with */
+  Py_buffer log;
+};
+
+/* Find out where libc has what a fork must set; 0, or -1 with errno. */
+static int ask_libc(struct state *state)
+{
+  uint64_t address = 0;
+
+  if (prctl(PR_GET_TID_ADDRESS, &address, 0, 0, 0))
+    return -1;
+  state->tid = (pid_t *)(uintptr_t)address;
+  if (!state->tid || *state->tid != (pid_t)syscall(SYS_gettid)) {
+    errno = ENOSYS; /* a libc that has something else there */
+    return -1;
+  }
+  if (syscall(SYS_get_robust_list, 0, &state->robust, &state->robust_size))
+    state->robust = NULL;
+  return 0;
+}
+
+static int map_cells(struct state *state, int file)
+{
+  struct stat status;
+  void *memory;
+
+  if (fstat(file, &status))
+    return -1;
+  memory = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory == MAP_FAILED)
+    return -1;
+  if (madvise(memory, (size_t)status.st_size, MADV_DONTFORK)) {
+    munmap(memory, (size_t)status.st_size);
+    return -1;
+  }
+  state->cells = memory;
+  state->cell_count = (size_t)status.st_size / sizeof *state->cells;
+  return 0;
+}
+
+static PyObject *stem_prepare(PyObject *module, PyObject *args)
+{
+  struct state *state = PyModule_GetState(module);
+  struct sigaction action = { .sa_handler = SIG_DFL };
+  int file;
+
+  if (!PyArg_ParseTuple(args, "i", &file))
+    return NULL;
+  if (ask_libc(state) || (!state->cells && map_cells(state, file)))
+    return PyErr_SetFromErrno(PyExc_OSError);
+  sigaction(SIGHUP, &action, &state->hang_up);
+  Py_RETURN_NONE;
+}
+
+/* Without a stack the child goes on where we are, on its copy of ours. */
+static long clone_sibling(const struct state *state, unsigned slot)
+{
+  int32_t *cell = state->cells + slot;
+
+#if defined(__s390__)
+  return syscall(SYS_clone, 0, CHILD_FLAGS, cell, state->tid, 0);
+#else
+  /* Processors differ in which of the last two is the thread id; the other is not looked at. */
+  return syscall(SYS_clone, CHILD_FLAGS, 0, cell, state->tid, state->tid);
+#endif
+}
+
+static void write_log(const Py_buffer *log)
+{
+  char pid[DECIMAL_MAX];
+  struct iovec pieces[LOG_PIECES];
+  const char *text = log->buf, *end = text + log->len, *nul;
+  size_t digits = put_decimal(pid, (uint64_t)getpid());
+  int count = 0;
+
+  while (text < end && count <= LOG_PIECES - 2) {
+    nul = memchr(text, 0, (size_t)(end - text));
+    usys_set_piece(&pieces[count++], text, (size_t)((nul ? nul : end) - text));
+    if (!nul)
+      break;
+    usys_set_piece(&pieces[count++], pid, digits);
+    text = nul + 1;
+  }
+  usys_write_pieces(pieces, count, 1);
+}
+
+/* What the child does before it is a Python again.  Every signal is blocked. */
+static void become_child(const struct state *state, const struct order *order)
+{
+  if (state->robust)
+    syscall(SYS_set_robust_list, state->robust, state->robust_size);
+  sigaction(SIGHUP, &state->hang_up, NULL);
+  close(order->channel);
+  if (order->is_connection) {
+    usys_put_on(order->descriptor, 0);
+    usys_put_on(order->descriptor, 1);
+    close(order->descriptor);
+  }
+  write_log(&order->log);
+}
+
+static long fork_sibling(const struct state *state, const struct order *order)
+{
+  sigset_t all, before;
+  long pid;
+
+  if (order->descriptor < 0) /* there was no number left for it */
+    return state->cells[order->slot] = -EMFILE;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  PyOS_BeforeFork();
+  pid = clone_sibling(state, order->slot);
+  if (pid) {
+    if (pid < 0)
+      state->cells[order->slot] = (int32_t)(pid = -errno);
+    PyOS_AfterFork_Parent();
+  } else {
+    become_child(state, order);
+    PyOS_AfterFork_Child();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return pid;
+}
+
+static PyObject *stem_fork(PyObject *module, PyObject *args)
+{
+  const struct state *state = PyModule_GetState(module);
+  struct order order;
+  long pid = -EINVAL;
+
+  if (!PyArg_ParseTuple(args, "Iipiy*", &order.slot, &order.descriptor, &order.is_connection, &order.channel,
+                        &order.log))
+    return NULL;
+  if (order.slot < state->cell_count)
+    pid = fork_sibling(state, &order);
+  PyBuffer_Release(&order.log);
+  return PyLong_FromLong(pid);
+}
+
+static PyMethodDef methods[] = {
+  { "prepare",     stem_prepare,      METH_VARARGS,
+   "Get ready to fork, with the file of the cells; SIGHUP ends this process from now on.  OSError: this "
+    "system has no such fork."                                        },
+  { "fork",        stem_fork,         METH_VARARGS,
+   "Fork (slot, descriptor, is it a connection, channel, log); return the pid, 0 in the child, "
+    "or a negative errno."                                            },
+  { "set_environ", ustem_set_environ, METH_VARARGS,
+   "Give the dictionary of os.environ, and C, exactly these entries." },
+  { NULL,          NULL,              0,            NULL              }
+};
+
+static PyModuleDef_Slot slots[] = {
+#ifdef Py_mod_gil
+  { Py_mod_gil, Py_MOD_GIL_NOT_USED },
+#endif
+  { 0,          NULL                }
+};
+
+static struct PyModuleDef definition = {
+  PyModuleDef_HEAD_INIT, .m_name = "ucspi._stem", .m_size = sizeof(struct state),
+  .m_methods = methods,  .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__stem(void);
+
+PyMODINIT_FUNC PyInit__stem(void)
+{
+  return PyModuleDef_Init(&definition);
+}
