@@ -65,7 +65,7 @@ class BadAddressError(Error, ValueError):
 
 
 class ProxyHeaderError(Error, ValueError):
-    """Bytes are no PROXY header that can be taken; ``reason`` says why, for a line of a log."""
+    """A PROXY header cannot be taken, or cannot be made; ``reason`` says why, for a line of a log."""
 
     def __init__(self, reason: bytes) -> None:
         super().__init__(reason.decode("latin-1"))

@@ -113,3 +113,63 @@ def test_interrupt_ends_it_while_it_connects() -> None:
             client.send_signal(2)
             assert client.wait(PATIENCE) == -2
             assert client.stderr.read() == b""
+
+
+PROXIED = {"PROTO": "TCP", "TCPREMOTEIP": "192.0.2.1", "TCPREMOTEPORT": "40000"} | {
+    "TCPLOCALIP": "192.0.2.2",
+    "TCPLOCALPORT": "80",
+}
+V1 = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n"
+
+
+def test_header_is_sent_before_anything_is_looked_up() -> None:
+    """A server waits for the header, not for the ident server of its own host."""
+    ip = "127.113.3.8"
+    try:
+        identd = socket.create_server((ip, 113))
+    except PermissionError:
+        pytest.skip("port 113 is for root")
+    with identd, socket.create_server((ip, 0)) as server:
+        server.settimeout(PATIENCE)
+        to = [ip, str(server.getsockname()[1])]
+        command = [*COMMAND, "-Hl0", "-t", "10000", "--proxy=v1", *to, "sh", "-c", "printf x >&7"]
+        with subprocess.Popen(command, env=ENVIRONMENT | PROXIED, stdin=subprocess.DEVNULL) as process:
+            with server.accept()[0] as connection:
+                connection.settimeout(PATIENCE)
+                assert connection.recv(len(V1), socket.MSG_WAITALL) == V1
+                identd.accept()[0].close()
+                assert connection.recv(100) == b"x"
+            assert process.wait(PATIENCE) == 0
+
+
+def test_program_has_the_variables_of_its_own_connection(tmp_path: Path) -> None:
+    with serving(tmp_path, ["-RHl0"], ["cat"]) as served:
+        command = ["-RHl0", "--proxy", "v1", "127.0.0.1", str(served.port)]
+        show = ["sh", "-c", f"head -c{len(V1)} <&6; echo $PROTO $TCPREMOTEIP $TCPREMOTEPORT"]
+        done = subprocess.run(
+            [*COMMAND, *command, *show], env=ENVIRONMENT | PROXIED, capture_output=True, timeout=PATIENCE
+        )
+    assert done.stdout == V1 + b"TCP 127.0.0.1 %d\n" % served.port
+
+
+@pytest.mark.parametrize("value", ["", "1", "v3", "V1", "x" * 1000])
+def test_proxy_version_that_is_none_is_refused(value: str) -> None:
+    done = run("--proxy", value, "127.0.0.1", "1", "true")
+    said = f"tcpclient: fatal: --proxy wants v1 or v2, not {value[:100] or 'nothing'}\n"
+    assert (done.returncode, done.stderr.decode()) == (100, said)
+
+
+def test_client_that_is_there_in_part_is_refused_before_the_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [*COMMAND, "--proxy", "v2", "127.0.0.1", str(server.getsockname()[1]), "true"]
+        done = subprocess.run(
+            command,
+            env=ENVIRONMENT | PROXIED | {"TCPREMOTEPORT": "x"},
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+        said = b"tcpclient: fatal: unable to make a PROXY header: TCPREMOTEPORT is no port: x\n"
+        assert (done.returncode, done.stderr) == (100, said)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()

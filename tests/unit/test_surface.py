@@ -57,7 +57,7 @@ MODULES = {
     "ucspi.dnsbl": "blocklist dnsquery nameservers stubresolver",
     "ucspi.tcp": """
         address background client clientnotes connection environment ident lookupchoices namelookups
-        names proxyheader resolver serverlookups
+        names proxyheader proxywriter resolver serverlookups
     """,
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """

@@ -14,17 +14,20 @@ USAGE = (
     b" [ -l localname ] [ -t timeoutinfo ] host port program"
 )
 LETTERS = b"dDvqQhHrRi:p:t:T:l:"
+WORDS = {b"proxy": True}
+_PROXY_VERSIONS = {b"v1": 1, b"v2": 2}
 
 
 class Choices(LookupChoices):
     """The options of a command line, where the last one of a kind counts, and its operands."""
 
-    __slots__ = ("connector", "operands")
+    __slots__ = ("connector", "operands", "proxy_version")
 
     def __init__(self) -> None:
         super().__init__()
         self.connector = Connector()
         self.operands: list[bytes] = []
+        self.proxy_version = 0  # of the PROXY header that is sent first; 0 for none
 
 
 def read_command_line(argv: list[bytes]) -> Choices:
@@ -33,7 +36,7 @@ def read_command_line(argv: list[bytes]) -> Choices:
     Raises:
         Stop: an option is unknown, or its value is not valid; exit code 100.
     """
-    options, operands = _options.parse(argv, LETTERS, USAGE)
+    options, operands = _options.parse(argv, LETTERS, USAGE, WORDS)
     choices = Choices()
     choices.operands = operands
     for letter, value in options:
@@ -56,6 +59,11 @@ def _apply(choices: Choices, letter: bytes, value: bytes) -> None:
         connector.first, connector.rest = _timeouts(value)
     elif letter == b"t":
         choices.info_timeout = _options.number(PROGRAM, letter, value)
+    elif letter == b"proxy":
+        if value not in _PROXY_VERSIONS:
+            wanted = b"--proxy wants v1 or v2, not " + (value[:100] or b"nothing")
+            raise fatal(PROGRAM, wanted, code=EXIT_USAGE)
+        choices.proxy_version = _PROXY_VERSIONS[value]
     else:
         choices.local_host = value
 

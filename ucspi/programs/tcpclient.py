@@ -4,13 +4,13 @@ import _signal
 import errno
 import os
 
-from ucspi.exits import EXIT_USAGE
+from ucspi.exits import EXIT_PERMANENT, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.programs._tcpclient_connect import connect, find_port, server_name
 from ucspi.programs._tcpclient_options import PROGRAM, USAGE, Choices, read_command_line
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, variables
 from ucspi.unix import environ, fds, search
-from ucspi.unix.output import say
+from ucspi.unix.output import say, write_all
 from ucspi.unix.signals import undo_ignored
 
 TYPE_CHECKING = False
@@ -54,12 +54,14 @@ def _close_inherited() -> None:
 
 def _become_client(choices: Choices) -> "NoReturn":
     host, port, program = _operands(choices)
+    inherited = environ.inherited()
+    header = _make_header(choices, inherited)
     connection = connect(choices.connector, host, port, choices.verbosity)
     if choices.verbosity > 1:
         say(b"%s: connected to %s" % (PROGRAM, server_name(connection.remote_ip or host, port)))
+    _send(connection, header)  # before the look-ups: servers do not wait long for it
     connection.local_host = choices.local_host
     _look_up(choices, connection)
-    inherited = environ.inherited()
     entries = _entries(connection, inherited)
     _hand_over(connection)
     undo_ignored(_signal.SIGXFSZ)
@@ -80,6 +82,25 @@ def _operands(choices: Choices) -> tuple[bytes, int, list[bytes]]:
     if not program:
         raise Stop(USAGE, EXIT_USAGE)
     return host, port, program
+
+
+def _make_header(choices: Choices, inherited: list[bytes]) -> bytes:
+    if not choices.proxy_version:
+        return b""
+    from ucspi.errors import ProxyHeaderError
+    from ucspi.tcp.proxywriter import make_header  # few clients need it
+
+    try:
+        return make_header(choices.proxy_version, inherited)
+    except ProxyHeaderError as error:
+        raise fatal(PROGRAM, b"unable to make a PROXY header: " + error.reason, code=EXIT_PERMANENT) from None
+
+
+def _send(connection: "Connection", header: bytes) -> None:
+    try:
+        write_all(connection.descriptor, header)
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to send the PROXY header", error) from None
 
 
 def _look_up(choices: Choices, connection: "Connection") -> None:
