@@ -11,6 +11,7 @@
 #include "system/chain.h"
 #include "system/earlywriteout.h"
 #include "system/fileglance.h"
+#include "system/handover.h"
 #include "system/helperprocess.h"
 #include "system/owndescriptors.h"
 #include "system/spawnhandler.h"

@@ -85,6 +85,10 @@ int usys_has_a_say(const char *variable);
  * a link runs, or is found, makes the links be executed. */
 int usys_judge_chain(const struct usys_chain *chain, const char *variables, const char *end);
 
+/* The same for a process that has executed the whole command line before, and waits for
+ * connections; the steps are not looked at. */
+int usys_judge_stem(const struct usys_chain *chain, const char *variables, size_t length);
+
 /* Have this process, and what shares its memory, leave no core and be out of reach for
  * other processes of the ids that a child changes to.  Never undone. */
 void usys_forbid_dumps(void);

@@ -45,3 +45,17 @@ int usys_judge_chain(const struct usys_chain *chain, const char *variables, cons
     state = look_again(&chain->seen[i]);
   return state;
 }
+
+int usys_judge_stem(const struct usys_chain *chain, const char *variables, size_t length)
+{
+  /* What the interpreter, or our own code in it, looks at only when it starts. */
+  static const char *const begins[] = { "PYTHON", "LANG", "LC_", "UCSPI_" };
+  const char *at = variables, *end = variables + length;
+  size_t i;
+
+  for (; at < end; at += strlen(at) + 1)
+    for (i = 0; i < sizeof begins / sizeof *begins; ++i)
+      if (*at == *begins[i] && !strncmp(at, begins[i], strlen(begins[i])))
+        return USYS_COLD;
+  return usys_judge_chain(chain, variables, end);
+}

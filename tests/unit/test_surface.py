@@ -68,7 +68,7 @@ MODULES = {
         accountfile cachedstat chain chainspawn environ errtext fds helperprocess inheritedstate
         launchers locks memoryreserve mover native notify oom output privilege processtitle processtree
         procfiles publish regularfile relay rlimits safeopen search signals socketnames sockets spawn
-        start stemchannel streams tai threadtask unixdomain
+        start stem stemchannel stemspawn streams tai threadtask unixdomain
     """,
 }
 

@@ -10,7 +10,7 @@ import os
 
 from ucspi.programs.commands import COMMANDS
 from ucspi.unix import search
-from ucspi.unix.chain import MISSING, Chain, Plan, Seen, Step, TooNewError, look
+from ucspi.unix.chain import MISSING, Chain, Ending, Plan, Seen, Step, TooNewError, look
 from ucspi.unix.launchers import Launchers, own
 
 TYPE_CHECKING = False
@@ -34,6 +34,10 @@ LINKS = frozenset(
         "softlimit",
     )
 )
+FUNCTION = "pyhandler"
+# Links that one process can take once, for all clients that it forks for.
+_ONCE = frozenset(("USYS_RENAME", "USYS_SESSION", "USYS_LIMITS", "USYS_VARIABLES", "USYS_IDS"))
+_DESCRIPTORS = 32  # that such a process needs at most
 # Orders for the dynamic linker and the C library of a link's interpreter, which only an exec obeys.
 _LOADER = (b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_", b"NSS")
 _HOME = os.fsencode(__file__).rpartition(b"/programs/")[0]
@@ -45,9 +49,19 @@ class ChainReader:
 
     Attributes:
         is_unsettled: whether a file was too new to be sure of it when the chain was last read.
+        names_function: whether the command line seems to run a Python function.
     """
 
-    __slots__ = ("_argv", "_launchers", "_may_load", "_package", "_path", "_planners", "is_unsettled")
+    __slots__ = (
+        "_argv",
+        "_launchers",
+        "_may_load",
+        "_package",
+        "_path",
+        "_planners",
+        "is_unsettled",
+        "names_function",
+    )
 
     def __init__(self, launchers: Launchers, argv: list[bytes], path: bytes | None) -> None:
         """Read the chain once to import what it needs; nothing is imported later.
@@ -60,7 +74,7 @@ class ChainReader:
         self._launchers, self._argv, self._path = launchers, argv, path
         self._planners: dict[str, Planner] = {}
         self._package: dict[bytes, Seen] = {}  # files of ours as they were when their code was loaded
-        self.is_unsettled = False
+        self.is_unsettled = self.names_function = False
         self._may_load = True
         self._load_what_is_named()
         self.read()
@@ -70,6 +84,9 @@ class ChainReader:
         """Load the links behind one that cannot be a step yet."""
         for word in self._argv:
             name = os.fsdecode(word.rpartition(b"/")[2])
+            if name == FUNCTION:
+                self.names_function = True
+                self._look_at_package(FUNCTION)
             if name in LINKS:
                 self._planner(COMMANDS[name])
                 self._look_at_package(COMMANDS[name])
@@ -80,7 +97,7 @@ class ChainReader:
         steps: list[Step] = []
         seen: list[Seen] = []
         argv, files = self._argv, search.files(self._argv[0], self._path)
-        has_other_ids = False
+        has_other_ids = is_whole = False
         while (plan := self._certain_plan(argv, files, seen, has_other_ids=has_other_ids)) is not None:
             has_other_ids = has_other_ids or plan.ids is not None
             own = seen[-1].path
@@ -90,7 +107,33 @@ class ChainReader:
             steps.append(Step(plan, own, files))
             if plan.is_last:
                 break
-        return Chain(steps, seen) if steps else None
+        else:
+            is_whole = True
+        ending = None
+        if is_whole and all(map(_is_taken_once, steps)):
+            ending = self._ending(argv, files, seen, has_other_ids=has_other_ids)
+        if ending is not None:
+            ending.changes += [change for step in steps for change in step.plan.variables]
+        return Chain(steps, seen, ending) if steps or ending else None
+
+    def _ending(
+        self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
+    ) -> Ending | None:
+        """Return what a command line is if it certainly runs a Python function."""
+        noted = _look_for(files)
+        if not noted or (has_other_ids and any(look_at.error == errno.EACCES for look_at in noted)):
+            return None
+        try:
+            command = self._launchers.command_in(noted[-1])
+        except TooNewError:
+            self.is_unsettled = True
+            return None
+        if command != (FUNCTION.encode(), b"programs." + COMMANDS[FUNCTION].encode()):
+            return None
+        package = self._look_at_package(FUNCTION)
+        if not package or (len(argv) == 2 and argv[1] in _INFORMATIVE):
+            return None
+        return Ending([*seen, *package, *noted], [])
 
     def _certain_plan(
         self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
@@ -163,6 +206,23 @@ def reader(command: str, argv: list[bytes], entries: list[bytes], path: bytes | 
         return None
     launchers = own(command.encode(), b"programs." + COMMANDS[command].encode())
     return None if launchers is None else ChainReader(launchers, argv, path)
+
+
+def _is_taken_once(step: Step) -> bool:
+    """Return whether one process may take a step for all clients that it forks for.
+
+    A limit of processes or of processor time would be used up by what that process does itself.
+    """
+    plan = step.plan
+    if not plan.limits:
+        return plan.kind in _ONCE
+    from ucspi.unix import rlimits  # softlimit has it
+
+    return not any(
+        number in (rlimits.NPROC, rlimits.CPU)
+        or (number == rlimits.NOFILE and value is not None and value < _DESCRIPTORS)
+        for number, value in plan.limits
+    )
 
 
 def _is_confined() -> bool:

@@ -117,12 +117,33 @@ class Seen:
 
 
 class Chain:
-    """Steps, at least one, and all paths that decided about them."""
+    """Steps, and all paths that decided about them.
 
-    __slots__ = ("seen", "steps")
+    Attributes:
+        steps: at least one, unless there is an ending.
+        seen: the paths that decided about the steps.
+        ending: a Python function that is the program behind the steps; None: it is something
+            else, or steps are among them that one process cannot take for all clients.
+    """
 
-    def __init__(self, steps: list[Step], seen: list[Seen]) -> None:
-        self.steps, self.seen = steps, seen
+    __slots__ = ("ending", "seen", "steps")
+
+    def __init__(self, steps: list[Step], seen: list[Seen], ending: "Ending | None" = None) -> None:
+        self.steps, self.seen, self.ending = steps, seen, ending
+
+
+class Ending:
+    """A Python function as the program of a chain.
+
+    Attributes:
+        seen: all paths that decided about that, those of the steps too.
+        changes: what the steps change in the environment of the program, in order.
+    """
+
+    __slots__ = ("changes", "seen")
+
+    def __init__(self, seen: list[Seen], changes: list[bytes]) -> None:
+        self.seen, self.changes = seen, changes
 
 
 def look(path: bytes) -> Seen | None:
@@ -204,11 +225,7 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
         command.paths, command.argv = strings(step.paths), strings(plan.argv)
         command.errors, command.error_count = first.errors, first.error_count
         command.complaint = string(b"%s: fatal: unable to run %s: " % (plan.name, plan.program))
-    seen = ffi.new("struct usys_seen[]", len(chain.seen))
-    for place, file in zip(seen, chain.seen, strict=True):
-        place.path, place.error = string(file.path), file.error
-        ffi.memmove(ffi.addressof(place, "glimpse"), file.glimpse, len(file.glimpse))
-    laid_out = ffi.new("struct usys_chain *")
+    laid_out = _lay_out_seen(chain.seen, kept)
     laid_out.first = ffi.addressof(first)
     directories = [step for step in chain.steps if step.plan.kind == "USYS_DIRECTORY"]
     laid_out.variable_count = sum(len(step.plan.variables) for step in chain.steps)
@@ -219,9 +236,29 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
         kept.append(ffi.new("int[]", [*sorted({*_inheritable(), *movers}), -1]))
         laid_out.inherited = kept[-1]
     laid_out.steps, laid_out.step_count = steps, len(chain.steps)
-    laid_out.seen, laid_out.seen_count = seen, len(chain.seen)
-    kept += [steps, seen, laid_out]
+    kept += [steps, laid_out]
     return laid_out, kept
+
+
+def lay_out_ending(ending: Ending) -> "tuple[Any, list[object]]":
+    """Return the paths that decided about an ending, in a chain without steps; see `lay_out`."""
+    kept: list[object] = []
+    laid_out = _lay_out_seen(ending.seen, kept)
+    return laid_out, [*kept, laid_out]
+
+
+def _lay_out_seen(seen: list[Seen], kept: list[object]) -> "Any":
+    ffi = native.ffi
+    rooms = ffi.new("struct usys_seen[]", len(seen))
+    for room, file in zip(rooms, seen, strict=True):
+        path = ffi.new("char[]", file.path)
+        kept.append(path)
+        room.path, room.error = path, file.error
+        ffi.memmove(ffi.addressof(room, "glimpse"), file.glimpse, len(file.glimpse))
+    laid_out = ffi.new("struct usys_chain *")
+    laid_out.seen, laid_out.seen_count = rooms, len(seen)
+    kept.append(rooms)
+    return laid_out
 
 
 def _inheritable() -> list[int]:

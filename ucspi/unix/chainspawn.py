@@ -45,12 +45,15 @@ class ChainSpawner(NativeSpawner):
 
     def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
         """See `Spawner.spawn`."""
-        if self._task.is_busy and self._task.wait(0):
-            self._use(self._result())
+        self._take_result()
         pid = super().spawn(connection, variables, log)
         if self._program.chain_state == native.lib.USYS_CHANGED or self._reader.is_unsettled:
             self._read_again()
         return pid
+
+    def _take_result(self) -> None:
+        if self._task.is_busy and self._task.wait(0):
+            self._use(self._result())
 
     def _read_again(self) -> None:
         now = time.monotonic()
@@ -75,7 +78,7 @@ class ChainSpawner(NativeSpawner):
         Without one the last is kept, if there was one: it is used only while all is
         as it was, and else has the command line read again.
         """
-        if chain is None:
+        if chain is None or not chain.steps:
             return
         # Of a child that shares our memory a core, as of SIGXFSZ, would be one of ours.
         if any(step.plan.ids or step.plan.limits for step in chain.steps):
