@@ -62,7 +62,7 @@ MODULES = {
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door doors handlers listener loop rate reporting settings
-        shutdown socketoptions unixdoor
+        shutdown socketoptions stemkeeper unixdoor warmhandlers
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainspawn environ errtext fds helperprocess inheritedstate

@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.exits import EXIT_PERMANENT
+from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_values import PROGRAM
 from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.settings import Settings
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
+    from ucspi.unix.stemspawn import StemSpawner
 
 MANAGER = frozenset((b"NOTIFY_SOCKET", b"LISTEN_FDS", b"LISTEN_PID", b"LISTEN_FDNAMES"))
 
@@ -49,8 +50,9 @@ def prepare(
     _drop_privileges(choices.identity())
     if choices.print_port:
         _print_ports(listeners)
-    handler = _spawner(settings, program, _handed_on(inherited, listeners), listeners, chain)
-    server = Server(settings, listeners, judge, handler, wakeup)
+    handler, stems = _spawner(settings, program, _handed_on(inherited, listeners), listeners, chain)
+    server = Server(settings, listeners, judge, handler, wakeup, stems)
+    _warm_up(server)
     if settings.verbosity > 1:
         _warn_of_what_is_missing(choices, inherited, program, judge)
     _say_ready(choices, inherited)
@@ -80,6 +82,13 @@ def load(
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
         import ucspi.unix.notify  # noqa: F401
     return _chain_reader(program, _handed_on(inherited, listeners))
+
+
+def _warm_up(server: Server) -> None:
+    """Import the module of a handler that is a Python function, before the first client is accepted."""
+    trouble = b"" if server.warm is None else server.warm.begin()
+    if trouble:
+        raise Stop(b"%s: fatal: pyhandler: %s" % (PROGRAM, trouble), EXIT_TEMPORARY)
 
 
 def _judge(choices: "Choices") -> "Judge | None":
@@ -218,7 +227,10 @@ def _chain_reader(program: list[bytes], inherited: list[bytes]) -> "ChainReader 
 
     reader = _chain.reader("tcpserver", program, inherited, path)
     if reader is not None:
-        import ucspi.unix.chainspawn  # noqa: F401  # nothing is imported later
+        import ucspi.unix.chainspawn  # nothing is imported later
+    if reader is not None and reader.names_function:
+        import ucspi.tcp.server.warmhandlers
+        import ucspi.unix.stemspawn  # noqa: F401
     return reader
 
 
@@ -235,22 +247,30 @@ def _spawner(
     inherited: list[bytes],
     listeners: "list[Listener]",
     chain: "ChainReader | None",
-) -> "Spawner":
+) -> "tuple[Spawner, StemSpawner | None]":
+    """Return what starts handlers, and the same again if it starts stems too."""
     complaint = b""
     if settings.verbosity:
         complaint = b"%s: warning: dropping connection, unable to run %s: " % (PROGRAM, program[0])
     paths = search.files(program[0], environ.value_of(inherited, b"PATH"))
     ours = [listener.fileno() for listener in listeners]
     described = Program(program, paths, inherited, complaint, _pid_variable(listeners), ours)
-    handler = spawner(described) if chain is None else _chain_spawner(described, chain)
+    stems = _stem_spawner(described, chain) if chain is not None and chain.names_function else None
+    handler = stems or (spawner(described) if chain is None else _chain_spawner(described, chain))
     if not handler.native and settings.verbosity > 1:
         say(b"tcpserver: the compiled module is missing: handlers are forked, which is slower")
     if not inheritedstate.is_launched and settings.verbosity > 1:
         say(b"tcpserver: started by a script, not by its launcher: PYTHON variables have a say in it")
-    return handler
+    return handler, stems
 
 
 def _chain_spawner(program: Program, chain: "ChainReader") -> "Spawner":
     from ucspi.unix.chainspawn import ChainSpawner
 
     return ChainSpawner(program, chain)
+
+
+def _stem_spawner(program: Program, chain: "ChainReader") -> "StemSpawner":
+    from ucspi.unix.stemspawn import StemSpawner
+
+    return StemSpawner(program, chain)

@@ -126,13 +126,16 @@ class Admission:
         try:
             pid = self._handlers.start(connection, variables(connection, assignments), lines)
         except OSError as error:
-            # There is no process or memory left.  The client has been cut off.
-            self._count_out(connection)
-            self._doors.pause()
-            self._report.failed(connection, error, self.census.children)
+            self.start_failed(connection, error)
         else:
             if connection.notes is not None:
-                connection.notes.pid = pid
+                connection.notes.pid = pid or None
+
+    def start_failed(self, connection: "Connection", error: OSError) -> None:
+        """Pause accepting: there is no process or memory left.  The client has been cut off."""
+        self._count_out(connection)
+        self._doors.pause()
+        self._report.failed(connection, error, self.census.children)
 
     def turn_away(self, connection: "Connection", text: bytes, over: bytes) -> None:
         """Cut off a client that is denied or over a limit; send it a text first, if there is one."""

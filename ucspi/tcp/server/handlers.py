@@ -106,12 +106,16 @@ class Handlers:
                 return
             if pid == 0:
                 return
-            connection = self._connections.pop(pid, None)
+            connection = self._connections.pop(pid, None) or self._of_unknown(pid, status)
             if connection is not None:
                 yield pid, status, connection
             found += 1
             if found == FOUND and len(self._connections) > FEW:
                 yield from self._poll_each(list(self._connections), len(self._connections))
+
+    def _of_unknown(self, pid: int, status: int) -> "Connection | None":
+        """Return the client of a child that was reaped and is no handler that is known; None: it has none."""
+        return None
 
     def _poll_each(self, pids: list[int], misses: int) -> "Iterator[Ended]":
         """Yield those of some handlers that have ended; behind one, stop after so many running in a row."""

@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.admission import Judge
     from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.door import Door
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.rate import Buckets
     from ucspi.tcp.server.settings import Settings
+    from ucspi.tcp.server.warmhandlers import WarmHandlers
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
+    from ucspi.unix.stemspawn import StemSpawner
 
 
 REST = 0.1  # seconds to sleep after a turn that ran out of memory
@@ -45,7 +48,11 @@ BATCH = 16  # connections accepted in a row before handlers are reaped
 
 
 class Server:
-    """A running server: its listeners, and everything that serves their clients."""
+    """A running server: its listeners, and everything that serves their clients.
+
+    Attributes:
+        warm: its handlers, where a stem may start them; the caller begins.  Otherwise None.
+    """
 
     def __init__(
         self,
@@ -54,6 +61,7 @@ class Server:
         judge: "Judge | None",
         spawner: "Spawner",
         wakeup: "Wakeup",
+        stems: "StemSpawner | None" = None,
     ) -> None:
         """Make the parts; nothing is accepted before `run`.
 
@@ -63,6 +71,7 @@ class Server:
             judge: the rules; None allows every client.
             spawner: starts handlers.
             wakeup: wakes the loop when a signal was caught.
+            stems: the spawner, if it also starts stems.
         """
         self._settings, self._wakeup, self._spawner = settings, wakeup, spawner
         self._judge = judge
@@ -71,10 +80,16 @@ class Server:
         others = [wakeup.fileno()]
         if self._lookups is not None:
             others.append(self._lookups.background.fileno())
+        self.warm = None if stems is None else _warm_handlers(stems, self._report, settings)
+        if self.warm is not None:
+            others.append(self.warm.fileno())
         self._doors = Doors(listeners, settings, others)
-        self._handlers = Handlers(spawner)
+        self._handlers = self.warm or Handlers(spawner)
         self._admission = Admission(settings, judge, self._doors, self._handlers, self._report)
         self._census = self._admission.census
+        if self.warm is not None:
+            news = None if self._status_file is None else self._status_file.note_change
+            self.warm.tell(self._admission.start_failed, news)
         self._shutdown = Shutdown(
             settings, self._doors, self._admission, self._lookups, self._handlers, self._report
         )
@@ -106,6 +121,8 @@ class Server:
         if woken or self._handlers.is_due():
             is_full = not self._shutdown.has_begun and not self._has_room()
             self._count_out(self._handlers.reap(all_of_them=is_full))
+        if self.warm is not None:
+            self.warm.turn(is_called=self.warm.fileno() in others)
         if self._spawner.shield.due is not None:
             self._spawner.shield.close(self._spawner.is_preparing)
         if self._lookups is not None:
@@ -127,7 +144,9 @@ class Server:
         time.sleep(REST)
 
     def finish(self) -> None:
-        """Remove the status file, which says that there is a server."""
+        """End the stem, and remove the status file, which says that there is a server."""
+        if self.warm is not None:
+            self.warm.finish()
         if self._status_file is not None:
             self._status_file.remove_file()
 
@@ -141,6 +160,7 @@ class Server:
         deadlines = (
             None if self._lookups is None else self._lookups.background.deadline(),
             self._handlers.due,
+            None if self.warm is None else self.warm.deadline(),
             self._spawner.shield.due,
             self._shutdown.deadline,
             None if self._judge is None else self._judge.deadline(),
@@ -237,6 +257,12 @@ def _lookups(
     from ucspi.tcp.server.clientlookups import client_lookups  # many servers look up nothing
 
     return client_lookups(settings, ready, fail)
+
+
+def _warm_handlers(spawner: "StemSpawner", report: "Report", settings: "Settings") -> "WarmHandlers":
+    from ucspi.tcp.server.warmhandlers import WarmHandlers  # most handlers are no Python functions
+
+    return WarmHandlers(spawner, report, settings.verbosity)
 
 
 def _buckets(settings: "Settings") -> "Buckets | None":

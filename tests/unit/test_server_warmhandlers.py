@@ -1,0 +1,391 @@
+"""Handlers that a stem forks, with stems that do what they should, and with those that do not."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.support import standinstem
+from tests.support.patience import wait_for
+from ucspi.tcp.connection import Connection
+from ucspi.tcp.server import stemkeeper, warmhandlers
+from ucspi.tcp.server.warmhandlers import WarmHandlers
+from ucspi.unix import native, stem
+from ucspi.unix.oom import Shield
+from ucspi.unix.stem import Stem
+from ucspi.unix.stemchannel import pack_base
+
+pytestmark = pytest.mark.skipif(
+    native.lib is None or standinstem.SYS_CLONE < 0, reason="there are no stems here"
+)
+BASE = pack_base([b"A=1"], [])
+MANY = 60
+
+
+class Stems:
+    """Starts stems of a behaviour; what is cold it only notes."""
+
+    native = True
+
+    def __init__(self, folder: Path, behaviour: str) -> None:
+        self.folder, self.behaviour = folder, behaviour
+        self.ending: object = object()
+        self.shield = Shield()
+        self.cold: list[tuple[int, bytes, bytes]] = []
+        self.is_same = True
+        self.stems: list[Stem] = []
+        self.children: list[subprocess.Popen[bytes]] = []
+
+    def is_preparing(self) -> bool:
+        return False
+
+    def is_as_read(self, variables: bytes) -> bool:
+        return self.is_same
+
+    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+        """Start a process that serves cold: it copies one byte, and ends with code 0."""
+        self.cold.append((connection, variables, log))
+        try:
+            return os.posix_spawn(
+                "/bin/head",
+                ["head", "-c1"],
+                {},
+                file_actions=[(os.POSIX_SPAWN_DUP2, connection, 0), (os.POSIX_SPAWN_DUP2, connection, 1)],
+            )
+        finally:
+            os.close(connection)
+
+    def stem(self) -> Stem:
+        self.stems.append(Stem(self._start, BASE))
+        return self.stems[-1]
+
+    def _start(self, variables: bytes, descriptors: list[int]) -> int:
+        name, _, value = variables.rstrip(b"\0").partition(b"=")
+        command = [sys.executable, standinstem.__file__, self.behaviour]
+        environ = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            os.fsdecode(name): os.fsdecode(value),
+        }
+        child = subprocess.Popen(command, env=environ, pass_fds=descriptors, cwd=self.folder)
+        self.children.append(child)
+        child.returncode = 0  # we reap it, and subprocess shall not
+        return child.pid
+
+
+class Warnings:
+    """A report that keeps warnings."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def warn(self, text: bytes) -> None:
+        self.lines.append(text)
+
+
+class World:
+    """Warm handlers and their clients."""
+
+    def __init__(self, folder: Path, behaviour: str) -> None:
+        self.stems, self.report = Stems(folder, behaviour), Warnings()
+        self.handlers = WarmHandlers(self.stems, self.report, 2)  # type: ignore[arg-type]  # they look so
+        self.failed: list[tuple[Connection, int | None]] = []
+        self.ended: list[tuple[int, int, Connection]] = []
+        self.clients: dict[Connection, socket.socket] = {}
+        self.handlers.tell(lambda connection, error: self.failed.append((connection, error.errno)), None)
+
+    def start(self, log: bytes = b"") -> Connection:
+        ours, theirs = socket.socketpair()
+        connection = Connection(ours.detach(), b"127.0.0.1", 1, b"127.0.0.1", 2)
+        self.clients[connection] = theirs
+        self.handlers.start(connection, b"B=2\0", log)
+        return connection
+
+    def turn(self) -> None:
+        self.ended += self.handlers.reap()
+        self.handlers.turn(is_called=True)
+
+    def until(self, reached: Callable[[], object]) -> None:
+        def is_reached() -> bool:
+            self.turn()
+            return bool(reached())
+
+        wait_for(is_reached, lambda: f"{self.report.lines} {self.failed} {self.ended}")
+
+    def text(self, connection: Connection) -> bytes:
+        client = self.clients[connection]
+        client.settimeout(20)
+        return client.recv(100)
+
+    def close(self, connection: Connection) -> None:
+        self.clients.pop(connection).close()
+
+    def finish(self) -> None:
+        for client in self.clients.values():
+            client.close()
+        self.handlers.finish()
+        for child in self.stems.children:
+            try:
+                os.kill(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for _, _, connection in self.ended:
+            assert connection.descriptor < 0
+        while True:
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                break
+        for each in self.stems.stems:
+            each.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], World]]:
+    """Make worlds with stems of a behaviour; stems are given up and started again sooner than usual."""
+    monkeypatch.setattr(stem, "STUCK", 0.5)
+    monkeypatch.setattr(warmhandlers, "STUCK", 0.5)
+    monkeypatch.setattr(stemkeeper, "REST", 0.01)
+    worlds = []
+
+    def make(behaviour: str) -> World:
+        worlds.append(World(tmp_path, behaviour))
+        return worlds[-1]
+
+    yield make
+    for one in worlds:
+        one.finish()
+
+
+def test_stem_serves_and_its_children_are_ours(world: Callable[[str], World]) -> None:
+    here = world("good")
+    assert here.handlers.begin() == b""
+    connections = [here.start() for _ in range(MANY)]
+    for connection in connections:
+        word, _, variables = here.text(connection).split(b" ")
+        assert (word, variables) == (b"warm", b"B=2\0")
+        here.close(connection)
+    here.until(lambda: len(here.ended) == MANY)
+    assert {status for _, status, _ in here.ended} == {7 << 8}
+    assert len({pid for pid, _, _ in here.ended}) == MANY
+    assert [connection for _, _, connection in here.ended if connection not in connections] == []
+    assert (here.stems.cold, here.failed, here.report.lines) == ([], [], [])
+
+
+@pytest.mark.parametrize("behaviour", ["fail"])
+def test_module_that_cannot_be_used_is_told(world: Callable[[str], World], behaviour: str) -> None:
+    assert world(behaviour).handlers.begin() == b"for a reason"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "line"),
+    [
+        ("cold", b"pyhandler is not kept warm: for a reason"),
+        ("die", b"warm pyhandler ended with exit code 3 before it was ready; serving cold"),
+    ],
+)
+def test_without_a_stem_all_is_cold(world: Callable[[str], World], behaviour: str, line: bytes) -> None:
+    here = world(behaviour)
+    assert here.handlers.begin() == b""
+    connection = here.start(b"log")
+    here.clients[connection].sendall(b"x")
+    assert here.text(connection) == b"x"
+    here.until(lambda: here.ended)
+    assert here.ended[0][1] == 0
+    assert here.report.lines == [line]
+    assert here.stems.cold[0][1:] == (b"B=2\0", b"log")
+
+
+def test_failing_stems_are_started_ever_more_rarely(
+    world: Callable[[str], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = world("die")
+    here.handlers.begin()
+    here.until(lambda: len(here.stems.stems) == 4)
+    assert here.handlers._keeper._rest >= 8 * stemkeeper.REST
+    assert len(here.report.lines) == 1
+    monkeypatch.setattr(stemkeeper, "REST_MAX", 0.01)
+    here.stems.behaviour = "good"
+    here.until(lambda: here.handlers._keeper.current)
+    connection = here.start()
+    assert here.text(connection).startswith(b"warm ")
+
+
+def test_killed_stem_loses_nobody(world: Callable[[str], World], tmp_path: Path) -> None:
+    """Those that it has not taken are served cold, with what was sent for them; then there is a new stem."""
+    here = world("hold")
+    here.handlers.begin()
+    before = [here.start() for _ in range(5)]
+    for connection in before:
+        assert here.text(connection).startswith(b"warm ")
+    (tmp_path / "hold").touch()
+    waiting = [here.start(b"%d" % number) for number in range(MANY)]
+    assert here.stems.cold == []
+    here.stems.stems[0].kill()
+    here.until(lambda: len(here.stems.cold) >= MANY - 1)
+    cold = len(here.stems.cold)
+    logs = [log for _, _, log in here.stems.cold]
+    assert logs == [b"%d" % number for number in range(MANY - cold, MANY)]
+    (tmp_path / "hold").unlink()
+    here.until(lambda: here.handlers._keeper.current)
+    for connection in waiting[MANY - cold :]:
+        here.clients[connection].sendall(b"y")
+        assert here.text(connection) == b"y"
+    for connection in (*before, *waiting):
+        here.close(connection)
+    here.until(lambda: len(here.ended) == MANY + 5)
+    assert here.report.lines == [b"warm pyhandler was killed by signal 9; serving cold until it is back"]
+    assert here.failed == []
+
+
+def test_packet_of_a_child_that_exists_is_not_served_again(world: Callable[[str], World]) -> None:
+    here = world("half")
+    here.handlers.begin()
+    for round_ in range(1, 4):
+        connection = here.start()
+        assert here.text(connection).startswith(b"warm ")
+        here.close(connection)
+        here.until(lambda: len(here.ended) == round_ and here.handlers._keeper.current)  # noqa: B023
+    assert here.stems.cold == []
+
+
+def test_slot_is_not_used_again_while_its_packet_may_be_in_the_queue(world: Callable[[str], World]) -> None:
+    here = world("good")
+    here.handlers.begin()
+    slots: list[int] = []
+    for number in range(20):
+        connection = here.start()
+        slots += here.stems.stems[0].waiting
+        here.text(connection)
+        here.close(connection)
+        here.until(lambda: len(here.ended) == number + 1)  # noqa: B023
+    assert all(slot != after for slot, after in pairwise(slots))
+    assert len(set(slots)) <= 3
+
+
+@pytest.mark.parametrize("behaviour", ["lie", "deaf", "swallow", "cut"])
+def test_stem_that_does_not_do_its_work_is_killed(world: Callable[[str], World], behaviour: str) -> None:
+    """Whoever is in its queue is served cold; for whom it has taken out a line is written."""
+    here = world(behaviour)
+    here.handlers.begin()
+    connections = [here.start() for _ in range(3)]
+    here.until(lambda: len(here.stems.cold) + len(here.failed) == 3)
+    assert (len(here.failed) == 3) == (behaviour in ("lie", "swallow", "cut")), here.stems.cold
+    assert 1 not in here.handlers._connections
+    assert here.report.lines[0].startswith(b"warm pyhandler was killed by signal 9")
+    if behaviour == "deaf":
+        for connection in connections:
+            here.close(connection)
+        here.until(lambda: len(here.ended) == 3)
+
+
+def test_process_that_cannot_be_made_is_told(world: Callable[[str], World]) -> None:
+    here = world("deny")
+    here.handlers.begin()
+    connections = [here.start() for _ in range(3)]
+    here.until(lambda: len(here.failed) == 3)
+    assert here.failed == [(connection, errno.EAGAIN) for connection in connections]
+    assert here.text(connections[0]) == b""
+    assert here.report.lines == []
+
+
+def test_packets_that_nobody_expects_do_no_harm(world: Callable[[str], World]) -> None:
+    here = world("babble")
+    assert here.handlers.begin() == b""
+    assert here.text(here.start()).startswith(b"warm ")
+
+
+def test_signal_reaches_those_whose_pids_are_not_known(world: Callable[[str], World], tmp_path: Path) -> None:
+    here = world("hold")
+    here.handlers.begin()
+    first = here.start()
+    here.text(first)
+    (tmp_path / "hold").touch()
+    late = [here.start() for _ in range(3)]
+    here.handlers.signal(signal.SIGTERM)
+    here.until(lambda: len(here.ended) == 1)
+    (tmp_path / "hold").unlink()
+    here.until(lambda: len(here.ended) == 4)
+    assert {status for _, status, _ in here.ended} == {signal.SIGTERM}
+    assert {connection for _, _, connection in here.ended} == {first, *late}
+
+
+def test_full_queue_is_cold(world: Callable[[str], World], tmp_path: Path) -> None:
+    here = world("hold")
+    here.handlers.begin()
+    (tmp_path / "hold").touch()
+    big = b"x" * 100_000
+    for _ in range(30):
+        here.start(big)
+    assert 0 < len(here.stems.cold) < 30
+    (tmp_path / "hold").unlink()
+    for connection in list(here.clients):
+        here.close(connection)
+    here.until(lambda: len(here.ended) == 30)
+    assert here.failed == []
+
+
+def test_packet_that_is_too_large_is_cold(world: Callable[[str], World]) -> None:
+    here = world("good")
+    here.handlers.begin()
+    here.start(b"x" * 300_000)
+    assert len(here.stems.cold) == 1
+    assert here.stems.stems[0].waiting == {}
+
+
+def test_change_makes_a_new_stem(world: Callable[[str], World]) -> None:
+    here = world("good")
+    here.handlers.begin()
+    (old,) = here.stems.stems
+    connection = here.start()
+    here.stems.is_same = False
+    here.start()
+    assert len(here.stems.cold) == 1
+    here.stems.ending, here.stems.is_same = object(), True
+    here.until(lambda: here.handlers._keeper.current not in (None, old))
+    here.until(lambda: old.pid not in here.handlers._keeper.stems)
+    assert here.report.lines == []
+    assert here.text(connection).startswith(b"warm ")
+    assert here.text(here.start()).startswith(b"warm ")
+
+
+def test_stem_that_is_told_to_end_is_replaced_without_a_line(world: Callable[[str], World]) -> None:
+    here = world("good")
+    here.handlers.begin()
+    (old,) = here.stems.stems
+    os.kill(old.pid, signal.SIGHUP)
+    here.until(lambda: here.handlers._keeper.current not in (None, old))
+    assert here.report.lines == []
+
+
+def test_lack_of_memory_that_lost_a_reaped_child(world: Callable[[str], World]) -> None:
+    here = world("good")
+    here.handlers.begin()
+    connections = [here.start() for _ in range(3)]
+    pids = [int(here.text(connection).split()[1]) for connection in connections]
+    here.close(connections[0])
+    os.waitpid(pids[0], 0)
+    here.stems.stems[0].kill()
+    os.waitpid(here.stems.stems[0].pid, 0)
+    assert [(status, connection) for _, status, connection in here.handlers.lost()] == [
+        (111 << 8, connections[0])
+    ]
+    here.until(lambda: len(here.stems.stems) == 2)
+
+
+def test_finish_leaves_no_stem(world: Callable[[str], World]) -> None:
+    here = world("deaf")
+    here.handlers.begin()
+    pid = here.stems.stems[0].pid
+    here.handlers.finish()
+    began = time.monotonic()
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    assert time.monotonic() - began < 20
