@@ -67,7 +67,7 @@ MODULES = {
     "ucspi.unix": """
         accountfile cachedstat chain chainspawn environ errtext fds helperprocess inheritedstate
         launchers locks memoryreserve mover native notify oom output privilege processtitle processtree
-        procfiles publish regularfile relay rlimits safeopen search signals socketnames sockets spawn
+        procfiles publish regularfile relay rlimits safeopen search seenfile signals socketnames sockets spawn
         start stem stemchannel stemspawn streams tai threadtask unixdomain
     """,
 }

@@ -9,12 +9,11 @@ import errno
 import os
 import pwd
 
-from ucspi.unix.cachedstat import size_in
-from ucspi.unix.chain import Seen, confirm, look
+from ucspi.unix.chain import Seen, look
+from ucspi.unix.seenfile import contents
 
 PASSWD, ORDER = b"/etc/passwd", b"/etc/nsswitch.conf"
 _CACHES = (b"/var/run/nscd/socket", b"/run/nscd/socket")  # who is asked before all files
-_SIZE_MAX = 1 << 20  # bytes
 _IDS = 2**32 - 1  # the largest means none
 
 
@@ -41,30 +40,11 @@ def find(name: bytes) -> Account | None:
         seen.append(file)
     if any(file.error != errno.ENOENT for file in seen[2:]):
         return None
-    passwd, order = _contents(seen[0]), _contents(seen[1])
+    passwd, order = contents(seen[0]), contents(seen[1])
     if passwd is None or order is None or not _files_come_first(order):
         return None
     ids = _ids(passwd, name)
     return None if ids is None or not _is_confirmed(name, ids) else Account(*ids, seen)
-
-
-def _contents(seen: Seen) -> bytes | None:
-    """Return what is in a file; None unless it is the one that was seen, and cannot change unnoticed."""
-    if seen.error:
-        return None
-    try:
-        descriptor = os.open(seen.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        if not confirm(descriptor, seen) or size_in(seen.glimpse) > _SIZE_MAX:
-            return None
-        text = os.pread(descriptor, _SIZE_MAX, 0)
-        return text if len(text) == size_in(seen.glimpse) else None
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def _files_come_first(order: bytes) -> bool:
