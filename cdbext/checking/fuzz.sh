@@ -18,7 +18,7 @@ command -v "$CLANG" >/dev/null || {
   exit 1
 }
 
-mkdir "$scratch/image" "$scratch/rules" "$scratch/lines" "$scratch/logs" "$scratch/proxy"
+mkdir "$scratch/image" "$scratch/rules" "$scratch/lines" "$scratch/logs" "$scratch/proxy" "$scratch/dns"
 # Small sound images of every format to begin with.
 (cd .. && UCSPI_CDB=pure "$PYTHON" - "$scratch/image") <<'SEEDS'
 import sys
@@ -49,14 +49,18 @@ for number, line in enumerate(sys.stdin):
     with open(str(number), "wb") as file:
         file.write(b"\0" + bytes.fromhex(line))')
 
+printf '\007\0021.2.3.4\003\004\0224\201\203\0\001\0\0\0\001\0\0\0014\0013\0012\0011' >"$scratch/dns/1"
+printf '\013\0012001:db8::1\003' >"$scratch/dns/2"
+
 flags='-std=c11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I.'
-for target in image rules lines logs proxy; do
+for target in image rules lines logs proxy dns; do
   case $target in
     image) code='cdb/*.c rules/*.c' most=8192 ;;
     rules) code='checking/rulesimage.c cdb/*.c rules/*.c' most=600 ;;
     lines) code='lines/*.c' most=512 ;;
     logs) code='lines/*.c' most=16384 ;;
     proxy) code='proxy/*.c' most=512 ;;
+    dns) code=system/dnsmessage.c most=1024 ;;
   esac
   "$CLANG" $flags checking/fuzz_$target.c $code -o "$scratch/fuzz_$target" || {
     echo "fuzz.sh: $CLANG cannot link a fuzzer: install libclang-rt-dev of its version" >&2

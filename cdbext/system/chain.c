@@ -193,6 +193,7 @@ static int is_executed(const struct usys_step *step, struct walk *walk)
   switch (step->kind) {
     case USYS_IDS: return !is_out_of_reach();
     case USYS_LOCK: return take_lock(step->path) != 0;
+    case USYS_LISTS: return !usys_passes(step->lists, walk->room->environ);
     case USYS_DIRECTORY:
       changes->at = walk->room->spare;
       changes->room = walk->room->spare_length;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "system/asklists.h"
 #include "system/command.h"
 #include "system/fileglance.h"
 #include "system/startmover.h"
@@ -22,6 +23,7 @@ enum usys_step_kind {
   USYS_DIRECTORY, /* envdir: changes of the environment that are read then */
   USYS_LOCK,      /* setlock: a lock on a descriptor that the program inherits */
   USYS_COPIER,    /* recordio, fixcrio: a child stands between the program and its descriptors 0 and 1 */
+  USYS_LISTS,     /* rblsmtpd: goes on where no block list has the client */
   USYS_FILTER     /* addcr, delcr: nothing follows */
 };
 
@@ -37,6 +39,7 @@ struct usys_step {
   const char *own; /* the link's file, where it is run with other ids than the server's: it is executed
                       unless they may do that.  NULL: nothing to ask.  Never of the first step */
   struct usys_mover mover;
+  struct usys_lists *lists; /* USYS_LISTS */
   struct usys_command next; /* what this link runs, with its complaint; the environment is not used */
 };
 

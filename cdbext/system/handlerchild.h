@@ -10,7 +10,7 @@
 #include "system/spawnhandler.h"
 
 enum {
-  STACK_SIZE = 16384, /* the child's deepest frame is a few hundred bytes */
+  STACK_SIZE = 16384, /* the child's deepest frames are a few kilobytes */
   WAITER_STACK_SIZE = 4096,
   PID_NAME_MAX = 40 /* bytes of a variable's name and its equals sign */
 };

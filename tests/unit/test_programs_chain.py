@@ -31,7 +31,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "programs").mkdir()
     for name in ("_begin.py", "_packed.bin"):  # tmpfs does not remember that a name is missing
         (tmp_path / name).touch()
-    for name in ("argv0", "pgrphack", "softlimit", "rblsmtpd"):
+    for name in ("argv0", "pgrphack", "softlimit", "fghack"):
         (tmp_path / name).touch(mode=0o755)
         (tmp_path / f"programs/{name}.py").touch()
     monkeypatch.setattr(_chain, "_HOME", bytes(tmp_path))
@@ -54,11 +54,11 @@ def test_steps_are_in_the_order_of_the_command_line(place: Path) -> None:
 
 
 def test_chain_ends_at_what_is_no_step(place: Path) -> None:
-    assert kinds(reader(place, b"argv0", b"rblsmtpd", b"x", b"argv0", b"/bin/sh", b"x").read()) == [
+    assert kinds(reader(place, b"argv0", b"fghack", b"x", b"argv0", b"/bin/sh", b"x").read()) == [
         "USYS_RENAME"
     ]
     assert kinds(reader(place, b"argv0", b"missing", b"x").read()) == ["USYS_RENAME"]
-    assert reader(place, b"rblsmtpd", b"argv0", b"/bin/sh", b"x").read() is None
+    assert reader(place, b"fghack", b"argv0", b"/bin/sh", b"x").read() is None
     assert reader(place, b"missing").read() is None
 
 
@@ -85,6 +85,18 @@ def test_link_that_was_not_there_at_first_becomes_a_step(place: Path) -> None:
     assert kinds(read.read()) == ["USYS_RENAME"]
     (place / "aside").rename(place / "pgrphack")
     assert kinds(read.read()) == ["USYS_RENAME", "USYS_SESSION"]
+
+
+def test_what_a_plan_takes_is_loaded_before_the_link_can_be_a_step(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is imported later, and a plan may import."""
+    planned: list[list[bytes]] = []
+    monkeypatch.setattr("ucspi.programs.pgrphack.plan", planned.append)
+    read = reader(place, b"missing", b"pgrphack", b"x", b"y")
+    assert planned == [[b"pgrphack", b"x", b"y"]]
+    assert read.read() is None
+    assert len(planned) == 1
 
 
 def test_each_path_that_decided_is_noted(place: Path) -> None:

@@ -54,7 +54,7 @@ MODULES = {
         registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher
         statusrecord superviseall supervisor supervisorhost supervisorlist teardown
     """,
-    "ucspi.dnsbl": "blocklist dnsquery nameservers stubresolver",
+    "ucspi.dnsbl": "blocklist dnsquery liststep nameservers stubresolver",
     "ucspi.tcp": """
         address background client clientnotes connection environment ident lookupchoices namelookups
         names proxyheader proxywriter resolver serverlookups
@@ -65,7 +65,7 @@ MODULES = {
         shutdown socketoptions stemkeeper unixdoor warmhandlers
     """,
     "ucspi.unix": """
-        accountfile cachedstat chain chainspawn environ errtext fds helperprocess inheritedstate
+        accountfile cachedstat chain chainlists chainspawn environ errtext fds helperprocess inheritedstate
         launchers locks memoryreserve mover native notify oom output privilege processtitle processtree
         procfiles publish regularfile relay rlimits safeopen search seenfile signals socketnames sockets spawn
         start stem stemchannel stemspawn streams tai threadtask unixdomain

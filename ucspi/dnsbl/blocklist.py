@@ -92,7 +92,7 @@ def query_name(base: bytes, ip: bytes) -> list[bytes]:
     address, the nibbles of an IPv6 address.  An IPv4-mapped address counts as
     IPv4.  A text that is no address is reversed at its dots.
     """
-    return _labels(_reversed(ip) + b"." + base)
+    return list_labels(_reversed(ip) + b"." + base)
 
 
 def _reversed(ip: bytes) -> bytes:
@@ -107,8 +107,11 @@ def _reversed(ip: bytes) -> bytes:
     return b".".join(reversed(ip.split(b".")))
 
 
-def _labels(name: bytes) -> list[bytes]:
-    """Split a name at its dots; a backslash escapes the next byte, or starts an octal number."""
+def list_labels(name: bytes) -> list[bytes]:
+    """Return the labels of a list's own name.
+
+    It is split at its dots; a backslash escapes the next byte, or starts an octal number.
+    """
     labels, label, at = [], bytearray(), 0
     while at < len(name):
         byte, at = name[at], at + 1

@@ -8,7 +8,9 @@ import _socket
 from ucspi.decimal import leading_digits, whole_number
 
 RESOLV_CONF = "/etc/resolv.conf"
+DEFAULT = b"127.0.0.1"
 MOST = 16
+_SIZE_MAX = 65536  # bytes
 
 
 def nameservers(dnscacheip: bytes | None, resolv_conf: str = RESOLV_CONF) -> list[bytes]:
@@ -20,7 +22,7 @@ def nameservers(dnscacheip: bytes | None, resolv_conf: str = RESOLV_CONF) -> lis
             is ignored.
         resolv_conf: the file to read when the value has no address.
     """
-    return _dotted(dnscacheip or b"") or _of_file(resolv_conf)[:MOST] or [b"127.0.0.1"]
+    return _dotted(dnscacheip or b"") or _of_file(resolv_conf)[:MOST] or [DEFAULT]
 
 
 def _dotted(text: bytes) -> list[bytes]:
@@ -54,10 +56,14 @@ def _of_file(path: str) -> list[bytes]:
     """Return the addresses in the ``nameserver`` lines; none when the file cannot be read."""
     try:
         with open(path, "rb") as file:
-            lines = file.read(65536).split(b"\n")
+            return named_in(file.read(_SIZE_MAX))
     except OSError:
         return []
-    fields = (line.split() for line in lines)
+
+
+def named_in(text: bytes) -> list[bytes]:
+    """Return the addresses in the ``nameserver`` lines of a text."""
+    fields = (line.split() for line in text[:_SIZE_MAX].split(b"\n"))
     named = [words[1] for words in fields if len(words) > 1 and words[0] == b"nameserver"]
     return [ip for ip in named if _is_address(ip)]
 

@@ -28,6 +28,7 @@ LINKS = frozenset(
         "envuidgid",
         "fixcrio",
         "pgrphack",
+        "rblsmtpd",
         "recordio",
         "setlock",
         "setuidgid",
@@ -81,15 +82,20 @@ class ChainReader:
         self._may_load = False
 
     def _load_what_is_named(self) -> None:
-        """Load the links behind one that cannot be a step yet."""
-        for word in self._argv:
+        """Load the links behind one that cannot be a step yet, and what their plans take."""
+        for place, word in enumerate(self._argv):
             name = os.fsdecode(word.rpartition(b"/")[2])
             if name == FUNCTION:
                 self.names_function = True
                 self._look_at_package(FUNCTION)
             if name in LINKS:
-                self._planner(COMMANDS[name])
                 self._look_at_package(COMMANDS[name])
+                planner = self._planner(COMMANDS[name])
+                try:
+                    if planner is not None:
+                        planner(self._argv[place:])
+                except TooNewError:
+                    pass  # nobody uses this plan
 
     def read(self) -> Chain | None:
         """Return the chain, or None when the program is to be executed."""

@@ -11,6 +11,10 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix.environ import inherited, value_of
 from ucspi.unix.output import say
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.unix.chain import Plan
+
 PROGRAM = b"rblsmtpd"
 # The original's own: it knows no -R, and -B, -c and -C that it does not tell of.
 USAGE = (
@@ -29,10 +33,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _rblsmtpd(argv: list[bytes]) -> int:
-    options, command = _options.parse(argv, LETTERS, USAGE, WORDS)
-    if not command:
-        raise Stop(USAGE, EXIT_USAGE)
-    timeout, dns_timeout = _seconds(options, b"t", TIMEOUT), _seconds(options, b"timeout-dns", DNS_TIMEOUT)
+    options, command, timeout, dns_timeout = _read_command_line(argv)
     entries = inherited()
     ip = value_of(entries, b"TCPREMOTEIP") or b""
     refusal = _judge(options, entries, ip, dns_timeout)
@@ -44,6 +45,38 @@ def _rblsmtpd(argv: list[bytes]) -> int:
     say(b"rblsmtpd: %s pid %d: %s" % (ip, os.getpid(), reply))
     refuse_mail(reply, timeout)
     return 0
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed.
+
+    The step knows only one answer: that no list has the client.  Then it passes,
+    whatever the options say.
+    """
+    from ucspi.dnsbl import liststep  # servers load it; when we are executed nobody asks
+    from ucspi.unix.chain import Plan
+
+    try:
+        options, command, _, dns_timeout = _read_command_line(argv)
+    except Stop:
+        return None
+    found = liststep.lists(options) if dns_timeout else None
+    if found is None:
+        return None
+    return Plan(PROGRAM, "USYS_LISTS", command[0], command, lists=found[0], seen=found[1])
+
+
+def _read_command_line(argv: list[bytes]) -> tuple[list[tuple[bytes, bytes]], list[bytes], int, int]:
+    """Return the options, the program, and the seconds for the conversation and for the lists."""
+    options, command = _options.parse(argv, LETTERS, USAGE, WORDS)
+    if not command:
+        raise Stop(USAGE, EXIT_USAGE)
+    return (
+        options,
+        command,
+        _seconds(options, b"t", TIMEOUT),
+        _seconds(options, b"timeout-dns", DNS_TIMEOUT),
+    )
 
 
 def _seconds(options: list[tuple[bytes, bytes]], option: bytes, seconds: int) -> int:

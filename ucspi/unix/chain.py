@@ -14,6 +14,7 @@ from stat import S_ISREG
 
 from ucspi.unix import mover, native
 from ucspi.unix.cachedstat import FORM, MOUNT, SAME, is_local, state_in
+from ucspi.unix.chainlists import Lists, lay_out_lists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Plan:
         argv: the command line of that program, its name first.
         order: what the mover is to do, for a copier or filter.
         is_last: nothing is executed then.
+        lists: the block lists to ask; None: no such step.
         limits: soft limits to set, in order, each with its number; None is the hard limit.
         seen: what decided besides the command's file.
         variables: changes of the environment, in order, as ``NAME=VALUE``.
@@ -59,6 +61,7 @@ class Plan:
         "is_last",
         "kind",
         "limits",
+        "lists",
         "name",
         "order",
         "path",
@@ -77,6 +80,7 @@ class Plan:
         *,
         order: bytes = b"",
         limits: "Sequence[Limit]" = (),
+        lists: Lists | None = None,
         variables: "Sequence[bytes]" = (),
         path: bytes | None = None,
         ids: tuple[int, int] | None = None,
@@ -87,6 +91,7 @@ class Plan:
         self.name, self.kind, self.program, self.argv = name, kind, program, [argv[0] or b"?", *argv[1:]]
         self.limits, self.refuses = limits, refuses
         self.variables, self.path, self.ids, self.seen = variables, path, ids, seen
+        self.lists = lists
         self.is_last, self.order = kind == "USYS_FILTER", order
 
 
@@ -219,6 +224,9 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
             room.uid, room.gid = plan.ids
             room.no_group = string(plan.name + b": fatal: unable to setgid: ")
             room.no_user = string(plan.name + b": fatal: unable to setuid: ")
+        if plan.lists is not None:
+            room.lists, more = lay_out_lists(plan.lists)
+            kept.append(more)
         if plan.order:
             room.mover.file, room.mover.order = mover.descriptor(), string(plan.order)
         command = room.next
@@ -232,7 +240,7 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
     laid_out.variable_count += native.lib.USYS_CHANGES * len(directories)
     laid_out.spare = _SPARE if directories else 0
     movers = [mover.descriptor()] if any(step.plan.order for step in chain.steps) else []
-    if any(step.plan.path is not None for step in chain.steps):  # it may wait for a disk
+    if any(step.plan.path is not None or step.plan.lists for step in chain.steps):  # it may have to wait
         kept.append(ffi.new("int[]", [*sorted({*_inheritable(), *movers}), -1]))
         laid_out.inherited = kept[-1]
     laid_out.steps, laid_out.step_count = steps, len(chain.steps)
