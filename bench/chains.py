@@ -2,18 +2,22 @@
 
 Each server runs its own links; the handler is the static C program of `connections.py`.  The
 limit is the handler alone.  All servers run side by side all the time; the load goes round.
-`recordio` logs on stderr.
+`recordio` logs on stderr.  `rblsmtpd` asks a DNS server on this machine that at once says of each
+name that there is none (`nowhere.c`); only root can start it.
 """
 
 import os
 import statistics
+import subprocess
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ratios import header, options, program
 from servers import ORIGINAL, Load, compile_c, running
 
+NAMESERVER = "127.0.0.153"
 CHAINS: tuple[tuple[str, list[str]], ...] = (
     ("the handler alone", []),
     ("`argv0`", ["argv0", "HANDLER", "x"]),
@@ -24,6 +28,8 @@ CHAINS: tuple[tuple[str, list[str]], ...] = (
     ("`envdir`, four variables", ["envdir", "VARIABLES", "HANDLER"]),
     ("`recordio`", ["recordio", "HANDLER"]),
     ("`fixcrio`", ["fixcrio", "HANDLER"]),
+    ("`rblsmtpd`, one list", ["rblsmtpd", "-r", "list.test", "HANDLER"]),
+    ("`rblsmtpd`, three lists", ["rblsmtpd", *["-r", "a.test", "-r", "b.test", "-a", "c.test"], "HANDLER"]),
     (
         "`softlimit -o 50 setuidgid nobody argv0`",
         [*["softlimit", "-o", "50", "setuidgid", "nobody", "argv0", "HANDLER", "x"]],
@@ -39,7 +45,7 @@ def main() -> None:
         "\n| links, clients | connections/s: steps | executed | original | times as fast: median (spread) |"
     )
     print("| --- | ---: | ---: | ---: | ---: |")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, nameserver(Path(name)) as lists:
         directory = Path(name)
         directory.chmod(0o755)  # nobody shall be able to run the handler
         variables = directory / "variables"
@@ -50,11 +56,26 @@ def main() -> None:
         load = compile_c("load.c", directory)
         given["HANDLER"] = str(compile_c("six.c", directory))
         for subject, chain in CHAINS:
+            if "rblsmtpd" in chain and not lists:
+                continue
             handler = [given.get(word, word) for word in chain or ["HANDLER"]]
             for clients in (1, 16):
                 print(
                     f"| {subject}, {clients} | {contest(load, handler, count, clients, arguments.rounds)} |"
                 )
+
+
+@contextmanager
+def nameserver(directory: Path) -> Iterator[bool]:
+    """Have all ask a server that knows no name; yield False where there cannot be one."""
+    os.environ["DNSCACHEIP"] = NAMESERVER
+    command = [str(compile_c("nowhere.c", directory)), NAMESERVER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        try:
+            yield bool(server.stdout.readline())
+        finally:
+            server.kill()
 
 
 def contest(load: Path, handler: list[str], count: int, clients: int, rounds: int) -> str:
