@@ -42,6 +42,8 @@ static int add_variable(PyObject *variables, PyObject *entry)
   return failed;
 }
 
+static char **made; /* the block of the connection before, whose texts nobody has any more */
+
 PyObject *ustem_set_environ(PyObject *module, PyObject *args)
 {
   PyObject *variables, *entries;
@@ -71,6 +73,7 @@ PyObject *ustem_set_environ(PyObject *module, PyObject *args)
     }
   }
   places[i] = NULL;
-  environ = places; /* what was there is not freed: libc may have made it */
+  free(made); /* what else was there is not freed: libc may have made it */
+  environ = made = places;
   Py_RETURN_NONE;
 }

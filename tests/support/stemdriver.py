@@ -50,6 +50,10 @@ class Handlers:
     def pid(self, slot: int) -> int:
         return slot
 
+    def ended(self, slot: int) -> int:
+        """Return the wait status of a connection once it has ended."""
+        return reap(self.pid(slot))
+
     def serve(
         self, variables: Sequence[bytes] = (), log: bytes = b"", *, sends: bytes = b"", resets: bool = False
     ) -> Answer:
@@ -64,7 +68,7 @@ class Handlers:
             else:
                 client.shutdown(socket.SHUT_WR)
             came = b"" if resets else read(client)
-        status = reap(self.pid(slot))
+        status = self.ended(slot)
         return came, status, self.log.read_bytes()[before:]
 
 
@@ -144,12 +148,58 @@ class Driver(Handlers):
         assert self.cell(slot) > 0
         return self.cell(slot)
 
+    def keep(self) -> "Keeper":
+        """Ask for a process that serves several connections."""
+        slot = self.slot()
+        channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            pass_on(self.channel, stemchannel.pack_keep(slot), theirs)
+        return Keeper(self.log, channel, self.pid(slot))
+
     def is_waiting(self) -> bool:
         """Return whether a packet is left that the stem has not taken; take it."""
         try:
             return bool(self.end.recv(65536, socket.MSG_DONTWAIT))
         except BlockingIOError:
             return False
+
+
+class Keeper(Handlers):
+    """A process that is kept; what ends a connection is its answer."""
+
+    def __init__(self, log: Path, channel: socket.socket, process: int) -> None:
+        super().__init__(log)
+        channel.settimeout(PATIENCE)
+        self.channel, self.process, self._slot = channel, process, 0
+
+    def send(self, variables: Sequence[bytes] = (), log: bytes = b"") -> tuple[int, socket.socket]:
+        """Send a connection to the process; return its slot and our end."""
+        self._slot += 1
+        client, theirs = pair()
+        text = b"".join(entry + b"\0" for entry in variables)
+        with theirs:
+            pass_on(self.channel, stemchannel.pack_serve(self._slot, text, log), theirs)
+        return self._slot, client
+
+    def ended(self, slot: int) -> int:
+        """Return the status of a connection: of its answer, or of the process, which has ended then."""
+        packet = self.channel.recv(65536)
+        if not packet:
+            return reap(self.process)
+        number, code = stemchannel.unpack_answer(packet)
+        assert number == slot
+        return code << 8
+
+    def has_ended(self) -> bool:
+        """Return whether the process takes no more; it ends with 0 then."""
+        _, theirs = pair()
+        try:
+            with theirs:
+                pass_on(self.channel, stemchannel.pack_serve(0, b"", b""), theirs)
+        except BrokenPipeError:
+            assert reap(self.process) == 0
+            return True
+        return False
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -43,7 +43,10 @@ NAMES = {
 MODULES = {
     "ucspi.cdb": "cdbmaketext layout",
     "ucspi.compat": "cdb cdbx",
-    "ucspi.handler": "client connectionfile environment find quickend serve standardfiles stem",
+    "ucspi.handler": """
+        client connectionfile environment find kept quickend serve standardfiles stem stemenviron
+        stempackets
+    """,
     "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """
         distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern

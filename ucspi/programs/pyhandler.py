@@ -1,4 +1,4 @@
-"""``pyhandler [--path DIR ...] MODULE:FUNCTION [ARGUMENT ...]``: serve a connection by a Python function."""
+"""``pyhandler [--path DIR ...] [--keep N] MODULE:FUNCTION [ARGUMENT ...]``: serve by a Python function."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from ucspi.unix import fds
 
 PROGRAM = b"pyhandler"
 STEM = b"UCSPI_STEM"  # as in `stemchannel`, which hardly any process needs
-USAGE = b"pyhandler: usage: pyhandler [ --path directory ] ... module:function [ argument ... ]"
+USAGE = b"pyhandler: usage: pyhandler [ --path directory ] ... [ --keep n ] module:function [ argument ... ]"
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -24,15 +24,17 @@ def main(argv: list[bytes] | None = None) -> int:
 
 def _pyhandler(argv: list[bytes]) -> int:
     fds.occupy_standard()
-    options, operands = _options.parse(argv, b"", USAGE, {b"path": True})
+    options, operands = _options.parse(argv, b"", USAGE, {b"path": True, b"keep": True})
     module, colon, function = os.fsdecode(operands[0] if operands else b"").partition(":")
     if not (module and colon and function):
         raise Stop(USAGE, EXIT_USAGE)
+    count = _count([value for word, value in options if word == b"keep"])
     environment.undo_interpreter()
-    find.allow_imports([os.fsdecode(value) for _, value in options], os.environ.get("PYTHONPATH", ""))
+    paths = [os.fsdecode(value) for word, value in options if word == b"path"]
+    find.allow_imports(paths, os.environ.get("PYTHONPATH", ""))
     sys.argv = [os.fsdecode(operand) for operand in operands]
     if STEM in os.environb:
-        _become_stem(os.environb.pop(STEM), module, function)
+        _become_stem(os.environb.pop(STEM), module, function, count)
     try:
         called = find.load(module, function)
     except NoFunctionError as error:
@@ -41,10 +43,18 @@ def _pyhandler(argv: list[bytes]) -> int:
     return serve(called, client, sys.argv[1:])
 
 
-def _become_stem(value: bytes, module: str, function: str) -> None:
-    """Serve many connections of the server that has asked for that; return if none has."""
-    from ucspi.handler import stem
+def _count(values: list[bytes]) -> int:
+    """Return how many connections a process shall serve: the last value, or 1."""
+    counts = [_options.number(PROGRAM, b"keep", value) for value in values]
+    if 0 in counts:
+        raise fatal(PROGRAM, b"--keep wants a number of at least 1, not 0", code=EXIT_USAGE)
+    return counts[-1] if counts else 1
 
-    channel = stem.channel_of(value)
+
+def _become_stem(value: bytes, module: str, function: str, count: int) -> None:
+    """Serve many connections of the server that has asked for that; return if none has."""
+    from ucspi.handler import stem, stempackets
+
+    channel = stempackets.channel_of(value)
     if channel is not None:
-        stem.Stem(*channel).serve(lambda: find.load(module, function), sys.argv[1:])
+        stem.Stem(*channel).serve(lambda: find.load(module, function), sys.argv[1:], count)

@@ -19,10 +19,15 @@ SERVE  variables of this connection        lines of the log; each NUL stands  th
 KEEP   none                                none                               the channel of the process
 =====  ==================================  =================================  =========================
 
-BASE comes first, and once.  A stem begins with one packet of its own: one of
-`READY`, `FAILED`, `COLD`, and a line.  A process has forked when its cell has a pid;
-the packet is taken out of the socket after that.  Where none can be forked, the cell
-has the negative errno, and an answer says the same.
+BASE comes first.  A stem begins with one packet of its own: one of
+`READY`, `FAILED`, `COLD`, and a line without its end and without the name of a program.
+A process has forked when its cell has a pid; the packet is taken out of the socket
+after that.  Where none can be forked, the cell has the negative errno, and an answer
+says the same.
+
+A process that is kept gets SERVE packets over its own channel, one after another; no
+cell changes.  It answers when the connection is closed.  It ends after so many
+connections, or earlier; then it takes no more packets (EPIPE) before it sends its last answer.
 """
 
 from _struct import Struct

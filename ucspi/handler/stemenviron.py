@@ -1,0 +1,67 @@
+"""The environment of a stem's processes: what a chain that is executed for each client would give."""
+
+import os
+
+from ucspi.handler._native import stem as native
+from ucspi.unix.environ import changed
+from ucspi.unix.stemchannel import entries
+
+
+class StemEnviron:
+    """What all processes of a stem inherit, and what is done to it for each connection."""
+
+    def __init__(self) -> None:
+        """Note the environment from before the module is imported."""
+        self._before = variables().copy()
+        self._inherited: list[tuple[bytes, bytes]] = []  # name and entry, from before links changed it
+        self._pid_variable = b""
+        self._changes: list[bytes] = []  # of links
+        self._imported: list[tuple[bytes, bytes | None]] = []  # None: removed
+
+    def note_import(self) -> None:
+        """Note what the import has changed: other processes shall have it too."""
+        before, now = self._before, variables()
+        for name in {**before, **now}:
+            if now.get(name) != before.get(name):
+                self._imported.append((name, now.get(name)))
+
+    def take_base(self, inherited: bytes, changes: bytes) -> None:
+        """Take the texts of the packet that comes first."""
+        self._inherited = [(name_of(entry), entry) for entry in entries(inherited)]
+        self._pid_variable, *self._changes = entries(changes)
+
+    def give(self, text: bytes) -> None:
+        """Give this process the environment of a connection.
+
+        What the import has changed is changed here too, but for the variables of the
+        connection: of these the import could not know.
+
+        Args:
+            text: the connection's own variables.
+        """
+        assert native is not None
+        new = entries(text)
+        if self._pid_variable in new:
+            new[new.index(self._pid_variable)] += b"%d" % os.getpid()
+        names = {name_of(entry) for entry in new}
+        whole = [entry for name, entry in self._inherited if name not in names] + new
+        native.set_environ(variables(), changed(whole, self._changes) if self._changes else whole)
+        for name, value in self._imported:
+            if name + b"=" in names:
+                continue
+            if value is None:
+                os.environb.pop(name, None)
+            else:
+                os.environb[name] = value
+
+
+def variables() -> dict[bytes, bytes]:
+    """Return the dictionary behind ``os.environ``."""
+    found: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
+    return found
+
+
+def name_of(entry: bytes) -> bytes:
+    """Return a variable's name with its equals sign."""
+    name, equals, _ = entry.partition(b"=")
+    return name + equals
