@@ -8,7 +8,7 @@ from ucspi.handler.connectionfile import ConnectionFile, release
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket as socketmodule
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class Client:
@@ -23,8 +23,14 @@ class Client:
         failure: the last error of `reader` or `writer`; None: there was none.
     """
 
-    def __init__(self, environ: "Mapping[str, str]", input: int = 0, output: int = 1) -> None:  # noqa: A002
-        self.environ, self.input, self.output = environ, input, output
+    def __init__(
+        self,
+        environ: "Mapping[str, str] | Callable[[], Mapping[str, str]]",
+        input: int = 0,  # noqa: A002
+        output: int = 1,
+    ) -> None:
+        """Take the environment, or what makes it when it is asked for, and two descriptors."""
+        self._environ, self.input, self.output = environ, input, output
         self.failure: OSError | None = None
         self._input_file: ConnectionFile | None = None
         self._output_file: ConnectionFile | None = None
@@ -36,6 +42,13 @@ class Client:
         """Show the protocol and the other end."""
         place = f"{self.remote_ip}:{self.remote_port}" if self.remote_ip else "unknown"
         return f"<ucspi.Client {self.protocol or 'without protocol'}, {place}>"
+
+    @property
+    def environ(self) -> "Mapping[str, str]":
+        """The environment of this connection."""
+        if callable(self._environ):
+            self._environ = self._environ()
+        return self._environ
 
     @property
     def protocol(self) -> str:

@@ -15,6 +15,7 @@ import sys
 from ucspi.exits import EXIT_TEMPORARY
 from ucspi.handler.client import Client
 from ucspi.handler.serve import serve
+from ucspi.handler.stemenviron import snapshot
 from ucspi.handler.stempackets import Receiver
 from ucspi.unix import signals, stemchannel
 from ucspi.unix.output import emit
@@ -84,7 +85,7 @@ class Kept:
         os.close(connection)
         self._connection = os.fstat(0)
         self._environ.give(variables)
-        return serve(function, Client(dict(os.environ)), arguments)
+        return serve(function, Client(snapshot()), arguments)
 
     def _disconnect(self) -> None:
         """Close what is left open of a connection; the numbers stay taken, for their users may close them."""

@@ -6,6 +6,10 @@ from ucspi.handler._native import stem as native
 from ucspi.unix.environ import changed
 from ucspi.unix.stemchannel import entries
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class StemEnviron:
     """What all processes of a stem inherit, and what is done to it for each connection."""
@@ -53,6 +57,12 @@ class StemEnviron:
                 os.environb.pop(name, None)
             else:
                 os.environb[name] = value
+
+
+def snapshot() -> "Callable[[], dict[str, str]]":
+    """Return what makes text of the environment as it is now."""
+    found = variables().copy()
+    return lambda: {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
 
 
 def variables() -> dict[bytes, bytes]:
