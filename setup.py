@@ -123,12 +123,21 @@ def bake(launcher: bytes, name: str, module: str) -> bytes:
     return launcher[:at] + text.ljust(BAKED, b"\0") + launcher[at + BAKED :]
 
 
-EXTENSIONS = [Extension("ucspi._title", ["cdbext/python/processtitle.c"])]
-if sys.implementation.name == "cpython":  # PyPy cannot be forked from C
-    STEM = ["cdbext/python/stemfork.c", "cdbext/python/stemenviron.c", "cdbext/system/beforeexec.c"]
-    EXTENSIONS.append(
-        Extension("ucspi._stem", STEM, include_dirs=["cdbext"], define_macros=[("_GNU_SOURCE", "1")])
+def extension(name: str, *sources: str) -> Extension:
+    """Return a module that needs no cffi."""
+    return Extension(
+        f"ucspi.{name}",
+        [f"cdbext/{source}" for source in sources],
+        include_dirs=["cdbext"],
+        define_macros=[("_GNU_SOURCE", "1")],
     )
+
+
+EXTENSIONS = [extension("_title", "python/processtitle.c", "system/commandline.c")]
+if sys.implementation.name == "cpython":  # PyPy cannot be forked from C
+    STEM = ["python/stemfork.c", "python/stemenviron.c", "python/stemcall.c"]
+    STEM += ["system/beforeexec.c", "system/forksibling.c"]
+    EXTENSIONS.append(extension("_stem", *STEM))
 
 if MODE == "pure":
     setup()

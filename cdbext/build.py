@@ -18,6 +18,7 @@ ALONE = (
     "python/processtitle.c",
     "python/stemfork.c",
     "python/stemenviron.c",
+    "python/stemcall.c",
 )  # modules of their own, which setup.py builds
 
 # cffi's own generated code is compiled with these too, so only what it passes.

@@ -10,6 +10,7 @@ FIRST = ("ucspi._packed", "ucspi._start")  # what finds the others is not found 
 LISTED = (  # beside the commands
     *("ucspi.__main__", "ucspi.unix.inheritedstate", "ucspi.programs._tcpserver_prepare"),
     *("ucspi.rules._liverules", "ucspi.service.startinprocess", "ucspi.service.startclassic"),
+    *("ucspi.service.startwarm", "ucspi.service.stemservice"),
     *(f"ucspi.programs.cdb.{part}" for part in ("_commandline", "_dump", "_make", "_query", "_stats")),
 )
 

@@ -18,5 +18,6 @@
 #include "system/owndescriptors.h"
 #include "system/spawnhandler.h"
 #include "system/startservice.h"
+#include "system/warmsupervisor.h"
 
 #endif

@@ -6,7 +6,7 @@
  * the child's thread id in the memory of the thread (CLONE_CHILD_SETTID), the list
  * of robust mutexes, and locks and handlers that only matter to who has threads.
  * With one thread no lock is held.  Where libc keeps the thread id, and that it
- * does, is asked and not assumed: see stem_prepare.
+ * does, is asked and not assumed: system/forksibling.c.
  *
  * The kernel writes the pid into memory that the server sees before the child
  * runs, so the server can never find a child dead that it does not know. */
@@ -14,34 +14,25 @@
 #include <Python.h>
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "numbers/decimal.h"
+#include "python/stemcall.h"
 #include "python/stemenviron.h"
 #include "system/beforeexec.h"
-
-#ifndef PR_GET_TID_ADDRESS
-#define PR_GET_TID_ADDRESS 40
-#endif
+#include "system/forksibling.h"
 
 enum { LOG_PIECES = 16 /* two per pid in the log text, and the text has two */ };
-
-#define CHILD_FLAGS (CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
 
 struct state {
   int32_t *cells; /* no child has this memory */
   size_t cell_count;
-  pid_t *tid;               /* where libc has the id of this thread */
-  void *robust;             /* its list of robust mutexes */
-  size_t robust_size;       /* of the list's head */
+  struct usys_thread thread;
   struct sigaction hang_up; /* what handlers do at SIGHUP, which ends us */
 };
 
@@ -52,23 +43,6 @@ struct order {
   int channel; /* ours, that the child has nothing to do with */
   Py_buffer log;
 };
-
-/* Find out where libc has what a fork must set; 0, or -1 with errno. */
-static int ask_libc(struct state *state)
-{
-  uint64_t address = 0;
-
-  if (prctl(PR_GET_TID_ADDRESS, &address, 0, 0, 0))
-    return -1;
-  state->tid = (pid_t *)(uintptr_t)address;
-  if (!state->tid || *state->tid != (pid_t)syscall(SYS_gettid)) {
-    errno = ENOSYS; /* a libc that has something else there */
-    return -1;
-  }
-  if (syscall(SYS_get_robust_list, 0, &state->robust, &state->robust_size))
-    state->robust = NULL;
-  return 0;
-}
 
 static int map_cells(struct state *state, int file)
 {
@@ -97,23 +71,11 @@ static PyObject *stem_prepare(PyObject *module, PyObject *args)
 
   if (!PyArg_ParseTuple(args, "i", &file))
     return NULL;
-  if (ask_libc(state) || (!state->cells && map_cells(state, file)))
+  errno = usys_find_thread(&state->thread);
+  if (errno || (!state->cells && map_cells(state, file)))
     return PyErr_SetFromErrno(PyExc_OSError);
   sigaction(SIGHUP, &action, &state->hang_up);
   Py_RETURN_NONE;
-}
-
-/* Without a stack the child goes on where we are, on its copy of ours. */
-static long clone_sibling(const struct state *state, unsigned slot)
-{
-  int32_t *cell = state->cells + slot;
-
-#if defined(__s390__)
-  return syscall(SYS_clone, 0, CHILD_FLAGS, cell, state->tid, 0);
-#else
-  /* Processors differ in which of the last two is the thread id; the other is not looked at. */
-  return syscall(SYS_clone, CHILD_FLAGS, 0, cell, state->tid, state->tid);
-#endif
 }
 
 static void write_log(const Py_buffer *log)
@@ -138,8 +100,6 @@ static void write_log(const Py_buffer *log)
 /* What the child does before it is a Python again.  Every signal is blocked. */
 static void become_child(const struct state *state, const struct order *order)
 {
-  if (state->robust)
-    syscall(SYS_set_robust_list, state->robust, state->robust_size);
   sigaction(SIGHUP, &state->hang_up, NULL);
   close(order->channel);
   if (order->is_connection) {
@@ -160,10 +120,10 @@ static long fork_sibling(const struct state *state, const struct order *order)
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   PyOS_BeforeFork();
-  pid = clone_sibling(state, order->slot);
+  pid = usys_fork_sibling(&state->thread, state->cells + order->slot);
   if (pid) {
     if (pid < 0)
-      state->cells[order->slot] = (int32_t)(pid = -errno);
+      state->cells[order->slot] = (int32_t)pid;
     PyOS_AfterFork_Parent();
   } else {
     become_child(state, order);
@@ -191,13 +151,15 @@ static PyObject *stem_fork(PyObject *module, PyObject *args)
 static PyMethodDef methods[] = {
   { "prepare",     stem_prepare,      METH_VARARGS,
    "Get ready to fork, with the file of the cells; SIGHUP ends this process from now on.  OSError: this "
-    "system has no such fork."                                        },
+    "system has no such fork."                                                                      },
   { "fork",        stem_fork,         METH_VARARGS,
    "Fork (slot, descriptor, is it a connection, channel, log); return the pid, 0 in the child, "
-    "or a negative errno."                                            },
+    "or a negative errno."                                                                          },
   { "set_environ", ustem_set_environ, METH_VARARGS,
-   "Give the dictionary of os.environ, and C, exactly these entries." },
-  { NULL,          NULL,              0,            NULL              }
+   "Give the dictionary of os.environ, and C, exactly these entries."                               },
+  { "call",        ustem_call,        METH_VARARGS,
+   "Call the C function at an address with two pointers; return its result, which is 0 in a child." },
+  { NULL,          NULL,              0,            NULL                                            }
 };
 
 static PyModuleDef_Slot slots[] = {

@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -83,13 +83,15 @@ class Status:
 class Scanning:
     """Runs svscan, again if it is asked to; at the end of the block nothing of it is left running."""
 
-    def __init__(self, place: Path, *, path: str = SYSTEM_PATH) -> None:
+    def __init__(
+        self, place: Path, *, path: str = SYSTEM_PATH, variables: Mapping[str, str] | None = None
+    ) -> None:
         """Make the directory to scan; ``path`` finds supervise."""
         self.scanned = place / "scanned"
         self.scanned.mkdir()
         self._errors = place / "errors"
         self._errors.touch()
-        self._environment = ENVIRONMENT | {"PATH": path}
+        self._environment = {**ENVIRONMENT, "PATH": path, **(variables or {})}
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(

@@ -295,5 +295,8 @@ def test_last_words_of_a_service_that_is_removed_are_logged(
         assert script.startswith("cd ")
     tools = {"PATH": f"{tmp_path / 'ours'}:{SYSTEM_PATH}"}
     subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=tools, check=True, timeout=PATIENCE)
-    wait_for(lambda: all("svscan" in line for line in scanning.running().values()), "the end of both")
+    wait_for(
+        lambda: all("svscan" in line or "--warm" in line for line in scanning.running().values()),
+        "the end of both",
+    )
     assert current.read_bytes() == b"first\nlast words\n"

@@ -44,7 +44,7 @@ NATIVE_USERS = {
     "_cdbcore": {"cdb", "rules"},
     "_syscore": {"unix"},
     "_title": {"_start"},
-    "_stem": {"handler"},
+    "_stem": {"handler", "unix"},
 }
 
 # Every module of the package, by its dotted name; a package's is that of its ``__init__.py``.

@@ -184,8 +184,8 @@ class World:
         return [line for line in lines if line and not line.startswith("tr ")]
 
     def programs(self) -> list[str]:
-        """Return the names of what runs in the world; ours are scripts of an interpreter."""
-        return [program(line.split()) for line in self.processes()]
+        """Return the names of what runs in the world, without a stem; ours are scripts of an interpreter."""
+        return [program(line.split()) for line in self.processes() if "supervise --warm" not in line]
 
     def close(self) -> None:
         """End the world and everything in it."""

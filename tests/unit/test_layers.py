@@ -33,7 +33,7 @@ def test_modules_import_each_other_in_no_circle() -> None:
 def test_compiled_modules_are_imported_by_native_modules_only() -> None:
     for name, path in MODULES.items():
         for target in imported(name) & COMPILED:
-            assert path.name in ("_native.py", "native.py", "_start.py"), path
+            assert path.name in ("_native.py", "native.py", "forking.py", "_start.py"), path
             assert layer(name) in NATIVE_USERS[target.split(".")[1]], path
 
 

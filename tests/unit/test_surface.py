@@ -53,9 +53,11 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        birthrecord controlfiles diskthreads eventloop loggerpipe periodicscan piperecovery processhandles
+        begunsupervisor birthrecord controlfiles diskthreads eventloop loggerpipe periodicscan piperecovery
+        processhandles
         registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher
-        statusrecord superviseall supervisor supervisorhost supervisorlist teardown
+        startwarm statusrecord stem stemservice superviseall supervisor supervisorhost supervisorlist
+        teardown
     """,
     "ucspi.dnsbl": "blocklist dnsquery liststep nameservers stubresolver",
     "ucspi.tcp": """
@@ -68,7 +70,8 @@ MODULES = {
         shutdown socketoptions stemkeeper unixdoor warmhandlers
     """,
     "ucspi.unix": """
-        accountfile cachedstat chain chainlists chainspawn environ errtext fds helperprocess inheritedstate
+        accountfile cachedstat chain chainlists chainspawn environ errtext fds forking helperprocess
+        inheritedstate
         launchers locks memoryreserve mover native notify oom output privilege processtitle processtree
         procfiles publish regularfile relay rlimits safeopen search seenfile signals socketnames sockets spawn
         start stem stemchannel stemspawn streams tai threadtask unixdomain

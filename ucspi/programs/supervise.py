@@ -3,7 +3,7 @@
 import os
 
 from ucspi.errors import ServiceError
-from ucspi.exits import EXIT_USAGE
+from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.service.eventloop import EventLoop
 from ucspi.service.supervisor import ServiceSetup, Supervisor
@@ -21,19 +21,47 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _supervise(argv: list[bytes]) -> int:
+    if len(argv) == 4 and argv[1] == b"--warm":  # as svscan executes it
+        return _serve(argv[2:])
     if len(argv) != 2:
         raise Stop(USAGE, EXIT_USAGE)
     occupy_standard()
     shield()
-    try:
-        loop = EventLoop()
-    except OSError as error:
-        raise fatal(b"supervise", b"unable to create pipe for " + argv[1], error) from None
+    loop = _make_loop(argv[1])
     try:
         supervisor = Supervisor(argv[1], ServiceSetup(inherited()))
         os.fchdir(supervisor.directory.fd)  # as the original does
     except ServiceError as error:
         raise fatal(b"supervise", error.step, error.error) from None
+    return _host(supervisor, loop)
+
+
+def _make_loop(name: bytes) -> EventLoop:
+    try:
+        return EventLoop()
+    except OSError as error:
+        raise fatal(b"supervise", b"unable to create pipe for " + name, error) from None
+
+
+def _host(supervisor: Supervisor, loop: EventLoop) -> int:
     SupervisorHost(loop).add(supervisor, left=loop.stop)
     loop.run()
     return 0
+
+
+def _serve(numbers: list[bytes]) -> int:
+    """Be the process from which supervisors are forked; return in each of them, too."""
+    if not all(map(bytes.isdigit, numbers)):
+        raise Stop(USAGE, EXIT_USAGE)
+    from ucspi.service.begunsupervisor import BegunSupervisor
+    from ucspi.service.stemservice import serve
+
+    shield()
+    setup = ServiceSetup(inherited())
+    try:
+        beginning = serve(int(numbers[0]), int(numbers[1]), setup.environ)
+    except OSError:
+        return EXIT_TEMPORARY  # svscan executes each supervisor then
+    if beginning is None:
+        return 0
+    return _host(BegunSupervisor(beginning, setup), _make_loop(beginning.name))

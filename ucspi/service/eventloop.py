@@ -101,6 +101,7 @@ class EventLoop:
 
     def run(self) -> None:
         """Wait and call, until no timer and no needed descriptor is left, or `stop` is called."""
+        self._notice_signals()  # a child may have ended before SIGCHLD was caught
         while (self._needed or self._timers) and not self._is_stopping:
             # The watches of this turn are looked up before any is called: a call may end
             # another watch, close its descriptor, and have the number used again.

@@ -74,6 +74,17 @@ class ServiceDirectory:
         except OSError as error:
             raise ServiceError(b"unable to chdir to " + name, error) from None
 
+    @classmethod
+    def held(
+        cls, name: bytes, warn: "Callable[[bytes], object]", files: tuple[int, int, int, int, int, int]
+    ) -> "ServiceDirectory":
+        """Return a directory whose files are all open: ``fd``, ``state``, lock, control, birth and ok."""
+        self = cls.__new__(cls)
+        self.name, self.warn = name, warn
+        self.fd, self.state, self.lock, self.control, self.birth, self.ok = files
+        self.disk = os.fstat(self.state).st_dev
+        return self
+
     def close(self) -> None:
         """Close all descriptors; the files stay."""
         for fd in (self.ok, self.birth, self.control, self.lock, self.state, self.fd):

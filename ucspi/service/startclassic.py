@@ -6,8 +6,12 @@ from ucspi.service import controlfiles
 from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.registry import LOG, path_of
 from ucspi.service.scanner import warn
-from ucspi.unix import environ, search
+from ucspi.unix import environ, native, search
 from ucspi.unix.start import ChildSetup, start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ucspi.service.startwarm import WarmStarter
 
 PROGRAM = b"supervise"
 
@@ -15,7 +19,7 @@ PROGRAM = b"supervise"
 class ClassicStarter:
     """Starts supervisors as children of this process; a token is a pid."""
 
-    __slots__ = ("_environ", "_open_files", "_paths")
+    __slots__ = ("_environ", "_open_files", "_paths", "_warm")
 
     def __init__(self, open_files: int = 0) -> None:
         """Search PATH once.
@@ -26,6 +30,16 @@ class ClassicStarter:
         self._environ = environ.inherited()
         self._paths = search.files(PROGRAM, environ.value_of(self._environ, b"PATH"))
         self._open_files = open_files
+        self._warm = self._make_warm()
+
+    def _make_warm(self) -> "WarmStarter | None":
+        if native.lib is None or environ.value_of(self._environ, b"UCSPI_WARM") == b"0":
+            return None
+        try:
+            from ucspi.service.startwarm import WarmStarter
+        except ImportError:  # our files cannot be read any more
+            return None
+        return WarmStarter(self._paths, self._environ, self._open_files)
 
     def start(self, name: bytes, role: int, pipe: LoggerPipe | None) -> int | None:
         """See `scanner.Starter.start`; if the program cannot be executed the child ends at once."""
@@ -39,15 +53,21 @@ class ClassicStarter:
             OSError: no process can be made.
         """
         is_log = role == LOG
-        setup = ChildSetup(
-            directory=directory,
-            input=pipe.reader if pipe and is_log else -1,
-            output=pipe.writer if pipe and not is_log else -1,
-            complaint=b"svscan: warning: unable to start supervise %s: " % path_of(name, role),
-            open_files=self._open_files,
-        )
+        reader = pipe.reader if pipe and is_log else -1
+        writer = pipe.writer if pipe and not is_log else -1
+        argument, path = b"log" if is_log else name, path_of(name, role)
         try:
-            return start(self._paths, [PROGRAM, b"log" if is_log else name], self._environ, setup)
+            pid = None if self._warm is None else self._warm.start(argument, path, directory, reader, writer)
+            if pid is not None:
+                return pid
+            setup = ChildSetup(
+                directory=directory,
+                input=reader,
+                output=writer,
+                complaint=b"svscan: warning: unable to start supervise %s: " % path,
+                open_files=self._open_files,
+            )
+            return start(self._paths, [PROGRAM, argument], self._environ, setup)
         finally:
             if directory >= 0:
                 os.close(directory)

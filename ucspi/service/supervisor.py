@@ -174,7 +174,7 @@ class Supervisor:
             self._send(_signal.SIGKILL)
 
     def _run(self) -> "Iterator[float]":
-        yield from self._do(statemachine.OPENED)
+        yield from self._begin()
         yield from self._do(statemachine.FIRST_TRY_OVER)
         while not self.has_left:
             yield 0.0
@@ -185,6 +185,9 @@ class Supervisor:
                 letter = self.directory.read_control()
                 if letter:
                     yield from self._do(letter)
+
+    def _begin(self) -> "Iterator[float]":
+        yield from self._do(statemachine.OPENED)
 
     def _do(self, event: str) -> "Iterator[float]":
         """Do what the state machine says about an event; yield the seconds to rest."""

@@ -205,21 +205,14 @@ def start(
 def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], setup: ChildSetup) -> int:
     """Start a program through the compiled module; see `start`."""
     ffi, pid_line, pid_file = native.ffi, setup.pid_line, setup.pid_file
-    if not _ERRORS:
-        _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
-    if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor always passes the same list
-        _ENVIRON[:] = [environ, _strings(environ)]
     texts = [setup.complaint, pid_line.text if pid_line else b"", oom.given]
     if pid_file:
         texts += [pid_file.record, pid_file.temporary, pid_file.target]
-    kept = [_strings(some) for some in (paths, argv, texts)]
-    cells = kept[2][0]
     what = ffi.new("struct usys_start *")
     command = what.command
-    command.paths, command.argv, command.environ = kept[0][1], kept[1][1], _ENVIRON[1][1]
-    command.errors, command.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
+    kept = [lay_out_command(command, paths, argv, environ), _strings(texts)]
+    cells = kept[1][0]
     command.complaint = cells[0] if setup.complaint else ffi.NULL
-    native.hand_on(command, inheritedstate.ignored)
     what.directory, what.input, what.output = setup.directory, setup.input, setup.output
     what.score = cells[2] if oom.given else ffi.NULL
     what.open_files = setup.open_files
@@ -239,12 +232,34 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     for late in _LATE[:]:
         late.is_over()  # removes it from the list
     if what.busy:
-        setup.late = LateChild((what, kept, others, kept_open, _ENVIRON[:]))
+        setup.late = LateChild((what, kept, others, kept_open))
     elif pid_file:
         pid_file.is_done = bool(what.is_published)
     if setup.patience is not None:
         _lower_again()
     return pid
+
+
+def lay_out_command(
+    command: "Any", paths: list[bytes], argv: list[bytes], environ: list[bytes]
+) -> "tuple[Any, ...]":
+    """Fill a ``struct usys_command``, but for its complaint; return what must be kept as long as it is used.
+
+    Args:
+        command: the structure.
+        paths: see `start`, as for the next two.
+        argv: see there.
+        environ: see there.
+    """
+    if not _ERRORS:
+        _ERRORS.append(_strings([describe(number) for number in range(max(errno.errorcode) + 1)]))
+    if not (_ENVIRON and _ENVIRON[0] is environ):  # a supervisor always passes the same list
+        _ENVIRON[:] = [environ, _strings(environ)]
+    files, words = _strings(paths), _strings(argv)
+    command.paths, command.argv, command.environ = files[1], words[1], _ENVIRON[1][1]
+    command.errors, command.error_count = _ERRORS[0][1], len(_ERRORS[0][0])
+    native.hand_on(command, inheritedstate.ignored)
+    return files, words, _ENVIRON[1]
 
 
 def _lower_again() -> None:
