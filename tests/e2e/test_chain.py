@@ -208,6 +208,21 @@ def test_second_link_is_looked_at_too(installed: Installation, tmp_path: Path, h
         )
 
 
+def test_link_that_comes_back_is_a_step_again(
+    installed: Installation, tmp_path: Path, hello: list[str]
+) -> None:
+    """Though the chain was read while it was away, and nothing in front of it changes any more."""
+    first, second = installed.bin / "argv0", installed.bin / "pgrphack"
+    with serve(installed, tmp_path, "argv0", ["pgrphack", "x", *hello[:1], *hello[2:]]) as running:
+        assert not is_executed(running, second)
+        second.unlink()
+        wait_for(lambda: not is_executed(running, first, b""), "a chain of one step")
+        shutil.copy(COMMANDS / "pgrphack", second)
+        assert is_executed(running, second)
+        time.sleep(SETTLE)
+        becomes_a_step(running, second)
+
+
 def test_program_behind_the_links_is_looked_for_for_each_client(
     installed: Installation, tmp_path: Path
 ) -> None:

@@ -17,12 +17,14 @@ pytestmark = pytest.mark.skipif(native.lib is None, reason="the compiled module 
 
 
 class EveryFile:
-    """Takes each file for a command of ours, by its name."""
+    """Takes each file for a command of ours, by its name, but for one that is foreign."""
+
+    foreign = b""
 
     def command_in(self, seen: Seen) -> tuple[bytes, bytes] | None:
-        if seen.error or seen.path.startswith(b"/bin/"):
-            return None
         name = os.path.basename(seen.path)
+        if seen.error or seen.path.startswith(b"/bin/") or name == self.foreign:
+            return None
         return name, b"programs." + name
 
 
@@ -83,8 +85,29 @@ def test_link_that_was_not_there_at_first_becomes_a_step(place: Path) -> None:
     (place / "pgrphack").rename(place / "aside")
     read = reader(place, b"argv0", b"pgrphack", b"x", b"y")
     assert kinds(read.read()) == ["USYS_RENAME"]
+    assert read.is_unsettled
     (place / "aside").rename(place / "pgrphack")
     assert kinds(read.read()) == ["USYS_RENAME", "USYS_SESSION"]
+    assert not read.is_unsettled
+
+
+def test_chain_that_has_become_shorter_is_read_again(place: Path) -> None:
+    launchers = EveryFile()
+    line = [b"argv0", b"pgrphack", b"x", b"/bin/sh"]
+    read = ChainReader(launchers, line, bytes(place))  # type: ignore[arg-type]  # as above
+    assert not read.is_unsettled
+    launchers.foreign = b"pgrphack"
+    assert kinds(read.read()) == ["USYS_RENAME"]
+    assert read.is_unsettled
+    launchers.foreign = b""
+    assert kinds(read.read()) == ["USYS_RENAME", "USYS_SESSION"]
+    assert not read.is_unsettled
+
+
+def test_missing_program_is_no_reason_to_read_again(place: Path) -> None:
+    read = reader(place, b"argv0", b"missing", b"x")
+    assert kinds(read.read()) == ["USYS_RENAME"]
+    assert not read.is_unsettled
 
 
 def test_what_a_plan_takes_is_loaded_before_the_link_can_be_a_step(

@@ -49,13 +49,15 @@ class ChainReader:
     """Reads one command line, as often as wanted, also in a thread.
 
     Attributes:
-        is_unsettled: whether a file was too new to be sure of it when the chain was last read.
+        is_unsettled: whether the chain was cut short, when it was last read, by what may pass: a file
+            was too new to be sure of it, there was none, or what used to be a link was something else.
         names_function: whether the command line seems to run a Python function.
     """
 
     __slots__ = (
         "_argv",
         "_launchers",
+        "_longest",
         "_may_load",
         "_package",
         "_path",
@@ -76,6 +78,7 @@ class ChainReader:
         self._planners: dict[str, Planner] = {}
         self._package: dict[bytes, Seen] = {}  # files of ours as they were when their code was loaded
         self.is_unsettled = self.names_function = False
+        self._longest = 0
         self._may_load = True
         self._load_what_is_named()
         self.read()
@@ -120,7 +123,13 @@ class ChainReader:
             ending = self._ending(argv, files, seen, has_other_ids=has_other_ids)
         if ending is not None:
             ending.changes += [change for step in steps for change in step.plan.variables]
+        self._note_length(len(steps) + (ending is not None))
         return Chain(steps, seen, ending) if steps or ending else None
+
+    def _note_length(self, length: int) -> None:
+        """Nothing that is looked at for each client tells of a link that comes back behind the last step."""
+        self.is_unsettled = self.is_unsettled or length < self._longest
+        self._longest = max(self._longest, length)
 
     def _ending(
         self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
@@ -155,6 +164,8 @@ class ChainReader:
     def _plan(self, argv: list[bytes], files: list[bytes], seen: list[Seen]) -> Plan | None:
         """Return what a command would do, if it is a link of ours; note what was looked at then."""
         noted = _look_for(files)
+        if not noted and any(os.fsdecode(file.rpartition(b"/")[2]) in LINKS for file in files):
+            self.is_unsettled = True  # it may be missing only while it is replaced
         command = self._launchers.command_in(noted[-1]) if noted else None
         if command is None:
             return None
