@@ -53,6 +53,7 @@ class Server:
         port = process.stdout.readline() if ready else b""
         assert port, log.read_bytes()
         self.process, self.port, self._log, self._read = process, int(port), log, 0
+        self.folder = log.parent
         self._own = rb"UCSPI_WARM" if path is not None else rb"UCSPI_WARM|PATH"
         wait_for(lambda: b"tcpserver: status: 0/" in log.read_bytes(), "a server that accepts")
 
@@ -67,13 +68,18 @@ class Server:
                 pass  # who was there has gone without listening
             text = read_all(client)
         deadline = time.monotonic() + PATIENCE
-        while not (ended := ENDED.search(log := self._log.read_bytes()[self._read :])):
+        while not (ended := ENDED.search(log := self._new_lines())):
             assert time.monotonic() < deadline, log
             time.sleep(0.01)
         self._read += len(log)
         kept = [line for line in log.splitlines(keepends=True) if not line.startswith(b"tcpserver: ")]
         dropped = [line for line in log.splitlines(keepends=True) if b": dropping connection" in line]
         return self._plain(text, source), int(ended[1]), self._plain(b"".join(dropped + kept), source)
+
+    def _new_lines(self) -> bytes:
+        """Return what was logged since the last client; of a line that is being written nothing yet."""
+        log = self._log.read_bytes()[self._read :]
+        return log[: log.rfind(b"\n") + 1]
 
     def _plain(self, text: bytes, source: int) -> bytes:
         """Replace what differs between two servers, and between two clients."""
