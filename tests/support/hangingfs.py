@@ -21,18 +21,8 @@ import struct
 import sys
 from pathlib import Path
 
-LOOKUP, FORGET, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT, INTERRUPT, BATCH_FORGET = (
-    1,
-    2,
-    3,
-    14,
-    15,
-    18,
-    25,
-    26,
-    36,
-    42,
-)
+LOOKUP, FORGET, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT = 1, 2, 3, 14, 15, 18, 25, 26
+OPENDIR, READDIR, RELEASEDIR, INTERRUPT, BATCH_FORGET = 27, 28, 29, 36, 42
 ROOT, RULES = 1, 2
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
@@ -57,12 +47,17 @@ def answer(behind: Path, operation: int, node: int, body: bytes) -> bytes | int:
         return struct.pack("=4Q2I", RULES, 0, 0, 0, 0, 0) + attributes(behind, RULES)
     if operation == GETATTR:
         return struct.pack("=Q2I", 0, 0, 0) + attributes(behind, node)
+    if operation == READDIR:
+        _, offset = struct.unpack_from("=2Q", body)
+        return b"" if offset else struct.pack("=2Q2I", RULES, 1, 5, stat.S_IFREG >> 12) + b"rules\0\0\0"
+    if operation == OPENDIR:
+        return struct.pack("=Q2I", 0, 0, 0)
     if operation == OPEN:
         return struct.pack("=Q2I", 0, 1, 0)  # direct I/O: nothing is kept in memory
     if operation == READ:
         _, offset, size = struct.unpack_from("=2QI", body)
         return behind.read_bytes()[offset : offset + size]
-    return b"" if operation in (RELEASE, FLUSH) else errno.ENOSYS
+    return b"" if operation in (RELEASE, RELEASEDIR, FLUSH) else errno.ENOSYS
 
 
 def serve(device: int, behind: Path) -> None:
