@@ -7,6 +7,9 @@ the package: every import then fails, and what was asked for is written down.
 import sys
 from pathlib import Path
 
+from tests.support.commands import COMMANDS
+from tests.support.warmed import CAN_BE_WARM
+
 SCRIPT = """
 import os, sys
 
@@ -29,9 +32,12 @@ class Hider:
 
 hider = Hider()
 sys.meta_path.insert(0, hider)
-program = sys.argv.pop(1)
+program, command = sys.argv.pop(1), sys.argv.pop(1)
 if program == "tcpserver":
-    from ucspi.unix import privilege
+    from ucspi.unix import inheritedstate, privilege
+
+    if command:  # as if its launcher had started it: links are steps
+        inheritedstate.note("", os.fsencode(command))
 
     def drop_user(identity, drop=privilege.drop_user):
         drop(identity)
@@ -48,7 +54,14 @@ def hiding(folder: Path, program: str) -> list[str]:
 
     For tcpserver that is when its privileges are dropped.
     """
-    return [sys.executable, "-c", SCRIPT, str(folder), program]
+    return [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        str(folder),
+        program,
+        str(COMMANDS / program) if CAN_BE_WARM else "",
+    ]
 
 
 def hide(folder: Path) -> None:
