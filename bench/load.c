@@ -1,11 +1,12 @@
 /* A load of connections, cheap enough never to be what is measured.
  *
- *     load PORT CONNECTIONS CLIENTS BYTES [end]
+ *     load PORT CONNECTIONS CLIENTS BYTES [end|reset]
  *
  * CLIENTS processes connect to 127.0.0.1 one after the other, each time reading
  * to the end, which must be after BYTES bytes; with "end" they say at once that
- * they will send nothing.  Prints connections per second, then the 50th, 90th
- * and 99th percentile and the maximum of a connection's time in microseconds.
+ * they will send nothing, and with "reset" they are gone at once.  Prints
+ * connections per second, then the 50th, 90th and 99th percentile and the
+ * maximum of a connection's time in microseconds.
  *
  * The client resets at the end (SO_LINGER 0), so no port stays in TIME_WAIT. */
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -35,7 +37,7 @@ static void give_up(const char *what)
 }
 
 /* One connection; the source address rotates so that no port is used again soon. */
-static void visit(uint16_t port, unsigned number, long bytes, int end)
+static void visit(uint16_t port, unsigned number, long bytes, const char *how)
 {
   struct sockaddr_in here = { .sin_family = AF_INET }, there = here;
   struct linger reset = { 1, 0 };
@@ -59,7 +61,11 @@ static void visit(uint16_t port, unsigned number, long bytes, int end)
     give_up("bind");
   if (connect(fd, (struct sockaddr *)&there, sizeof there) == -1)
     give_up("connect");
-  if (end)
+  if (!strcmp(how, "reset")) {
+    close(fd);
+    return;
+  }
+  if (!strcmp(how, "end"))
     shutdown(fd, SHUT_WR);
   while ((n = read(fd, buffer, sizeof buffer)) > 0)
     got += n;
@@ -94,7 +100,7 @@ int main(int argc, char **argv)
   int each, clients, total, i, j, status, failed = 0;
 
   if (argc != 5 && argc != 6) {
-    fprintf(stderr, "load: usage: load port connections clients bytes [end]\n");
+    fprintf(stderr, "load: usage: load port connections clients bytes [end|reset]\n");
     return 100;
   }
   clients = number(argv[3]);
@@ -119,7 +125,7 @@ int main(int argc, char **argv)
     for (j = 0; j < each; j++) {
       uint64_t begin = now();
 
-      visit((uint16_t)number(argv[1]), (unsigned)(i * each + j), atol(argv[4]), argc == 6);
+      visit((uint16_t)number(argv[1]), (unsigned)(i * each + j), atol(argv[4]), argc == 6 ? argv[5] : "");
       times[i * each + j] = now() - begin;
     }
     _exit(0);
