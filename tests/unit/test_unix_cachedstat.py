@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -137,7 +138,28 @@ def test_what_work_raises_is_raised_where_it_is_taken() -> None:
     assert task.wait(PATIENCE)
     with pytest.raises(MemoryError):
         task.take()
-    assert sys.getswitchinterval() == pytest.approx(0.005)
+
+
+OVERLAPPING = """
+import sys, threading
+from ucspi.unix.threadtask import ThreadTask
+
+tasks = [(ThreadTask(), threading.Event(), threading.Event()) for _ in range(2)]
+for task, began, may_end in tasks:
+    task.start(lambda began=began, may_end=may_end: (began.set(), may_end.wait()))
+    assert began.wait(60)
+for task, _, may_end in tasks:
+    assert sys.getswitchinterval() < 0.001
+    may_end.set()
+    assert task.wait(60)
+print(sys.getswitchinterval())
+"""
+
+
+def test_switch_interval_is_what_it_was_when_the_last_task_has_ended() -> None:
+    """Where one hangs and is abandoned, the next begins before it ends."""
+    done = subprocess.run([sys.executable, "-c", OVERLAPPING], capture_output=True, timeout=PATIENCE)
+    assert (done.stdout, done.stderr) == (b"0.005\n", b"")
 
 
 def test_what_failed_work_held_is_free_at_once() -> None:

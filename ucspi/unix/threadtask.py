@@ -27,6 +27,31 @@ class NoThreadError(Exception):
     """No thread can be made."""
 
 
+class _SwitchInterval:
+    """Is short as long as any task runs; a task that hangs may have others beside it."""
+
+    __slots__ = ("_before", "_lock", "_tasks")
+
+    def __init__(self) -> None:
+        self._lock, self._tasks, self._before = _thread.allocate_lock(), 0, SWITCH_INTERVAL
+
+    def shorten(self) -> None:
+        with self._lock:
+            if not self._tasks:
+                self._before = sys.getswitchinterval()
+                sys.setswitchinterval(SWITCH_INTERVAL)
+            self._tasks += 1
+
+    def restore(self) -> None:
+        with self._lock:
+            self._tasks -= 1
+            if not self._tasks:
+                sys.setswitchinterval(self._before)
+
+
+_interval = _SwitchInterval()
+
+
 class _Job:
     __slots__ = ("_kept", "_wake", "_work", "done", "error", "result")
 
@@ -40,8 +65,7 @@ class _Job:
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        _interval.shorten()
         try:
             if self._kept is not None and native.lib is not None:
                 native.lib.usys_own_descriptors(self._kept)  # may fail: then it is as without
@@ -49,7 +73,7 @@ class _Job:
         except BaseException as error:  # for example out of memory; `take` raises it
             self.error = error
         finally:
-            sys.setswitchinterval(before)
+            _interval.restore()
             del self._work
             self.done.release()
             if self._wake is not None:
