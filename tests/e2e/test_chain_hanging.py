@@ -168,9 +168,13 @@ class Watched:
         """Return how many descriptors the server has, and its children."""
         return descriptors(self.pid), Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
 
-    def started(self) -> list[int]:
-        """Return the processes of all clients so far, in order."""
-        return [int(pid) for pid in re.findall(rb"(?m)^tcpserver: pid (\d+) from ", self._log.read_bytes())]
+    def process_of(self, client: socket.socket) -> int:
+        """Return the process of a client, who is counted before it has one."""
+        line = re.compile(rb"(?m)^tcpserver: ok (\d+) \S+ \S*:%d$" % client.getsockname()[1])
+        wait_for(lambda: line.search(self._log.read_bytes()), self.lines)
+        found = line.search(self._log.read_bytes())
+        assert found
+        return int(found[1])
 
 
 @contextmanager
@@ -189,7 +193,7 @@ def test_server_goes_on_while_links_wait(tmp_path: Path, waits: Waits) -> None:
         for number in range(1, 5):
             clients.append(held.enter_context(watch.connect()))
             watch.wait_for_clients(number)
-        waiting = watch.started()[-4:]
+        waiting = [watch.process_of(client) for client in clients]
         assert not set(waiting) & set(watch.ended())
         os.kill(waiting[1], signal.SIGKILL)
         wait_for(lambda: watch.ended().get(waiting[1]) == signal.SIGKILL, "a reaped process")
@@ -215,8 +219,7 @@ def test_server_ends_while_links_wait(tmp_path: Path, waits: Waits) -> None:
     with watched(tmp_path, waits) as watch, ExitStack() as held:
         waits.stop()
         clients = [held.enter_context(watch.connect()) for _ in range(3)]
-        watch.wait_for_clients(3)
-        waiting = watch.started()
+        waiting = [watch.process_of(client) for client in clients]
         begin = time.monotonic()
         watch.running.process.terminate()
         assert watch.running.process.wait(PATIENCE) == 0
@@ -236,8 +239,7 @@ def test_signal_ends_what_waits(tmp_path: Path, waits: Waits) -> None:
     with watched(tmp_path, waits) as watch:
         waits.stop()
         with watch.connect() as client:
-            watch.wait_for_clients(1)
-            (pid,) = watch.started()
+            pid = watch.process_of(client)
             wait_for(lambda: "SigBlk" in status(pid) and not int(status(pid)["SigBlk"], 16), "its signals")
             os.kill(pid, signal.SIGTERM)
             wait_for(lambda: watch.ended().get(pid) == signal.SIGTERM, watch.lines)
