@@ -105,11 +105,34 @@ void close_one(int fd)
   usys_bare(SYS_close, fd, 0, 0, 0);
 }
 
+void end_output(int fd, enum kind kind)
+{
+  if (kind == KIND_SOCKET)
+    usys_bare(SYS_shutdown, fd, SHUT_WR, 0, 0);
+  else
+    close_one(fd);
+}
+
+static void set_nonblocking(int fd, int is_so)
+{
+  usys_bare(SYS_ioctl, fd, FIONBIO, (long)(intptr_t)&is_so, 0);
+}
+
 void stop_blocking(int fd)
 {
-  int yes = 1;
+  set_nonblocking(fd, 1);
+}
 
-  usys_bare(SYS_ioctl, fd, FIONBIO, (long)(intptr_t)&yes, 0);
+void block_again(int fd)
+{
+  set_nonblocking(fd, 0);
+}
+
+int is_blocking(int fd)
+{
+  long flags = usys_bare(SYS_fcntl, fd, F_GETFL, 0, 0);
+
+  return flags >= 0 && !(flags & O_NONBLOCK);
 }
 
 enum kind kind_of(int fd)

@@ -9,6 +9,11 @@
 #include <poll.h>
 #include <stddef.h>
 
+enum kind { KIND_OTHER, KIND_REGULAR, KIND_SOCKET };
+
+/* What a descriptor is; KIND_OTHER also where it is not open. */
+enum kind kind_of(int fd);
+
 /* Wait until one of some descriptors is ready; `revents` says which.  Returns 0, or -errno. */
 long wait_for_any(struct pollfd *polled, size_t count);
 
@@ -32,12 +37,14 @@ long write_all(int fd, const char *from, size_t length);
 
 void close_one(int fd);
 
-/* Make writes to a descriptor fail with -EAGAIN instead of waiting. */
+/* Tell the reader behind a descriptor that no more will come: of a socket only this direction ends. */
+void end_output(int fd, enum kind kind);
+
+/* Make reads and writes of a descriptor fail with -EAGAIN instead of waiting, or wait again. */
 void stop_blocking(int fd);
+void block_again(int fd);
 
-enum kind { KIND_OTHER, KIND_REGULAR, KIND_SOCKET };
-
-/* What a descriptor is; KIND_OTHER also where it is not open. */
-enum kind kind_of(int fd);
+/* Whether reads and writes of a descriptor wait. */
+int is_blocking(int fd);
 
 #endif

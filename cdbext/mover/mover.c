@@ -1,5 +1,5 @@
 /* The program that moves bytes in place of an interpreter: the copier of recordio
- * and fixcrio, and addcr and delcr behind tcpserver.
+ * and fixcrio, proxyio, and addcr and delcr behind tcpserver.
  *
  * It is started by our programs alone.  Its command line and its name are those of
  * the program that it works for, since `ps` shows them.  What it is to do is the last
@@ -9,6 +9,7 @@
  *     UCSPI_MOVER=fixcr TO FROM PID NAME
  *     UCSPI_MOVER=addcr NAME
  *     UCSPI_MOVER=delcr NAME
+ *     UCSPI_MOVER=proxy NAME
  *
  * TO and FROM are our ends of the pipes to and from the program with that PID, and
  * NAME is the name that the kernel shows.  No libc: a process that waits for hours
@@ -22,6 +23,7 @@
 #include "mover/copier.h"
 #include "mover/descriptors.h"
 #include "mover/filter.h"
+#include "mover/relay.h"
 #include "system/baresyscall.h"
 
 enum {
@@ -96,6 +98,16 @@ static int start_copier(int is_recording, const char *at)
   return EXIT_TEMPORARY;
 }
 
+static int start_relay(const char *name)
+{
+  show_name(name);
+  ignore_broken_pipes();
+  if (!relay())
+    return 0;
+  SAY("proxyio: fatal: unable to copy\n");
+  return EXIT_TEMPORARY;
+}
+
 static int obey(const char *at)
 {
   if (take_word(&at, "UCSPI_MOVER=record"))
@@ -110,6 +122,8 @@ static int obey(const char *at)
     show_name(at);
     return remove_carriage_returns();
   }
+  if (take_word(&at, "UCSPI_MOVER=proxy"))
+    return start_relay(at);
   return EXIT_USAGE;
 }
 
@@ -121,7 +135,7 @@ static int move(char *const *environ)
     ++environ;
   code = obey(*environ ? *environ : "");
   if (code == EXIT_USAGE)
-    SAY("ucspi: fatal: this program is started by recordio, fixcrio and tcpserver alone\n");
+    SAY("ucspi: fatal: this program is started by recordio, fixcrio, proxyio and tcpserver alone\n");
   return code;
 }
 

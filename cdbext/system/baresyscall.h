@@ -49,6 +49,21 @@ static inline long usys_bare5(long number, long a, long b, long c, long d, long 
   return result;
 }
 
+/* The same with six arguments. */
+static inline long usys_bare6(long number, long a, long b, long c, long d, long e, long f)
+{
+  long result;
+  register long fourth __asm__("r10") = d;
+  register long fifth __asm__("r8") = e;
+  register long sixth __asm__("r9") = f;
+
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(sixth)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
 #elif !defined(USYS_NO_BARE) && defined(__aarch64__) && defined(__LP64__)
 #define USYS_BARE 1
 
@@ -77,12 +92,33 @@ static inline long usys_bare5(long number, long a, long b, long c, long d, long 
   return x0;
 }
 
+static inline long usys_bare6(long number, long a, long b, long c, long d, long e, long f)
+{
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+}
+
 #else
 #define USYS_BARE 0
 
 static inline long usys_bare(long number, long a, long b, long c, long d)
 {
   long result = syscall(number, a, b, c, d);
+
+  return result == -1 ? -errno : result;
+}
+
+static inline long usys_bare6(long number, long a, long b, long c, long d, long e, long f)
+{
+  long result = syscall(number, a, b, c, d, e, f);
 
   return result == -1 ? -errno : result;
 }

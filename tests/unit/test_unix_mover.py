@@ -30,7 +30,7 @@ HELD = 100  # kilobytes of memory that a waiting copier may have of its own
 )
 def test_what_is_no_order_is_refused(order: str) -> None:
     done = subprocess.run([mover.PATH], env=environment(order), capture_output=True, timeout=PATIENCE)
-    said = b"ucspi: fatal: this program is started by recordio, fixcrio and tcpserver alone\n"
+    said = b"ucspi: fatal: this program is started by recordio, fixcrio, proxyio and tcpserver alone\n"
     assert (done.returncode, done.stdout, done.stderr) == (100, b"", said)
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "mconnect-io": "mconnect_io",
     "multilog": "multilog",
     "pgrphack": "pgrphack",
+    "proxyio": "proxyio",
     "pyhandler": "pyhandler",
     "rblsmtpd": "rblsmtpd",
     "readproctitle": "readproctitle",
