@@ -156,7 +156,7 @@ static PyMethodDef methods[] = {
    "Fork (slot, descriptor, is it a connection, channel, log); return the pid, 0 in the child, "
     "or a negative errno."                                                                          },
   { "set_environ", ustem_set_environ, METH_VARARGS,
-   "Give the dictionary of os.environ, and C, exactly these entries."                               },
+   "Give the dictionary of os.environ, and C, exactly the inherited entries and its own."           },
   { "call",        ustem_call,        METH_VARARGS,
    "Call the C function at an address with two pointers; return its result, which is 0 in a child." },
   { NULL,          NULL,              0,            NULL                                            }

@@ -43,7 +43,7 @@ def need_peer(name: str) -> None:
     [
         *("lookup", "build", "pure", "growth", "tcprules"),
         *("connections", "peers", "names", "held", "memory", "filters", "logs"),
-        *("multilog", "supervise", "startup", "chains"),
+        *("multilog", "supervise", "startup", "chains", "pyhandler"),
     ],
 )
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:

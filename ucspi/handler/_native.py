@@ -28,8 +28,14 @@ if TYPE_CHECKING:
             """
             ...
 
-        def set_environ(self, variables: "dict[bytes, bytes]", entries: "list[bytes]") -> None:
-            """Give C exactly these entries, and the dictionary what Python makes of them."""
+        def set_environ(self, variables: "dict[bytes, bytes]", inherited: "list[bytes]", own: bytes) -> None:
+            """Give C exactly some entries, and the dictionary what Python makes of them.
+
+            Args:
+                variables: the dictionary.
+                inherited: entries, less those whose name is among the others.
+                own: the others, each ended by a NUL.
+            """
             ...
 
 

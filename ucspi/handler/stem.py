@@ -99,6 +99,7 @@ class Stem:
         for _ in range(REHEARSALS):
             self._environ.give(b"PROTO=\0")
             serve(_visit, Client(snapshot()), ())
+            quickend.writers()
         gc.freeze()
 
     def _give_up(self, kind: bytes, why: str) -> "NoReturn":

@@ -17,7 +17,7 @@ class StemEnviron:
     def __init__(self) -> None:
         """Note the environment from before the module is imported."""
         self._before = variables().copy()
-        self._inherited: list[tuple[bytes, bytes]] = []  # name and entry, from before links changed it
+        self._inherited: list[bytes] = []  # from before links changed it
         self._pid_variable = b""
         self._changes: list[bytes] = []  # of links
         self._imported: list[tuple[bytes, bytes | None]] = []  # None: removed
@@ -31,7 +31,7 @@ class StemEnviron:
 
     def take_base(self, inherited: bytes, changes: bytes) -> None:
         """Take the texts of the packet that comes first."""
-        self._inherited = [(name_of(entry), entry) for entry in entries(inherited)]
+        self._inherited = entries(inherited)
         self._pid_variable, *self._changes = entries(changes)
 
     def give(self, text: bytes) -> None:
@@ -44,12 +44,15 @@ class StemEnviron:
             text: the connection's own variables.
         """
         assert native is not None
+        if not (self._pid_variable or self._changes or self._imported):
+            native.set_environ(variables(), self._inherited, text)
+            return
         new = entries(text)
         if self._pid_variable in new:
             new[new.index(self._pid_variable)] += b"%d" % os.getpid()
         names = {name_of(entry) for entry in new}
-        whole = [entry for name, entry in self._inherited if name not in names] + new
-        native.set_environ(variables(), changed(whole, self._changes) if self._changes else whole)
+        kept = [entry for entry in self._inherited if name_of(entry) not in names]
+        native.set_environ(variables(), changed(kept + new, self._changes), b"")
         for name, value in self._imported:
             if name + b"=" in names:
                 continue

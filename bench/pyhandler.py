@@ -1,0 +1,101 @@
+"""Connections per second of one function in Python: `pyhandler` behind our server, and other ways.
+
+Each answers with six bytes.  `pyhandler` is measured with its module imported once and imported for
+each connection.  The peers are the original server, which starts `python3` for each connection, and
+`socketserver` with a fork and with a thread for each.  All servers run side by side all the time;
+the load goes round.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+from ratios import header, options, program
+from servers import ORIGINAL, Load, compile_c, running
+
+SIZE = 6  # bytes of an answer
+LINE = ["-1HRl0", "-c100", "127.0.0.1", "0"]
+FUNCTION = """\
+def serve(client):
+    client.writer.write(b"hello\\n")
+
+
+if __name__ == "__main__":
+    print("hello")
+"""
+SERVER = """\
+import socketserver, sys
+
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(b"hello\\n")
+
+class Server(getattr(socketserver, sys.argv[1])):
+    request_queue_size = 128
+    max_children = 100
+    daemon_threads = True
+
+with Server(("127.0.0.1", 0), Handler) as server:
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+"""
+
+
+def main() -> None:
+    arguments = options(__doc__ or "")
+    count = 100 if arguments.quick else 1000
+    header([f"{ORIGINAL} and socketserver"])
+    print("\n| server, clients | connections/s | imported once is as fast: median (spread) |")
+    print("| --- | ---: | ---: |")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "hello.py").write_text(FUNCTION)
+        load = compile_c("load.c", directory)
+        for clients in (1, 16):
+            contest(directory, load, count, clients, arguments.rounds)
+
+
+def contest(directory: Path, load: Path, count: int, clients: int, rounds: int) -> None:
+    """Load all servers in turn; print a row for each."""
+    few = max(count // 20, clients)  # an interpreter for each client takes long
+    with ExitStack() as stack:
+        loads = {
+            name: Load(load, stack.enter_context(server), few if is_slow else count, clients, SIZE)
+            for name, server, is_slow in servers(directory)
+        }
+        rates = [{name: measure() for name, measure in loads.items()} for _ in range(rounds)]
+    first = next(iter(loads))
+    for name in loads:
+        ratios = sorted(row[first] / row[name] for row in rates)
+        rate = statistics.median(row[name] for row in rates)
+        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        print(f"| {name}, {clients} | {rate:,.0f} | {'' if name == first else spread} |", flush=True)
+
+
+def servers(directory: Path) -> Iterator[tuple[str, AbstractContextManager[int], bool]]:
+    """Yield names, servers that yield their port, and whether each connection waits for an import."""
+    ours, environ = program("tcpserver"), dict(os.environ)
+    handler = [*program("pyhandler"), "--path", str(directory), "hello:serve"]
+    cold = {**environ, "UCSPI_WARM": "0"}
+    script = [sys.executable, str(directory / "hello.py")]
+    yield "`pyhandler`, imported once", port(ours, [*LINE, *handler], environ), False
+    yield "`pyhandler`, imported for each", port(ours, [*LINE, *handler], cold), True
+    yield "original and `python3`", port([ORIGINAL], [*LINE, *script], environ), True
+    for name in ("ForkingTCPServer", "ThreadingTCPServer"):
+        yield f"`{name}`", port([sys.executable, "-c", SERVER], [name], environ), False
+
+
+@contextmanager
+def port(command: list[str], arguments: list[str], environ: dict[str, str]) -> Iterator[int]:
+    """Run a server; yield its port."""
+    with running(command, arguments, environ, quiet=True) as (_, number):
+        yield number
+
+
+if __name__ == "__main__":
+    os.chdir("/")
+    main()
