@@ -43,12 +43,14 @@ def need_peer(name: str) -> None:
     [
         *("lookup", "build", "pure", "growth", "tcprules"),
         *("connections", "peers", "names", "held", "memory", "filters", "logs"),
-        *("multilog", "supervise", "startup", "chains", "pyhandler"),
+        *("multilog", "supervise", "startup", "chains", "pyhandler", "relay"),
     ],
 )
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
     for needed in ("tcprules", "tcpserver", "recordio", "tai64n", "supervise", "cc", "cdbmake"):
         oracle(needed)
+    if name == "relay":
+        oracle("socat")
     for peer in PEERS.get(name, ()):
         need_peer(peer)
     command = [sys.executable, str(BENCH / f"{name}.py"), "--quick", "--rounds", "1"]
