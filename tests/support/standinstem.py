@@ -2,6 +2,7 @@
 
 It speaks as `ucspi.unix.stemchannel` says.  Its children write what they were given
 into the connection, wait until the client has closed its end, and exit with code 7.
+Those that are kept answer with the length of what the client has said before.
 
 =========  ============================================================================
 good       does what it should
@@ -60,32 +61,70 @@ def main(behaviour: str) -> None:
 
 def serve(behaviour: str, channel: socket.socket, cells: mmap.mmap, packet: bytes) -> None:
     kind, slot, variables, log = stemchannel.unpack(packet)
-    if kind == stemchannel.SERVE and behaviour in ("lie", "deny"):
+    is_served = kind in (stemchannel.SERVE, stemchannel.KEEP)
+    if is_served and behaviour in ("lie", "deny"):
         cells[4 * slot : 4 * slot + 4] = (1 if behaviour == "lie" else -EAGAIN).to_bytes(
             4, sys.byteorder, signed=True
         )
         if behaviour == "deny":
             channel.send(stemchannel.pack_answer(slot, -EAGAIN))
-    elif kind == stemchannel.SERVE and behaviour not in ("swallow", "cut"):
-        _, control, *_ = channel.recvmsg(1, socket.CMSG_SPACE(4), socket.MSG_PEEK)
-        connection = socket.socket(fileno=int.from_bytes(control[0][2][:4], sys.byteorder))
-        fork(cells, slot, connection, variables, log)
+    elif is_served and behaviour not in ("swallow", "cut"):
+        connection = received(channel, socket.MSG_PEEK)
+        if fork(cells, slot):
+            if kind == stemchannel.SERVE:
+                answer(connection, variables, log)
+                os._exit(7)
+            channel.close()
+            keep(connection)
         connection.close()
         if behaviour == "half":
             os.kill(os.getpid(), signal.SIGKILL)
     channel.recv(1)
 
 
-def fork(cells: mmap.mmap, slot: int, connection: socket.socket, variables: bytes, log: bytes) -> None:
-    """Make a process that is a child of our parent."""
+def received(channel: socket.socket, flags: int = 0) -> socket.socket:
+    """Return the socket that comes with the next packet."""
+    _, control, *_ = channel.recvmsg(1, socket.CMSG_SPACE(4), flags)
+    return socket.socket(fileno=int.from_bytes(control[0][2][:4], sys.byteorder))
+
+
+def fork(cells: mmap.mmap, slot: int) -> bool:
+    """Make a process that is a child of our parent; return whether this is it."""
     cell = ctypes.addressof(ctypes.c_int.from_buffer(cells, 4 * slot))
     flags = CLONE_PARENT | CLONE_PARENT_SETTID | signal.SIGCHLD
-    if ctypes.CDLL(None).syscall(SYS_CLONE, flags, 0, ctypes.c_void_p(cell), 0, 0):
-        return
+    return bool(ctypes.CDLL(None).syscall(SYS_CLONE, flags, 0, ctypes.c_void_p(cell), 0, 0) == 0)
+
+
+def answer(connection: socket.socket, variables: bytes, log: bytes) -> bytes:
+    """Serve a client; return what it has said."""
     os.write(2, log.replace(b"\0", b"%d" % os.getpid()))
     connection.sendall(b"warm %d " % os.getpid() + variables)
-    connection.recv(1)
-    os._exit(7)
+    said = connection.recv(100)
+    connection.close()
+    return said
+
+
+def keep(channel: socket.socket) -> None:
+    """Serve several clients; what each says is an order."""
+    while packet := channel.recv(1 << 20, socket.MSG_PEEK):
+        _, slot, variables, log = stemchannel.unpack(packet)
+        said = answer(received(channel), variables, log)
+        if said == b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if said == b"babble":
+            channel.send(b"babble")
+            signal.pause()
+        if said == b"wrong":
+            channel.send(stemchannel.pack_answer(slot + 1, 0))
+            signal.pause()
+        if said == b"last":
+            channel.shutdown(socket.SHUT_RD)
+        channel.send(stemchannel.pack_answer(slot, len(said)))
+        if said == b"twice":
+            channel.send(stemchannel.pack_answer(slot, 1))
+        if said == b"last":
+            break
+    os._exit(0)
 
 
 if __name__ == "__main__":

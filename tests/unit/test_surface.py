@@ -67,7 +67,7 @@ MODULES = {
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door doors handlers listener loop rate reporting settings
-        shutdown socketoptions stemkeeper unixdoor warmhandlers
+        shutdown socketoptions keptpool stemkeeper unixdoor warmhandlers
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainlists chainspawn environ errtext fds forking helperprocess

@@ -8,6 +8,8 @@ there, and is executed.
 import errno
 import os
 
+from ucspi.programs import _options
+from ucspi.programs._program import Stop
 from ucspi.programs.commands import COMMANDS
 from ucspi.unix import search
 from ucspi.unix.chain import MISSING, Chain, Ending, Plan, Seen, Step, TooNewError, look
@@ -148,7 +150,8 @@ class ChainReader:
         package = self._look_at_package(FUNCTION)
         if not package or (len(argv) == 2 and argv[1] in _INFORMATIVE):
             return None
-        return Ending([*seen, *package, *noted], [])
+        keep = _keep(argv)
+        return Ending([*seen, *package, *noted], [], keep) if keep else None
 
     def _certain_plan(
         self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
@@ -223,6 +226,16 @@ def reader(command: str, argv: list[bytes], entries: list[bytes], path: bytes | 
         return None
     launchers = own(command.encode(), b"programs." + COMMANDS[command].encode())
     return None if launchers is None else ChainReader(launchers, argv, path)
+
+
+def _keep(argv: list[bytes]) -> int:
+    """Return how many connections one process of a Python function may serve; 0 where that is no number."""
+    try:
+        options, _ = _options.parse(argv, b"", b"", {b"path": True, b"keep": True})
+        values = [value for word, value in options if word == b"keep"]
+        return _options.number(FUNCTION.encode(), b"keep", values[-1]) if values else 1
+    except Stop:
+        return 0
 
 
 def _is_taken_once(step: Step) -> bool:

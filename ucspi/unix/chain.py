@@ -143,12 +143,13 @@ class Ending:
     Attributes:
         seen: all paths that decided about that, those of the steps too.
         changes: what the steps change in the environment of the program, in order.
+        keep: how many connections one process may serve.
     """
 
-    __slots__ = ("changes", "seen")
+    __slots__ = ("changes", "keep", "seen")
 
-    def __init__(self, seen: list[Seen], changes: list[bytes]) -> None:
-        self.seen, self.changes = seen, changes
+    def __init__(self, seen: list[Seen], changes: list[bytes], keep: int = 1) -> None:
+        self.seen, self.changes, self.keep = seen, changes, keep
 
 
 def look(path: bytes) -> Seen | None:

@@ -7,7 +7,6 @@ cut.
 """
 
 import _socket
-import errno
 import os
 from _collections import deque
 from _signal import SIGKILL
@@ -16,7 +15,16 @@ from time import monotonic
 
 from ucspi.unix import native
 from ucspi.unix.fds import close
-from ucspi.unix.stemchannel import BASE, CELL_SIZE, PACKET_MAX, SERVE, VARIABLE, pack_serve, place, unpack
+from ucspi.unix.stemchannel import (
+    BASE,
+    CELL_SIZE,
+    PACKET_MAX,
+    VARIABLE,
+    pack_keep,
+    pack_serve,
+    place,
+    unpack,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +41,7 @@ _READ_MAX = 1 << 16
 
 
 class Leftover:
-    """A connection that a stem did not take: its descriptor, which the caller owns, and what was sent."""
+    """What a process did not take: a descriptor, which the caller owns, and what was sent with it."""
 
     __slots__ = ("descriptor", "log", "slot", "variables")
 
@@ -113,6 +121,10 @@ class Stem:
         """
         return self._give(descriptor, what, lambda slot: pack_serve(slot, variables, log))
 
+    def keep(self, descriptor: int, what: object) -> bool:
+        """Ask for a process that serves what comes over a channel of its own; see `serve`."""
+        return self._give(descriptor, what, pack_keep)
+
     def _give(self, descriptor: int, what: object, pack: "Callable[[int], bytes]") -> bool:
         slot = self._take_slot()
         if slot < 0:
@@ -162,7 +174,7 @@ class Stem:
         """
         for slot in list(self.waiting) if all_of_them else iter(self._oldest, -1):
             number = self._cell(slot)
-            is_wrong = number > 0 and reaped not in (number, -1) and not _is_child(number)
+            is_wrong = number > 0 and reaped not in (number, -1) and not is_child(number)
             if is_wrong and not all_of_them:
                 raise ValueError("no child")
             if is_wrong or not number:
@@ -217,27 +229,12 @@ class Stem:
             pass  # it runs as another user, and we are not root
 
     def leftovers(self) -> "Iterator[Leftover]":
-        """Yield the connections in the queue of a stem that has ended."""
-        self._theirs.setblocking(False)
-        while True:
-            try:
-                packet, control, *_ = self._theirs.recvmsg(
-                    PACKET_MAX, _socket.CMSG_SPACE(CELL_SIZE), _socket.MSG_CMSG_CLOEXEC
-                )
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
-                    return
-                raise
-            if not packet:
-                return
-            descriptor = _descriptor(control)
-            kind, slot, variables, log = unpack(packet)
-            if kind == SERVE and slot in self.waiting and descriptor >= 0:
-                yield Leftover(slot, descriptor, variables, log)
-            elif kind != BASE and descriptor >= 0:
-                os.close(descriptor)
+        """Yield what is in the queue of a stem that has ended, and in `waiting`."""
+        for leftover in leftovers(self._theirs):
+            if leftover.slot in self.waiting:
+                yield leftover
+            else:
+                close(leftover.descriptor)
 
     def close(self) -> None:
         """Close all descriptors; a second call does nothing."""
@@ -248,6 +245,24 @@ class Stem:
             self._cells = -1
 
 
+def leftovers(channel: _socket.socket) -> "Iterator[Leftover]":
+    """Yield what is in the queue of a process that has ended, by its end of a channel."""
+    channel.setblocking(False)
+    while True:
+        try:
+            packet, control, *_ = channel.recvmsg(
+                PACKET_MAX, _socket.CMSG_SPACE(CELL_SIZE), _socket.MSG_CMSG_CLOEXEC
+            )
+        except OSError:
+            return  # there is nothing more, or it was shut down
+        if not packet:
+            return
+        descriptor = _descriptor(control)
+        kind, slot, variables, log = unpack(packet)
+        if kind != BASE and descriptor >= 0:
+            yield Leftover(slot, descriptor, variables, log)
+
+
 def _descriptor(control: "list[tuple[int, int, bytes]]") -> int:
     for level, kind, data in control:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS) and len(data) >= CELL_SIZE:
@@ -256,7 +271,7 @@ def _descriptor(control: "list[tuple[int, int, bytes]]") -> int:
     return -1
 
 
-def _is_child(pid: int) -> bool:
+def is_child(pid: int) -> bool:
     """Return whether a process is a child of ours, which may have ended and was not reaped."""
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)

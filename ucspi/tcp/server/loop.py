@@ -27,7 +27,7 @@ from ucspi.unix.sockets import NoLocalAddressError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.admission import Judge
@@ -122,7 +122,7 @@ class Server:
             is_full = not self._shutdown.has_begun and not self._has_room()
             self._count_out(self._handlers.reap(all_of_them=is_full))
         if self.warm is not None:
-            self.warm.turn(is_called=self.warm.fileno() in others)
+            self._count_out(self.warm.turn(is_called=self.warm.fileno() in others))
         if self._spawner.shield.due is not None:
             self._spawner.shield.close(self._spawner.is_preparing)
         if self._lookups is not None:
@@ -234,7 +234,7 @@ class Server:
             self._lookups.drop(connection)
         self._admission.fail(connection, error)
 
-    def _count_out(self, ended: "Iterator[Ended]") -> None:
+    def _count_out(self, ended: "Iterable[Ended]") -> None:
         """Count out and report the clients whose handlers have ended."""
         ends = []
         try:
@@ -262,7 +262,7 @@ def _lookups(
 def _warm_handlers(spawner: "StemSpawner", report: "Report", settings: "Settings") -> "WarmHandlers":
     from ucspi.tcp.server.warmhandlers import WarmHandlers  # most handlers are no Python functions
 
-    return WarmHandlers(spawner, report, settings.verbosity)
+    return WarmHandlers(spawner, report, settings.verbosity, settings.limit)
 
 
 def _buckets(settings: "Settings") -> "Buckets | None":

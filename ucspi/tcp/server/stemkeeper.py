@@ -26,13 +26,13 @@ class StemKeeper:
 
     Attributes:
         current: the stem that gets them; None: they are served cold.
+        epoll: watches the channels.
         dead: stems that have ended, and whose connections are to be taken back.
         stems: all that have not ended, by pid.
     """
 
     __slots__ = (
         "_ending",
-        "_epoll",
         "_is_troubled",
         "_last",
         "_next",
@@ -43,6 +43,7 @@ class StemKeeper:
         "_warn",
         "current",
         "dead",
+        "epoll",
         "stems",
     )
 
@@ -55,7 +56,7 @@ class StemKeeper:
             verbosity: above 1 it is said too why there is no stem.
         """
         self._spawner, self._warn, self._verbosity = spawner, warn, verbosity
-        self._epoll = select.epoll()
+        self.epoll = select.epoll()
         self._ending: Ending | None = None  # of the last start
         self._rest, self._last = REST, 0.0  # the time of the last start, in monotonic seconds
         self._next: float | None = None  # that of the next
@@ -67,7 +68,7 @@ class StemKeeper:
 
     def fileno(self) -> int:
         """Return a descriptor that becomes readable when `turn` has something to do."""
-        return self._epoll.fileno()
+        return self.epoll.fileno()
 
     def deadline(self) -> float | None:
         """Return when `turn` has something to do, in monotonic seconds."""
@@ -81,7 +82,7 @@ class StemKeeper:
         try:
             self._start()
             while (stem := self._starting) is not None:
-                self._epoll.poll(LOOK)
+                self.epoll.poll(LOOK)
                 pid, status = os.waitpid(stem.pid, os.WNOHANG)
                 if trouble := self._hear(stem):
                     self.finish()
@@ -93,14 +94,21 @@ class StemKeeper:
             self.finish()
             raise
 
-    def turn(self, *, is_called: bool) -> None:
-        """Hear what stems say, if the descriptor is readable, and start one when it is due."""
-        for stem in list(self.stems.values()) if is_called else ():
-            self._hear_later(stem)
+    def turn(self, *, is_called: bool) -> list[int]:
+        """Hear what stems say, if the descriptor is readable, and start one when it is due.
+
+        Returns:
+            The descriptors that are readable, those of stems among them.
+        """
+        ready = [number for number, _ in self.epoll.poll(0)] if is_called else []
+        for stem in list(self.stems.values()):
+            if not stem.is_left and stem.fileno() in ready:
+                self._hear_later(stem)
         if self._spawner.ending is not self._ending and self._spawner.ending is not None:
             self.renew()
         if self._next is not None and time.monotonic() >= self._next:
             self._start()
+        return ready
 
     def renew(self) -> None:
         """Let the stems go, and start another one as soon as that may be."""
@@ -123,7 +131,7 @@ class StemKeeper:
             self._say_cold(b"the environment is too large")
             return
         self._starting = self.stems[stem.pid] = stem
-        self._epoll.register(stem.fileno(), select.EPOLLIN)
+        self.epoll.register(stem.fileno(), select.EPOLLIN)
 
     def _hear_later(self, stem: "Stem") -> None:
         """Hear what a stem says while clients are served."""
@@ -193,7 +201,7 @@ class StemKeeper:
             self._starting = None
             stem.kill()  # it may import for ever
         if not stem.is_left:
-            self._epoll.unregister(stem.fileno())
+            self.epoll.unregister(stem.fileno())
             stem.leave()
 
     def kill(self, stem: "Stem") -> None:
