@@ -9,6 +9,7 @@ import termios
 from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT
+from tests.support.forked import FORKED, fork
 from tests.support.patience import PATIENCE, wait_for
 
 # It notes each start, and survives TERM: so it can be up and wanted down.
@@ -34,12 +35,15 @@ class Service:
     def start(self, command: list[str], stderr: int | None = None) -> "Service":
         """Start a supervise, and wait until it runs or has given up."""
         with open(self.directory.with_suffix(".err"), "ab") as err:
-            self.supervise = subprocess.Popen(
-                [*command, str(self.directory)],
-                env=ENVIRONMENT,
-                stdin=subprocess.DEVNULL,
-                stderr=err if stderr is None else stderr,
-            )
+            if command == FORKED:
+                self.supervise = fork(str(self.directory), err.fileno() if stderr is None else stderr)
+            else:
+                self.supervise = subprocess.Popen(
+                    [*command, str(self.directory)],
+                    env=ENVIRONMENT,
+                    stdin=subprocess.DEVNULL,
+                    stderr=err if stderr is None else stderr,
+                )
         wait_for(lambda: self.is_running() or self.code() is not None, "supervise runs")
         return self
 

@@ -29,9 +29,14 @@ class LostError(Exception):
 
 
 class Stem:
-    """A stem that is starting, is ready, or has ended."""
+    """A stem that is starting, is ready, or has ended.
 
-    __slots__ = ("_cell", "_channel", "_process", "is_ready")
+    Attributes:
+        pid: of the process, our child; whoever reaps our children reaps it.
+        is_ready: it takes orders.
+    """
+
+    __slots__ = ("_cell", "_channel", "_process", "is_ready", "pid")
 
     def __init__(self, paths: list[bytes], environ: list[bytes], open_files: int) -> None:
         """Start one.
@@ -51,7 +56,8 @@ class Stem:
             self._channel.setblocking(False)
             self._cell = os.memfd_create("supervise")
             os.ftruncate(self._cell, _CELL)
-            self._process = os.pidfd_open(self._start(paths, environ, open_files, theirs.fileno()))
+            self.pid = self._start(paths, environ, open_files, theirs.fileno())
+            self._process = os.pidfd_open(self.pid)
         except (OSError, AttributeError) as error:
             self.close()
             raise OSError(*error.args[:2]) from None

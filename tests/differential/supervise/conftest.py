@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import ours
+from tests.support.forked import CAN_BE_FORKED, FORKED
 from tests.support.oracles import Oracle
 from tests.support.supervised import PLAIN, Service
 
@@ -32,13 +33,29 @@ def original(oracle: Oracle) -> list[str]:
     return [oracle("supervise")]
 
 
-@pytest.fixture(params=["ours", "original"])
+NEEDS_STEM = pytest.mark.skipif(not CAN_BE_FORKED, reason="a supervise is only executed here")
+MINE = ["ours", pytest.param("forked", marks=NEEDS_STEM)]
+
+
+def command(which: str, oracle: Oracle) -> list[str]:
+    if which == "original":
+        return [oracle("supervise")]
+    return FORKED if which == "forked" else ours("supervise")
+
+
+@pytest.fixture(params=MINE)
+def mine(request: pytest.FixtureRequest, oracle: Oracle) -> list[str]:
+    """Give ours, executed and as svscan has it forked."""
+    return command(request.param, oracle)
+
+
+@pytest.fixture(params=[*MINE, "original"])
 def supervise(request: pytest.FixtureRequest, oracle: Oracle) -> list[str]:
     """Give each supervise in turn: what holds for the original is what ours is held to."""
-    return ours("supervise") if request.param == "ours" else [oracle("supervise")]
+    return command(request.param, oracle)
 
 
-@pytest.fixture(params=["ours", pytest.param("original", marks=pytest.mark.slow)])
+@pytest.fixture(params=[*MINE, pytest.param("original", marks=pytest.mark.slow)])
 def slow_supervise(request: pytest.FixtureRequest, oracle: Oracle) -> list[str]:
     """Give each supervise in turn, for tests that rest for seconds."""
-    return ours("supervise") if request.param == "ours" else [oracle("supervise")]
+    return command(request.param, oracle)

@@ -6,7 +6,6 @@ from random import Random
 import pytest
 
 from tests.differential.supervise.conftest import Make
-from tests.support.commands import ours
 from tests.support.patience import wait_for
 from tests.support.supervised import PLAIN, STUBBORN, Service
 
@@ -51,17 +50,17 @@ def compare(pairs: list[Pair], what: str) -> None:
         raise AssertionError([line for line in differing if line[1] != line[2]]) from None
 
 
-def pair(make: Make, original: list[str], name: str, run: str, *, down: bool) -> Pair:
-    one = make(f"{name} ours", run, down=down).start(ours("supervise"))
+def pair(make: Make, mine: list[str], original: list[str], name: str, run: str, *, down: bool) -> Pair:
+    one = make(f"{name} ours", run, down=down).start(mine)
     return one, make(f"{name} original", run, down=down).start(original)
 
 
-def walk(make: Make, original: list[str], cases: list[tuple[str, bytes]]) -> None:
+def walk(make: Make, mine: list[str], original: list[str], cases: list[tuple[str, bytes]]) -> None:
     """Bring two services into each state, send both a letter, and compare before and after."""
     pairs = []
     for way, letter in cases:
         down, _ = WAYS[way]
-        pairs.append(pair(make, original, f"{way} {letter.decode()}", STUBBORN, down=down))
+        pairs.append(pair(make, mine, original, f"{way} {letter.decode()}", STUBBORN, down=down))
     for (way, _), both in zip(cases, pairs, strict=True):
         for service in both:
             service.send(WAYS[way][1])
@@ -72,19 +71,19 @@ def walk(make: Make, original: list[str], cases: list[tuple[str, bytes]]) -> Non
     compare(pairs, "the letter has had its effect")
 
 
-def test_letters_in_some_states(make: Make, original: list[str]) -> None:
-    walk(make, original, [("up", b"t"), ("up paused", b"d"), ("leaving", b"k"), ("down paused", b"u")])
+def test_letters_in_some_states(make: Make, mine: list[str], original: list[str]) -> None:
+    walk(make, mine, original, [("up", b"t"), ("up paused", b"d"), ("leaving", b"k"), ("down paused", b"u")])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("letter", LETTERS)
-def test_letter_in_every_state(make: Make, original: list[str], letter: bytes) -> None:
-    walk(make, original, [(way, letter) for way in WAYS])
+def test_letter_in_every_state(make: Make, mine: list[str], original: list[str], letter: bytes) -> None:
+    walk(make, mine, original, [(way, letter) for way in WAYS])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
-def test_generated_letters(make: Make, original: list[str], seed: int) -> None:
+def test_generated_letters(make: Make, mine: list[str], original: list[str], seed: int) -> None:
     """Several at once, also while the supervisor rests.
 
     What may end the service comes last: whether a supervisor sees the end or
@@ -93,7 +92,7 @@ def test_generated_letters(make: Make, original: list[str], seed: int) -> None:
     """
     random = Random(seed)
     pairs = [
-        pair(make, original, str(number), random.choice((PLAIN, STUBBORN)), down=random.random() < 0.3)
+        pair(make, mine, original, str(number), random.choice((PLAIN, STUBBORN)), down=random.random() < 0.3)
         for number in range(8)
     ]
     for _ in range(4):

@@ -28,12 +28,14 @@ def tree(directory: Path) -> dict[str, tuple[str, int]]:
     return found
 
 
-def both(make: Make, original: list[str]) -> tuple[Service, Service]:
-    return make("x1").start(ours("supervise")), make("x2").start(original)
+def both(make: Make, mine: list[str], original: list[str]) -> tuple[Service, Service]:
+    return make("x1").start(mine), make("x2").start(original)
 
 
-def test_same_tree_and_modes_while_running_and_after(make: Make, original: list[str]) -> None:
-    services = both(make, original)
+def test_same_tree_and_modes_while_running_and_after(
+    make: Make, mine: list[str], original: list[str]
+) -> None:
+    services = both(make, mine, original)
     for service in services:
         service.wait_up()
     running = [tree(service.directory) for service in services]
@@ -138,9 +140,9 @@ def test_missing_program_is_tried_once_a_second_and_can_be_stopped(
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o755])
-def test_program_that_cannot_be_executed(make: Make, original: list[str], mode: int) -> None:
+def test_program_that_cannot_be_executed(make: Make, mine: list[str], original: list[str], mode: int) -> None:
     services = []
-    for name, command in (("ours", ours("supervise")), ("original", original)):
+    for name, command in (("ours", mine), ("original", original)):
         service = make(name, run="echo no first line\n")
         (service.directory / "run").chmod(mode)
         services.append(service.start(command))
@@ -151,13 +153,13 @@ def test_program_that_cannot_be_executed(make: Make, original: list[str], mode: 
     assert re.fullmatch(rb"supervise: fatal: unable to start x/run: [a-z ]+", said[0])
 
 
-def test_plain_file_for_a_fifo_is_refused(make: Make) -> None:
+def test_plain_file_for_a_fifo_is_refused(make: Make, mine: list[str]) -> None:
     """Of ours alone; the original goes on, which ends badly."""
     for name in ("control", "ok"):
         service = make(name)
         (service.directory / "supervise").mkdir()
         (service.directory / "supervise" / name).write_bytes(b"d")
-        service.start(ours("supervise"))
+        service.start(mine)
         assert service.wait_left() == 111
         assert service.said() == b"supervise: fatal: %s/supervise/%s is not a fifo\n" % (
             bytes(service.directory),
