@@ -71,13 +71,11 @@ def prepare(place: Path, service: Path, count: int) -> Path:
     return place
 
 
-def measure(command: list[str], path: str, place: Path, service: Path, count: int) -> Result:
+def measure(command: list[str], variables: dict[str, str], place: Path, service: Path, count: int) -> Result:
     """Start all services of a directory, and end them."""
     ready = os.open(place / "ready", os.O_RDWR)
     start = time.perf_counter()
-    scanner = subprocess.Popen(
-        [*command, str(place / "scanned")], env={"PATH": path}, stdin=subprocess.DEVNULL
-    )
+    scanner = subprocess.Popen([*command, str(place / "scanned")], env=variables, stdin=subprocess.DEVNULL)
     try:
         seen = 0
         while seen < count:
@@ -101,11 +99,13 @@ def main() -> None:
     arguments = options(__doc__ or "")
     count = 20 if arguments.quick else 500
     here = str(Path(sys.executable).parent)
+    theirs, mine = {"PATH": SYSTEM}, {"PATH": f"{here}:{SYSTEM}"}
     contenders = {
-        ORIGINAL: ([ORIGINAL], SYSTEM),
-        "ours, `--in-process`": ([*program("svscan"), "--in-process"], SYSTEM),
-        "ours, with the original's supervise": (program("svscan"), SYSTEM),
-        "ours, a process for each": (program("svscan"), f"{here}:{SYSTEM}"),
+        ORIGINAL: ([ORIGINAL], theirs),
+        "ours, `--in-process`": ([*program("svscan"), "--in-process"], theirs),
+        "ours, with the original's supervise": (program("svscan"), theirs),
+        "ours, a process for each": (program("svscan"), mine),
+        "the same, each executed": (program("svscan"), {**mine, "UCSPI_WARM": "0"}),
     }
     header([f"{ORIGINAL} (daemontools 0.76)"])
     print(f"| svscan | seconds until {count} run: median (spread) | again | processes | MB, PSS | MB, RSS |")
@@ -115,9 +115,9 @@ def main() -> None:
         results: dict[str, list[tuple[Result, Result]]] = {who: [] for who in contenders}
         for turn in range(arguments.rounds):
             order = list(contenders.items())
-            for who, (command, path) in reversed(order) if turn % 2 else order:
+            for who, (command, variables) in reversed(order) if turn % 2 else order:
                 place = prepare(Path(name) / f"{turn} {list(contenders).index(who)}", service, count)
-                first, again = (measure(command, path, place, service, count) for _ in range(2))
+                first, again = (measure(command, variables, place, service, count) for _ in range(2))
                 results[who].append((first, again))
         for who, rounds in results.items():
             print(f"| {who} | {row(rounds)} |", flush=True)
