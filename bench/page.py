@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 SUBJECTS = (
-    *("lookup", "build", "pure", "growth", "tcprules", "rules"),
-    *("connections", "peers", "names", "held", "memory", "filters", "logs", "multilog"),
-    *("supervise", "svscan", "startup"),
+    *("lookup", "build", "pure", "growth", "tcprules", "rules", "networks"),
+    *("connections", "chains", "pyhandler", "peers", "names", "held", "memory"),
+    *("filters", "logs", "multilog", "supervise", "svscan", "startup"),
 )
 
 INTRODUCTION = """\

@@ -1,9 +1,9 @@
 """Connections per second of one function in Python: `pyhandler` behind our server, and other ways.
 
-Each answers with six bytes.  `pyhandler` is measured with its module imported once and imported for
-each connection.  The peers are the original server, which starts `python3` for each connection, and
-`socketserver` with a fork and with a thread for each.  All servers run side by side all the time;
-the load goes round.
+Each answers with six bytes.  `pyhandler` is measured with a process for each connection, with kept
+processes (`--keep 1000`), and with its module imported for each connection.  The peers are the
+original server, which starts `python3` for each connection, and `socketserver` with a fork and with
+a thread for each.  All servers run side by side all the time; the load goes round.
 """
 
 import os
@@ -49,8 +49,10 @@ def main() -> None:
     arguments = options(__doc__ or "")
     count = 100 if arguments.quick else 1000
     header([f"{ORIGINAL} and socketserver"])
-    print("\n| server, clients | connections/s | imported once is as fast: median (spread) |")
-    print("| --- | ---: | ---: |")
+    print(
+        "\n| server, clients | connections/s | a process each is as fast: median (spread) | kept processes |"
+    )
+    print("| --- | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "hello.py").write_text(FUNCTION)
@@ -68,12 +70,18 @@ def contest(directory: Path, load: Path, count: int, clients: int, rounds: int) 
             for name, server, is_slow in servers(directory)
         }
         rates = [{name: measure() for name, measure in loads.items()} for _ in range(rounds)]
-    first = next(iter(loads))
+    each, kept, *_ = loads
     for name in loads:
-        ratios = sorted(row[first] / row[name] for row in rates)
         rate = statistics.median(row[name] for row in rates)
-        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        print(f"| {name}, {clients} | {rate:,.0f} | {'' if name == first else spread} |", flush=True)
+        columns = (
+            "" if name == ours else spread([row[ours] / row[name] for row in rates]) for ours in (each, kept)
+        )
+        print(f"| {name}, {clients} | {rate:,.0f} | {' | '.join(columns)} |", flush=True)
+
+
+def spread(ratios: list[float]) -> str:
+    """Return the median, the smallest and the largest."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def servers(directory: Path) -> Iterator[tuple[str, AbstractContextManager[int], bool]]:
@@ -82,7 +90,9 @@ def servers(directory: Path) -> Iterator[tuple[str, AbstractContextManager[int],
     handler = [*program("pyhandler"), "--path", str(directory), "hello:serve"]
     cold = {**environ, "UCSPI_WARM": "0"}
     script = [sys.executable, str(directory / "hello.py")]
-    yield "`pyhandler`, imported once", port(ours, [*LINE, *handler], environ), False
+    often = [*handler[:-1], "--keep", "1000", handler[-1]]
+    yield "`pyhandler`", port(ours, [*LINE, *handler], environ), False
+    yield "`pyhandler --keep 1000`", port(ours, [*LINE, *often], environ), False
     yield "`pyhandler`, imported for each", port(ours, [*LINE, *handler], cold), True
     yield "original and `python3`", port([ORIGINAL], [*LINE, *script], environ), True
     for name in ("ForkingTCPServer", "ThreadingTCPServer"):
