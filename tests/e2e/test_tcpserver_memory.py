@@ -1,19 +1,18 @@
 """Being out of memory, at whatever step, costs the client in hand and never the server."""
 
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 import ucspi.cdb
+from tests.support.failing_steps import FIRST, fail, failing
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import descriptors
 from tests.support.serving import Served, read_all, serving
 
 pytestmark = pytest.mark.e2e
 
-FIRST = "ucspi.tcp.server.door.Connection"  # of all steps of a client
 # Each fails once for want of memory when its name stands in the file "fails".
 STEPS = {
     FIRST: "dropping connection, out of memory",
@@ -28,62 +27,6 @@ STEPS = {
 }
 # These fail in the loop itself, while a client is served.
 TURNS = ["ucspi.tcp.server.handlers.Handlers.reap", "ucspi.tcp.server.loop.Server._turn"]
-
-SCRIPT = """
-import os, sys
-from importlib import import_module
-
-FIRST = sys.argv.pop(1)
-chosen = None  # what is to fail for the client that has come
-
-def is_to_fail(path):
-    # With the first step only from that on: something may be left to do for the client before.
-    global chosen
-    if path == FIRST or FIRST not in paths:
-        chosen = open("fails").read() if os.path.exists("fails") else None
-    if chosen != path:
-        return False
-    chosen = None
-    os.unlink("fails")
-    return True
-
-def wrap(path):
-    owner, name = path.rsplit(".", 1)
-    try:
-        owner = import_module(owner)
-    except ModuleNotFoundError:
-        module, cls = owner.rsplit(".", 1)
-        owner = getattr(import_module(module), cls)
-    real = getattr(owner, name)
-
-    def wrapper(*arguments, **named):
-        if is_to_fail(path):
-            raise MemoryError
-        return real(*arguments, **named)
-
-    setattr(owner, name, wrapper)
-
-import ucspi.tcp.server.doors, ucspi.tcp.server.clientlookups, ucspi.tcp.report.classic
-paths = sys.argv.pop(1).split()
-for path in paths:
-    wrap(path)
-ucspi.tcp.server.doors.PAUSE = 0.05
-from ucspi.programs.tcpserver import main
-sys.exit(main())
-"""
-
-
-def failing(folder: Path, steps: list[str]) -> tuple[str, ...]:
-    """Return a server command whose steps fail when told."""
-    script = folder / "failing.py"
-    script.write_text(SCRIPT)
-    return (sys.executable, str(script), FIRST, " ".join(steps))
-
-
-def fail(folder: Path, step: str) -> None:
-    new = folder / "new"
-    new.write_text(step)
-    new.rename(folder / "fails")
 
 
 def greeted(served: Served) -> bytes:
