@@ -2,6 +2,8 @@
 #ifndef USYS_SYSCORE_H
 #define USYS_SYSCORE_H
 
+#include <sys/socket.h>
+
 #include "lines/crlf.h"
 #include "lines/distribute.h"
 #include "lines/localtime.h"

@@ -19,10 +19,12 @@ import pytest
 
 import ucspi.cdb
 from tests.e2e.scanning import LOGGER, SLEEPER, Scanning, add
+from tests.support.balanced import V1, connect_unix, talk
 from tests.support.commands import ENVIRONMENT
 from tests.support.hidden_imports import hide, hiding, imported
 from tests.support.identd import IdentServer, says
 from tests.support.patience import PATIENCE, wait_for
+from tests.support.proxy_headers import captured
 from tests.support.serving import Served, hold, read_all, serving
 
 pytestmark = pytest.mark.e2e
@@ -118,6 +120,39 @@ def test_server_with_all_options_imports_nothing(tmp_path: Path) -> None:
             count(served, "draining")
             served.process.send_signal(signal.SIGTERM)
             assert served.process.wait(PATIENCE) == 0
+    assert imported(tmp_path) == ""
+
+
+def test_server_behind_a_balancer_imports_nothing(tmp_path: Path) -> None:
+    options = [
+        "-v",
+        "-h",
+        "-R",
+        "-l0",
+        "--log",
+        "both",
+        "--proxy-from",
+        "127.0.0.1,unix",
+        "--proxy-local",
+        "close",
+    ]
+    options += ["--timeout-proxy", "300", "--pending", "100", "--listen", "unix:./socket"]
+    with serving(tmp_path, options, ["cat"], command=hiding(tmp_path, "tcpserver")) as served:
+        halves = [
+            served.connect() for _ in range(60)
+        ]  # of which some have to go, and a helper waits for others
+        count(served, "half of --pending", 10)
+        for sent in captured():
+            talk(served.connect(), sent.header, b"x")
+        talk(connect_unix(tmp_path / "socket"), V1, b"x")
+        talk(served.connect(), b"PROXY TCP4 0.0.0.0 unix: 0 0\r\n", b"x")
+        assert talk(halves[-1], V1, b"x") == b"x"
+        assert talk(served.connect("127.0.0.2"), b"x") == b"x"
+        for half in halves:
+            half.close()
+        count(served, "health check")
+        idle(served)
+        assert served.stop() == 0
     assert imported(tmp_path) == ""
 
 

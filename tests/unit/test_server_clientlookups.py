@@ -4,9 +4,12 @@ import errno
 import socket
 from collections.abc import Callable
 
+import pytest
+
+from ucspi.tcp import ident
 from ucspi.tcp.background import Background
 from ucspi.tcp.clientnotes import ClientNotes, Clock
-from ucspi.tcp.connection import Connection
+from ucspi.tcp.connection import Balancer, Connection
 from ucspi.tcp.namelookups import NameLookups
 from ucspi.tcp.server import clientlookups
 from ucspi.tcp.server.clientlookups import ClientLookups
@@ -110,3 +113,29 @@ def test_local_names_are_remembered_but_not_without_end() -> None:
     assert held.delivers == []
     lookups.start(client(b"127.0.0.0"))
     assert len(held.delivers) == 1
+
+
+def test_client_of_a_balancer_is_looked_up_by_name_and_ident_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the balancer's connection is not the client's")
+
+    monkeypatch.setattr(ident, "query", refuse)
+    settings, held, ready = Settings(), HeldLookups(), list[Connection]()
+    settings.local_host = b"0"
+    lookups = ClientLookups(settings, held, Background(), ready.append, lambda *_: None)
+    connection = client()
+    connection.local_host, connection.balancer = b"0", Balancer(b"127.0.0.3", 4000)
+    connection.become(b"192.0.2.1", 5, b"", 0)
+    lookups.start(connection)
+    (deliver,) = held.delivers
+    deliver(b"remote.example")
+    assert ready == [connection]
+
+
+def test_address_that_a_balancer_does_not_tell_is_not_looked_up() -> None:
+    lookups, held, ready = looking_up(remote_host=False)
+    connection = client(b"")
+    lookups.start(connection)
+    assert (held.delivers, ready) == ([], [connection])

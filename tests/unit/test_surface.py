@@ -66,8 +66,9 @@ MODULES = {
     """,
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups door doors handlers listener loop rate reporting settings
-        shutdown socketoptions keptpool stemkeeper unixdoor warmhandlers
+        admission census clientlimits clientlookups door doors entrance handlers keptpool listener loop
+        networks parts pending proxyheaders rate settings shutdown socketoptions stemkeeper unixdoor
+        warmhandlers
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainlists chainspawn descriptorholder environ errtext fds forking

@@ -31,6 +31,11 @@ WORDS = {
     b"per-net": True,
     b"rate": True,
     b"limit-message": True,
+    b"pending": True,
+    b"proxy-from": True,
+    b"timeout-proxy": True,
+    b"proxy-max": True,
+    b"proxy-local": True,
     b"holders": False,
     b"drain": True,
     b"rules-text": True,
@@ -111,6 +116,10 @@ def read_command_line(argv: list[bytes], inherited: list[bytes]) -> Choices:
     if choices.settings.status_on_signal and choices.settings.status_file is None:
         raise usage_error(b"--status-signal needs --status-file")
     require_sockets_of_ours(choices.settings, bool(choices.listen) or not choices.listen_descriptors)
+    if choices.settings.proxy_from is None:
+        for word in (b"timeout-proxy", b"proxy-max", b"proxy-local"):
+            if any(letter == word for letter, _ in options):
+                raise usage_error(b"--%s needs --proxy-from" % word)
     given = [*choices.listen_descriptors, choices.ready_descriptor]
     if len(set(given)) < len(given):
         raise usage_error(b"--listen-fd, --listen-fds and --ready-fd name one descriptor twice")
@@ -128,6 +137,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
             raise usage_error(b"-c 0 would never accept a connection; give 1 or more")
         if not settings.lookup_limit:
             raise usage_error(b"--lookups 0 would never look anything up; give 1 or more, or -H -R -l0")
+        if not settings.pending:
+            raise usage_error(b"--pending 0 would turn away who does not send at once; give 1 or more")
         if settings.per_ip == 0:
             raise usage_error(b"--per-ip 0 would turn everybody away; give 1 or more")
     elif letter == b"1":
@@ -154,6 +165,10 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         _apply_descriptor(choices, letter, value, inherited)
     elif letter in _SOCKET_WORDS:
         take_socket_option(settings, letter, value)
+    elif letter in (b"proxy-from", b"timeout-proxy", b"proxy-max", b"proxy-local"):
+        from ucspi.programs._tcpserver_proxy import apply
+
+        apply(settings, letter, value)
     elif letter == b"limit-message":
         settings.limit_message = value
     elif letter == b"listen":
@@ -180,6 +195,7 @@ _NUMBERS = {
     b"timeout-names": "names_timeout",
     b"lookups": "lookup_limit",
     b"per-ip": "per_ip",
+    b"pending": "pending",
     b"drain": "drain_time",
 }
 _SOCKET_WORDS = (b"keepalive", b"defer-accept", b"reuse-port", b"bind-to-device", b"free-bind")

@@ -5,9 +5,9 @@ import os
 from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_values import PROGRAM
-from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX
+from ucspi.tcp.environment import REPLACED, REPLACED6, REPLACED_UNIX, said_by_balancers
 from ucspi.tcp.server.loop import Server
-from ucspi.tcp.server.reporting import reporter
+from ucspi.tcp.server.parts import reporter
 from ucspi.unix import environ, inheritedstate, native, oom, privilege, search
 from ucspi.unix.errtext import describe
 from ucspi.unix.output import emit, say
@@ -45,12 +45,13 @@ def prepare(
     settings = choices.settings
     judge = _judge(choices)
     _warn_of_groups(choices)
+    _warn_of_trust(settings)
     oom.shield()
     oom.keep_open(changes_user=choices.identity().uid is not None)
     _drop_privileges(choices.identity())
     if choices.print_port:
         _print_ports(listeners)
-    handler, stems = _spawner(settings, program, _handed_on(inherited, listeners), listeners, chain)
+    handler, stems = _spawner(settings, program, _handed_on(settings, inherited, listeners), listeners, chain)
     server = Server(settings, listeners, judge, handler, wakeup, stems)
     _warm_up(server)
     if settings.verbosity > 1:
@@ -77,11 +78,13 @@ def load(
         import ucspi.tcp.report.statusfile
     if choices.settings.needs_lookups:
         import ucspi.tcp.server.clientlookups
+    if choices.settings.proxy_from is not None:
+        import ucspi.tcp.server.entrance
     if any(listener.path is not None for listener in listeners):
         import ucspi.tcp.server.unixdoor
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
         import ucspi.unix.notify  # noqa: F401
-    return _chain_reader(program, _handed_on(inherited, listeners))
+    return _chain_reader(program, _handed_on(choices.settings, inherited, listeners))
 
 
 def _warm_up(server: Server) -> None:
@@ -133,6 +136,11 @@ def _warn_of_groups(choices: "Choices") -> None:
     _warn(choices.settings, text)
 
 
+def _warn_of_trust(settings: "Settings") -> None:
+    for network in settings.proxy_from.whole if settings.proxy_from is not None else ():
+        _warn(settings, b"--proxy-from %s lets everybody claim any address" % network)
+
+
 def _drop_privileges(identity: privilege.Identity) -> None:
     step = b"unable to set gid"
     try:
@@ -173,11 +181,13 @@ def _warn(settings: "Settings", text: bytes) -> None:
     reporter(settings)[0].warn(text)
 
 
-def _replaced(listeners: "list[Listener]") -> frozenset[bytes]:
+def _replaced(settings: "Settings", inherited: list[bytes], listeners: "list[Listener]") -> frozenset[bytes]:
     # The variables of a service manager are for us, not for handlers.
     replaced = REPLACED6 if any(listener.ip6 for listener in listeners) else REPLACED
     if any(listener.path is not None for listener in listeners):
         replaced |= REPLACED_UNIX
+    if settings.proxy_from is not None:
+        replaced |= REPLACED6 | said_by_balancers(entry.partition(b"=")[0] for entry in inherited)
     return replaced | MANAGER
 
 
@@ -203,9 +213,9 @@ def _judge_by_text(path: bytes, tell: "Callable[[bytes], object]", *, numbered: 
     return rules
 
 
-def _handed_on(inherited: list[bytes], listeners: "list[Listener]") -> list[bytes]:
+def _handed_on(settings: "Settings", inherited: list[bytes], listeners: "list[Listener]") -> list[bytes]:
     """Return what a handler inherits of our environment."""
-    return environ.without(inherited, _replaced(listeners))
+    return environ.without(inherited, _replaced(settings, inherited, listeners))
 
 
 def _chain_reader(program: list[bytes], inherited: list[bytes]) -> "ChainReader | None":

@@ -6,7 +6,19 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ucspi.tcp.clientnotes import ClientNotes
+
+
+class Balancer:
+    """The balancer that a client came through, and what it said of the client besides addresses."""
+
+    __slots__ = ("ip", "port", "variables")
+
+    def __init__(self, ip: bytes, port: int, variables: "Sequence[tuple[bytes, bytes]]" = ()) -> None:
+        """Take its own address, as a `Connection` has it, and names and values for the environment."""
+        self.ip, self.port, self.variables = ip, port, variables
 
 
 class Connection:
@@ -16,6 +28,7 @@ class Connection:
     """
 
     __slots__ = (
+        "balancer",
         "descriptor",
         "ip6",
         "is_counted",
@@ -59,6 +72,7 @@ class Connection:
         self.local_ip, self.local_port = local_ip, local_port
         self.remote_ip, self.remote_port = remote_ip, remote_port
         self.scope, self.ip6 = scope, ip6
+        self.balancer: Balancer | None = None  # whose PROXY header has been read
         self.user: tuple[int, int] | None = None  # uid and gid of a UNIX-domain client
         self.local_host: bytes | None = None
         self.remote_host: bytes | None = None
@@ -67,6 +81,19 @@ class Connection:
         self.waiting = 0  # look-ups not yet answered
         self.is_counted = False  # in the census of a server
         self.notes: ClientNotes | None = None  # for a JSON log or a status file
+
+    def become(self, remote_ip: bytes, remote_port: int, local_ip: bytes, local_port: int) -> None:
+        """Take other addresses at both ends: those of the client's own connection to a balancer.
+
+        Without a ``local_ip`` our own address and port stay, which a UNIX-domain socket does not have.
+        """
+        if local_ip:
+            self.local_ip, self.local_port = local_ip, local_port
+        elif self.user is not None:
+            self.local_ip, self.local_port = b"", 0
+        self.remote_ip, self.remote_port = remote_ip, remote_port
+        self.ip6 = self.ip6 or b":" in remote_ip or b":" in self.local_ip
+        self.scope, self.user = 0, None
 
     def print_at_once(self, text: bytes) -> None:
         """Send a text without waiting for the client to read.

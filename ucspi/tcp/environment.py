@@ -23,7 +23,15 @@ _IDS = (
     *(b"UNIXREMOTEPID", b"UNIXREMOTEEUID", b"UNIXREMOTEEGID"),
 )
 REPLACED_UNIX = REPLACED | {b"UNIXLOCALPATH", *_IDS}
+PROXY_IP, PROXY_PORT = b"TCPPROXYIP", b"TCPPROXYPORT"
 REPLACED6 = REPLACED | {b"TCP6INTERFACE", *(b"TCP6" + suffix for suffix in _SUFFIXES)}
+
+
+def said_by_balancers(names: "Iterable[bytes]") -> frozenset[bytes]:
+    """Return those of some variables that are a balancer's to set: handlers trust that they are true."""
+    return frozenset(
+        name for name in names if name.startswith((b"TCPPROXY", b"SSL_")) or name == b"PROXY_UNIQUE_ID"
+    )
 
 
 def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, bytes]]") -> bytes:
@@ -39,6 +47,9 @@ def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, byte
     """
     is_unix = connection.user is not None or connection.path is not None
     new = _unix(connection) if is_unix else _tcp(connection)
+    if connection.balancer is not None:
+        new[PROXY_IP], new[PROXY_PORT] = connection.balancer.ip, b"%d" % connection.balancer.port
+        new.update(connection.balancer.variables)
     new.update(assignments)
     return b"".join(b"%s=%s\0" % pair for pair in new.items())
 
@@ -75,8 +86,9 @@ def _unix(connection: "Connection") -> dict[bytes, bytes]:
 def _add(
     new: dict[bytes, bytes], prefix: bytes, connection: "Connection", local_ip: bytes, remote_ip: bytes
 ) -> None:
-    new[prefix + b"LOCALIP"] = local_ip
-    new[prefix + b"LOCALPORT"] = b"%d" % connection.local_port
+    if connection.local_ip:
+        new[prefix + b"LOCALIP"] = local_ip
+        new[prefix + b"LOCALPORT"] = b"%d" % connection.local_port
     if connection.local_host is not None:
         new[prefix + b"LOCALHOST"] = connection.local_host
     new[prefix + b"REMOTEIP"] = remote_ip

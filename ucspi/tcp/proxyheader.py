@@ -20,6 +20,8 @@ Source: HAProxy's doc/proxy-protocol.txt; HAProxy, nginx, stunnel, hitch,
 Varnish, dnsdist, swaks, kdig and curl as observed.
 """
 
+import _socket
+
 from ucspi.errors import ProxyHeaderError
 from ucspi.tcp import names
 from ucspi.tcp._proxyanswer import PARTIAL, REASONS, TEXTS, WHOLE, state_only
@@ -28,11 +30,20 @@ from ucspi.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from ucspi.tcp._proxyanswer import Answer, Read
+
+    Parts = tuple[int, bool, bool, bytes, int, bytes, int, dict[str, bytes]]
 
 MOST = 4096  # bytes of a header of version 2 that is taken unless somebody says otherwise
 LONGEST = 65551  # bytes; no header is longer
+GLIMPSE = 536  # bytes that are looked at first; nearly all headers are shorter
 TEXT_LONGEST = 107  # bytes of a header of version 1
+
+_BINARY = b"\r\n\r\n\0\r\nQUIT\n"  # what a header of version 2 begins with
+_COMMAND = 0x0F  # in the byte behind it; 0 is LOCAL
 
 # Those that become variables.  The first five names are those of s6's proxy-server.
 _NAMES = {
@@ -124,27 +135,66 @@ def parse(received: "bytes | bytearray | memoryview", most: int = MOST) -> Heade
     raise ProxyHeaderError(reason % number if b"%" in reason else reason)
 
 
+def is_local(header: bytes) -> bool:
+    """Return whether a whole header is LOCAL of version 2: the balancer speaks for itself, perhaps."""
+    return header.startswith(_BINARY) and not header[len(_BINARY)] & _COMMAND
+
+
+def taker(most: int) -> "Callable[[int], Header | None] | None":
+    """Return a function that takes a header off a socket where all of it has come: a short cut for most.
+
+    It returns None, and takes nothing, where `parse` has to say more, or the
+    header has more than `GLIMPSE` bytes.  Without the compiled module there is no such function.
+
+    Args:
+        most: as of `parse`.
+    """
+    if native.lib is None:
+        return None
+    new, recv, find = native.ffi.new, native.lib.recv, native.lib.usys_proxy_read
+    place, header = new("unsigned char[]", GLIMPSE), new("struct usys_proxy_header *")
+    answer, seen = _native_answer(), native.ffi.buffer(place)
+    peek, at_once = _socket.MSG_PEEK | _socket.MSG_DONTWAIT, _socket.MSG_DONTWAIT
+
+    def take(descriptor: int) -> "Header | None":
+        length = recv(descriptor, place, GLIMPSE, peek)
+        if length <= 0 or find(place, length, most, header) != WHOLE:
+            return None
+        found = Header(*answer(header, seen))
+        return found if recv(descriptor, place, found.length, at_once) == found.length else None
+
+    return take
+
+
 def _native_reader() -> "Read":
-    new, string = native.ffi.new, native.ffi.string
-    find, kind = native.lib.usys_proxy_read, native.ffi.typeof("struct usys_proxy_header *")
+    new, find = native.ffi.new, native.lib.usys_proxy_read
+    kind, answer = native.ffi.typeof("struct usys_proxy_header *"), _native_answer()
 
     def read(data: bytes, most: int) -> "Answer":
         header = new(kind)
         state = find(data, len(data), most, header)
-        if state != WHOLE:
-            return state_only(state, header.number)
+        return (state, *answer(header, data)) if state == WHOLE else state_only(state, header.number)
+
+    return read
+
+
+def _native_answer() -> "Callable[[Any, Any], Parts]":
+    """Return a function that returns the parts of a `Header` that was read from some bytes."""
+    string = native.ffi.string
+
+    def answer(header: "Any", data: "Any") -> "Parts":
         texts = {}
         if header.has_texts:
             places = zip(TEXTS, header.texts, strict=True)
             texts = {text: data[place.at : place.at + place.length] for text, place in places if place.at}
         number, is_verified = header.number, header.is_verified != 0
         if header.is_peer:
-            return state, number, True, is_verified, b"", 0, b"", 0, texts
+            return number, True, is_verified, b"", 0, b"", 0, texts
         source, destination = string(header.source), string(header.destination)
         ports = header.source_port, header.destination_port
-        return state, number, False, is_verified, source, ports[0], destination, ports[1], texts
+        return number, False, is_verified, source, ports[0], destination, ports[1], texts
 
-    return read
+    return answer
 
 
 def _find_reader() -> "Read":

@@ -68,6 +68,11 @@ class ClassicReport:
         if self._verbosity:
             self._say(line)
 
+    def checked(self, connection: "Connection") -> None:
+        """Write that a balancer has looked whether we live."""
+        if self._verbosity >= 2:
+            self._say(b"tcpserver: health check from %s\n" % connection.remote_ip)
+
     def failed(self, connection: "Connection", error: OSError, children: int) -> None:
         """Write that no process could be made for a client."""
         if self._verbosity:

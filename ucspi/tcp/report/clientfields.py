@@ -10,8 +10,15 @@ if TYPE_CHECKING:
 
 
 def address_fields(connection: "Connection") -> "dict[bytes, Value]":
-    """Return the fields that say where a client comes from."""
-    return {b"remote_ip": connection.remote_ip, b"remote_port": connection.remote_port}
+    """Return the fields that say where a client comes from, and through which balancer."""
+    fields: dict[bytes, Value] = {
+        b"remote_ip": connection.remote_ip,
+        b"remote_port": connection.remote_port,
+    }
+    balancer = connection.balancer
+    if balancer is not None:
+        fields |= {b"proxy_ip": balancer.ip, b"proxy_port": balancer.port}
+    return fields
 
 
 def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes, Value]":
@@ -20,8 +27,9 @@ def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes
         **address_fields(connection),
         b"remote_host": connection.remote_host,
         b"remote_info": connection.remote_info,
-        b"local_ip": connection.local_ip,
-        b"local_port": connection.local_port,
+        b"proxy_unique_id": _unique_id(connection),
+        b"local_ip": connection.local_ip or None,
+        b"local_port": connection.local_port if connection.local_ip else None,
         b"local_host": connection.local_host,
         b"names_ms": None if notes.names_time is None else milliseconds(notes.names_time),
         b"ident_ms": None if notes.ident_time is None else milliseconds(notes.ident_time),
@@ -32,6 +40,12 @@ def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes
         if notes.line is not None:
             fields[b"line"] = notes.line
     return fields
+
+
+def _unique_id(connection: "Connection") -> bytes | None:
+    """Return the name that the balancer gave to the connection, and that its own log may have."""
+    balancer = connection.balancer
+    return None if balancer is None else dict(balancer.variables).get(b"PROXY_UNIQUE_ID")
 
 
 def _readable(rule: bytes) -> bytes:

@@ -77,6 +77,10 @@ class JsonReport:
         if self._verbosity:
             self._refused(b"drop", connection, children, reason)
 
+    def checked(self, connection: "Connection") -> None:
+        """Write that a balancer has looked whether we live."""
+        self._say(2, b"check", address_fields(connection))
+
     def failed(self, connection: "Connection", error: OSError, children: int) -> None:
         """Write that no process could be made for a client."""
         self.dropped(connection, children, b"unable to fork: " + describe(error.errno))

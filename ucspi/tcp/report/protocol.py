@@ -40,6 +40,9 @@ if TYPE_CHECKING:
         def dropped(self, connection: Connection, children: int, reason: bytes) -> None:
             """The client was cut off, because it could not be judged or greeted."""
 
+        def checked(self, connection: Connection) -> None:
+            """A balancer has connected for itself, to see whether we live; it was not a client."""
+
         def failed(self, connection: Connection, error: OSError, children: int) -> None:
             """No process could be made for the client's handler."""
 

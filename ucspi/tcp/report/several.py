@@ -63,6 +63,11 @@ class SeveralReports:
         for report in self._reports:
             report.dropped(connection, children, reason)
 
+    def checked(self, connection: "Connection") -> None:
+        """Pass on that a balancer has looked whether we live."""
+        for report in self._reports:
+            report.checked(connection)
+
     def failed(self, connection: "Connection", error: OSError, children: int) -> None:
         """Pass on that no process could be made for a client."""
         self._leave(connection, b"dropped")

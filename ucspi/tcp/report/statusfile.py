@@ -29,7 +29,11 @@ PAUSE_NS = 1_000_000_000  # between two writes that a change has caused
 
 
 class StatusFile:
-    """Keeps the clients of a server, and publishes them as a file."""
+    """Keeps the clients of a server, and publishes them as a file.
+
+    Attributes:
+        pending: returns how many more have connected and are not known yet; None where all are known at once.
+    """
 
     __slots__ = (
         "_began",
@@ -46,6 +50,7 @@ class StatusFile:
         "_path",
         "_warn",
         "_written",
+        "pending",
     )
 
     def __init__(
@@ -81,6 +86,7 @@ class StatusFile:
         self._counts = {b"accepted": 0, b"denied": 0, b"dropped": 0, b"ended": 0}
         self._written: os.stat_result | None = None  # of the file that we wrote last
         self._is_draining = self._is_troubled = False
+        self.pending: Callable[[], int] | None = None
 
     def add_client(self, connection: "Connection") -> None:
         """Add a client, which has notes."""
@@ -166,6 +172,7 @@ class StatusFile:
             b"draining": self._is_draining,
             b"children": len(self._clients),
             b"limit": self._limit,
+            **({} if self.pending is None else {b"pending": self.pending()}),
             **self._counts,
         }
         # Each client has a line of its own, for grep.

@@ -148,7 +148,10 @@ class Admission:
         self._report.denied(connection, self.census.children, over)
 
     def drop(self, connection: "Connection", reason: bytes) -> None:
-        """Cut off a client that cannot be judged or greeted."""
+        """Cut off a client that cannot be judged or greeted, or has not said who it is."""
+        if not connection.is_counted:
+            connection.local_host = self._settings.local_host
+            self._report.admitted(connection, self.census.children)
         self._leave(connection)
         self._report.dropped(connection, self.census.children, reason)
 

@@ -8,7 +8,6 @@ import os
 import time
 
 from ucspi.tcp import ident, resolver
-from ucspi.tcp.background import Background
 from ucspi.tcp.namelookups import NameLookups
 from ucspi.unix import native, oom
 
@@ -16,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ucspi.tcp.background import Background
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.server.settings import Settings
 
@@ -29,9 +29,11 @@ LOCAL_MOST = 1024
 HELPER = b"tcpserver-names"  # the name of the helper in ps; the kernel keeps 15 bytes
 
 
-def client_lookups(settings: "Settings", ready: "Ready", fail: "Fail") -> "ClientLookups":
-    """Return the look-ups for the clients of a server, with a background of their own."""
-    background, server = Background(), os.getpid()
+def client_lookups(
+    settings: "Settings", background: "Background", ready: "Ready", fail: "Fail"
+) -> "ClientLookups":
+    """Return the look-ups for the clients of a server."""
+    server = os.getpid()
 
     def prepare() -> None:
         oom.take_back()  # the kernel may kill the helper: a new one is soon started
@@ -43,13 +45,10 @@ def client_lookups(settings: "Settings", ready: "Ready", fail: "Fail") -> "Clien
 
 
 class ClientLookups:
-    """Looks up what the settings ask for about each client.
-
-    Attributes:
-        background: the answers arrive in its turns, which the loop of the server must call.
-    """
+    """Looks up what the settings ask for about each client."""
 
     __slots__ = (
+        "_background",
         "_fail",
         "_local_names",
         "_looks_up_info",
@@ -58,7 +57,6 @@ class ClientLookups:
         "_ready",
         "_settings",
         "_waiting",
-        "background",
     )
 
     def __init__(
@@ -74,11 +72,11 @@ class ClientLookups:
         Args:
             settings: what to look up.
             name_lookups: looks up names.
-            background: waits for ident answers.
+            background: waits for ident answers; all answers arrive in its turns.
             ready: called with a connection when all its look-ups are done.
             fail: called instead when a look-up fails because memory or the like ran out.
         """
-        self._settings, self._name_lookups, self.background = settings, name_lookups, background
+        self._settings, self._name_lookups, self._background = settings, name_lookups, background
         self._ready, self._fail = ready, fail
         self._local_names: dict[bytes, tuple[bytes | None, float]] = {}
         self._waiting: dict[Connection, None] = {}  # in the order in which they were accepted
@@ -99,7 +97,8 @@ class ClientLookups:
             self._look_up_local_host(connection)
         if self._settings.lookup_remote_host and connection in self._waiting:
             self._look_up_remote_host(connection)
-        if self._looks_up_info and connection in self._waiting:
+        # Behind a balancer nobody can tell: the client's port on us is not known to its host.
+        if self._looks_up_info and connection.balancer is None and connection in self._waiting:
             self._look_up_info(connection)
         self._answered(connection, lambda: None)
 
@@ -114,6 +113,8 @@ class ClientLookups:
 
     def _look_up_local_host(self, connection: "Connection") -> None:
         ip = connection.local_ip
+        if not ip:
+            return  # a balancer that connected to a UNIX-domain socket did not say
         name, until = self._local_names.get(ip, (None, 0.0))
         if name is not None or time.monotonic() < until:
             connection.local_host = name
@@ -164,7 +165,7 @@ class ClientLookups:
 
         connection.waiting += 1
         ident.query(
-            self.background,
+            self._background,
             (connection.local_ip, connection.local_port),
             (connection.remote_ip, connection.remote_port),
             connection.scope,

@@ -1,8 +1,10 @@
 """The loop of the server.  One thread does everything:
 
-    doors -> accept -> limits -> banner -> look-ups -> judge -> limits -> handler -> reap -> report
+    doors -> accept -> entrance -> limits -> banner -> look-ups -> judge -> limits
+      -> handler -> reap -> report
 
-Each step is short and never waits for a client.  What is looked up about a
+Each step is short and never waits for a client.  At the entrance the client's
+balancer says who the client is.  What is looked up about a
 client arrives later, in another turn of the loop; look-ups that block run in a
 process of their own (`clientlookups`).  Signals wake the loop through one
 descriptor.
@@ -15,11 +17,11 @@ import time
 from _signal import SIGUSR1
 
 from ucspi.tcp.connection import Connection
+from ucspi.tcp.server import parts
 from ucspi.tcp.server.admission import Admission
 from ucspi.tcp.server.clientlimits import over_server_limit
 from ucspi.tcp.server.doors import Doors
 from ucspi.tcp.server.handlers import Handlers
-from ucspi.tcp.server.reporting import reporter
 from ucspi.tcp.server.shutdown import Shutdown
 from ucspi.unix import memoryreserve
 from ucspi.unix.errtext import describe
@@ -29,15 +31,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.admission import Judge
-    from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.door import Door
     from ucspi.tcp.server.handlers import Ended
     from ucspi.tcp.server.listener import Listener
-    from ucspi.tcp.server.rate import Buckets
     from ucspi.tcp.server.settings import Settings
-    from ucspi.tcp.server.warmhandlers import WarmHandlers
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
     from ucspi.unix.stemspawn import StemSpawner
@@ -75,12 +73,13 @@ class Server:
         """
         self._settings, self._wakeup, self._spawner = settings, wakeup, spawner
         self._judge = judge
-        self._report, self._status_file = reporter(settings, listeners)
-        self._lookups = _lookups(settings, self._decide, self._fail)
+        self._report, self._status_file = parts.reporter(settings, listeners)
+        self._background = parts.background(settings)
+        self._lookups = parts.lookups(settings, self._background, self._decide, self._fail)
         others = [wakeup.fileno()]
-        if self._lookups is not None:
-            others.append(self._lookups.background.fileno())
-        self.warm = None if stems is None else _warm_handlers(stems, self._report, settings)
+        if self._background is not None:
+            others.append(self._background.fileno())
+        self.warm = None if stems is None else parts.warm_handlers(stems, self._report, settings)
         if self.warm is not None:
             others.append(self.warm.fileno())
         self._doors = Doors(listeners, settings, others)
@@ -90,10 +89,26 @@ class Server:
         if self.warm is not None:
             news = None if self._status_file is None else self._status_file.note_change
             self.warm.tell(self._admission.start_failed, news)
-        self._shutdown = Shutdown(
-            settings, self._doors, self._admission, self._lookups, self._handlers, self._report
+        self._entrance = parts.entrance(
+            settings,
+            self._background,
+            (self._report, self._status_file),
+            self._has_room_for_known,
+            (self._receive, self._admission.drop, self._fail),
         )
-        self._buckets = _buckets(settings)
+        self._enter: Callable[[Connection], object] = (
+            self._receive if self._entrance is None else self._entrance.enter
+        )
+        self._shutdown = Shutdown(
+            settings,
+            self._doors,
+            self._admission,
+            self._lookups,
+            self._handlers,
+            self._report,
+            None if self._entrance is None else self._entrance.pending,
+        )
+        self._buckets = parts.buckets(settings)
         if judge is not None:
             judge.begin(wakeup.wake, wakeup.writer)
         memoryreserve.keep()
@@ -125,8 +140,10 @@ class Server:
             self._count_out(self.warm.turn(is_called=self.warm.fileno() in others))
         if self._spawner.shield.due is not None:
             self._spawner.shield.close(self._spawner.is_preparing)
-        if self._lookups is not None:
-            self._lookups.background.turn()
+        if self._background is not None:
+            self._background.turn()
+        if self._entrance is not None:
+            self._entrance.turn()
         if self._judge is not None:
             self._judge.attend()
         for door in doors:
@@ -158,7 +175,7 @@ class Server:
 
     def _next_deadline(self) -> float | None:
         deadlines = (
-            None if self._lookups is None else self._lookups.background.deadline(),
+            None if self._background is None else self._background.deadline(),
             self._handlers.due,
             None if self.warm is None else self.warm.deadline(),
             self._spawner.shield.due,
@@ -170,9 +187,17 @@ class Server:
 
     def _has_room(self) -> bool:
         """Return whether to accept clients: not while shutting down, at the limit, or without rules yet."""
+        return not self._shutdown.has_begun and self._has_place()
+
+    def _has_place(self) -> bool:
+        """Return whether there may be one more child: not at the limit, or without rules yet."""
         if self._judge is not None and not self._judge.is_ready():
             return False
-        return not self._shutdown.has_begun and self._census.children < self._settings.limit
+        return self._census.children < self._settings.limit
+
+    def _has_room_for_known(self) -> bool:
+        """Return whether to receive a client that was accepted before, even while shutting down."""
+        return self._has_place() and not self._doors.is_paused()
 
     def _accept_batch(self, door: "Door") -> None:
         for _ in range(BATCH):
@@ -186,12 +211,14 @@ class Server:
             connection = door.accept()
             if connection is None:
                 return False
-            self._receive(connection)
+            self._enter(connection)
         except NoLocalAddressError as failure:
             connection = Connection(*failure.accepted)
             self._admission.enter(connection)
             self._admission.drop(connection, b"unable to get local address: " + describe(failure.error.errno))
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE) and self._free_descriptor(error):
+                return True
             if self._doors.accept_failed(error.errno):
                 self._report.warn(b"unable to accept, pausing: " + describe(error.errno))
             if error.errno == errno.EINTR:
@@ -203,6 +230,10 @@ class Server:
             else:
                 self._fail(connection, error)
         return True
+
+    def _free_descriptor(self, error: OSError) -> bool:
+        """Close the oldest client that is not known yet, if there is one."""
+        return self._entrance is not None and self._entrance.pending.free_descriptor(describe(error.errno))
 
     def _receive(self, connection: Connection) -> None:
         """Count, check and greet a client, and judge it or start its look-ups."""
@@ -232,6 +263,8 @@ class Server:
         """Cut off a client for which memory, processes or descriptors ran out."""
         if self._lookups is not None:
             self._lookups.drop(connection)
+        if self._entrance is not None:
+            self._entrance.pending.release(connection)
         self._admission.fail(connection, error)
 
     def _count_out(self, ended: "Iterable[Ended]") -> None:
@@ -245,29 +278,3 @@ class Server:
             if ends:
                 self._doors.resume()
                 self._report.ended(ends)
-
-
-def _lookups(
-    settings: "Settings",
-    ready: "Callable[[Connection], None]",
-    fail: "Callable[[Connection, OSError | MemoryError], None]",
-) -> "ClientLookups | None":
-    if not settings.needs_lookups:
-        return None
-    from ucspi.tcp.server.clientlookups import client_lookups  # many servers look up nothing
-
-    return client_lookups(settings, ready, fail)
-
-
-def _warm_handlers(spawner: "StemSpawner", report: "Report", settings: "Settings") -> "WarmHandlers":
-    from ucspi.tcp.server.warmhandlers import WarmHandlers  # most handlers are no Python functions
-
-    return WarmHandlers(spawner, report, settings.verbosity, settings.limit)
-
-
-def _buckets(settings: "Settings") -> "Buckets | None":
-    if settings.rate is None:
-        return None
-    from ucspi.tcp.server.rate import Buckets  # most servers have no rate
-
-    return Buckets(settings.rate)

@@ -4,6 +4,7 @@ from ucspi.tcp.lookupchoices import LookupChoices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ucspi.tcp.server.networks import Networks
     from ucspi.tcp.server.rate import Rate
     from ucspi.tcp.server.socketoptions import SocketOptions
 
@@ -29,8 +30,13 @@ class Settings(LookupChoices):
         "net6_bits",
         "no_delay",
         "paranoid",
+        "pending",
         "per_ip",
         "per_net",
+        "proxy_from",
+        "proxy_local_closes",
+        "proxy_most",
+        "proxy_timeout",
         "rate",
         "report_holders",
         "socket_options",
@@ -57,6 +63,11 @@ class Settings(LookupChoices):
         self.socket_options: SocketOptions | None = None  # of the kernel, for TCP listeners
         self.limit_message = b""  # sent to a client that is over one of these
         self.report_holders = False
+        self.pending = 1024  # most clients that have not yet sent what must come first
+        self.proxy_from: Networks | None = None  # balancers, whose connections begin with a PROXY header
+        self.proxy_timeout = 5.0  # for the whole header
+        self.proxy_most = 4096  # bytes of a header of version 2
+        self.proxy_local_closes = False  # a connection of the balancer's own gets no handler
         self.drain_time: float | None = None  # for handlers to finish; None: SIGTERM ends the server at once
         self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT mean what they mean to s6-tcpserverd
         self.log = b"classic"  # or b"json", b"both"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
+    from ucspi.tcp.server.pending import Pending
     from ucspi.tcp.server.settings import Settings
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL, and between SIGKILL and giving up
@@ -56,6 +57,7 @@ class Shutdown:
         "_handlers",
         "_is_told_to_exit",
         "_lookups",
+        "_pending",
         "_report",
         "_settings",
     )
@@ -68,7 +70,9 @@ class Shutdown:
         lookups: "ClientLookups | None",
         handlers: "Handlers",
         report: "Report",
+        pending: "Pending | None" = None,
     ) -> None:
+        self._pending = pending
         self._settings, self._doors, self._admission = settings, doors, admission
         self._lookups, self._handlers, self._report = lookups, handlers, report
         self._drain: Drain | None = None
@@ -117,7 +121,8 @@ class Shutdown:
         signal = self._drain.due(time.monotonic())
         if signal is not None:
             self._handlers.signal(signal)
-            for connection in self._lookups.give_up() if self._lookups is not None else ():
-                # Their handlers would start after SIGTERM was sent, and get only SIGKILL.
-                self._admission.drop(connection, b"the server is ending")
-        return self._drain.is_over or not self._admission.census.children
+            for waiting in (self._lookups, self._pending):
+                for connection in waiting.give_up() if waiting is not None else ():
+                    # Their handlers would start after SIGTERM was sent, and get only SIGKILL.
+                    self._admission.drop(connection, b"the server is ending")
+        return self._drain.is_over or not (self._admission.census.children or self._pending)
