@@ -1,0 +1,174 @@
+"""Behind what people have: the senders of Debian in front of the server."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.balanced import BARE, reasons
+from tests.support.balancers import (
+    SHOW_AND_READ,
+    ask_through,
+    certificate,
+    free_port,
+    haproxy,
+    hitch,
+    nginx,
+    require,
+    stunnel,
+)
+from tests.support.patience import PATIENCE, wait_for
+from tests.support.serving import Served, serving
+
+pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
+
+OPTIONS = ("-vHRl0", "--proxy-from", "127.0.0.1,::1,unix", "--listen", "unix:./s")
+VERSIONS = {"v1": "send-proxy", "v2": "send-proxy-v2"}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path, OPTIONS, SHOW_AND_READ, command=BARE) as running:
+        yield running
+
+
+def require_client(variables: dict[str, str], ip: str, port: int) -> None:
+    """Check who the client was."""
+    assert (variables["TCPREMOTEIP"], variables["TCPREMOTEPORT"]) == (ip, str(port))
+    assert variables["PROTO"] == ("TCP6" if ":" in ip else "TCP")
+    assert variables["TCPPROXYIP"] in ("127.0.0.1", "::1") or variables["TCPPROXYIP"].startswith("unix.")
+    assert variables["TCPPROXYPORT"] != str(port)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("behind", ["tcp", "unix"])
+def test_haproxy(tmp_path: Path, served: Served, version: str, behind: str) -> None:
+    four, both = free_port(), free_port()
+    binds = [f"127.0.0.1:{four}", f"[::1]:{four}", f"[::]:{both} v4v6", f"unix@{tmp_path}/front"]
+    server = f"127.0.0.1:{served.port}" if behind == "tcp" else f"unix@{tmp_path}/s"
+    with haproxy(tmp_path, binds, f"{server} {VERSIONS[version]} check inter 200ms fall 1000"):
+        for ip, port in (("127.0.0.1", four), ("::1", four), ("127.0.0.1", both), ("::1", both)):
+            variables, own = ask_through((ip, port))
+            require_client(variables, ip, own)
+            assert (variables["TCPLOCALIP"], variables["TCPLOCALPORT"]) == (ip, str(port))
+        variables, _ = ask_through(f"{tmp_path}/front")
+        if behind == "tcp":
+            assert variables["TCPREMOTEPORT"] == variables["TCPPROXYPORT"]  # HAProxy does not tell
+        else:
+            assert variables["PROTO"] == "UNIX"
+    assert not reasons(served)
+
+
+def test_haproxy_with_all_its_options_and_tls(tmp_path: Path, served: Served) -> None:
+    port = free_port()
+    what = "crc32c,unique-id,authority,ssl,cert-cn,ssl-cipher,cert-key,cert-sig"
+    server = f"127.0.0.1:{served.port} send-proxy-v2 proxy-v2-options {what}"
+    bind = f"127.0.0.1:{port} ssl crt {certificate(tmp_path)} alpn http/1.1"
+    with haproxy(tmp_path, [bind], server):
+        variables, own = ask_through(("127.0.0.1", port), tls=True)
+    require_client(variables, "127.0.0.1", own)
+    assert variables["SSL_PROTOCOL"].startswith("TLSv1.")
+    assert variables["SSL_CIPHER"]
+    assert variables["SSL_TLS_SNI_SERVERNAME"] == "srv.example"
+    assert "7F000001" in variables["PROXY_UNIQUE_ID"]
+    assert not reasons(served)
+
+
+@pytest.mark.parametrize("check", ["send-proxy-v2 check", "send-proxy-v2 check proxy-v2-options crc32c,ssl"])
+def test_health_checks_of_haproxy_are_answered_and_leave_no_warning(tmp_path: Path, check: str) -> None:
+    port = free_port()
+    with serving(tmp_path, [*OPTIONS, "--proxy-local", "close"], SHOW_AND_READ, command=BARE) as served:
+        with haproxy(
+            tmp_path, [f"127.0.0.1:{port}"], f"127.0.0.1:{served.port} {check} inter 200ms fall 1000"
+        ):
+            served.wait_for(lambda lines: sum("health check from 127.0.0.1" in line for line in lines) > 3)
+            variables, own = ask_through(("127.0.0.1", port))
+            require_client(variables, "127.0.0.1", own)
+        lines = served.wait_for(lambda lines: lines[-1] == "tcpserver: status: 0/40")
+        assert sum(" ok " in line for line in lines) == 1
+        assert not reasons(served)
+
+
+def test_nginx(tmp_path: Path, served: Served) -> None:
+    first, chained = free_port(), free_port()
+    send = ["proxy_protocol on", f"proxy_pass 127.0.0.1:{served.port}"]
+    to_chain = ["proxy_protocol on", f"proxy_pass 127.0.0.1:{chained}"]
+    ends = free_port()
+    servers = [
+        [f"listen 127.0.0.1:{first}", f"listen [::1]:{first}", f"listen unix:{tmp_path}/front", *send],
+        [f"listen 127.0.0.1:{chained} proxy_protocol", "set_real_ip_from 127.0.0.1", *send],
+        [f"listen [::1]:{ends}", *to_chain],
+    ]
+    with nginx(tmp_path, servers):
+        for ip in ("127.0.0.1", "::1"):
+            variables, own = ask_through((ip, first))
+            require_client(variables, ip, own)
+            assert variables["TCPLOCALPORT"] == str(first)
+        variables, own = ask_through(("::1", ends))  # TCP6, but the destination is one of IPv4
+        require_client(variables, "::1", own)
+        assert variables["TCPLOCALIP"] == "127.0.0.1"
+        variables, _ = ask_through(f"{tmp_path}/front")
+        assert variables["TCPREMOTEPORT"] == variables["TCPPROXYPORT"]
+    assert not reasons(served)
+
+
+def test_stunnel(tmp_path: Path, served: Served) -> None:
+    port = free_port()
+    with stunnel(tmp_path, f"127.0.0.1:{port}", f"127.0.0.1:{served.port}"):
+        variables, own = ask_through(("127.0.0.1", port), tls=True)
+    require_client(variables, "127.0.0.1", own)
+    assert not reasons(served)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_hitch(tmp_path: Path, served: Served, version: int) -> None:
+    port = free_port()
+    with hitch(tmp_path, f"[127.0.0.1]:{port}", f"[127.0.0.1]:{served.port}", version):
+        variables, own = ask_through(("127.0.0.1", port), tls=True)
+    require_client(variables, "127.0.0.1", own)
+    if version == 2:
+        assert variables["SSL_TLS_SNI_SERVERNAME"] == "srv.example"
+        assert variables["SSL_PROTOCOL"].startswith("TLSv1.")
+    assert not reasons(served)
+
+
+def test_curl(tmp_path: Path) -> None:
+    # Whatever is left unread would reset the connection.
+    answer = """
+        printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'
+        env | grep ^TCP
+        while read -r line && [ "${#line}" -gt 1 ]; do echo "$line"; done
+    """
+    with serving(tmp_path, OPTIONS, ["sh", "-c", answer], command=BARE) as served:
+        command = [require("curl"), "-sS", "--haproxy-protocol", f"http://127.0.0.1:{served.port}/page"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert "TCPREMOTEIP=127.0.0.1\n" in done.stdout
+    assert "TCPPROXYIP=127.0.0.1\n" in done.stdout
+    assert "GET /page HTTP/1.1" in done.stdout
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize(("family", "source"), [("4", "192.0.2.7"), ("6", "2001:DB8::7")])
+def test_swaks(tmp_path: Path, version: str, family: str, source: str) -> None:
+    greet = 'echo "220 $TCPREMOTEIP $TCPREMOTEPORT"; read -r line; echo 221 bye'
+    family = f"TCP{family}" if version == "1" else ("AF_INET" if family == "4" else "AF_INET6")
+    destination = "192.0.2.8" if "." in source else "2001:DB8::8"
+    with serving(tmp_path, OPTIONS, ["sh", "-c", greet], command=BARE) as served:
+        command = [
+            require("swaks"),
+            "--server",
+            "127.0.0.1",
+            "--port",
+            str(served.port),
+            "--quit-after",
+            "BANNER",
+        ]
+        command += ["--proxy-version", version, "--proxy-family", family, "--proxy-source", source]
+        command += ["--proxy-source-port", "5", "--proxy-dest", destination, "--proxy-dest-port", "6"]
+        command += ["--proxy-protocol", "STREAM", "--proxy-command", "PROXY"] if version == "2" else []
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert f"220 {source.lower()} 5" in done.stdout, done.stdout + done.stderr
+        wait_for(lambda: served.lines()[-1] == "tcpserver: status: 0/40", "the end")
+        assert not reasons(served)
