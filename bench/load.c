@@ -1,17 +1,19 @@
 /* A load of connections, cheap enough never to be what is measured.
  *
- *     load PORT CONNECTIONS CLIENTS BYTES [end|reset]
+ *     load PORT CONNECTIONS CLIENTS BYTES [end|reset|v2]
  *
  * CLIENTS processes connect to 127.0.0.1 one after the other, each time reading
  * to the end, which must be after BYTES bytes; with "end" they say at once that
- * they will send nothing, and with "reset" they are gone at once.  Prints
- * connections per second, then the 50th, 90th and 99th percentile and the
+ * they will send nothing, with "reset" they are gone at once, and with "v2" they
+ * send a PROXY header that names a client of 192.0.2.0/24, and nothing behind it.
+ * Prints connections per second, then the 50th, 90th and 99th percentile and the
  * maximum of a connection's time in microseconds.
  *
  * The client resets at the end (SO_LINGER 0), so no port stays in TIME_WAIT. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,16 @@ static void give_up(const char *what)
   _exit(1);
 }
 
+/* A header of the PROXY protocol, version 2, as a balancer sends it for one of its clients. */
+static void send_header(int fd, unsigned number)
+{
+  unsigned char header[28] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\0\x7f\0\0\1\x9c\x40\0\x19";
+
+  header[19] = (unsigned char)(number % 256);
+  if (write(fd, header, sizeof header) != sizeof header)
+    give_up("write");
+}
+
 /* One connection; the source address rotates so that no port is used again soon. */
 static void visit(uint16_t port, unsigned number, long bytes, const char *how)
 {
@@ -47,7 +59,7 @@ static void visit(uint16_t port, unsigned number, long bytes, const char *how)
   long got = 0;
   ssize_t n;
   int fd = socket(AF_INET, SOCK_STREAM, 0);
-  int on = 1;
+  int on = 1, off = 0;
 
   if (fd == -1)
     give_up("socket");
@@ -57,6 +69,8 @@ static void visit(uint16_t port, unsigned number, long bytes, const char *how)
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  if (!strcmp(how, "v2")) /* as HAProxy: the header goes with the last packet of the handshake */
+    setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
   if (bind(fd, (struct sockaddr *)&here, sizeof here) == -1)
     give_up("bind");
   if (connect(fd, (struct sockaddr *)&there, sizeof there) == -1)
@@ -65,6 +79,8 @@ static void visit(uint16_t port, unsigned number, long bytes, const char *how)
     close(fd);
     return;
   }
+  if (!strcmp(how, "v2"))
+    send_header(fd, number);
   if (!strcmp(how, "end"))
     shutdown(fd, SHUT_WR);
   while ((n = read(fd, buffer, sizeof buffer)) > 0)
@@ -100,7 +116,7 @@ int main(int argc, char **argv)
   int each, clients, total, i, j, status, failed = 0;
 
   if (argc != 5 && argc != 6) {
-    fprintf(stderr, "load: usage: load port connections clients bytes [end|reset]\n");
+    fprintf(stderr, "load: usage: load port connections clients bytes [end|reset|v2]\n");
     return 100;
   }
   clients = number(argv[3]);

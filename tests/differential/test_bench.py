@@ -42,7 +42,7 @@ def need_peer(name: str) -> None:
     "name",
     [
         *("lookup", "build", "pure", "growth", "tcprules"),
-        *("connections", "peers", "names", "held", "memory", "filters", "logs"),
+        *("connections", "proxy", "peers", "names", "held", "memory", "filters", "logs"),
         *("multilog", "supervise", "startup", "chains", "pyhandler", "relay"),
     ],
 )
