@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ struct state {
   size_t cell_count;
   struct usys_thread thread;
   struct sigaction hang_up; /* what handlers do at SIGHUP, which ends us */
+  int dumpable;             /* what handlers are */
 };
 
 struct order {
@@ -63,6 +65,16 @@ static int map_cells(struct state *state, int file)
   return 0;
 }
 
+/* Handlers run as the same user, and a client may have taken one over.  Whoever could trace us
+ * would have all clients to come, and the channel. */
+static void hide(struct state *state)
+{
+  int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+
+  if (dumpable == 1 && !prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    state->dumpable = 1;
+}
+
 static PyObject *stem_prepare(PyObject *module, PyObject *args)
 {
   struct state *state = PyModule_GetState(module);
@@ -75,6 +87,7 @@ static PyObject *stem_prepare(PyObject *module, PyObject *args)
   if (errno || (!state->cells && map_cells(state, file)))
     return PyErr_SetFromErrno(PyExc_OSError);
   sigaction(SIGHUP, &action, &state->hang_up);
+  hide(state);
   Py_RETURN_NONE;
 }
 
@@ -102,6 +115,8 @@ static void become_child(const struct state *state, const struct order *order)
 {
   sigaction(SIGHUP, &state->hang_up, NULL);
   close(order->channel);
+  if (state->dumpable)
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   if (order->is_connection) {
     usys_put_on(order->descriptor, 0);
     usys_put_on(order->descriptor, 1);
@@ -150,8 +165,8 @@ static PyObject *stem_fork(PyObject *module, PyObject *args)
 
 static PyMethodDef methods[] = {
   { "prepare",     stem_prepare,      METH_VARARGS,
-   "Get ready to fork, with the file of the cells; SIGHUP ends this process from now on.  OSError: this "
-    "system has no such fork."                                                                      },
+   "Get ready to fork, with the file of the cells; SIGHUP ends this process from now on, and no other of "
+    "its user can trace it.  OSError: this system has no such fork."                                },
   { "fork",        stem_fork,         METH_VARARGS,
    "Fork (slot, descriptor, is it a connection, channel, log); return the pid, 0 in the child, "
     "or a negative errno."                                                                          },

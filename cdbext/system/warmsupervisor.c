@@ -71,7 +71,7 @@ static int understand(struct request *request, ssize_t length)
   if (!end || end == request->name || end - request->name > USYS_NAME_MAX || end >= request->text + length)
     return EPROTO;
   request->path = end + 1;
-  return 0;
+  return strlen(request->path) > 2 * USYS_NAME_MAX ? EPROTO : 0;
 }
 
 /* Receive a packet.  Returns 1 and the answer's errno, or 0: there is none any more. */

@@ -202,6 +202,8 @@ def stems_of(served: Served) -> list[int]:
     def is_stem(pid: int) -> bool:
         try:
             return os.readlink(f"/proc/{pid}/fd/0") == os.devnull
+        except PermissionError:
+            return True  # it lets nobody but root look
         except OSError:
             return False  # it has ended
 
@@ -293,6 +295,43 @@ def test_process_is_the_same_for_another_user(folder: Path) -> None:
     options = ["-u", str(user.pw_uid), "-g", str(user.pw_gid)]
     cold, warm = both_ways(folder, handler("tell"), options=options, behind=opened(folder))
     assert warm == cold
+
+
+PRYING = """
+import ctypes, os
+
+IMPORTED = os.getpid()
+
+
+def attach(pid):
+    if ctypes.CDLL(None).ptrace(16, pid, None, None):
+        raise PermissionError
+
+
+def serve(client):
+    attempts = {
+        "descriptors": lambda: os.listdir(f"/proc/{IMPORTED}/fd"),
+        "memory": lambda: open(f"/proc/{IMPORTED}/mem", "r+b"),
+        "environment": lambda: open(f"/proc/{IMPORTED}/environ").read(),
+        "trace": lambda: attach(IMPORTED),
+    }
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+            client.writer.write(name.encode() + b" ")
+        except PermissionError:
+            pass
+    client.writer.write(b"warm" if IMPORTED != os.getpid() else b"cold")
+"""
+
+
+@only_root
+def test_process_that_was_taken_over_cannot_take_the_stem_over(folder: Path) -> None:
+    (folder / "prying.py").write_text(PRYING)
+    line = ["setuidgid", "nobody", str(COMMANDS / "pyhandler"), "prying:serve"]
+    with server(folder, "warm", line, behind=opened(folder)) as running:
+        for _ in range(2):
+            assert running.visit() == (b"warm", 0, b"")
 
 
 @pytest.mark.parametrize(
@@ -675,12 +714,13 @@ def check_leaks(folder: Path, connections: int) -> None:
     with serving(folder, ["-vHRl0"], handler("echo")) as served:
         assert crowd(served, 200) == []
         stem, server_pid = stem_of(served), served.process.pid
+        seen = (server_pid, stem) if ROOT else (server_pid,)  # a stem lets nobody else look
         served.wait_for(lambda lines: lines[-1] == "tcpserver: status: 0/40")
-        before = [(descriptors(pid), memory(pid)) for pid in (server_pid, stem)]
+        before = [(descriptors(pid), memory(pid)) for pid in seen]
         assert crowd(served, connections) == []
         assert stem_of(served) == stem
         served.wait_for(lambda lines: lines[-1] == "tcpserver: status: 0/40")
-        after = [(descriptors(pid), memory(pid)) for pid in (server_pid, stem)]
+        after = [(descriptors(pid), memory(pid)) for pid in seen]
         for (numbers, size), (numbers_now, size_now) in zip(before, after, strict=True):
             assert numbers_now == numbers
             assert size_now < size + 1024

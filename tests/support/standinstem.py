@@ -8,6 +8,8 @@ Those that are kept answer with the length of what the client has said before.
 good       does what it should
 hold       the same, but takes nothing while a file ``hold`` is in its working directory
 lie        puts the pid of process 1 into each cell
+twice      forks for the first connection, and puts that pid into all cells
+self       puts its own pid into each cell
 deny       puts -EAGAIN into each cell, and says so
 swallow    takes packets out and does nothing
 deaf       is ready, and takes nothing
@@ -16,6 +18,7 @@ half       forks for a connection, and ends before it takes the packet out
 fail       says that the module cannot be used
 cold       says that it cannot be served from here
 die        ends with code 3 before it is ready
+shut       shuts its end of the channel, and then is good
 babble     sends packets of all kinds, and then is good
 =========  ============================================================================
 """
@@ -51,6 +54,8 @@ def main(behaviour: str) -> None:
             channel.send(text)
     else:
         channel.send(stemchannel.READY)
+    if behaviour == "shut":
+        channel.shutdown(socket.SHUT_WR)
     while behaviour == "deaf":
         signal.pause()
     while packet := channel.recv(1 << 20, socket.MSG_PEEK):
@@ -62,10 +67,11 @@ def main(behaviour: str) -> None:
 def serve(behaviour: str, channel: socket.socket, cells: mmap.mmap, packet: bytes) -> None:
     kind, slot, variables, log = stemchannel.unpack(packet)
     is_served = kind in (stemchannel.SERVE, stemchannel.KEEP)
-    if is_served and behaviour in ("lie", "deny"):
-        cells[4 * slot : 4 * slot + 4] = (1 if behaviour == "lie" else -EAGAIN).to_bytes(
-            4, sys.byteorder, signed=True
-        )
+    lies = {"lie": 1, "deny": -EAGAIN, "self": os.getpid()}
+    if behaviour == "twice" and slot:
+        lies["twice"] = int.from_bytes(cells[:4], sys.byteorder)
+    if is_served and behaviour in lies:
+        cells[4 * slot : 4 * slot + 4] = lies[behaviour].to_bytes(4, sys.byteorder, signed=True)
         if behaviour == "deny":
             channel.send(stemchannel.pack_answer(slot, -EAGAIN))
     elif is_served and behaviour not in ("swallow", "cut"):

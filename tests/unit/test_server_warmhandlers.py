@@ -147,14 +147,14 @@ def test_slot_is_not_used_again_while_its_packet_may_be_in_the_queue(world: Call
     assert len(set(slots)) <= 3
 
 
-@pytest.mark.parametrize("behaviour", ["lie", "deaf", "swallow", "cut"])
+@pytest.mark.parametrize("behaviour", ["lie", "self", "deaf", "swallow", "cut"])
 def test_stem_that_does_not_do_its_work_is_killed(world: Callable[[str], World], behaviour: str) -> None:
     """Whoever is in its queue is served cold; for whom it has taken out a line is written."""
     here = world(behaviour)
     here.handlers.begin()
     connections = [here.start() for _ in range(3)]
     here.until(lambda: len(here.stems.cold) + len(here.failed) == 3)
-    assert (len(here.failed) == 3) == (behaviour in ("lie", "swallow", "cut")), here.stems.cold
+    assert (len(here.failed) == 3) == (behaviour != "deaf"), here.stems.cold
     assert 1 not in here.handlers._connections
     assert here.report.lines[0].startswith(b"warm pyhandler was killed by signal 9")
     if behaviour == "deaf":

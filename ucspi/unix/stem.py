@@ -2,8 +2,8 @@
 
 What the two say to each other is in `stemchannel`.  A stem runs the operator's code,
 perhaps as another user.  So nothing that it says is believed: a cell must have the
-pid of a child of ours, and it is read from a file, which does not harm us where it is
-cut.
+pid of a new child of ours, and it is read from a file, which does not harm us where it is
+cut.  No other process can open that file, though it runs as the user of the stem.
 """
 
 import _socket
@@ -38,6 +38,7 @@ STUCK = 5.0  # seconds in which a stem must have forked for a connection
 _NONE = bytes(CELL_SIZE)
 _CELL = Struct("=i")
 _READ_MAX = 1 << 16
+_SO_PASSRIGHTS = 83  # Python has no name for it.  Source: asm-generic/socket.h
 
 
 class Leftover:
@@ -57,6 +58,7 @@ class Stem:
         channel: our end; it is closed by `leave` and `close`.
         is_ready: it has imported the module.
         is_left: `leave` was called.
+        is_given_up: we have killed it, since it did not do its work.
         began: when it was started, in monotonic seconds.
         waiting: what it was given and has not forked for, as far as is known, by slot, in order.
         since: since when it has not got on with these, in monotonic seconds.
@@ -69,6 +71,7 @@ class Stem:
         "_theirs",
         "began",
         "channel",
+        "is_given_up",
         "is_left",
         "is_ready",
         "pid",
@@ -86,12 +89,12 @@ class Stem:
         Raises:
             OSError: no process can be made, or no descriptor is left.
         """
-        self.channel, self._theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        self.channel, self._theirs = channels()
         self._cells = -1
         try:
             self._cells = os.memfd_create("cells", os.MFD_CLOEXEC)
+            os.fchmod(self._cells, 0)  # else others could open it again, through /proc
             os.ftruncate(self._cells, SLOTS * CELL_SIZE)
-            self.channel.setblocking(False)
             self.channel.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, BUFFER)
             self.channel.send(base)
             given = [self._theirs.fileno(), self._cells]
@@ -104,7 +107,7 @@ class Stem:
         self.waiting: dict[int, object] = {}
         self._free: deque[int] = deque()
         self._fresh = 0  # slots from here on were never used
-        self.is_ready = self.is_left = False
+        self.is_ready = self.is_left = self.is_given_up = False
 
     def fileno(self) -> int:
         """Return the descriptor of our end of the channel."""
@@ -161,22 +164,26 @@ class Stem:
         self._fresh += 1
         return self._fresh - 1
 
-    def forked(self, reaped: int = 0, *, all_of_them: bool = False) -> "Iterator[tuple[object, int]]":
+    def forked(
+        self, is_free: "Callable[[int], bool]", reaped: int = 0, *, all_of_them: bool = False
+    ) -> "Iterator[tuple[object, int]]":
         """Yield what it has forked for, each with its pid, or the negative errno if there is no process.
 
         Args:
+            is_free: says of a pid whether it belongs to nothing that the caller knows.
             reaped: the pid of a child that was reaped just now; 0: none; -1: any may have been.
             all_of_them: look at all, and pass over what is wrong; else as far as it goes in
                 their order, which a stem keeps to.
 
         Raises:
-            ValueError: a cell has what is no child of ours; what it stands for is still in `waiting`.
+            ValueError: a cell has what is no new child of ours; what it stands for is still in `waiting`.
         """
         for slot in list(self.waiting) if all_of_them else iter(self._oldest, -1):
             number = self._cell(slot)
-            is_wrong = number > 0 and reaped not in (number, -1) and not is_child(number)
+            is_ours = number <= 0 or reaped in (number, -1) or is_child(number)
+            is_wrong = not is_ours or (number > 0 and not is_free(number))
             if is_wrong and not all_of_them:
-                raise ValueError("no child")
+                raise ValueError("no new child")
             if is_wrong or not number:
                 if all_of_them:
                     continue
@@ -206,11 +213,18 @@ class Stem:
         return number
 
     def read(self) -> bytes:
-        """Return a packet that it has sent; empty when there is none."""
+        """Return a packet that it has sent; empty when there is none.
+
+        Raises:
+            ValueError: it has shut its end, or the packet is empty; no stem does that.
+        """
         try:
-            return self.channel.recv(_READ_MAX)
+            packet = self.channel.recv(_READ_MAX)
         except OSError:
             return b""
+        if not packet:
+            raise ValueError("no packet")
+        return packet
 
     def is_stuck(self, now: float) -> bool:
         """Return whether it has not got on for too long."""
@@ -245,14 +259,29 @@ class Stem:
             self._cells = -1
 
 
+def channels() -> tuple[_socket.socket, _socket.socket]:
+    """Return both ends of a channel; ours, the first, does not block.
+
+    Raises:
+        OSError: no descriptor is left.
+    """
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    try:
+        # Whoever has the other end could send us a descriptor whose close takes for ever (SO_LINGER).
+        ours.setsockopt(_socket.SOL_SOCKET, _SO_PASSRIGHTS, 0)
+    except OSError:
+        pass  # Linux before 6.16
+    return ours, theirs
+
+
 def leftovers(channel: _socket.socket) -> "Iterator[Leftover]":
     """Yield what is in the queue of a process that has ended, by its end of a channel."""
-    channel.setblocking(False)
+    # Whoever else has a copy of this end could make it block.
+    flags = _socket.MSG_CMSG_CLOEXEC | _socket.MSG_DONTWAIT
     while True:
         try:
-            packet, control, *_ = channel.recvmsg(
-                PACKET_MAX, _socket.CMSG_SPACE(CELL_SIZE), _socket.MSG_CMSG_CLOEXEC
-            )
+            packet, control, *_ = channel.recvmsg(PACKET_MAX, _socket.CMSG_SPACE(CELL_SIZE), flags)
         except OSError:
             return  # there is nothing more, or it was shut down
         if not packet:

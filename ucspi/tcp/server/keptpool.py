@@ -6,7 +6,6 @@ connection that a process has not taken when it ends is still there, and is serv
 another; and that it has ended, its parent, which is the server, is told anyway.
 """
 
-import _socket
 import os
 import select
 from _signal import SIGKILL
@@ -14,7 +13,7 @@ from resource import RLIMIT_NOFILE, getrlimit
 
 from ucspi.tcp.connection import Connection
 from ucspi.unix import native
-from ucspi.unix.stem import Leftover, leftovers
+from ucspi.unix.stem import Leftover, channels, leftovers
 from ucspi.unix.stemchannel import pack_serve, unpack_answer
 
 TYPE_CHECKING = False
@@ -45,8 +44,7 @@ class Kept:
         Raises:
             OSError: no descriptor is left.
         """
-        self.channel, self.theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-        self.channel.setblocking(False)
+        self.channel, self.theirs = channels()
         self.stem, self.pid, self.number = stem, 0, 0
         self.connection: Connection | None = None
 

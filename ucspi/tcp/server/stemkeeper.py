@@ -6,11 +6,12 @@ import time
 from _signal import SIGHUP
 
 from ucspi.unix.errtext import describe
+from ucspi.unix.stem import SLOTS
 from ucspi.unix.stemchannel import COLD, FAILED, READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ucspi.unix.chain import Ending
     from ucspi.unix.stem import Stem
@@ -83,12 +84,13 @@ class StemKeeper:
             self._start()
             while (stem := self._starting) is not None:
                 self.epoll.poll(LOOK)
-                pid, status = os.waitpid(stem.pid, os.WNOHANG)
+                # It is reaped only when nobody sends a signal to that pid any more.
+                ended = os.waitid(os.P_PID, stem.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
                 if trouble := self._hear(stem):
                     self.finish()
                     return trouble
-                if pid:
-                    self.ended(pid, status)
+                if ended:
+                    self.ended(*os.waitpid(stem.pid, 0))
             return b""
         except BaseException:
             self.finish()
@@ -140,7 +142,7 @@ class StemKeeper:
 
     def _hear(self, stem: "Stem") -> bytes:
         """Hear what a stem says; return why it cannot use the module, if it says that."""
-        while not stem.is_left and (packet := stem.read()):
+        for packet in self._packets(stem):
             # Whatever comes later only wakes us: there is something in a cell.
             if stem is not self._starting or packet[:1] not in BEGINNINGS:
                 continue
@@ -154,13 +156,24 @@ class StemKeeper:
             self._say_cold(packet[1:])
         return b""
 
+    def _packets(self, stem: "Stem") -> "Iterator[bytes]":
+        """Yield what a stem has sent; kill one that sends what none does, or more than there can be."""
+        try:
+            for _ in range(SLOTS):
+                if stem.is_left or not (packet := stem.read()):
+                    return
+                yield packet
+        except ValueError:
+            pass
+        self.kill(stem)
+
     def ended(self, pid: int, status: int) -> bool:
         """Note the end of a child; return whether it was a stem."""
         stem = self.stems.get(pid)
         if stem is None:
             return False
+        del self.stems[pid]  # from now on it gets no signal: the pid may be another's
         self._hear_later(stem)
-        del self.stems[pid]
         self.dead.append(stem)
         if stem.is_left:
             return True
@@ -172,7 +185,7 @@ class StemKeeper:
         elif was_starting:
             self._fail(b"warm pyhandler %s before it was ready" % _how(status))
         else:
-            has_lived = time.monotonic() >= stem.began + 2 * self._rest
+            has_lived = not stem.is_given_up and time.monotonic() >= stem.began + 2 * self._rest
             self._rest = REST if has_lived else min(2 * self._rest, REST_MAX)
             self._plan_next()
             self._warn(b"warm pyhandler %s; serving cold until it is back" % _how(status))
@@ -199,7 +212,8 @@ class StemKeeper:
             self.current = None
         if stem is self._starting:
             self._starting = None
-            stem.kill()  # it may import for ever
+            if stem.pid in self.stems:
+                stem.kill()  # it may import for ever
         if not stem.is_left:
             self.epoll.unregister(stem.fileno())
             stem.leave()
@@ -209,6 +223,7 @@ class StemKeeper:
         if stem is self.current:
             self.current = None
         if stem.pid in self.stems:
+            stem.is_given_up = True
             stem.kill()
 
     def finish(self) -> None:

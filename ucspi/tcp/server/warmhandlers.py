@@ -72,7 +72,7 @@ class WarmHandlers(Handlers):
         """See `Handlers.start`; return 0 where the pid is not known yet."""
         stem = self._keeper.current
         if stem is not None and self._spawner.is_as_read(variables):
-            if self._keeps() and len(variables) + len(log) + HEAD_MAX <= PACKET_MAX:
+            if self._count() > 1 and len(variables) + len(log) + HEAD_MAX <= PACKET_MAX:
                 kept = self._keep(stem, connection, variables, log)
                 if kept is not None:
                     return kept.pid
@@ -83,8 +83,9 @@ class WarmHandlers(Handlers):
         self._make_room()
         return super().start(connection, variables, log)
 
-    def _keeps(self) -> bool:
-        return self._spawner.ending is not None and self._spawner.ending.keep > 1
+    def _count(self) -> int:
+        """Return how many connections a process serves, whatever it says itself."""
+        return 1 if self._spawner.ending is None else self._spawner.ending.keep
 
     def _keep(self, stem: "Stem", connection: Connection, variables: bytes, log: bytes) -> Kept | None:
         """Give a connection to a kept process; return that, or None if there is none for it."""
@@ -137,7 +138,7 @@ class WarmHandlers(Handlers):
                 self._learn()
             connection = kept.connection
             self._connections.pop(kept.pid, None)
-            if kept.stem is self._keeper.current:
+            if kept.stem is self._keeper.current and kept.number < self._count():
                 self._pool.put_back(kept)
             else:
                 kept.connection = None
@@ -232,7 +233,7 @@ class WarmHandlers(Handlers):
     def _learn_of(self, stem: "Stem", *, reaped: int = 0, all_of_them: bool = False) -> None:
         """Note the pids that a stem's cells have by now; kill one that makes them up."""
         try:
-            for what, number in stem.forked(reaped, all_of_them=all_of_them):
+            for what, number in stem.forked(self._is_free, reaped, all_of_them=all_of_them):
                 if isinstance(what, Kept):
                     self._pool.learn(what, number)
                 connection = client_of(what)
@@ -243,6 +244,9 @@ class WarmHandlers(Handlers):
         except ValueError:
             self._keeper.kill(stem)
 
+    def _is_free(self, pid: int) -> bool:
+        return not (pid in self._connections or pid in self._keeper.stems or pid in self._pool.by_pid)
+
     def _note(self, connection: Connection, pid: int) -> None:
         self._connections[pid] = connection
         if connection.notes is not None:
@@ -250,11 +254,11 @@ class WarmHandlers(Handlers):
         if self._news is not None:
             self._news()
         owed = self._owed.pop(connection, 0)
-        if owed:
+        if owed and is_child(pid):  # else it is reaped by now, and the pid may be that of any process
             try:
                 os.kill(pid, owed)
-            except OSError:
-                pass  # as in `signal`; or it is reaped by now
+            except PermissionError:
+                pass  # as in `signal`
 
     def _drop(self, connection: Connection, number: int) -> None:
         self._owed.pop(connection, None)
