@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -154,7 +155,10 @@ class Driver(Handlers):
         channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             pass_on(self.channel, stemchannel.pack_keep(slot), theirs)
-        return Keeper(self.log, channel, self.pid(slot))
+        answers, written = os.pipe()
+        with open(written, "wb") as pipe:
+            pass_on(channel, stemchannel.pack_keep(0), pipe)
+        return Keeper(self.log, channel, answers, self.pid(slot))
 
     def is_waiting(self) -> bool:
         """Return whether a packet is left that the stem has not taken; take it."""
@@ -167,9 +171,9 @@ class Driver(Handlers):
 class Keeper(Handlers):
     """A process that is kept; what ends a connection is its answer."""
 
-    def __init__(self, log: Path, channel: socket.socket, process: int) -> None:
+    def __init__(self, log: Path, channel: socket.socket, answers: int, process: int) -> None:
         super().__init__(log)
-        channel.settimeout(PATIENCE)
+        self._answers = open(answers, "rb", buffering=0)
         self.channel, self.process, self._slot = channel, process, 0
 
     def send(self, variables: Sequence[bytes] = (), log: bytes = b"") -> tuple[int, socket.socket]:
@@ -183,7 +187,8 @@ class Keeper(Handlers):
 
     def ended(self, slot: int) -> int:
         """Return the status of a connection: of its answer, or of the process, which has ended then."""
-        packet = self.channel.recv(65536)
+        assert select.select([self._answers], [], [], PATIENCE)[0]
+        packet = self._answers.read(stemchannel.ANSWER_SIZE)
         if not packet:
             return reap(self.process)
         number, code = stemchannel.unpack_answer(packet)
@@ -228,7 +233,7 @@ def reap(pid: int) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def pass_on(channel: socket.socket, packet: bytes, thing: socket.socket) -> None:
+def pass_on(channel: socket.socket, packet: bytes, thing: "socket.socket | BinaryIO") -> None:
     """Send a packet with a descriptor."""
     control = array.array("i", [thing.fileno()])
     channel.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, control)])

@@ -122,7 +122,7 @@ class World:
         for client in self.clients.values():
             client.close()
         self.handlers.finish()
-        for kept in list(self.handlers._pool.by_channel.values()):
+        for kept in list(self.handlers._pool.by_answers.values()):
             self.handlers._pool.let_go(kept)  # as the end of a server does
         for child in self.stems.children:
             try:

@@ -150,7 +150,7 @@ def test_stem_that_makes_no_process_costs_a_line(world: Callable[..., World], be
     here = world(behaviour)
     here.start()
     here.until(lambda: here.failed or here.stems.cold)
-    here.until(lambda: not here.handlers._pool.by_channel)
+    here.until(lambda: not here.handlers._pool.by_answers)
 
 
 def test_after_a_change_idle_processes_end_and_busy_ones_after_their_client(

@@ -16,6 +16,7 @@ from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import status
 from tests.support.warmworld import World
 from ucspi.tcp.server import stemkeeper, warmhandlers
+from ucspi.tcp.server.keptpool import Kept
 from ucspi.unix import native, stem
 from ucspi.unix.stem import SLOTS, Stem, channels, is_child
 from ucspi.unix.stemchannel import pack_base
@@ -255,3 +256,31 @@ def test_descriptor_for_the_server_is_refused() -> None:
             socket.send_fds(theirs, [b"packet"], [0])
         theirs.send(b"packet")
         assert ours.recv(10) == b"packet"
+
+
+def test_kept_process_cannot_send_over_its_channel(world: Make) -> None:
+    here = world("good", 9)
+    here.handlers.begin()
+    kept = Kept(here.stems.stems[0])
+    with socket.socket(fileno=os.dup(kept.theirs.fileno())) as there:
+        with pytest.raises(BrokenPipeError):
+            socket.send_fds(there, [b"packet"], [0])
+        there.setblocking(True)
+        assert kept.untaken() is None
+    kept.leave()
+
+
+def test_kept_process_that_closes_the_pipe_is_waited_for_in_peace(world: Make) -> None:
+    here = world("good", 9)
+    here.handlers.begin()
+    connection = here.start()
+    here.text(connection)
+    here.clients[connection].sendall(b"silent")
+    poll = here.handlers._keeper.epoll.poll
+    wait_for(lambda: poll(0), "the end of the pipe")
+    here.until(lambda: not poll(0))
+    assert here.ended == []
+    (kept,) = here.handlers._pool.by_pid.values()
+    kept.kill()
+    here.until(lambda: here.ended)
+    assert [(status, each) for _, status, each in here.ended] == [(signal.SIGKILL, connection)]

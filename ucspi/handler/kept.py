@@ -39,9 +39,12 @@ class Kept:
         self._packets, self._environ = Receiver(channel, looks=False), environ
         self._channel = channel
         self._connection: os.stat_result | None = None
+        received = self._packets.receive()
+        self._answers = -1 if received is None else received[1]  # a pipe
         self._null = os.open(b"/dev/null", os.O_RDWR | os.O_CLOEXEC)
         self._home = os.open(b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._own = [(number, os.fstat(number)) for number in (channel.fileno(), self._null, self._home)]
+        own = (self._answers, channel.fileno(), self._null, self._home)
+        self._own = [(number, os.fstat(number)) for number in own if number >= 0]
         self._umask = os.umask(0o77)
         os.umask(self._umask)
         self._actions, self._mask = _actions(), _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
@@ -51,17 +54,19 @@ class Kept:
 
     def serve(self, function: "Callable[..., object]", arguments: "Sequence[str]", count: int) -> None:
         """Serve so many connections, or fewer if the channel ends or something cannot be put back."""
+        if self._answers < 0:
+            return  # there was no number left for it; the server takes back what it has sent
         while count and (received := self._packets.receive()):
             (_, slot, variables, log), connection = received
             count -= 1
             code = self._serve_one(function, arguments, (variables, log), connection)
             is_last = not (self._put_back() and count)
-            if not _is_same(*self._own[0]):
-                return  # the function has closed our channel; the server finds us gone
+            if not (_is_same(*self._own[0]) and _is_same(*self._own[1])):
+                return  # the function has closed the pipe or the channel; the server finds us gone
             if is_last:  # before the answer, so that no further connection is sent to us
                 self._channel.shutdown(_socket.SHUT_RD)
             try:
-                self._channel.send(stemchannel.pack_answer(slot, code), _socket.MSG_NOSIGNAL)
+                os.write(self._answers, stemchannel.pack_answer(slot, code))
             except OSError:
                 return
             if is_last:

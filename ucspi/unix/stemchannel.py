@@ -25,9 +25,10 @@ A process has forked when its cell has a pid; the packet is taken out of the soc
 after that.  Where none can be forked, the cell has the negative errno, and an answer
 says the same.
 
-A process that is kept gets SERVE packets over its own channel, one after another; no
-cell changes.  It answers when the connection is closed.  It ends after so many
-connections, or earlier; then it takes no more packets (EPIPE) before it sends its last answer.
+A process that is kept gets a KEEP packet over its own channel, with a pipe for its
+answers, and then SERVE packets, one after another; no cell changes.  It answers when the
+connection is closed.  It ends after so many connections, or earlier; then it takes no
+more packets (EPIPE) before it writes its last answer.
 """
 
 from _struct import Struct

@@ -128,9 +128,9 @@ class WarmHandlers(Handlers):
         return self._answers(ready) if ready else ()
 
     def _answers(self, ready: "Iterable[int]") -> "Iterator[Ended]":
-        """Yield the clients for which one of some channels has an answer."""
+        """Yield the clients for which one of some pipes has an answer."""
         for number in ready:
-            kept = self._pool.by_channel.get(number)
+            kept = self._pool.by_answers.get(number)
             code = None if kept is None else self._answer(kept)
             if kept is None or code is None or kept.connection is None:
                 continue
@@ -150,7 +150,9 @@ class WarmHandlers(Handlers):
             return kept.answer()
         except ValueError:
             kept.kill()
-            return None
+        except EOFError:
+            self._pool.silence(kept)
+        return None
 
     def deadline(self) -> float | None:
         """Return when `turn` has something to do, in monotonic seconds."""
