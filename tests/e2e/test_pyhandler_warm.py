@@ -426,6 +426,29 @@ def test_server_of_a_broken_module_ends_with_one_line(folder: Path, text: str, l
     assert done.stderr.decode() == f"tcpserver: fatal: pyhandler: {line.replace('DIR', str(folder))}\n"
 
 
+def test_server_of_a_wrong_command_line_ends(folder: Path) -> None:
+    done = subprocess.run(
+        [str(COMMANDS / "tcpserver"), "-HRl0", "127.0.0.1", "0", str(COMMANDS / "pyhandler")],
+        cwd=folder,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    usage, line = done.stderr.decode().splitlines()
+    assert usage.startswith("pyhandler: usage: ")
+    assert line == "tcpserver: fatal: pyhandler: it ended with exit code 100 before it was ready"
+    assert done.returncode == 111
+
+
+def test_server_says_that_it_waits_for_the_module(folder: Path) -> None:
+    (folder / "own.py").write_text(SLOW + MODULE)
+    with serving(folder, ["-HRl0"], handler("way")) as served:
+        waits = "tcpserver: warning: pyhandler is still importing its module; clients wait until it is ready"
+        served.wait_for(lambda lines: waits in lines)
+        (folder / "go").touch()
+        assert is_warm(served)
+        assert served.lines().count(waits) == 1
+
+
 def test_server_waits_for_the_module_and_can_be_ended_meanwhile(folder: Path) -> None:
     """Clients wait in the backlog; the process that imports ends with the server."""
     (folder / "own.py").write_text(SLOW + MODULE)
@@ -467,7 +490,7 @@ def test_module_with_a_thread_is_cold(folder: Path) -> None:
     with serving(folder, ["-vHRl0"], handler("way")) as served:
         assert not is_warm(served)
         said = [line for line in served.lines() if "warm" in line]
-        assert said == ["tcpserver: warning: pyhandler is not kept warm: the module starts 1 threads"]
+        assert said == ["tcpserver: warning: pyhandler is not kept warm: the module starts a thread"]
 
 
 def test_idle_stem_that_is_killed_comes_back(folder: Path) -> None:

@@ -77,7 +77,8 @@ class Stem:
             self._give_up(stemchannel.FAILED, str(error))
         self._environ.note_import()
         if (threads := _threads()) != 1:
-            what = f"the module starts {threads - 1} threads" if threads else "threads cannot be counted"
+            others = "a thread" if threads == 2 else f"{threads - 1} threads"
+            what = f"the module starts {others}" if threads else "threads cannot be counted"
             self._give_up(stemchannel.COLD, what)
         try:
             native.prepare(self._cells)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ucspi.unix.stemspawn import StemSpawner
 
 REST, REST_MAX = 1.0, 60.0  # seconds from one start to the next; doubled while stems fail
+PATIENT = 5.0  # seconds of the first import until it is said that the server waits
 LOOK = 0.1  # seconds between two looks whether a stem has ended before it was ready
+_IN_VAIN = 100 << 8  # the status of who says that to try again is useless
 BEGINNINGS = frozenset((READY, FAILED, COLD))
 
 
@@ -82,19 +84,33 @@ class StemKeeper:
         """
         try:
             self._start()
-            while (stem := self._starting) is not None:
-                self.epoll.poll(LOOK)
-                # It is reaped only when nobody sends a signal to that pid any more.
-                ended = os.waitid(os.P_PID, stem.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                if trouble := self._hear(stem):
-                    self.finish()
-                    return trouble
-                if ended:
-                    self.ended(*os.waitpid(stem.pid, 0))
-            return b""
+            trouble = b"" if self._starting is None else self._await(self._starting)
+            if trouble:
+                self.finish()
+            return trouble
         except BaseException:
             self.finish()
             raise
+
+    def _await(self, stem: "Stem") -> bytes:
+        """Wait for the first stem; return why the module cannot be used, or nothing."""
+        is_told = False
+        while stem is self._starting:
+            self.epoll.poll(LOOK)
+            # It is not reaped before all is heard: its pid may be killed meanwhile.
+            has_ended = os.waitid(os.P_PID, stem.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            if trouble := self._hear(stem):
+                return trouble
+            if has_ended:
+                status = os.waitpid(stem.pid, 0)[1]
+                if stem is self._starting and status == _IN_VAIN:
+                    del self.stems[stem.pid]
+                    return b"it " + _how(status) + b" before it was ready"
+                self.ended(stem.pid, status)
+            elif not is_told and time.monotonic() >= stem.began + PATIENT:
+                is_told = True
+                self._warn(b"pyhandler is still importing its module; clients wait until it is ready")
+        return b""
 
     def turn(self, *, is_called: bool) -> list[int]:
         """Hear what stems say, if the descriptor is readable, and start one when it is due.
@@ -178,12 +194,16 @@ class StemKeeper:
         if stem.is_left:
             return True
         was_starting = stem is self._starting
+        if was_starting:
+            self._starting = None  # its pid may be another's by now
         self._let_go(stem)
-        if status in (0, SIGHUP):  # it was told to
+        if status == SIGHUP or (status == 0 and not was_starting):  # it was told to
             self._rest = REST
             self._plan_next()
         elif was_starting:
             self._fail(b"warm pyhandler %s before it was ready" % _how(status))
+            if status == _IN_VAIN:
+                self._next = None  # until the command line is another
         else:
             has_lived = not stem.is_given_up and time.monotonic() >= stem.began + 2 * self._rest
             self._rest = REST if has_lived else min(2 * self._rest, REST_MAX)
