@@ -48,8 +48,8 @@ int usys_judge_chain(const struct usys_chain *chain, const char *variables, cons
 
 int usys_judge_stem(const struct usys_chain *chain, const char *variables, size_t length)
 {
-  /* What the interpreter, or our own code in it, looks at only when it starts. */
-  static const char *const begins[] = { "PYTHON", "LANG", "LC_", "UCSPI_" };
+  /* What the interpreter, its libraries or our own code in it look at only when they start. */
+  static const char *const begins[] = { "PYTHON", "LANG", "LC_", "UCSPI_", "TZ", "OPENSSL_" };
   const char *at = variables, *end = variables + length;
   size_t i;
 

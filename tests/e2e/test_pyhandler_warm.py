@@ -336,7 +336,16 @@ def test_process_that_was_taken_over_cannot_take_the_stem_over(folder: Path) -> 
 
 @pytest.mark.parametrize(
     "rule",
-    [b"PATH=/bin", b"PYTHONPATH=/x", b"LANG=C", b"LC_ALL=C", b"LD_PRELOAD=", b"UCSPI_STEM=3,4", b"NSSX=1"],
+    [
+        b"PATH=/bin",
+        b"PYTHONPATH=/x",
+        b"LANG=C",
+        b"LC_ALL=C",
+        b"LD_PRELOAD=",
+        b"UCSPI_STEM=3,4",
+        b"NSSX=1",
+        b"TZ=X-5",
+    ],
 )
 def test_variables_that_only_a_start_obeys_make_a_client_cold(folder: Path, rule: bytes) -> None:
     with ucspi.cdb.create(folder / "r.cdb") as writer:
