@@ -19,7 +19,9 @@
 #include "system/helperprocess.h"
 #include "system/owndescriptors.h"
 #include "system/spawnhandler.h"
+#include "system/startmover.h"
 #include "system/startservice.h"
+#include "system/variablefiles.h"
 #include "system/warmsupervisor.h"
 
 #endif

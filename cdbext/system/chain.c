@@ -213,7 +213,9 @@ void usys_forbid_dumps(void)
 static int start_mover(const struct usys_step *step, const struct usys_command *link, struct usys_room *room)
 {
   switch (step->kind) {
-    case USYS_COPIER: return usys_start_copier(&step->mover, link, room->environ, &room->copier_busy);
+    case USYS_COPIER:
+      usys_close_private(step->mover.file); /* we stand still until the mover has executed */
+      return usys_start_copier(&step->mover, link, room->environ, &room->copier_busy);
     case USYS_FILTER: return usys_become_filter(&step->mover, link, room->environ);
     default: return 0;
   }

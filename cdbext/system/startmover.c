@@ -183,7 +183,6 @@ int usys_start_copier(const struct usys_mover *mover, const struct usys_command 
   struct start start = { .mover = mover->file };
   long error;
 
-  usys_close_private(start.mover);
   error = make_pipe(start.to_program);
   if (error)
     return (int)-error;

@@ -45,7 +45,7 @@ MODULES = {
     "ucspi.compat": "cdb cdbx",
     "ucspi.handler": """
         client connectionfile environment find kept quickend serve standardfiles stem stemenviron
-        stempackets
+        stemlinks stempackets
     """,
     "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
     "ucspi.logs": """

@@ -54,3 +54,14 @@ def test_place_of_the_channel() -> None:
     for wrong in (b"", b"5", b"5,", b",5", b"a,b", b"-1,2", b"5,6,7"):
         with pytest.raises(ValueError, match="names no channel"):
             channel.placed(wrong)
+
+
+def test_links_stand_among_the_changes() -> None:
+    link = channel.Link(
+        channel.DIRECTORY, b"env/.", b"/bin/envdir", [b"envdir", b"env", b"", b"=directory 9"]
+    )
+    first, found, last = channel.with_links([b"A=1", *link.packed(), b"B"])
+    assert (first, last) == (b"A=1", b"B")
+    assert isinstance(found, channel.Link)
+    assert (found.kind, found.text, found.file) == (link.kind, link.text, link.file)
+    assert found.argv == link.argv

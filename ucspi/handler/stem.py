@@ -18,7 +18,7 @@ from ucspi.handler._native import stem as native
 from ucspi.handler.client import Client
 from ucspi.handler.kept import Kept
 from ucspi.handler.serve import serve
-from ucspi.handler.stemenviron import StemEnviron, snapshot
+from ucspi.handler.stemenviron import ChangedError, StemEnviron, snapshot
 from ucspi.handler.stempackets import Receiver
 from ucspi.unix import stemchannel
 
@@ -42,6 +42,7 @@ class Stem:
         self._packets = Receiver(channel, looks=True)
         self._cells = cells
         self._environ = StemEnviron()
+        self._has_base = False
         self._files: list[io.IOBase] = []
         self._leads_session = os.getsid(0) == os.getpid()  # by ``pgrphack``, which does so for each handler
 
@@ -61,6 +62,7 @@ class Stem:
         if self._leads_session:
             os.setsid()
         if kind == stemchannel.SERVE:
+            self._environ.take_links(variables)
             self._environ.give(variables)
             quickend.end(serve(function, Client(snapshot()), arguments), self._files)
         kept = Kept(_socket.socket(fileno=descriptor), self._environ)
@@ -72,9 +74,14 @@ class Stem:
             self._give_up(stemchannel.COLD, "the compiled module is missing")
         standardfiles.remake()
         try:
-            function = load()
+            self._take_base()
+            function = self._import(load)
         except NoFunctionError as error:
             self._give_up(stemchannel.FAILED, str(error))
+        except ValueError as error:
+            self._give_up(stemchannel.COLD, str(error))
+        except ChangedError:
+            os._exit(EXIT_TEMPORARY)  # the next one may have more luck
         self._environ.note_import()
         if (threads := _threads()) != 1:
             others = "a thread" if threads == 2 else f"{threads - 1} threads"
@@ -90,6 +97,37 @@ class Stem:
         self._files = quickend.writers()
         gc.freeze()
         self._tell(stemchannel.READY)
+        return function
+
+    def _take_base(self) -> None:
+        """Look at the packet that comes first, if it is there already, as a server's is.
+
+        Raises:
+            ValueError: it asks for what cannot be done here.
+        """
+        try:
+            received = self._packets.receive(waits=False)
+        except BlockingIOError:
+            return
+        if received is not None and received[0][0] == stemchannel.BASE:
+            self._environ.take_base(*received[0][2:])
+            self._has_base = True
+
+    def _import(self, load: "Callable[[], Function]") -> "Function":
+        """Return the function.
+
+        Raises:
+            NoFunctionError: there is none.
+            ValueError: the module changes what links would find otherwise.
+        """
+        if self._environ.links is None:
+            return load()
+        from ucspi.handler.stemlinks import state
+
+        before = state()
+        function = load()
+        if state() != before:
+            raise ValueError("the module changes what links in front of it would find otherwise")
         return function
 
     def _rehearse(self) -> None:
@@ -121,7 +159,8 @@ class Stem:
         while received := packets.receive():
             (kind, slot, first, second), descriptor = received
             if kind == stemchannel.BASE:
-                self._environ.take_base(first, second)
+                if not self._has_base:
+                    self._environ.take_base(first, second)
                 packets.drop()
                 self._rehearse()
                 continue

@@ -4,11 +4,17 @@ import os
 
 from ucspi.handler._native import stem as native
 from ucspi.unix.environ import changed
-from ucspi.unix.stemchannel import entries
+from ucspi.unix.stemchannel import entries, with_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ucspi.handler.stemlinks import StemLinks
+
+
+class ChangedError(Exception):
+    """What was read is not what the links have read."""
 
 
 class StemEnviron:
@@ -16,6 +22,7 @@ class StemEnviron:
 
     def __init__(self) -> None:
         """Note the environment from before the module is imported."""
+        self.links: StemLinks | None = None
         self._before = variables().copy()
         self._inherited: list[bytes] = []  # from before links changed it
         self._pid_variable = b""
@@ -30,9 +37,28 @@ class StemEnviron:
                 self._imported.append((name, now.get(name)))
 
     def take_base(self, inherited: bytes, changes: bytes) -> None:
-        """Take the texts of the packet that comes first."""
+        """Take the texts of the packet that comes first.
+
+        Raises:
+            ValueError: there are links for each connection, and these cannot be taken here.
+            ChangedError: a directory has changed since its link was executed.
+        """
         self._inherited = entries(inherited)
         self._pid_variable, *self._changes = entries(changes)
+        if not any(change.startswith(b"=") for change in self._changes):
+            return
+        from ucspi.handler.stemlinks import StemLinks
+
+        self.links = StemLinks(with_links(self._changes))
+        self._changes = self.links.flat()
+        if variables() != _dictionary(changed(self._inherited, self._changes)):
+            raise ChangedError
+
+    def take_links(self, text: bytes) -> None:
+        """Take the links that each connection's process takes, with the connection's variables."""
+        if self.links is not None:
+            new = self._own(text)
+            self.links.take(self._less(new) + new)
 
     def give(self, text: bytes) -> None:
         """Give this process the environment of a connection.
@@ -47,12 +73,9 @@ class StemEnviron:
         if not (self._pid_variable or self._changes or self._imported):
             native.set_environ(variables(), self._inherited, text)
             return
-        new = entries(text)
-        if self._pid_variable in new:
-            new[new.index(self._pid_variable)] += b"%d" % os.getpid()
+        new = self._own(text)
         names = {name_of(entry) for entry in new}
-        kept = [entry for entry in self._inherited if name_of(entry) not in names]
-        native.set_environ(variables(), changed(kept + new, self._changes), b"")
+        native.set_environ(variables(), changed(self._less(new) + new, self._changes), b"")
         for name, value in self._imported:
             if name + b"=" in names:
                 continue
@@ -61,11 +84,33 @@ class StemEnviron:
             else:
                 os.environb[name] = value
 
+    def _own(self, text: bytes) -> list[bytes]:
+        """Return a connection's own variables, the pid among them."""
+        new = entries(text)
+        if self._pid_variable in new:
+            new[new.index(self._pid_variable)] += b"%d" % os.getpid()
+        return new
+
+    def _less(self, new: list[bytes]) -> list[bytes]:
+        """Return what is inherited, less what others replace."""
+        names = {name_of(entry) for entry in new}
+        return [entry for entry in self._inherited if name_of(entry) not in names]
+
 
 def snapshot() -> "Callable[[], dict[str, str]]":
     """Return what makes text of the environment as it is now."""
     found = variables().copy()
     return lambda: {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
+
+
+def _dictionary(listed: list[bytes]) -> dict[bytes, bytes]:
+    """Return variables as Python has them: of several with one name the first."""
+    found: dict[bytes, bytes] = {}
+    for entry in listed:
+        name, equals, value = entry.partition(b"=")
+        if equals:
+            found.setdefault(name, value)
+    return found
 
 
 def variables() -> dict[bytes, bytes]:

@@ -46,13 +46,15 @@ class Receiver:
         self._flags = _socket.MSG_CMSG_CLOEXEC | (_socket.MSG_PEEK if looks else 0)
         self._buffer = bytearray(stemchannel.PACKET_MAX)
 
-    def receive(self) -> "tuple[stemchannel.Packet, int] | None":
+    def receive(self, *, waits: bool = True) -> "tuple[stemchannel.Packet, int] | None":
         """Wait for a packet; return its parts and its descriptor, -1 for none; None at the end.
 
         Raises:
+            BlockingIOError: there is none, and it shall not be waited for.
             ValueError: it is no packet.
         """
-        size, control, _, _ = self.channel.recvmsg_into([self._buffer], _ROOM, self._flags)
+        flags = self._flags if waits else self._flags | _socket.MSG_DONTWAIT
+        size, control, _, _ = self.channel.recvmsg_into([self._buffer], _ROOM, flags)
         descriptor = int.from_bytes(control[0][2][:_NUMBER], sys.byteorder) if control else -1
         if not size:
             return None

@@ -10,6 +10,7 @@ import os
 
 from ucspi.programs import _options
 from ucspi.programs._program import Stop
+from ucspi.programs._stemline import has_links_for_each, take_once
 from ucspi.programs.commands import COMMANDS
 from ucspi.unix import search
 from ucspi.unix.chain import MISSING, Chain, Ending, Plan, Seen, Step, TooNewError, look
@@ -38,9 +39,6 @@ LINKS = frozenset(
     )
 )
 FUNCTION = "pyhandler"
-# Links that one process can take once, for all clients that it forks for.
-_ONCE = frozenset(("USYS_RENAME", "USYS_SESSION", "USYS_LIMITS", "USYS_VARIABLES", "USYS_IDS"))
-_DESCRIPTORS = 32  # that such a process needs at most
 # Orders for the dynamic linker and the C library of a link's interpreter, which only an exec obeys.
 _LOADER = (b"LD_", b"GLIBC_TUNABLES=", b"MALLOC_", b"NSS")
 _HOME = os.fsencode(__file__).rpartition(b"/programs/")[0]
@@ -121,10 +119,12 @@ class ChainReader:
         else:
             is_whole = True
         ending = None
-        if is_whole and all(map(_is_taken_once, steps)):
+        if is_whole and (taken := take_once(self._argv, steps)) is not None:
             ending = self._ending(argv, files, seen, has_other_ids=has_other_ids)
+            if ending is not None and ending.keep > 1 and has_links_for_each(steps):
+                ending = None
         if ending is not None:
-            ending.changes += [change for step in steps for change in step.plan.variables]
+            ending.argv, ending.changes = taken or ([], [])
         self._note_length(len(steps) + (ending is not None))
         return Chain(steps, seen, ending) if steps or ending else None
 
@@ -236,23 +236,6 @@ def _keep(argv: list[bytes]) -> int:
         return _options.number(FUNCTION.encode(), b"keep", values[-1]) if values else 1
     except Stop:
         return 0
-
-
-def _is_taken_once(step: Step) -> bool:
-    """Return whether one process may take a step for all clients that it forks for.
-
-    A limit of processes or of processor time would be used up by what that process does itself.
-    """
-    plan = step.plan
-    if not plan.limits:
-        return plan.kind in _ONCE
-    from ucspi.unix import rlimits  # softlimit has it
-
-    return not any(
-        number in (rlimits.NPROC, rlimits.CPU)
-        or (number == rlimits.NOFILE and value is not None and value < _DESCRIPTORS)
-        for number, value in plan.limits
-    )
 
 
 def _is_confined() -> bool:

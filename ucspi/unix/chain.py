@@ -142,14 +142,17 @@ class Ending:
 
     Attributes:
         seen: all paths that decided about that, those of the steps too.
-        changes: what the steps change in the environment of the program, in order.
+        changes: what the steps change in the environment of the program, in order; those that
+            are taken for each client are packed among them.
         keep: how many connections one process may serve.
+        argv: the command line that is executed once for all clients; empty: the whole one.
     """
 
-    __slots__ = ("changes", "keep", "seen")
+    __slots__ = ("argv", "changes", "keep", "seen")
 
     def __init__(self, seen: list[Seen], changes: list[bytes], keep: int = 1) -> None:
         self.seen, self.changes, self.keep = seen, changes, keep
+        self.argv: list[bytes] = []
 
 
 def look(path: bytes) -> Seen | None:

@@ -41,6 +41,7 @@ VARIABLE = b"UCSPI_STEM"  # in the stem's environment: the numbers of the channe
 BASE, SERVE, KEEP = 0, 1, 2  # kinds of packets
 READY = b"+"  # the module is imported; the line is empty
 FAILED = b"-"  # the module cannot be used; the line says why
+DIRECTORY, COPIER = b"directory", b"copier"  # kinds of links
 COLD = b"0"  # it cannot be served from here; the line says why
 CELL_SIZE = 4  # bytes of a cell: a pid, 0: none yet, or a negative errno; of the machine's order
 PACKET_MAX = 204800  # bytes; the usual buffer of a socket takes no more
@@ -74,12 +75,46 @@ def pack_base(environ: "Iterable[bytes]", changes: "Iterable[bytes]", pid_variab
     Args:
         environ: what handlers inherit, as ``NAME=VALUE``.
         changes: what links change in each handler's environment, in order, as
-            `ucspi.unix.environ.changed` takes them.
+            `ucspi.unix.environ.changed` takes them; a packed `Link` stands in its place.
         pid_variable: as `ucspi.unix.spawn.Program` has it.
     """
     first = b"".join([entry + b"\0" for entry in environ])
     second = b"".join([text + b"\0" for text in (pid_variable, *changes)])
     return _HEAD.pack(BASE, 0, len(first), len(second)) + first + second
+
+
+class Link:
+    """A link that is taken for each connection.
+
+    Attributes:
+        kind: `DIRECTORY` or `COPIER`.
+        text: the directory, or the order for the mover.
+        file: its own file.
+        argv: the command line from it on.
+    """
+
+    __slots__ = ("argv", "file", "kind", "text")
+
+    def __init__(self, kind: bytes, text: bytes, file: bytes, argv: "list[bytes]") -> None:
+        self.kind, self.text, self.file, self.argv = kind, text, file, argv
+
+    def packed(self) -> "list[bytes]":
+        """Return it as some of the changes that `pack_base` takes; no change begins so."""
+        return [b"=%s %d" % (self.kind, len(self.argv)), self.text, self.file, *self.argv]
+
+
+def with_links(changes: "list[bytes]") -> "list[bytes | Link]":
+    """Return changes of the environment, and the links that were packed among them, in order."""
+    found: list[bytes | Link] = []
+    at = iter(changes)
+    for entry in at:
+        if entry.startswith(b"="):
+            kind, _, count = entry[1:].partition(b" ")
+            text, file, *argv = [next(at) for _ in range(2 + int(count))]
+            found.append(Link(kind, text, file, argv))
+        else:
+            found.append(entry)
+    return found
 
 
 def pack_serve(slot: int, variables: bytes, log: bytes) -> bytes:

@@ -2,11 +2,11 @@
 
 import os
 
-from ucspi.unix import native
+from ucspi.unix import native, search
 from ucspi.unix.chain import Chain, Ending, lay_out_ending
 from ucspi.unix.chainspawn import ChainSpawner
-from ucspi.unix.environ import without
-from ucspi.unix.spawn import Program
+from ucspi.unix.environ import value_of, without
+from ucspi.unix.spawn import NativeSpawner, Program
 from ucspi.unix.stem import Stem
 from ucspi.unix.stemchannel import PACKET_MAX, VARIABLE, pack_base
 
@@ -25,7 +25,7 @@ class StemSpawner(ChainSpawner):
             stands for another reading.
     """
 
-    __slots__ = ("_base", "_judge", "_laid_out", "_length", "_pid_variable", "ending")
+    __slots__ = ("_base", "_described", "_judge", "_laid_out", "_once", "_pid_variable", "ending")
 
     def __init__(self, program: Program, reader: "Reader") -> None:
         """Read the command line now."""
@@ -34,14 +34,29 @@ class StemSpawner(ChainSpawner):
         self._judge = native.lib.usys_judge_stem
         # That of a stem around us is not for handlers, and executed ones must not take it for theirs.
         program.environ = without(program.environ, frozenset((VARIABLE,)))
-        self._base, self._pid_variable = program.environ, program.pid_variable
+        self._base, self._pid_variable, self._described = program.environ, program.pid_variable, program
+        self._once: dict[tuple[bytes, ...], NativeSpawner] = {}  # by the command line of a stem
         super().__init__(program, reader)
 
     def _use(self, chain: Chain | None) -> None:
         super()._use(chain)
         if chain is not None and chain.ending is not None:
             self._laid_out = lay_out_ending(chain.ending)
+            self._prepare(chain.ending.argv)
             self.ending = chain.ending
+
+    def _prepare(self, argv: list[bytes]) -> None:
+        """Make what executes a command line other than the whole one."""
+        if argv and tuple(argv) not in self._once:
+            whole = self._described
+            paths = search.files(argv[0], value_of(whole.environ, b"PATH"))
+            part = Program(argv, paths, whole.environ, whole.complaint, whole.pid_variable, whole.listeners)
+            self._once[tuple(argv)] = once = NativeSpawner(part)
+            once.shield = self.shield
+
+    def is_preparing(self) -> bool:
+        """See `Spawner.is_preparing`."""
+        return super().is_preparing() or any(once.is_preparing() for once in self._once.values())
 
     def is_as_read(self, variables: bytes) -> bool:
         """Return whether all is as it was read, and a stem does for a client with these variables.
@@ -72,7 +87,10 @@ class StemSpawner(ChainSpawner):
         null = os.open(b"/dev/null", os.O_RDWR | os.O_CLOEXEC)
         for number in descriptors:
             os.set_inheritable(number, True)
+        assert self.ending is not None, "the caller has looked"
         try:
+            if self.ending.argv:
+                return self._once[tuple(self.ending.argv)].spawn(null, variables, b"")
             return super().spawn(null, variables, b"")
         finally:
             for number in descriptors:

@@ -1,0 +1,25 @@
+"""Servers whose handlers become another user, where that user could not run the interpreter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Lets other users reach an interpreter below a directory that is closed to them, in a mount namespace.
+OPEN = """
+closed=$1 inside=$2 folder=$3; shift 3
+mkdir -p "$folder" && mount --bind "$inside" "$folder" && mount -t tmpfs -o mode=755 none "$closed" &&
+mkdir -p "$inside" && mount --bind "$folder" "$inside" && exec "$@"
+"""
+
+
+def opened(folder: Path) -> list[str]:
+    """Return what to put in front of a server whose handlers become another user."""
+    inside = Path(sys.base_prefix).resolve()
+    closed = [directory for directory in inside.parents if not directory.stat().st_mode & 1]
+    if not closed:
+        return []
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        pytest.skip("other users cannot run the interpreter, and there is no mount namespace")
+    return ["unshare", "--mount", "sh", "-c", OPEN, "sh", *map(str, (closed[-1], inside, folder / "inside"))]
