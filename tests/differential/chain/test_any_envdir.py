@@ -87,7 +87,7 @@ def agree(running: dict[str, Server], entries: dict[bytes, Entry]) -> None:
     assert outcomes["warm"] == outcomes["original"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(entries=mixed | many | large)
 @example(entries={})
 @example(entries={b"PATH": ("file", b"/bin")})
