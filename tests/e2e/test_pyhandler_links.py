@@ -15,6 +15,7 @@ from tests.support import hangingfs
 from tests.support.commands import COMMANDS
 from tests.support.otheruser import opened
 from tests.support.patience import PATIENCE, wait_for
+from tests.support.sampled import sampled
 from tests.support.serving import read_all
 from tests.support.warmed import CAN_BE_WARM, server
 
@@ -133,7 +134,7 @@ def behind(folder: Path, links: str) -> list[str]:
     return opened(folder) if "setuidgid" in links else []
 
 
-@pytest.mark.parametrize("links", LINKS)
+@pytest.mark.parametrize("links", sampled(LINKS, 4))
 def test_it_is_served_warm(folder: Path, links: str) -> None:
     with server(folder, "warm", handler("way", links), behind=behind(folder, links)) as running:
         assert [running.visit()[:2] for _ in range(3)] == [(b"warm", 0)] * 3
@@ -160,7 +161,7 @@ def test_kept_processes_are_cold(folder: Path, links: str) -> None:
         assert running.visit()[0] == b"cold"
 
 
-@pytest.mark.parametrize("links", LINKS)
+@pytest.mark.parametrize("links", sampled(LINKS, 4))
 def test_process_and_copiers_are_the_same(folder: Path, links: str) -> None:
     outcomes = []
     for way in ("cold", "warm"):

@@ -20,6 +20,7 @@ from tests.support.commands import COMMANDS
 from tests.support.otheruser import opened
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import descriptors, pids, status
+from tests.support.sampled import sampled
 from tests.support.serving import Served, read_all, serving
 from tests.support.warmed import CAN_BE_WARM, server
 
@@ -221,7 +222,7 @@ def test_behind_links_that_are_for_each_client_it_is_served_cold(folder: Path, l
         assert running.visit()[0] == b"cold"
 
 
-@pytest.mark.parametrize("links", CHAINS)
+@pytest.mark.parametrize("links", sampled(CHAINS))
 def test_process_is_the_same(folder: Path, links: str) -> None:
     with ucspi.cdb.create(folder / "r.cdb") as writer:
         writer.add(b"127.", b"+KIND=friend\0+EMPTY=\0+ODD=\xff\0+HOME=/elsewhere\0")
@@ -236,7 +237,7 @@ def test_process_is_the_same(folder: Path, links: str) -> None:
 
 
 @pytest.mark.parametrize("names", ["UID", "GID", "GID UID", "UID GID", "OTHER"])
-@pytest.mark.parametrize("where", ["inherited", "rule", "both"])
+@pytest.mark.parametrize("where", sampled(["both", "inherited", "rule"]))
 def test_environment_has_the_order_of_the_links(folder: Path, names: str, where: str) -> None:
     with ucspi.cdb.create(folder / "r.cdb") as writer:
         rule = b"".join(b"+%s=rule\0" % name.encode() for name in names.split())
@@ -354,7 +355,7 @@ ACTS = {
 }
 
 
-@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("name", sampled(ACTS, 2))
 def test_what_a_function_does_has_the_same_outcome(folder: Path, name: str) -> None:
     outcomes = []
     for way in ("cold", "warm"):
@@ -517,7 +518,7 @@ def test_hup_to_the_stem_imports_the_module_again(folder: Path) -> None:
         assert [line for line in served.lines() if "warm" in line or "cold" in line] == [expected]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("number", sampled([signal.SIGKILL, signal.SIGSTOP]))
 def test_stem_that_ends_or_stops_under_load_loses_nobody(folder: Path, number: int) -> None:
     """Each client is served, by a process of its own, and each has its lines."""
     wrong: list[str] = []

@@ -21,7 +21,7 @@ from tests.support.balancers import (
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import Served, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
+pytestmark = [pytest.mark.e2e, pytest.mark.oracle, pytest.mark.slow]
 
 OPTIONS = ("-vHRl0", "--proxy-from", "127.0.0.1,::1,unix", "--listen", "unix:./s")
 VERSIONS = {"v1": "send-proxy", "v2": "send-proxy-v2"}

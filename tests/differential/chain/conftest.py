@@ -14,13 +14,7 @@ def _at(place: str) -> Compare:
     return PLACES[place]
 
 
-@pytest.fixture(name="compare", params=PLACES)
+@pytest.fixture(name="compare", params=["alone", pytest.param("behind tcpserver", marks=pytest.mark.slow)])
 def _compare(request: pytest.FixtureRequest) -> Compare:
-    """Give what compares a link with the original, in each place in turn."""
-    return _at(request.param)
-
-
-@pytest.fixture(params=["alone", pytest.param("behind tcpserver", marks=pytest.mark.slow)])
-def compare_often(request: pytest.FixtureRequest) -> Compare:
-    """Give the same to a test that compares so often that three servers each time take long."""
+    """Give what compares a link with the original, in each place in turn; three servers take long."""
     return _at(request.param)

@@ -129,14 +129,14 @@ def test_file_is_made_private_and_never_truncated(oracle: Oracle, tmp_path: Path
 
 
 def test_what_cannot_be_opened_is_refused_or_passed_over(
-    compare_often: Compare, oracle: Oracle, tmp_path: Path
+    compare: Compare, oracle: Oracle, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "loop").symlink_to("loop")
     for file in ("fifo", ".", "", "nosuch/lock", "loop", "/proc/nosuch", "fifo/x", "x" * 300):
-        code, _, error = compare_often(oracle, "setlock", [file, "echo", "ran"], tmp_path)
+        code, _, error = compare(oracle, "setlock", [file, "echo", "ran"], tmp_path)
         assert (code, error.startswith(b"setlock: fatal: unable to open ")) == (111, True)
-    assert compare_often(oracle, "setlock", ["-x", "fifo", "echo", "ran"], tmp_path) == (0, b"", b"")
+    assert compare(oracle, "setlock", ["-x", "fifo", "echo", "ran"], tmp_path) == (0, b"", b"")
 
 
 @as_root
@@ -166,9 +166,9 @@ def test_silence_is_not_for_a_program_that_cannot_be_run(
     "arguments", [["-z", "lock", "true"], ["-nxq", "lock", "true"], ["-n"], ["lock"], ["--"]]
 )
 def test_odd_options_are_the_usage(
-    compare_often: Compare, oracle: Oracle, tmp_path: Path, arguments: list[str]
+    compare: Compare, oracle: Oracle, tmp_path: Path, arguments: list[str]
 ) -> None:
-    assert compare_often(oracle, "setlock", arguments, tmp_path)[0] == 100
+    assert compare(oracle, "setlock", arguments, tmp_path)[0] == 100
 
 
 def test_fcntl_lock_is_another_kind(compare: Compare, oracle: Oracle, tmp_path: Path) -> None:

@@ -18,9 +18,7 @@ pytestmark = pytest.mark.oracle
 LETTERS = "acdflmoprst"
 
 
-def test_generated_limits_are_those_of_the_original(
-    compare_often: Compare, oracle: Oracle, tmp_path: Path
-) -> None:
+def test_generated_limits_are_those_of_the_original(compare: Compare, oracle: Oracle, tmp_path: Path) -> None:
     random = Random(76)
     large = ["=", "100000000", "2000000000", "9999999999999999", "18446744073709551615", "0900000000"]
     for _ in range(12):
@@ -28,13 +26,11 @@ def test_generated_limits_are_those_of_the_original(
         for letter in random.choices(LETTERS, k=random.randrange(1, 6)):
             value = random.choice(large)
             options += random.choice([[f"-{letter}{value}"], [f"-{letter}", value]])
-        code, output, _ = compare_often(oracle, "softlimit", [*options, *LIMITS], tmp_path)
+        code, output, _ = compare(oracle, "softlimit", [*options, *LIMITS], tmp_path)
         assert (code, output.startswith(b"Limit")) == (0, True)
 
 
-def test_hard_limit_stays_and_bounds_the_soft_one(
-    compare_often: Compare, oracle: Oracle, tmp_path: Path
-) -> None:
+def test_hard_limit_stays_and_bounds_the_soft_one(compare: Compare, oracle: Oracle, tmp_path: Path) -> None:
     def before() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (50, 60))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 5))
@@ -47,7 +43,7 @@ def test_hard_limit_stays_and_bounds_the_soft_one(
         ["-c", "", "-o10"],
         ["-o8", "-o9"],
     ):
-        assert compare_often(oracle, "softlimit", [*option, *LIMITS], tmp_path, before=before)[0] == 0
+        assert compare(oracle, "softlimit", [*option, *LIMITS], tmp_path, before=before)[0] == 0
 
 
 @pytest.mark.parametrize("value", ["10x", "-1", "+5", " 5", "=1", "0x10", "1_0", "²", "5\n"])
@@ -55,7 +51,7 @@ def test_what_is_no_limit_is_the_usage(compare: Compare, oracle: Oracle, tmp_pat
     assert compare(oracle, "softlimit", ["-a", value, "true"], tmp_path)[0] == 100
 
 
-def test_odd_options_are_the_usage(compare_often: Compare, oracle: Oracle, tmp_path: Path) -> None:
+def test_odd_options_are_the_usage(compare: Compare, oracle: Oracle, tmp_path: Path) -> None:
     for arguments in (
         ["-a"],
         ["-z"],
@@ -65,8 +61,8 @@ def test_odd_options_are_the_usage(compare_often: Compare, oracle: Oracle, tmp_p
         ["-:", "true"],
         ["--"],
     ):
-        assert compare_often(oracle, "softlimit", arguments, tmp_path)[0] in (100, 111)
-    assert compare_often(oracle, "softlimit", ["-c0", "--", "true"], tmp_path)[0] == 0
+        assert compare(oracle, "softlimit", arguments, tmp_path)[0] in (100, 111)
+    assert compare(oracle, "softlimit", ["-c0", "--", "true"], tmp_path)[0] == 0
 
 
 TINY = [
