@@ -135,7 +135,7 @@ def test_any_chain_is_the_same_three_ways(oracle: Oracle, place: Path, chain: li
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(chain=chains)
 def test_any_of_many_chains_is_the_same_three_ways(oracle: Oracle, place: Path, chain: list[Link]) -> None:
     agree(oracle, place, chain)

@@ -100,7 +100,7 @@ def test_any_directory_gives_the_same_environment(
 
 
 @pytest.mark.slow
-@settings(max_examples=1000)
+@settings(max_examples=200)
 @given(entries=mixed | many | large)
 def test_any_of_many_directories_gives_the_same_environment(
     running: dict[str, Server], entries: dict[bytes, Entry]
