@@ -63,7 +63,7 @@ def supervisors(scanning: Scanning) -> dict[str, int]:
     found = {}
     for pid, command in scanning.running().items():
         words = command.split()
-        if "supervise" in [word.rpartition("/")[2] for word in words[:2]]:
+        if "--warm" not in words and "supervise" in [word.rpartition("/")[2] for word in words[:2]]:
             try:
                 place = os.readlink(f"/proc/{pid}/cwd")
             except FileNotFoundError:
