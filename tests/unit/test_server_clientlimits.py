@@ -229,7 +229,7 @@ def test_load_is_that_of_the_kernel() -> None:
             Path("/proc/loadavg").read_text(),
         )
         if before.split()[0] == after.split()[0]:
-            assert said == round(float(before.split()[0]) * 100)
+            assert abs(said - round(float(before.split()[0]) * 100)) <= 1  # that file is rounded
             return
     pytest.fail("the load changes all the time")
 

@@ -30,9 +30,11 @@ def end(code: int, files: "Iterable[io.IOBase]" = ()) -> "NoReturn":
         threading._shutdown()
     if "atexit" in sys.modules:
         sys.modules["atexit"]._run_exitfuncs()
-    for file in (*files, *writers()):
+    # The standard files are named too: not every Python's collector shows those it was started with.
+    for file in (*files, *writers(), sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         try:
-            file.flush()
+            if file is not None:
+                file.flush()
         except Exception:
             pass  # closed, or what it holds cannot be written
     os._exit(code)
