@@ -229,9 +229,8 @@ def test_load_is_that_of_the_kernel() -> None:
             Path("/proc/loadavg").read_text(),
         )
         if before.split()[0] == after.split()[0]:
-            assert (
-                said is not None and abs(said - round(float(before.split()[0]) * 100)) <= 1
-            )  # that file is rounded
+            assert said is not None
+            assert abs(said - round(float(before.split()[0]) * 100)) <= 1  # that file is rounded
             return
     pytest.fail("the load changes all the time")
 
