@@ -10,15 +10,12 @@ the same server without them.
 """
 
 import os
-import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ratios import columns, compare, faster_by_rate, header, options, program
-from servers import ORIGINAL, PATIENCE, Load, allow_descriptors, compile_c, resident, running, tail
+from servers import ORIGINAL, Load, allow_descriptors, compile_c, held, resident, running, tail
 
 HALF = b"\r\n\r\n\0\r\nQUIT\n\x21\x11"
 TRUST = ("--proxy-from", "127.0.0.0/8")
@@ -69,7 +66,7 @@ def while_others_wait(load: Path, six: Path, numbers: tuple[int, int, int]) -> N
             side()
             side.percentiles.clear()
         before = resident(mine[0])
-        with waiting(mine[1], halves):
+        with held(mine[1], halves, lambda client: client.sendall(HALF)):
             sides[0]()  # all of them have been seen by now
             sides[0].percentiles.clear()
             grown = (resident(mine[0]) - before) * 1024 / halves
@@ -77,24 +74,6 @@ def while_others_wait(load: Path, six: Path, numbers: tuple[int, int, int]) -> N
             compare(subject, sides[0], sides[1], rounds, faster_by_rate)
             print(f"\n99th percentile, times as long: {tail(sides[0], sides[1])}")
             print(f"memory for each that waits: {grown:.2f} KB")
-
-
-@contextmanager
-def waiting(port: int, count: int) -> Iterator[None]:
-    """Hold connections open that have sent half a header."""
-    clients = []
-    try:
-        for number in range(count):
-            client = socket.socket()
-            clients.append(client)
-            client.settimeout(PATIENCE)
-            client.bind((f"127.0.1.{1 + number % 200}", 0))
-            client.connect(("127.0.0.1", port))
-            client.sendall(HALF)
-        yield
-    finally:
-        for client in clients:
-            client.close()
 
 
 def compiled(directory: Path, denied: str) -> str:

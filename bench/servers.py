@@ -5,7 +5,7 @@ import socket
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,9 +85,15 @@ def tail(ours: Load, peer: Load) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
+def await_greeting(client: socket.socket) -> None:
+    """Wait until the handler has said its six bytes."""
+    if client.recv(6) != b"hello\n":
+        raise SystemExit("a held connection was refused")
+
+
 @contextmanager
-def held(port: int, count: int) -> Iterator[None]:
-    """Hold connections open, each of whose handlers has said its six bytes."""
+def held(port: int, count: int, begin: Callable[[socket.socket], object] = await_greeting) -> Iterator[None]:
+    """Hold connections open, after each has begun in a way."""
     allow_descriptors(count + 100)
     clients: list[socket.socket] = []
     try:
@@ -97,8 +103,7 @@ def held(port: int, count: int) -> Iterator[None]:
             client.settimeout(PATIENCE)
             client.bind((f"127.0.1.{1 + number % 200}", 0))
             client.connect(("127.0.0.1", port))
-            if client.recv(6) != b"hello\n":
-                raise SystemExit("a held connection was refused")
+            begin(client)
         yield
     finally:
         for client in clients:
