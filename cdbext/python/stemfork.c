@@ -22,13 +22,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "numbers/decimal.h"
 #include "python/stemcall.h"
 #include "python/stemenviron.h"
 #include "system/beforeexec.h"
 #include "system/forksibling.h"
-
-enum { LOG_PIECES = 16 /* two per pid in the log text, and the text has two */ };
 
 struct state {
   int32_t *cells; /* no child has this memory */
@@ -91,25 +88,6 @@ static PyObject *stem_prepare(PyObject *module, PyObject *args)
   Py_RETURN_NONE;
 }
 
-static void write_log(const Py_buffer *log)
-{
-  char pid[DECIMAL_MAX];
-  struct iovec pieces[LOG_PIECES];
-  const char *text = log->buf, *end = text + log->len, *nul;
-  size_t digits = put_decimal(pid, (uint64_t)getpid());
-  int count = 0;
-
-  while (text < end && count <= LOG_PIECES - 2) {
-    nul = memchr(text, 0, (size_t)(end - text));
-    usys_set_piece(&pieces[count++], text, (size_t)((nul ? nul : end) - text));
-    if (!nul)
-      break;
-    usys_set_piece(&pieces[count++], pid, digits);
-    text = nul + 1;
-  }
-  usys_write_pieces(pieces, count, 1);
-}
-
 /* What the child does before it is a Python again.  Every signal is blocked. */
 static void become_child(const struct state *state, const struct order *order)
 {
@@ -122,7 +100,7 @@ static void become_child(const struct state *state, const struct order *order)
     usys_put_on(order->descriptor, 1);
     close(order->descriptor);
   }
-  write_log(&order->log);
+  usys_write_log(order->log.buf, (size_t)order->log.len);
 }
 
 static long fork_sibling(const struct state *state, const struct order *order)

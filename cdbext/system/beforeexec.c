@@ -7,11 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "numbers/decimal.h"
 #include "system/baresyscall.h"
 
 enum {
   EXIT_TEMPORARY = 111,
-  GAP_MAX = 256 /* closed descriptors in a row behind which we look for none */
+  GAP_MAX = 256,  /* closed descriptors in a row behind which we look for none */
+  LOG_PIECES = 16 /* two per pid in the text of the log, and it has two */
 };
 
 int usys_has_room(int patience)
@@ -60,6 +62,25 @@ void usys_write_pieces(struct iovec *piece, int count, int patience)
       piece->iov_len -= (size_t)written;
     }
   }
+}
+
+void usys_write_log(const char *text, size_t length)
+{
+  char pid[DECIMAL_MAX];
+  struct iovec pieces[LOG_PIECES];
+  const char *end = text + length, *nul;
+  size_t digits = put_decimal(pid, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
+  int count = 0;
+
+  while (text < end && count <= LOG_PIECES - 2) {
+    nul = memchr(text, 0, (size_t)(end - text));
+    usys_set_piece(&pieces[count++], text, (size_t)((nul ? nul : end) - text));
+    if (!nul)
+      break;
+    usys_set_piece(&pieces[count++], pid, digits);
+    text = nul + 1;
+  }
+  usys_write_pieces(pieces, count, 1);
 }
 
 void usys_close_private(int kept)

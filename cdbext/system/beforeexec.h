@@ -21,6 +21,9 @@ void usys_set_piece(struct iovec *piece, const char *text, size_t length);
  * patience we do not, and may lose something.  A dead one is ignored. */
 void usys_write_pieces(struct iovec *piece, int count, int patience);
 
+/* Write lines of the log; each NUL in them stands for our pid. */
+void usys_write_log(const char *text, size_t length);
+
 /* Close what the exec would close, but for one: while we wait for somebody else
  * nothing of our parent's shall be kept open.  There may be gaps between the
  * numbers, but not a very large one. */

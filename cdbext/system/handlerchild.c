@@ -32,7 +32,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "system/baresyscall.h"
@@ -40,33 +39,13 @@
 #include "system/chain.h"
 
 enum {
-  LOG_PIECES = 16, /* two per pid in the log text, and the text has two */
-  GO_TRIES = 1000  /* a millisecond each */
+  GO_TRIES = 1000 /* a millisecond each */
 };
 
 #define CHILD_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD)
 #define CHILD_OF_WAITER_FLAGS (CLONE_VM | CLONE_VFORK | SIGCHLD)
 #define WAITER_FLAGS \
   (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID)
-
-static void write_log(const struct usys_slot *slot)
-{
-  char pid[DECIMAL_MAX];
-  struct iovec pieces[LOG_PIECES];
-  const char *text = slot->log, *end = slot->log + slot->log_length, *nul;
-  size_t digits = put_decimal(pid, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
-  int count = 0;
-
-  while (text < end && count <= LOG_PIECES - 2) {
-    nul = memchr(text, 0, (size_t)(end - text));
-    usys_set_piece(&pieces[count++], text, (size_t)((nul ? nul : end) - text));
-    if (!nul)
-      break;
-    usys_set_piece(&pieces[count++], pid, digits);
-    text = nul + 1;
-  }
-  usys_write_pieces(pieces, count, 1);
-}
 
 /* Whoever reads the log may let us wait for long.  Our copies must not keep a
  * port taken, or a client waiting, that the server has done with. */
@@ -126,7 +105,7 @@ static int run_child(void *argument)
     usys_take_score(program->score.given);
   wait_to_go_on(slot);
   close_server(slot);
-  write_log(slot);
+  usys_write_log(slot->log, slot->log_length);
   tell_pid(slot);
   usys_put_on(slot->connection, 0);
   usys_put_on(slot->connection, 1);
