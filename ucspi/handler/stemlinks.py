@@ -10,7 +10,7 @@ import os
 from _signal import SIGHUP, SIGPIPE, SIGXFSZ, getsignal, pidfd_send_signal, signal
 
 from ucspi.exits import EXIT_TEMPORARY
-from ucspi.unix import inheritedstate, mover, native, search
+from ucspi.unix import fds, inheritedstate, mover, native, search
 from ucspi.unix.environ import changed
 from ucspi.unix.errtext import explain
 from ucspi.unix.output import emit
@@ -130,20 +130,9 @@ def state() -> tuple[object, ...]:
             texts = (*lines, limits.read())
         here = os.stat(".")
         own = os.getsid(0), os.getpgrp(), os.getpriority(os.PRIO_PROCESS, 0)
-        return (here.st_dev, here.st_ino, own, texts, _inheritable())
+        return (here.st_dev, here.st_ino, own, texts, fds.inheritable())
     except OSError as error:
         raise ValueError(f"how this process is cannot be seen: {error.strerror}") from None
-
-
-def _inheritable() -> list[int]:
-    found = []
-    for number in map(int, os.listdir("/proc/self/fd")):
-        try:
-            if number > 2 and os.get_inheritable(number):
-                found.append(number)
-        except OSError:
-            pass  # it was that of the listing
-    return found
 
 
 def _reads(link: Link) -> bool:

@@ -2,13 +2,11 @@
 
 import _socket
 import os
-import sys
 from stat import S_ISSOCK
 
-from ucspi.unix import stemchannel
+from ucspi.unix import fds, stemchannel
 
-_ROOM = _socket.CMSG_SPACE(4)
-_NUMBER = 4  # bytes of a descriptor's number
+_ROOM = _socket.CMSG_SPACE(fds.SIZE)
 
 
 def channel_of(value: bytes) -> "tuple[_socket.socket, int] | None":
@@ -55,7 +53,7 @@ class Receiver:
         """
         flags = self._flags if waits else self._flags | _socket.MSG_DONTWAIT
         size, control, _, _ = self.channel.recvmsg_into([self._buffer], _ROOM, flags)
-        descriptor = int.from_bytes(control[0][2][:_NUMBER], sys.byteorder) if control else -1
+        descriptor = fds.received(control)
         if not size:
             return None
         return stemchannel.unpack(bytes(memoryview(self._buffer)[:size])), descriptor

@@ -13,7 +13,7 @@ from ucspi.programs._program import Stop
 from ucspi.programs._stemline import has_links_for_each, take_once
 from ucspi.programs.commands import COMMANDS
 from ucspi.unix import search
-from ucspi.unix.chain import MISSING, Chain, Ending, Plan, Seen, Step, TooNewError, look
+from ucspi.unix.chain import Chain, Ending, Plan, Seen, Step, TooNewError, look, look_for
 from ucspi.unix.launchers import Launchers, own
 
 TYPE_CHECKING = False
@@ -137,7 +137,7 @@ class ChainReader:
         self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
     ) -> Ending | None:
         """Return what a command line is if it certainly runs a Python function."""
-        noted = _look_for(files)
+        noted = look_for(files, look)
         if not noted or (has_other_ids and any(look_at.error == errno.EACCES for look_at in noted)):
             return None
         try:
@@ -156,7 +156,7 @@ class ChainReader:
     def _certain_plan(
         self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
     ) -> Plan | None:
-        if has_other_ids and any(look_at.error == errno.EACCES for look_at in _look_for(files)):
+        if has_other_ids and any(look_at.error == errno.EACCES for look_at in look_for(files, look)):
             return None  # on a file server the new user may have rights that root has not
         try:
             return self._plan(argv, files, seen)
@@ -166,7 +166,7 @@ class ChainReader:
 
     def _plan(self, argv: list[bytes], files: list[bytes], seen: list[Seen]) -> Plan | None:
         """Return what a command would do, if it is a link of ours; note what was looked at then."""
-        noted = _look_for(files)
+        noted = look_for(files, look)
         if not noted and any(os.fsdecode(file.rpartition(b"/")[2]) in LINKS for file in files):
             self.is_unsettled = True  # it may be missing only while it is replaced
         command = self._launchers.command_in(noted[-1]) if noted else None
@@ -203,7 +203,7 @@ class ChainReader:
 
     def _agrees(self, plan: Plan, files: list[bytes], seen: list[Seen]) -> bool:
         """Return whether a plan holds for the program that it would execute; note what was looked at then."""
-        noted = _look_for(files)
+        noted = look_for(files, look)
         # To open anything else may take for ever, as it may later for one client.
         if not noted or not noted[-1].is_regular() or not os.access(noted[-1].path, os.X_OK):
             return False
@@ -245,16 +245,3 @@ def _is_confined() -> bool:
             return file.read().rstrip(b"\0\n") not in (b"", b"unconfined")
     except OSError:
         return False  # there is no such module
-
-
-def _look_for(files: list[bytes]) -> list[Seen]:
-    """Return each file that is tried, up to the one that is executed; none where that is not certain."""
-    noted = []
-    for path in files:
-        seen = look(path)
-        if seen is None:
-            return []
-        noted.append(seen)
-        if seen.error not in MISSING:
-            return noted
-    return []

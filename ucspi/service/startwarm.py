@@ -11,7 +11,7 @@ from time import monotonic
 
 from ucspi.service.stem import NAME_MAX, LostError, Stem
 from ucspi.unix.cachedstat import CachedStat
-from ucspi.unix.chain import MISSING, Seen, TooNewError
+from ucspi.unix.chain import MISSING, Seen, TooNewError, look_for
 from ucspi.unix.launchers import Launchers, own
 from ucspi.unix.output import say_soon
 
@@ -123,7 +123,7 @@ class WarmStarter:
         if self._launchers is None or not self._package:
             return []
         package = self._look_at(_FILES)
-        found = self._look_for()
+        found = look_for(self._paths, self._glance_absolute)
         if not found or not _are_alike(package, self._package):
             return []  # the package is not the one that we are
         if self._stem is None or not found[-1].is_like(self._seen[len(found) - 1]):
@@ -134,21 +134,13 @@ class WarmStarter:
                 return []
         return found + package
 
-    def _look_for(self) -> list[Seen]:
-        """Return each file that is tried, up to the one that is executed."""
-        found: list[Seen] = []
-        for path in self._paths:
-            seen = self._glance(path) if path.startswith(b"/") else None
-            if seen is None:
-                return []
-            found.append(seen)
-            if seen.error not in MISSING:
-                return found
-        return []
-
     def _look_at(self, paths: "tuple[bytes, ...]") -> list[Seen]:
         seen = [self._glance(path) for path in paths]
         return [one for one in seen if one is not None] if None not in seen else []
+
+    def _glance_absolute(self, path: bytes) -> Seen | None:
+        """Look at a file of PATH; None where another directory may mean another file."""
+        return self._glance(path) if path.startswith(b"/") else None
 
     def _glance(self, path: bytes) -> Seen | None:
         """Look at a path, as executing would; None: that tells nothing certain."""

@@ -12,7 +12,7 @@ import time
 from _struct import unpack_from
 from stat import S_ISREG
 
-from ucspi.unix import mover, native
+from ucspi.unix import fds, mover, native
 from ucspi.unix.cachedstat import FORM, MOUNT, SAME, is_local, state_in
 from ucspi.unix.chainlists import Lists, lay_out_lists
 
@@ -178,6 +178,24 @@ def look(path: bytes) -> Seen | None:
     return None
 
 
+def look_for(files: "Sequence[bytes]", look: "Callable[[bytes], Seen | None]") -> list[Seen]:
+    """Return each file that is tried, up to the one that is executed; none where that is not certain.
+
+    Args:
+        files: those to try, in order.
+        look: looks at one of them, as `look` does.
+    """
+    noted = []
+    for path in files:
+        seen = look(path)
+        if seen is None:
+            return []
+        noted.append(seen)
+        if seen.error not in MISSING:
+            return noted
+    return []
+
+
 def confirm(descriptor: int, seen: Seen) -> bool:
     """Return whether an open file is the regular one that was seen.
 
@@ -245,7 +263,7 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
     laid_out.spare = _SPARE if directories else 0
     movers = [mover.descriptor()] if any(step.plan.order for step in chain.steps) else []
     if any(step.plan.path is not None or step.plan.lists for step in chain.steps):  # it may have to wait
-        kept.append(ffi.new("int[]", [*sorted({*_inheritable(), *movers}), -1]))
+        kept.append(ffi.new("int[]", [*sorted({*fds.inheritable(), *movers}), -1]))
         laid_out.inherited = kept[-1]
     laid_out.steps, laid_out.step_count = steps, len(chain.steps)
     kept += [steps, laid_out]
@@ -271,19 +289,6 @@ def _lay_out_seen(seen: list[Seen], kept: list[object]) -> "Any":
     laid_out.seen, laid_out.seen_count = rooms, len(seen)
     kept.append(rooms)
     return laid_out
-
-
-def _inheritable() -> list[int]:
-    """Return the descriptors above 2 that an exec leaves open, in order."""
-    numbers = sorted(map(int, os.listdir("/proc/self/fd")))
-    return [number for number in numbers if number > 2 and _is_inheritable(number)]
-
-
-def _is_inheritable(number: int) -> bool:
-    try:
-        return os.get_inheritable(number)
-    except OSError:
-        return False  # it was that of the listing
 
 
 def _soft(value: int | None) -> int:

@@ -15,6 +15,7 @@ import select
 import struct
 import time
 
+from ucspi.unix.fds import received
 from ucspi.unix.helperprocess import Helper
 
 TYPE_CHECKING = False
@@ -199,7 +200,4 @@ def _send(channel: _socket.socket, number: int, descriptor: int = -1) -> None:
 def _take(channel: _socket.socket) -> tuple[bytes, int]:
     """Return a message, empty at the end, and the descriptor that came with it, or -1."""
     message, ancillary, _, _ = channel.recvmsg(_NUMBER.size, _SPACE, _FLAGS)
-    for _, _, data in ancillary:
-        (descriptor,) = _DESCRIPTOR.unpack(data[: _DESCRIPTOR.size])
-        return message, descriptor
-    return message, -1
+    return message, received(ancillary)

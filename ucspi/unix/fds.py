@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # Errors that only say that we lack the means to look.
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+SIZE = 4  # bytes of a descriptor beside a message
 GAP_MAX = 256  # after so many closed descriptors in a row the search ends
 
 
@@ -75,9 +76,18 @@ def close_others(kept: "Iterable[int]") -> None:
 def inherited() -> list[int] | None:
     """Return the descriptors above 2 that an exec leaves open; None without ``/proc``."""
     try:
-        numbers = sorted(int(name) for name in os.listdir(b"/proc/self/fd"))
+        return inheritable()
     except OSError:
         return None
+
+
+def inheritable() -> list[int]:
+    """Return the descriptors above 2 that an exec leaves open, in order.
+
+    Raises:
+        OSError: there is no ``/proc``, or no descriptor to read it with.
+    """
+    numbers = sorted(int(name) for name in os.listdir(b"/proc/self/fd"))
     return [number for number in numbers if number > 2 and _is_inheritable(number)]
 
 
@@ -86,6 +96,17 @@ def _is_inheritable(number: int) -> bool:
         return os.get_inheritable(number)
     except OSError:
         return False  # the one used to list them
+
+
+def received(control: "Iterable[tuple[int, int, bytes]]") -> int:
+    """Return the descriptor that came with a message, by its ancillary data; -1: none came."""
+    import _socket
+    import sys
+
+    for level, kind, data in control:
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS) and len(data) >= SIZE:
+            return int.from_bytes(data[:SIZE], sys.byteorder)
+    return -1
 
 
 def is_readable(number: int, seconds: float | None = 0.0) -> bool:

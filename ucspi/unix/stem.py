@@ -14,7 +14,7 @@ from _struct import Struct
 from time import monotonic
 
 from ucspi.unix import native
-from ucspi.unix.fds import close
+from ucspi.unix.fds import SIZE, close, received
 from ucspi.unix.stemchannel import (
     BASE,
     CELL_SIZE,
@@ -281,23 +281,15 @@ def leftovers(channel: _socket.socket) -> "Iterator[Leftover]":
     flags = _socket.MSG_CMSG_CLOEXEC | _socket.MSG_DONTWAIT
     while True:
         try:
-            packet, control, *_ = channel.recvmsg(PACKET_MAX, _socket.CMSG_SPACE(CELL_SIZE), flags)
+            packet, control, *_ = channel.recvmsg(PACKET_MAX, _socket.CMSG_SPACE(SIZE), flags)
         except OSError:
             return  # there is nothing more, or it was shut down
         if not packet:
             return
-        descriptor = _descriptor(control)
+        descriptor = received(control)
         kind, slot, variables, log = unpack(packet)
         if kind != BASE and descriptor >= 0:
             yield Leftover(slot, descriptor, variables, log)
-
-
-def _descriptor(control: "list[tuple[int, int, bytes]]") -> int:
-    for level, kind, data in control:
-        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS) and len(data) >= CELL_SIZE:
-            number: int = _CELL.unpack_from(data)[0]
-            return number
-    return -1
 
 
 def is_child(pid: int) -> bool:
