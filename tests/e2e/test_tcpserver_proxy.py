@@ -16,6 +16,7 @@ from tests.support.balanced import (
     V1,
     ask,
     connect_unix,
+    judge,
     reasons,
     refused,
     shown,
@@ -30,12 +31,6 @@ pytestmark = pytest.mark.e2e
 
 DATA = b"EHLO\0\r\nPROXY TCP4 \xff"
 LOCAL = binary(b"", command=0x20, family=0)
-
-
-def judge(folder: Path, text: str) -> list[str]:
-    """Write rules; return the options for them."""
-    (folder / "rules").write_text(text)
-    return ["--rules-text", "rules"]
 
 
 @pytest.fixture(scope="module")

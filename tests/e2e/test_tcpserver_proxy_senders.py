@@ -1,6 +1,9 @@
 """Behind what people have: the senders of Debian in front of the server."""
 
+import http.client
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from tests.support.balancers import (
     nginx,
     require,
     stunnel,
+    varnish,
 )
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import Served, serving
@@ -172,3 +176,58 @@ def test_swaks(tmp_path: Path, version: str, family: str, source: str) -> None:
         assert f"220 {source.lower()} 5" in done.stdout, done.stdout + done.stderr
         wait_for(lambda: served.lines()[-1] == "tcpserver: status: 0/40", "the end")
         assert not reasons(served)
+
+
+# A page of all variables.  Whatever is left unread would reset the connection.
+PAGE = r"""
+printf 'HTTP/1.0 200 OK\r\n\r\n'
+env | grep -E '^(PROTO|TCP|UNIX|SSL_|PROXY_)'
+while read -r line && [ "${#line}" -gt 1 ]; do :; done
+"""
+
+
+def get(address: tuple[str, int] | str) -> tuple[dict[str, str], int]:
+    """Return the variables on the page, and the client's own port; Varnish may still be starting."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        is_ip6 = not isinstance(address, str) and ":" in address[0]
+        family = socket.AF_INET6 if is_ip6 else socket.AF_INET
+        with socket.socket(socket.AF_UNIX if isinstance(address, str) else family) as client:
+            client.settimeout(PATIENCE)
+            try:
+                client.connect(address)
+                own = 0 if isinstance(address, str) else client.getsockname()[1]
+                client.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+                answer = http.client.HTTPResponse(client)
+                answer.begin()
+                if answer.status == 200:
+                    text = answer.read().decode("latin-1")
+                    return dict(line.split("=", 1) for line in text.splitlines()), own
+            except (OSError, http.client.HTTPException):
+                pass
+        assert time.monotonic() < deadline, address
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("behind", "version"), [("tcp", 1), ("tcp", 2), ("tcp6", 1), ("unix", 2)])
+def test_varnish(tmp_path: Path, behind: str, version: int) -> None:
+    port, front = free_port(), f"{tmp_path}/front"
+    more = ["--listen", "[::1]:0"]
+    with serving(tmp_path, [*OPTIONS, *more], ["sh", "-c", PAGE], command=BARE) as served:
+        (port6,) = served.more_ports(1)
+        backends = {
+            "tcp": f'.host = "127.0.0.1"; .port = "{served.port}";',
+            "tcp6": f'.host = "::1"; .port = "{port6}";',
+            "unix": f'.path = "{tmp_path}/s";',
+        }
+        with varnish(tmp_path, [f"127.0.0.1:{port}", f"[::1]:{port}", front], backends[behind], version):
+            for ip in ("127.0.0.1", "::1"):
+                variables, own = get((ip, port))
+                require_client(variables, ip, own)
+                assert (variables["TCPLOCALIP"], variables["TCPLOCALPORT"]) == (ip, str(port))
+            variables, _ = get(front)
+            assert (variables["TCPREMOTEIP"], variables["TCPREMOTEPORT"]) == ("0.0.0.0", "0")
+            seen = len(served.lines())
+            served.wait_for(lambda lines: sum(" ok " in line for line in lines[seen:]) > 3)  # checks go on
+        assert not reasons(served)
+        assert sum("the client's address is 0.0.0.0" in line for line in served.lines()) == 1

@@ -61,3 +61,9 @@ def refused(options: list[str]) -> tuple[int, bytes]:
     command = [*COMMAND, *options, "127.0.0.1", "0", "true"]
     done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
     return done.returncode, done.stderr
+
+
+def judge(folder: Path, text: str) -> list[str]:
+    """Write rules; return the options for them."""
+    (folder / "rules").write_text(text)
+    return ["--rules-text", "rules"]

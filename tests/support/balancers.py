@@ -1,4 +1,4 @@
-"""Debian's balancers in front of a server of ours: HAProxy, nginx, stunnel, hitch."""
+"""Debian's balancers in front of a server of ours: HAProxy, nginx, stunnel, hitch, Varnish."""
 
 import os
 import signal
@@ -125,6 +125,18 @@ def hitch(folder: Path, frontend: str, backend: str, version: int) -> Iterator[N
     lines += [f"write-proxy-v{version} = on", "workers = 1", "daemon = off", "syslog = off"]
     (folder / "hitch.conf").write_text("\n".join([*lines, ""]))
     with running(folder, [require("hitch"), "--config=hitch.conf"]):
+        yield
+
+
+@contextmanager
+def varnish(folder: Path, listens: Sequence[str], backend: str, version: int) -> Iterator[None]:
+    """Run Varnish, which asks for a page five times a second, and hands on no client before two answers."""
+    probe = '.probe = { .url = "/probe"; .interval = 200ms; .timeout = 10s; .initial = 0; .threshold = 2; }'
+    lines = ["vcl 4.1;", f"backend b {{ {backend} .proxy_header = {version}; {probe} }}"]
+    (folder / "varnish.vcl").write_text("\n".join([*lines, "sub vcl_recv { return (pass); }", ""]))
+    command = [require("varnishd"), "-F", "-n", f"{folder}/varnish", "-f", f"{folder}/varnish.vcl"]
+    command += ["-j", "none", "-s", "malloc,16m", "-p", "thread_pools=1", "-p", "thread_pool_min=10"]
+    with running(folder, [*command, *[word for listen in listens for word in ("-a", listen)]]):
         yield
 
 
