@@ -8,10 +8,10 @@ from ucspi.service import controlfiles
 from ucspi.unix.errtext import describe, explain
 from ucspi.unix.output import say, write_all
 
-LETTERS = b"udopchaitkx"
+LETTERS = b"udopchaitkxq12wb"
 USAGE = (
     b"svc options: u up, d down, o once, x exit, p pause, c continue, "
-    b"h hup, a alarm, i interrupt, t term, k kill"
+    b"h hup, a alarm, i interrupt, t term, k kill, q quit, 1 usr1, 2 usr2, w winch, b abrt"
 )
 
 

@@ -55,6 +55,11 @@ SIGNALS = {  # actions that send a signal, and its name
     "ALRM": "SIGALRM",
     "INT": "SIGINT",
     "KILL": "SIGKILL",
+    "QUIT": "SIGQUIT",
+    "USR1": "SIGUSR1",
+    "USR2": "SIGUSR2",
+    "WINCH": "SIGWINCH",
+    "ABRT": "SIGABRT",
 }
 
 
@@ -112,7 +117,12 @@ ROWS = (
     Row("i", UP, actions=("INT",)),
     Row("t", UP, actions=("TERM",)),
     Row("k", UP, actions=("KILL",)),
-    *(Row(letter) for letter in "haitk"),
+    Row("q", UP, actions=("QUIT",)),
+    Row("1", UP, actions=("USR1",)),
+    Row("2", UP, actions=("USR2",)),
+    Row("w", UP, actions=("WINCH",)),
+    Row("b", UP, actions=("ABRT",)),
+    *(Row(letter) for letter in "haitkq12wb"),
     Row(OTHER),
 )
 

@@ -19,6 +19,7 @@ from ucspi.programs import svstat
 from ucspi.unix import tai
 
 Pair = TypeVar("Pair")
+NEW_LETTERS = b", q quit, 1 usr1, 2 usr2, w winch, b abrt"  # in the usage of ours
 
 
 def within_a_second(compare: Callable[[], Pair]) -> Pair:
@@ -91,7 +92,7 @@ def test_svok_of_strange_directories(tmp_path: Path, oracle: Oracle, strange: li
 def test_same_usage(tmp_path: Path, oracle: Oracle, program: str, arguments: list[str]) -> None:
     mine, original = outcomes(oracle, program, arguments, tmp_path)
     assert mine[:2] == original[:2]
-    assert mine[2] == original[2]
+    assert mine[2].replace(NEW_LETTERS, b"") == original[2]
 
 
 def test_svc_refuses_long_options(tmp_path: Path, oracle: Oracle) -> None:
