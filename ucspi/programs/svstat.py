@@ -40,7 +40,7 @@ def describe(name: bytes) -> bytes:
             os.close(service)
         step = b"read supervise/status"
         try:
-            record = os.read(file, statusrecord.SIZE)
+            record = os.read(file, statusrecord.READ)
         finally:
             os.close(file)
     except OSError as error:

@@ -5,7 +5,7 @@
     supervise/control     fifo for control bytes
     supervise/ok          fifo that nobody writes to: it can be opened for writing
                           as long as a supervisor lives
-    supervise/status      18 bytes, see `ucspi.service.statusrecord`
+    supervise/status      18 bytes or more, see `ucspi.service.statusrecord`
     supervise/birth       ours: which process was started last, see `ucspi.service.birthrecord`
 
 Everything is opened relative to descriptors of the two directories.  So one
