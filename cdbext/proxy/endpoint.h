@@ -6,21 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "numbers/decimal.h"
+#include "numbers/dotted.h"
 #include "proxy/header.h"
-
-/* libc's way takes as long as the rest of a header. */
-static inline void usys_proxy_show_ip4(const unsigned char *bytes, char *text)
-{
-  int i;
-
-  for (i = 0; i < 4; ++i) {
-    if (i)
-      *text++ = '.';
-    text += put_decimal(text, bytes[i]);
-  }
-  *text = 0;
-}
 
 /* A mapped IPv4 address is shown as what it is. */
 static inline void usys_proxy_show_ip6(const unsigned char *bytes, char *text)
@@ -28,7 +15,7 @@ static inline void usys_proxy_show_ip6(const unsigned char *bytes, char *text)
   static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 
   if (!memcmp(bytes, mapped, sizeof mapped))
-    usys_proxy_show_ip4(bytes + sizeof mapped, text);
+    put_dotted(bytes + sizeof mapped, text);
   else
     inet_ntop(AF_INET6, bytes, text, USYS_PROXY_ADDRESS);
 }

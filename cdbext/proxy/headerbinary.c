@@ -61,8 +61,8 @@ static void read_addresses(const unsigned char *bytes, int family, struct usys_p
   const unsigned char *ports = bytes + ADDRESSES[family] - 4;
 
   if (family == INET) {
-    usys_proxy_show_ip4(bytes, header->source);
-    usys_proxy_show_ip4(bytes + 4, header->destination);
+    put_dotted(bytes, header->source);
+    put_dotted(bytes + 4, header->destination);
   } else {
     usys_proxy_show_ip6(bytes, header->source);
     usys_proxy_show_ip6(bytes + 16, header->destination);

@@ -88,7 +88,7 @@ static int read_address(const struct field *field, int is_ip6, char *shown)
   if (is_ip6)
     usys_proxy_show_ip6(address, shown);
   else
-    usys_proxy_show_ip4(address, shown);
+    put_dotted(address, shown);
   return 1;
 }
 
