@@ -6,6 +6,7 @@ from tests.support.rules_files import image_of, image_with
 from ucspi.cdb import Reader
 from ucspi.errors import BadAddressError
 from ucspi.rules import RuleSet, Verdict, candidates, is_address
+from ucspi.rules._lookup import KNOWN_MOST
 
 DOCUMENTED = b"""\
 xyz@86.75.30.9:allow,N="1"
@@ -215,3 +216,22 @@ def test_verdicts_are_equal_by_their_parts() -> None:
     assert Verdict(True) != Verdict(False)
     assert Verdict(True) != True  # noqa: E712 - a verdict is not its answer
     assert repr(Verdict(False, (), b"1.")) == "Verdict(False, (), b'1.')"
+
+
+def test_remembered_verdict_is_that_of_the_rules() -> None:
+    rules = rules_of(b'1.:allow,A="b"\n2.:deny\n')
+    addresses = [b"%d.0.%d.1" % (first, number) for number in range(KNOWN_MOST) for first in (1, 2, 3)]
+    for _ in range(2):
+        for ip in addresses:  # more of them than are remembered
+            assert rules.judge_again(ip) == rules.judge(ip)
+    assert rules.judge_again(addresses[-1]) is rules.judge_again(addresses[-1])
+    for _ in range(2):
+        with pytest.raises(BadAddressError):
+            rules.judge_again(b"1.x")
+
+
+def test_verdicts_of_another_address_with_the_same_rule_are_not_mixed() -> None:
+    rules = rules_of(b'1.2.3.4:deny\n1.2.3.:allow,N="x"\n:deny\n')
+    assert [bool(rules.judge_again(ip)) for ip in (b"1.2.3.4", b"1.2.3.5", b"9.9.9.9", b"1.2.3.4")] == [
+        *(False, True, False, False)
+    ]

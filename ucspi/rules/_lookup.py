@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 AF_INET, AF_INET6 = 2, 10  # Linux's
 EVERYBODY = [b""]
 ONLY_DENY = DENY + b"\0"
+KNOWN_MOST = 256  # addresses whose verdict is kept
 
 
 def candidates(
@@ -104,7 +105,7 @@ NO_RULE = Verdict(True)  # no rule at all means allow
 class RuleSet:
     """The rules of one cdb image."""
 
-    __slots__ = ("_networks", "_read_ip", "_reader", "lengths")
+    __slots__ = ("_known", "_networks", "_read_ip", "_reader", "lengths")
 
     def __init__(self, reader: "Reader") -> None:
         """Judge by this reader, which the caller closes.
@@ -116,6 +117,7 @@ class RuleSet:
 
         self._read_ip = inet_pton
         self._reader = reader
+        self._known: dict[bytes, Verdict] = {}
         self._networks = networks_of(reader)
         self.lengths = self._networks.lengths
 
@@ -187,6 +189,19 @@ class RuleSet:
             found = self._find(ip, host, info)
             as_given = NO_RULE if found is None else _interpret(*found)
             return verdict if as_given else as_given
+        return verdict
+
+    def judge_again(self, ip: bytes) -> Verdict:
+        """Do as `judge` with an address alone, and remember verdicts: the same clients come again and again.
+
+        The image must not change.
+        """
+        verdict = self._known.get(ip)
+        if verdict is None:
+            verdict = self.judge(ip)
+            if len(self._known) >= KNOWN_MOST:
+                self._known.clear()
+            self._known[ip] = verdict
         return verdict
 
 
