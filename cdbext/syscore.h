@@ -10,6 +10,7 @@
 #include "lines/timelabel.h"
 #include "proxy/header.h"
 #include "system/accept.h"
+#include "system/acceptproxied.h"
 #include "system/asklists.h"
 #include "system/chain.h"
 #include "system/dnsmessage.h"

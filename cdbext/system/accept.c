@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "numbers/dotted.h"
+
 union address {
   struct sockaddr any;
   struct sockaddr_in ip4;
@@ -20,7 +22,7 @@ static int describe_ip6(const struct sockaddr_in6 *address, char *text, unsigned
   const unsigned char *bytes = address->sin6_addr.s6_addr;
 
   if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
-    inet_ntop(AF_INET, bytes + 12, text, USYS_IP_SIZE);
+    put_dotted(bytes + 12, text);
   } else {
     inet_ntop(AF_INET6, bytes, text, USYS_IP_SIZE);
     if (address->sin6_scope_id)
@@ -36,7 +38,7 @@ static int describe(const union address *address, char *text, unsigned *scope)
   *text = 0;
   switch (address->any.sa_family) {
     case AF_INET:
-      inet_ntop(AF_INET, &address->ip4.sin_addr, text, USYS_IP_SIZE);
+      put_dotted((const unsigned char *)&address->ip4.sin_addr, text);
       return ntohs(address->ip4.sin_port);
     case AF_INET6: return describe_ip6(&address->ip6, text, scope);
     default: return 0;
@@ -54,9 +56,9 @@ static void set_options(int connection, int flags)
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-int usys_accept(int listener, int flags, struct usys_client *client)
+int usys_accept_unnamed(int listener, int flags, struct usys_client *client)
 {
-  union address local, remote;
+  union address remote;
   socklen_t length = sizeof remote;
   int connection = accept4(listener, &remote.any, &length, SOCK_CLOEXEC);
 
@@ -65,7 +67,14 @@ int usys_accept(int listener, int flags, struct usys_client *client)
   client->scope = 0;
   client->remote_port = describe(&remote, client->remote_ip, &client->scope);
   set_options(connection, flags);
-  length = sizeof local;
+  return connection;
+}
+
+void usys_name_local(int connection, struct usys_client *client)
+{
+  union address local;
+  socklen_t length = sizeof local;
+
   client->error = getsockname(connection, &local.any, &length) ? errno : 0;
   if (client->error) {
     *client->local_ip = 0;
@@ -73,5 +82,13 @@ int usys_accept(int listener, int flags, struct usys_client *client)
   } else {
     client->local_port = describe(&local, client->local_ip, &client->scope);
   }
+}
+
+int usys_accept(int listener, int flags, struct usys_client *client)
+{
+  int connection = usys_accept_unnamed(listener, flags, client);
+
+  if (connection >= 0)
+    usys_name_local(connection, client);
   return connection;
 }

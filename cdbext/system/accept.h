@@ -26,4 +26,8 @@ struct usys_client {
  * Returns the descriptor, or -errno; -EAGAIN when no client is there. */
 int usys_accept(int listener, int flags, struct usys_client *client);
 
+/* The two steps of it: the local address and `error` are found by the second. */
+int usys_accept_unnamed(int listener, int flags, struct usys_client *client);
+void usys_name_local(int connection, struct usys_client *client);
+
 #endif

@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "cdb": {"numbers"},
     "rules": {"cdb", "numbers"},
     "python": {"cdb", "system", "numbers"},
-    "system": {"numbers"},
+    "system": {"proxy", "numbers"},
     "lines": {"numbers"},
     "proxy": {"numbers"},
     "nolibc": {"system"},

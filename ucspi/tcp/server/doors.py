@@ -5,6 +5,7 @@ import time
 
 from ucspi.tcp.server.door import Door
 from ucspi.tcp.server.listener import CLIENT_ERRORS
+from ucspi.unix import native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ PAUSE = 1.0  # seconds without accepting, after the system ran out of something
 def door(listener: "Listener", settings: "Settings") -> Door:
     """Return the door of a TCP or UNIX-domain listener."""
     if listener.path is None:
-        return Door(listener, settings)
+        if settings.proxy_from is None or native.lib is None:
+            return Door(listener, settings)
+        from ucspi.tcp.server.proxieddoor import ProxiedDoor  # most servers have no balancer
+
+        return ProxiedDoor(listener, settings, settings.proxy_from)
     from ucspi.tcp.server.unixdoor import UnixDoor  # most servers have no UNIX-domain listener
 
     return UnixDoor(listener, listener.path)

@@ -18,10 +18,11 @@ class Networks:
     """The networks of a text; ``ip in networks`` tells whether an address is in one of them.
 
     Attributes:
+        mapped: those of IP, each 16 bytes, IPv4 in mapped form, and how many bits of these count.
         whole: those that contain every address of their kind, such as ``0.0.0.0/0``.
     """
 
-    __slots__ = ("_has_unix", "_known", "_numbers4", "_numbers6", "whole")
+    __slots__ = ("_has_unix", "_known", "_numbers4", "_numbers6", "mapped", "whole")
 
     def __init__(self, text: bytes) -> None:
         """Take addresses, networks and the word ``unix``, with commas between them.
@@ -32,6 +33,7 @@ class Networks:
             BadNetworkError: a part of the text is nothing of these.
         """
         self._has_unix = False
+        self.mapped: list[tuple[bytes, int]] = []
         self.whole: list[bytes] = []
         # The networks of one length each: how many bits of an address follow, and what is before these.
         self._numbers4: dict[int, set[int]] = {}
@@ -51,6 +53,7 @@ class Networks:
             raise BadNetworkError(b"a network without bits behind its /%d, not %s" % (bits, part[:SHOWN_MAX]))
         numbers = self._numbers4 if len(packed) == 4 else self._numbers6
         numbers.setdefault(rest, set()).add(number >> rest)
+        self.mapped.append((packed, bits) if len(packed) == 16 else (_MAPPED + packed, bits + _MAPPED_BITS))
         if not bits:
             self.whole.append(part)
 

@@ -80,6 +80,11 @@ class ProxyHeaders:
         Raises:
             MemoryError: the connection is still the caller's.
         """
+        if connection.balancer is not None:  # its door has taken the header
+            if connection.remote_ip in _NOBODY:
+                self._warn_of_nobody(connection)
+            self._receive(connection)
+            return
         if connection.remote_ip not in self._networks:
             self._receive(connection)
             return
@@ -139,10 +144,14 @@ class ProxyHeaders:
         connection.balancer = Balancer(connection.remote_ip, connection.remote_port, variables)
         if not header.is_peer:
             connection.become(header.source, header.source_port, header.destination, header.destination_port)
-            if header.source in _NOBODY and not self._has_warned:
-                self._has_warned = True
-                text = b"PROXY header from %s: the client's address is %s; rules and limits take it as it is"
-                self._report.warn(text % (connection.balancer.ip, header.source))
+            if header.source in _NOBODY:
+                self._warn_of_nobody(connection)
+
+    def _warn_of_nobody(self, connection: "Connection") -> None:
+        if not self._has_warned and connection.balancer is not None:
+            self._has_warned = True
+            text = b"PROXY header from %s: the client's address is %s; rules and limits take it as it is"
+            self._report.warn(text % (connection.balancer.ip, connection.remote_ip))
 
 
 class _Reading:
