@@ -310,6 +310,8 @@ STEPS = [
     "ucspi.tcp.server.networks.Networks._contains",
     "ucspi.tcp.server.proxyheaders.parse",
     "ucspi.tcp.server.proxyheaders.Balancer",
+    "ucspi.tcp.server.proxieddoor.Balancer",
+    "ucspi.tcp.server.proxieddoor.Connection",
     "ucspi.tcp.server.proxyheaders._Waiting",
     "ucspi.tcp.server.pending._Place",
     "ucspi.tcp.server.pending.network",

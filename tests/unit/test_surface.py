@@ -67,7 +67,7 @@ MODULES = {
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door doors entrance handlers keptpool listener loop
-        networks parts pending proxyheaders rate settings shutdown socketoptions stemkeeper unixdoor
+        networks parts pending proxieddoor proxyheaders rate settings shutdown socketoptions stemkeeper unixdoor
         warmhandlers
     """,
     "ucspi.unix": """
