@@ -60,7 +60,7 @@ for target in image rules lines logs proxy dns; do
     lines) code='lines/*.c' most=512 ;;
     logs) code='lines/*.c' most=16384 ;;
     proxy) code='proxy/*.c' most=512 ;;
-    dns) code=system/dnsmessage.c most=1024 ;;
+    dns) code='system/dnsmessage.c system/addresstext.c' most=1024 ;;
   esac
   "$CLANG" $flags checking/fuzz_$target.c $code -o "$scratch/fuzz_$target" || {
     echo "fuzz.sh: $CLANG cannot link a fuzzer: install libclang-rt-dev of its version" >&2

@@ -21,6 +21,7 @@
 
 #include "system/baresyscall.h"
 #include "system/dnsmessage.h"
+#include "system/variables.h"
 
 #if USYS_BARE
 
@@ -33,16 +34,6 @@ struct asked {
   size_t length;
   unsigned char question[USYS_QUESTION_MAX];
 };
-
-static const char *value_of(char *const *environ, const char *name)
-{
-  size_t length = strlen(name);
-
-  for (; *environ; ++environ)
-    if (!strncmp(*environ, name, length) && (*environ)[length] == '=')
-      return *environ + length + 1;
-  return NULL;
-}
 
 static int64_t now(void)
 {
@@ -76,7 +67,7 @@ static socklen_t put_ip6(struct sockaddr_storage *place, const unsigned char *ip
 static socklen_t put_server(struct sockaddr_storage *place, const struct usys_lists *lists,
                             char *const *environ)
 {
-  const char *named = value_of(environ, "DNSCACHEIP");
+  const char *named = usys_value_of(environ, "DNSCACHEIP");
   unsigned char ip[4];
 
   memset(place, 0, sizeof *place);
@@ -105,7 +96,7 @@ static int send_question(const struct sockaddr_storage *place, socklen_t length,
 /* Send all questions; return how many were sent, which is not all where one cannot be. */
 static size_t send_all(const struct usys_lists *lists, char *const *environ, struct asked *asked)
 {
-  const char *ip = value_of(environ, "TCPREMOTEIP");
+  const char *ip = usys_value_of(environ, "TCPREMOTEIP");
   unsigned short ids[USYS_LISTS_MAX];
   struct sockaddr_storage place;
   socklen_t length = put_server(&place, lists, environ);
@@ -159,7 +150,7 @@ static int ask(struct usys_lists *lists, char *const *environ)
 
 int usys_passes(struct usys_lists *lists, char *const *environ)
 {
-  const char *decided = value_of(environ, "RBLSMTPD");
+  const char *decided = usys_value_of(environ, "RBLSMTPD");
 
   if (decided)
     return !*decided;

@@ -2,13 +2,13 @@
 
 #include <string.h>
 
+#include "system/addresstext.h"
+
 enum {
   HEADER = 12, /* bytes; RFC 1035, 4.1.1 */
   NAME_MAX_WIRE = 255,
   TYPE_AND_CLASS = 4,
-  RECORD_HEAD = 10, /* bytes of a record between its name and its data */
-  IP6_BYTES = 16,
-  IP6_GROUPS = 8
+  RECORD_HEAD = 10 /* bytes of a record between its name and its data */
 };
 
 static int is_digit(char c)
@@ -49,82 +49,13 @@ static size_t put_ip4(unsigned char *to, const char *ip)
   return length;
 }
 
-static int hex_value(char c)
-{
-  if (is_digit(c))
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Read one to four digits; return what follows, or NULL. */
-static const char *read_group(const char *text, unsigned *group)
-{
-  int i;
-
-  *group = 0;
-  for (i = 0; i < 4 && hex_value(text[i]) >= 0; ++i)
-    *group = *group << 4 | (unsigned)hex_value(text[i]);
-  return i ? text + i : NULL;
-}
-
-static int is_over(const char *text)
-{
-  return !*text || *text == '%';
-}
-
-/* Read groups with at most one gap.  Returns how many there are, or -1; gap: how many are in front of it. */
-static int read_groups(const char *text, unsigned *groups, int *gap)
-{
-  int count = 0;
-
-  *gap = -1;
-  if (!strncmp(text, "::", 2)) {
-    *gap = 0;
-    text += 2;
-  }
-  while (!is_over(text)) {
-    if (count == IP6_GROUPS || !(text = read_group(text, &groups[count])))
-      return -1;
-    ++count;
-    if (!strncmp(text, "::", 2) && *gap < 0) {
-      *gap = count;
-      text += 2;
-    } else if (*text == ':' && !is_over(text + 1)) {
-      ++text;
-    } else if (!is_over(text)) {
-      return -1;
-    }
-  }
-  return count;
-}
-
-static int read_ip6(const char *text, unsigned char *ip)
-{
-  static const unsigned char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-  unsigned groups[IP6_GROUPS];
-  int gap, count = read_groups(text, groups, &gap), i;
-
-  if (count < 0 || (gap < 0 ? count != IP6_GROUPS : count == IP6_GROUPS))
-    return 0;
-  memset(ip, 0, IP6_BYTES);
-  for (i = 0; i < count; ++i) {
-    int at = gap < 0 || i < gap ? i : i + IP6_GROUPS - count;
-
-    ip[2 * at] = (unsigned char)(groups[i] >> 8);
-    ip[2 * at + 1] = (unsigned char)groups[i];
-  }
-  return memcmp(ip, mapped, sizeof mapped) != 0;
-}
-
 /* Write the nibbles as labels, the last one first: RFC 5782, 2.4. */
 static size_t put_ip6(unsigned char *to, const char *text)
 {
-  unsigned char ip[IP6_BYTES];
-  size_t length = 0, i = IP6_BYTES;
+  unsigned char ip[USYS_IP6];
+  size_t length = 0, i = USYS_IP6;
 
-  if (!read_ip6(text, ip))
+  if (!usys_read_ip6(text, ip))
     return 0;
   while (i--) {
     to[length++] = 1;
