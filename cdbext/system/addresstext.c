@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "numbers/decimal.h"
+
 enum { IP6_GROUPS = 8 };
 
 static int hex_value(char c)
@@ -71,4 +73,119 @@ int usys_read_ip6(const char *text, unsigned char *ip)
     ip[2 * at + 1] = (unsigned char)groups[i];
   }
   return memcmp(ip, mapped, sizeof mapped) != 0;
+}
+
+/* Four numbers up to 255, without zeros in front. */
+static int read_ip4(const char *text, unsigned char *ip)
+{
+  int i;
+
+  for (i = 0; i < USYS_IP4; ++i) {
+    unsigned number = 0;
+    int digits;
+
+    for (digits = 0; digits < 3 && text[digits] >= '0' && text[digits] <= '9'; ++digits)
+      number = number * 10 + (unsigned)(text[digits] - '0');
+    if (!digits || number > 255 || (digits > 1 && *text == '0'))
+      return 0;
+    ip[i] = (unsigned char)number;
+    text += digits;
+    if (*text++ != (i < USYS_IP4 - 1 ? '.' : 0))
+      return 0;
+  }
+  return 1;
+}
+
+size_t usys_read_ip(const char *text, unsigned char *ip)
+{
+  if (strchr(text, ':'))
+    return usys_read_ip6(text, ip) ? USYS_IP6 : 0;
+  return read_ip4(text, ip) ? USYS_IP4 : 0;
+}
+
+static size_t show_ip4(const unsigned char *ip, char *text)
+{
+  char *at = text;
+  int i;
+
+  for (i = 0; i < USYS_IP4; ++i) {
+    if (i)
+      *at++ = '.';
+    at += put_decimal(at, ip[i]);
+  }
+  *at = 0;
+  return (size_t)(at - text);
+}
+
+static unsigned group_of(const unsigned char *ip, int group)
+{
+  return (unsigned)(ip[2 * group] << 8 | ip[2 * group + 1]);
+}
+
+/* Find the first of the longest runs of zeros; return its length, 0 where none is longer than one group. */
+static int find_gap(const unsigned char *ip, int *begin)
+{
+  int longest = 1, group, run = 0;
+
+  for (group = 0; group < IP6_GROUPS; ++group) {
+    run = group_of(ip, group) ? 0 : run + 1;
+    if (run > longest) {
+      longest = run;
+      *begin = group + 1 - run;
+    }
+  }
+  return longest > 1 ? longest : 0;
+}
+
+static char *put_group(char *to, unsigned group)
+{
+  int shift = 12;
+
+  while (shift && !(group >> shift))
+    shift -= 4;
+  for (; shift >= 0; shift -= 4)
+    *to++ = "0123456789abcdef"[group >> shift & 15];
+  return to;
+}
+
+/* Whether libc's inet_ntop shows the last two groups as an IPv4 address. */
+static int holds_ip4(int begin, int gap)
+{
+#ifdef __GLIBC__
+  return !begin && gap == IP6_GROUPS - 2;
+#else
+  (void)begin;
+  (void)gap;
+  return 0;
+#endif
+}
+
+static size_t show_ip6(const unsigned char *ip, char *text)
+{
+  char *at = text;
+  int begin = IP6_GROUPS, gap = find_gap(ip, &begin), group = 0;
+
+  if (holds_ip4(begin, gap)) {
+    at[0] = at[1] = ':';
+    return 2 + show_ip4(ip + USYS_IP6 - USYS_IP4, at + 2);
+  }
+  while (group < IP6_GROUPS) {
+    if (group == begin) {
+      *at++ = ':';
+      group += gap;
+      if (group == IP6_GROUPS)
+        *at++ = ':';
+    } else {
+      if (group)
+        *at++ = ':';
+      at = put_group(at, group_of(ip, group++));
+    }
+  }
+  *at = 0;
+  return (size_t)(at - text);
+}
+
+size_t usys_show_ip(const unsigned char *ip, size_t length, char *text)
+{
+  return length == USYS_IP4 ? show_ip4(ip, text) : show_ip6(ip, text);
 }

@@ -228,7 +228,7 @@ int usys_execute(const struct usys_command *command, char *const *environ)
   return worst;
 }
 
-static void complain(const struct usys_command *command, int error, int patience)
+void usys_complain(const struct usys_command *command, int error, int patience)
 {
   struct iovec pieces[3];
   const char *text = "unknown error";
@@ -245,7 +245,7 @@ static void complain(const struct usys_command *command, int error, int patience
 
 _Noreturn void usys_give_up(const struct usys_command *command, int error, int patience)
 {
-  complain(command, error, patience);
+  usys_complain(command, error, patience);
   for (;;)
     usys_bare(SYS_exit_group, EXIT_TEMPORARY, 0, 0, 0);
 }

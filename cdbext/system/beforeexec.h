@@ -61,6 +61,9 @@ void usys_restore_signals(unsigned long ignored, uint64_t asked, const sigset_t 
  * is not ENOENT is worth more to the administrator. */
 int usys_execute(const struct usys_command *command, char *const *environ);
 
+/* Write the line of a command about an error, if it has one. */
+void usys_complain(const struct usys_command *command, int error, int patience);
+
 /* Say that nothing could be executed, and exit.  Patience is that of usys_write_pieces. */
 _Noreturn void usys_give_up(const struct usys_command *command, int error, int patience);
 

@@ -12,6 +12,7 @@
 #include "system/baresyscall.h"
 #include "system/beforeexec.h"
 #include "system/variablefiles.h"
+#include "system/variables.h"
 
 enum { RESOURCES = 16 };
 
@@ -109,20 +110,6 @@ static int change_ids(const struct usys_step *step, const char **complaint)
   return (int)-error;
 }
 
-static void change_variable(char **environ, const char *change)
-{
-  size_t name = strcspn(change, "="), count = 0, at = SIZE_MAX;
-
-  for (; environ[count]; ++count)
-    if (at == SIZE_MAX && !strncmp(environ[count], change, name) && environ[count][name] == '=')
-      at = count;
-  if (at != SIZE_MAX)
-    environ[at] = environ[--count];
-  if (change[name])
-    environ[count++] = (char *)(uintptr_t)change;
-  environ[count] = NULL;
-}
-
 /* Make the changes that were read; return whether one decides how links are found and run. */
 static int change_variables(char **environ, const struct usys_changes *changes)
 {
@@ -130,7 +117,7 @@ static int change_variables(char **environ, const struct usys_changes *changes)
   int has_a_say = 0;
 
   for (change = changes->at; change < end; change += strlen(change) + 1) {
-    change_variable(environ, change);
+    usys_change_variable(environ, change);
     has_a_say |= usys_has_a_say(change);
   }
   return has_a_say;
@@ -171,7 +158,7 @@ static int take_step(const struct usys_step *step, struct walk *walk)
     case USYS_LIMITS: return set_limits(step, &walk->before);
     case USYS_VARIABLES:
       for (variable = step->variables; *variable; ++variable)
-        change_variable(walk->room->environ, *variable);
+        usys_change_variable(walk->room->environ, *variable);
       return 0;
     case USYS_IDS: return change_ids(step, walk->complaint);
     case USYS_DIRECTORY:
@@ -179,6 +166,7 @@ static int take_step(const struct usys_step *step, struct walk *walk)
       walk->room->spare += walk->changes.length;
       walk->room->spare_length -= walk->changes.length;
       return 0;
+    case USYS_CLIENT: return usys_become_client(step->client, &step->next, walk->room, walk->complaint);
     default: return 0;
   }
 }
@@ -194,6 +182,8 @@ static int is_executed(const struct usys_step *step, struct walk *walk)
     case USYS_IDS: return !is_out_of_reach();
     case USYS_LOCK: return take_lock(step->path) != 0;
     case USYS_LISTS: return !usys_passes(step->lists, walk->room->environ);
+    case USYS_CLIENT: return !usys_may_be_client(step->client, walk->room);
+    case USYS_RELAY: return !usys_has_connection();
     case USYS_DIRECTORY:
       changes->at = walk->room->spare;
       changes->room = walk->room->spare_length;
@@ -216,7 +206,8 @@ static int start_mover(const struct usys_step *step, const struct usys_command *
     case USYS_COPIER:
       usys_close_private(step->mover.file); /* we stand still until the mover has executed */
       return usys_start_copier(&step->mover, link, room->environ, &room->copier_busy);
-    case USYS_FILTER: return usys_become_filter(&step->mover, link, room->environ);
+    case USYS_FILTER:
+    case USYS_RELAY: return usys_become_filter(&step->mover, link, room->environ);
     default: return 0;
   }
 }

@@ -10,9 +10,11 @@
 #include <stdint.h>
 
 #include "system/asklists.h"
+#include "system/becomeclient.h"
 #include "system/command.h"
 #include "system/fileglance.h"
 #include "system/startmover.h"
+#include "system/variables.h"
 
 enum usys_step_kind {
   USYS_RENAME,    /* argv0: only the next command line is another */
@@ -24,7 +26,9 @@ enum usys_step_kind {
   USYS_LOCK,      /* setlock: a lock on a descriptor that the program inherits */
   USYS_COPIER,    /* recordio, fixcrio: a child stands between the program and its descriptors 0 and 1 */
   USYS_LISTS,     /* rblsmtpd: goes on where no block list has the client */
-  USYS_FILTER     /* addcr, delcr: nothing follows */
+  USYS_CLIENT,    /* tcpclient: a connection to a server, on descriptors 6 and 7 */
+  USYS_FILTER,    /* addcr, delcr: nothing follows */
+  USYS_RELAY      /* proxyio: nothing follows, where tcpclient was before */
 };
 
 struct usys_step {
@@ -39,7 +43,8 @@ struct usys_step {
   const char *own; /* the link's file, where it is run with other ids than the server's: it is executed
                       unless they may do that.  NULL: nothing to ask.  Never of the first step */
   struct usys_mover mover;
-  struct usys_lists *lists; /* USYS_LISTS */
+  struct usys_lists *lists;              /* USYS_LISTS */
+  const struct usys_client_step *client; /* USYS_CLIENT */
   struct usys_command next; /* what this link runs, with its complaint; the environment is not used */
 };
 
@@ -70,15 +75,6 @@ enum usys_chain_state {
 };
 
 enum { USYS_CHANGES = 256 }; /* variables of one directory; one with more is read by envdir itself */
-
-/* What the child of a slot has for the steps. */
-struct usys_room {
-  char **environ; /* has room for variable_count + 1 more */
-  char *spare;
-  size_t spare_length;
-  pid_t
-      copier_busy; /* not 0 while a copier that the child has started uses our memory; the kernel clears it */
-};
 
 /* Whether a variable, given or unset, decides how links are found and run. */
 int usys_has_a_say(const char *variable);

@@ -31,11 +31,13 @@ LINKS = frozenset(
         "envuidgid",
         "fixcrio",
         "pgrphack",
+        "proxyio",
         "rblsmtpd",
         "recordio",
         "setlock",
         "setuidgid",
         "softlimit",
+        "tcpclient",
     )
 )
 FUNCTION = "pyhandler"

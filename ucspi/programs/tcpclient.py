@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from ucspi.tcp.connection import Connection
+    from ucspi.unix.chain import Plan
 
 READING, WRITING = 6, 7  # the descriptors of the client program
 
@@ -25,6 +26,13 @@ READING, WRITING = 6, 7  # the descriptors of the client program
 def main(argv: list[bytes] | None = None) -> int:
     """Run the program; return its exit code."""
     return run(connect_and_execute, argv, USAGE)
+
+
+def plan(argv: list[bytes]) -> "Plan | None":
+    """Return what the program would do as a step of a chain; None where it must be executed."""
+    from ucspi.programs import _tcpclient_step  # servers load it; when we are executed nobody asks
+
+    return _tcpclient_step.plan(argv)
 
 
 def connect_and_execute(argv: list[bytes]) -> "NoReturn":

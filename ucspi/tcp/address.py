@@ -100,13 +100,21 @@ def resolve_all(operand: bytes) -> list[bytes]:
         NoAddressError: the name has no address, or does not exist.
         OSError: there is no answer now; EPROTO where the name is too long for DNS.
     """
+    spelled = parse_addresses(operand)
+    return look_up(operand) if spelled is None else spelled
+
+
+def parse_addresses(operand: bytes) -> list[bytes] | None:
+    """Return the addresses that a host operand spells, as `resolve_all` does; None when it is a name.
+
+    Raises:
+        NoAddressError: it is neither.
+    """
     if b":" in operand:
         return [_parse_ip6(operand)]
     if operand in (b"", b"0"):
         return [b"127.0.0.1"]
-    if _LITERAL.issuperset(operand):
-        return _quads(operand)
-    return look_up(operand)
+    return _quads(operand) if _LITERAL.issuperset(operand) else None
 
 
 def look_up(name: bytes) -> list[bytes]:

@@ -14,6 +14,7 @@ from stat import S_ISREG
 
 from ucspi.unix import fds, mover, native
 from ucspi.unix.cachedstat import FORM, MOUNT, SAME, is_local, state_in
+from ucspi.unix.chainclient import Client, lay_out_client
 from ucspi.unix.chainlists import Lists, lay_out_lists
 
 TYPE_CHECKING = False
@@ -45,6 +46,7 @@ class Plan:
         argv: the command line of that program, its name first.
         order: what the mover is to do, for a copier or filter.
         is_last: nothing is executed then.
+        client: the connection to make; None: no such step.
         lists: the block lists to ask; None: no such step.
         limits: soft limits to set, in order, each with its number; None is the hard limit.
         seen: what decided besides the command's file.
@@ -57,6 +59,7 @@ class Plan:
 
     __slots__ = (
         "argv",
+        "client",
         "ids",
         "is_last",
         "kind",
@@ -80,6 +83,7 @@ class Plan:
         *,
         order: bytes = b"",
         limits: "Sequence[Limit]" = (),
+        client: Client | None = None,
         lists: Lists | None = None,
         variables: "Sequence[bytes]" = (),
         path: bytes | None = None,
@@ -91,8 +95,8 @@ class Plan:
         self.name, self.kind, self.program, self.argv = name, kind, program, [argv[0] or b"?", *argv[1:]]
         self.limits, self.refuses = limits, refuses
         self.variables, self.path, self.ids, self.seen = variables, path, ids, seen
-        self.lists = lists
-        self.is_last, self.order = kind == "USYS_FILTER", order
+        self.client, self.lists = client, lists
+        self.is_last, self.order = kind in ("USYS_FILTER", "USYS_RELAY"), order
 
 
 class Step:
@@ -249,20 +253,27 @@ def lay_out(chain: Chain, first: "Any") -> "tuple[Any, list[object]]":
         if plan.lists is not None:
             room.lists, more = lay_out_lists(plan.lists)
             kept.append(more)
+        if plan.client is not None:
+            room.client, more = lay_out_client(plan.client, plan.name)
+            kept.append(more)
         if plan.order:
             room.mover.file, room.mover.order = mover.descriptor(), string(plan.order)
         command = room.next
         command.paths, command.argv = strings(step.paths), strings(plan.argv)
         command.errors, command.error_count = first.errors, first.error_count
-        command.complaint = string(b"%s: fatal: unable to run %s: " % (plan.name, plan.program))
+        if plan.client is None or plan.client.verbosity:
+            command.complaint = string(b"%s: fatal: unable to run %s: " % (plan.name, plan.program))
     laid_out = _lay_out_seen(chain.seen, kept)
     laid_out.first = ffi.addressof(first)
     directories = [step for step in chain.steps if step.plan.kind == "USYS_DIRECTORY"]
     laid_out.variable_count = sum(len(step.plan.variables) for step in chain.steps)
     laid_out.variable_count += native.lib.USYS_CHANGES * len(directories)
     laid_out.spare = _SPARE if directories else 0
+    clients = [step.plan.client for step in chain.steps if step.plan.client is not None]
+    laid_out.variable_count += native.lib.USYS_CLIENT_VARIABLES * len(clients)
+    laid_out.spare += sum(native.lib.USYS_CLIENT_SPARE + 2 * len(client.local_host) for client in clients)
     movers = [mover.descriptor()] if any(step.plan.order for step in chain.steps) else []
-    if any(step.plan.path is not None or step.plan.lists for step in chain.steps):  # it may have to wait
+    if clients or any(step.plan.path is not None or step.plan.lists for step in chain.steps):  # they may wait
         kept.append(ffi.new("int[]", [*sorted({*fds.inheritable(), *movers}), -1]))
         laid_out.inherited = kept[-1]
     laid_out.steps, laid_out.step_count = steps, len(chain.steps)

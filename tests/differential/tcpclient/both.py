@@ -13,7 +13,7 @@ from tests.support.probe import Report, parse
 
 ORIGINALS = Path("/usr/bin")
 # What no run controls: the local port, and what bash adds.
-ANY_PORT = re.compile(rb"^TCPLOCALPORT=\d+$")
+ANY_PORT = re.compile(rb"^(TCP6?LOCALPORT)=\d+$")
 BY_BASH = (b"_=", b"SHLVL=", b"PWD=", b"OLDPWD=")
 
 
@@ -56,17 +56,18 @@ def run(
         capture_output=True,
         timeout=PATIENCE,
     )
-    return _see(done.returncode, done.stdout, done.stderr)
+    return see(done.returncode, done.stdout, done.stderr)
 
 
-def _see(code: int, output: bytes, error: bytes) -> Seen:
+def see(code: int, output: bytes, error: bytes) -> Seen:
+    """Return what a run shows, its report apart."""
     before, opened, rest = output.partition(b"probe\n")
     if not opened:
         return Seen(code, output, error)
     report = parse(rest, {}, {})
     facts = tuple((name, value) for name, value in report.facts if name != "pgrp")
     given = (entry for entry in report.environment if not entry.startswith(BY_BASH))
-    kept = tuple(ANY_PORT.sub(b"TCPLOCALPORT=any", entry) for entry in given)
+    kept = tuple(ANY_PORT.sub(rb"\1=any", entry) for entry in given)
     return Seen(code, before, error, Report(report.argv, kept, report.descriptors, facts, ""))
 
 
