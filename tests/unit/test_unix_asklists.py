@@ -28,7 +28,8 @@ from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import read_all
 from ucspi.dnsbl import liststep
 from ucspi.unix import native
-from ucspi.unix.chain import Chain, Plan, Step, lay_out
+from ucspi.unix.chain import Chain, Plan, Step
+from ucspi.unix.chainlayout import lay_out
 from ucspi.unix.chainlists import Lists
 from ucspi.unix.spawn import NativeSpawner, Program
 

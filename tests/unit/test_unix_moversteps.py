@@ -13,7 +13,8 @@ import pytest
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.serving import read_all
 from ucspi.unix import mover, native
-from ucspi.unix.chain import Chain, Plan, Step, lay_out
+from ucspi.unix.chain import Chain, Plan, Step
+from ucspi.unix.chainlayout import lay_out
 from ucspi.unix.spawn import NativeSpawner, Program
 
 pytestmark = pytest.mark.skipif(

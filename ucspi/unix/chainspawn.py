@@ -3,7 +3,8 @@
 import time
 
 from ucspi.unix import native
-from ucspi.unix.chain import Chain, lay_out
+from ucspi.unix.chain import Chain
+from ucspi.unix.chainlayout import lay_out
 from ucspi.unix.spawn import NativeSpawner, Program
 from ucspi.unix.threadtask import NoThreadError, ThreadTask
 

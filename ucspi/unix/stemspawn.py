@@ -3,7 +3,8 @@
 import os
 
 from ucspi.unix import native, search
-from ucspi.unix.chain import Chain, Ending, lay_out_ending
+from ucspi.unix.chain import Chain, Ending
+from ucspi.unix.chainlayout import lay_out_ending
 from ucspi.unix.chainspawn import ChainSpawner
 from ucspi.unix.environ import value_of, without
 from ucspi.unix.spawn import NativeSpawner, Program

@@ -14,7 +14,8 @@ from tests.support.patience import PATIENCE
 from tests.support.serving import read_all
 from ucspi.programs import tcpclient
 from ucspi.unix import native, search
-from ucspi.unix.chain import Chain, Step, lay_out
+from ucspi.unix.chain import Chain, Step
+from ucspi.unix.chainlayout import lay_out
 from ucspi.unix.spawn import NativeSpawner, Program
 
 pytestmark = [
