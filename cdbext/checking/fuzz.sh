@@ -18,7 +18,7 @@ command -v "$CLANG" >/dev/null || {
   exit 1
 }
 
-mkdir "$scratch/image" "$scratch/rules" "$scratch/lines" "$scratch/logs" "$scratch/proxy" "$scratch/dns"
+mkdir "$scratch/image" "$scratch/rules" "$scratch/lines" "$scratch/logs" "$scratch/proxy" "$scratch/dns" "$scratch/client"
 # Small sound images of every format to begin with.
 (cd .. && UCSPI_CDB=pure "$PYTHON" - "$scratch/image") <<'SEEDS'
 import sys
@@ -51,9 +51,11 @@ for number, line in enumerate(sys.stdin):
 
 printf '\007\0021.2.3.4\003\004\0224\201\203\0\001\0\0\0\001\0\0\0014\0013\0012\0011' >"$scratch/dns/1"
 printf '\013\0012001:db8::1\003' >"$scratch/dns/2"
+printf 'PROTO=TCP\0TCPREMOTEIP=192.0.2.1\0TCPREMOTEPORT=40000\0TCPLOCALIP=192.0.2.2\0TCPLOCALPORT=80' >"$scratch/client/1"
+printf 'PROTO=TCP6\0TCP6REMOTEIP=2001:db8::1\0TCP6REMOTEPORT=1\0TCP6LOCALIP=::ffff:0:0:1\0TCP6LOCALPORT=65535' >"$scratch/client/2"
 
 flags='-std=c11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I.'
-for target in image rules lines logs proxy dns; do
+for target in image rules lines logs proxy dns client; do
   case $target in
     image) code='cdb/*.c rules/*.c' most=8192 ;;
     rules) code='checking/rulesimage.c cdb/*.c rules/*.c' most=600 ;;
@@ -61,6 +63,7 @@ for target in image rules lines logs proxy dns; do
     logs) code='lines/*.c' most=16384 ;;
     proxy) code='proxy/*.c' most=512 ;;
     dns) code='system/dnsmessage.c system/addresstext.c' most=1024 ;;
+    client) code='system/proxyheader.c system/addresstext.c proxy/*.c' most=512 ;;
   esac
   "$CLANG" $flags checking/fuzz_$target.c $code -o "$scratch/fuzz_$target" || {
     echo "fuzz.sh: $CLANG cannot link a fuzzer: install libclang-rt-dev of its version" >&2
