@@ -1,7 +1,8 @@
 """A relay, connections per second: `tcpserver` with `tcpclient` and `proxyio` against `socat`.
 
 Behind both stands the same server, whose handler is the static C program that
-writes six bytes.  socat forks for each client, and executes nothing.
+writes six bytes.  socat forks for each client, and executes nothing.  The relay of ours
+is a step of the chain, so it has no interpreter either.
 """
 
 import shutil

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.differential.tcpclient.both import Seen, assert_alike, see
-from tests.differential.tcpclient.test_tcpclient import ALIKE, INHERITED, SLOW, arguments
+from tests.differential.tcpclient.lines import ALIKE, INHERITED, SLOW, arguments
 from tests.support.patience import PATIENCE
 from tests.support.serving import read_all
 from ucspi.programs import tcpclient
