@@ -67,8 +67,8 @@ MODULES = {
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
         admission census clientlimits clientlookups door doors entrance handlers keptpool listener loop
-        networks parts pending proxieddoor proxyheaders rate settings shutdown socketoptions stemkeeper unixdoor
-        warmhandlers
+        networks parts pending proxieddoor proxyheaders rate settings shutdown socketoptions stemkeeper
+        unixdoor warmhandlers
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder environ
