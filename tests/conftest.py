@@ -2,27 +2,44 @@
 
 import os
 import signal
+import sys
+from collections.abc import Generator
 
 import pytest
-from hypothesis import HealthCheck, settings
 
+from tests.support.examples import register
 from tests.support.oracles import ORACLE_DIRECTORIES, Oracle, find_oracle, missing
+from tests.support.sampled import mark_sample
 from ucspi.cdb._core import NAMES, Core, load
 from ucspi.errors import BackendUnavailableError
 
-# No test fails because the machine is busy.  A fixture of a test that draws is the same for all draws.
-settings.register_profile(
-    "ucspi",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("ucspi")
+register()
 
 # A shell ignores these for what it starts in the background, and so would all
 # that the tests start, some of which these signals must end.
 for _number in (signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.SIG_DFL)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the bytecode of tests, even where Python is told to write none: each worker would make it."""
+    assert config.cache is not None
+    if sys.dont_write_bytecode:
+        try:
+            sys.pycache_prefix = str(config.cache.mkdir("bytecode"))
+        except OSError:
+            return
+        sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem() -> Generator[None, object, object]:
+    """Let the default run take a sample where a function says so: here its cases are still together."""
+    made = yield
+    if isinstance(made, list) and made and isinstance(made[0], pytest.Item):
+        mark_sample(made)
+    return made
 
 
 @pytest.fixture(scope="session")

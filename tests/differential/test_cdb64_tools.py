@@ -12,6 +12,8 @@ from tests.support.oracles import Oracle
 from ucspi.cdb import Reader
 from ucspi.cdb._core import CORE
 
+pytestmark = pytest.mark.sampled(3)
+
 PAIRS = [
     (b"one", b"Hello"),
     (b"a key whose hash is long", b"Goodbye"),

@@ -5,10 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.support.cdb_strategies import records
 from tests.support.cdbfiles import build, text
+from tests.support.examples import examples
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from ucspi.cdb._core import Core
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.oracle
 
 Pairs = list[tuple[bytes, bytes]]
 
-modest = settings(max_examples=25)
+modest = examples(25)
 
 
 def made_by(command: list[str], pairs: Pairs) -> bytes:

@@ -18,7 +18,7 @@ from ucspi.cdb import make
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 Pairs = list[tuple[bytes, bytes]]
 

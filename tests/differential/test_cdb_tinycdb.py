@@ -17,6 +17,8 @@ from ucspi import __version__
 from ucspi.cdb import Reader
 from ucspi.cdb._core import CORE
 
+pytestmark = pytest.mark.sampled(5)
+
 PAIRS = [(b"one", b"Hello"), (b"two", b"Goodbye"), (b"one", b"again"), (b"", b""), (b"a\0", b"\n" * 3)]
 TEXT = text(PAIRS)
 IMAGE = build(PAIRS, CORE)

@@ -18,6 +18,8 @@ from tests.support.oracles import Oracle
 from ucspi import __version__
 from ucspi.cdb._core import CORE
 
+pytestmark = pytest.mark.sampled(3)
+
 PAIRS = [(b"one", b"Hello"), (b"two", b"Goodbye"), (b"one", b"again"), (b"", b"nothing"), (b"a\0", b"\n" * 3)]
 TEXT = text(PAIRS)
 IMAGE = build(PAIRS, CORE)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.cdb_strategies import keys, records
+from tests.support.examples import examples
 from ucspi.compat import cdblib as ours
 from ucspi.compat.cdblib import compat as our_compat
 
@@ -22,7 +23,7 @@ theirs: Any = pytest.importorskip(
 )
 their_compat: Any = pytest.importorskip("cdblib.compat")
 
-modest = settings(max_examples=40)
+modest = examples(40)
 bits = pytest.mark.parametrize("bits", ["", "64"])
 any_key = st.one_of(keys, st.text(max_size=3), st.integers(-1000, 10**12))
 # pure-cdb loses a key whose hash is 0 when another shares its slots.

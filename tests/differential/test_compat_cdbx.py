@@ -9,15 +9,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.cdb_strategies import keys, records
+from tests.support.examples import examples
 from ucspi.compat import cdbx as ours
 
 theirs: Any = pytest.importorskip("cdbx", reason="cdbx, the original, is not installed: pip install .[peers]")
 
-modest = settings(max_examples=40)
+modest = examples(40)
 latin = st.text(st.characters(max_codepoint=255), max_size=4)
 text_or_bytes = st.one_of(keys, latin)
 

@@ -20,7 +20,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from ucspi.programs import rblsmtpd
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(4)]
 
 CLIENT = {"TCPREMOTEIP": "192.0.2.1"}
 USAGE = b"rblsmtpd: usage: rblsmtpd [ -b ] [ -R ] [ -t timeout ] [ -r base ] [ -a base ] smtpd [ arg ... ]"

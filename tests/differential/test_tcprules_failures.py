@@ -20,6 +20,8 @@ from ucspi import __version__
 from ucspi.errors import CdbTooLargeError
 from ucspi.programs import tcprules
 
+pytestmark = pytest.mark.sampled(3)
+
 RULES = b'1.2.3.:allow,A="b"\n:deny\n'
 OLD = image_of(b":allow\n")
 NEW = image_of(RULES)

@@ -14,6 +14,7 @@ from tests.support.patience import wait_for
 from tests.support.warmed import CAN_BE_WARM, Executed, Server, require_memory_of_missing_names, server
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.e2e,
     pytest.mark.skipif(
         not CAN_BE_WARM, reason="there are no steps without the compiled module and launchers"

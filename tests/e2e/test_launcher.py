@@ -17,7 +17,7 @@ from tests.support.launchers import INSTALLED, is_launched, needs_launcher
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 # Each of these stops a Python that listens, changes what it does, or has it say something.

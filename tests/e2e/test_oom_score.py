@@ -38,11 +38,14 @@ def wait_until_lowered(pid: int) -> None:
 
 @for_root
 @pytest.mark.parametrize("options", [[], ["-u", "65534", "-g", "65534"]])
-def test_server_goes_last_and_its_handlers_as_before(tmp_path: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("clients", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_server_goes_last_and_its_handlers_as_before(
+    tmp_path: Path, options: list[str], clients: int
+) -> None:
     """A handler inherits the old score: it has it from its first instruction on, and so have its children."""
     with serving(tmp_path, ["-HRl0", "-c100", *options], TELLING, before=given) as served:
         wait_until_lowered(served.process.pid)
-        for _ in range(1000):
+        for _ in range(clients):
             with served.connect() as client:
                 assert read_all(client) == b"%d\n" % GIVEN
         wait_until_lowered(served.process.pid)

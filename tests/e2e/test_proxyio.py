@@ -20,7 +20,7 @@ from tests.support.processes import processor_time
 from tests.support.serving import ENVIRONMENT, serving
 from ucspi.unix import mover
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 IN_PYTHON = [sys.executable, "-c", "from ucspi.programs._proxyio_copy import copy; copy()"]
 COMMANDS = [

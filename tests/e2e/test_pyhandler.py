@@ -18,7 +18,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from tests.support.serving import COMMAND, Served, read_all, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 MODULE = """\
 import json, os, subprocess, sys, time

@@ -174,9 +174,11 @@ def test_function_that_hangs_holds_up_nobody_else(folder: Path) -> None:
         assert len({ask_alone(served, WHO).split()[0] for _ in range(3)}) == 1
         served.process.send_signal(signal.SIGTERM)
         assert served.process.wait(60) == 0
-        known = [int(line.split()[2]) for line in served.lines() if line.startswith("tcpserver: pid ")]
-        os.kill(known[0], signal.SIGKILL)
-        for pid in known:
+        # Whose line comes first is not said: the port tells who hangs.
+        accepted = [line for line in served.lines() if line.startswith("tcpserver: ok ")]
+        whose = {line.rpartition(":")[2]: int(line.split()[2]) for line in accepted}
+        os.kill(whose[str(hanging.getsockname()[1])], signal.SIGKILL)
+        for pid in whose.values():
             wait_for(lambda: status(pid).get("State", "Z")[0] == "Z", "its end")  # noqa: B023
 
 

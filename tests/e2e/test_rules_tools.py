@@ -12,7 +12,7 @@ import ucspi.cdb
 from tests.support.commands import ours
 from tests.support.patience import PATIENCE
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 ODD = b'127:allow\n10.0.0.0/8:allow,A="b"\n:deny\n'

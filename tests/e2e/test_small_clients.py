@@ -16,7 +16,7 @@ from tests.support.commands import ours
 from tests.support.patience import PATIENCE
 from tests.support.serving import COMMAND, ENVIRONMENT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 FINGER = """\
 read -r user

@@ -22,7 +22,7 @@ from tests.support.stemdriver import BASE, Cold, Driver, needs_both, needs_stem,
 from tests.support.stemfunctions import HANDLERS
 from ucspi.unix import environ, stemchannel
 
-pytestmark = [pytest.mark.e2e, needs_stem]
+pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, needs_stem]
 
 
 @pytest.fixture(autouse=True)

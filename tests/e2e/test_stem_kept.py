@@ -11,7 +11,7 @@ import pytest
 from tests.support.stemdriver import Cold, Driver, Keeper, needs_both, needs_stem, read, reap, stem
 from tests.support.stemfunctions import HANDLERS
 
-pytestmark = [pytest.mark.e2e, needs_stem]
+pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, needs_stem]
 
 SPOILING = """
 import handler, os, signal, socket, subprocess, sys, threading, time

@@ -26,7 +26,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, remove, wait_for
 from tests.support.world import SYSTEM_PATH
 
-pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
+pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
 
 LONG = f"--stop-on-term={10 * PATIENCE:.0f}"  # never waited out
 

@@ -26,7 +26,7 @@ STEM = re.compile(r"^supervise --warm \d+ \d+$")
 KILLED = b"svscan: warning: the stem of supervise was killed or does not answer; starting another"
 LONG = "--stop-on-term=60"
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(5)]
 
 
 @pytest.fixture

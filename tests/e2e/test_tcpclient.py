@@ -12,7 +12,7 @@ from tests.support.commands import ours
 from tests.support.patience import PATIENCE
 from tests.support.serving import ENVIRONMENT, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 COMMAND = ours("tcpclient")
 SHOW = ["sh", "-c", "cat <&6; env | grep -E '^(PROTO|TCP|UNIX)' | sort"]

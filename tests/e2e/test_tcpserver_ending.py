@@ -17,7 +17,7 @@ from tests.support.patience import PATIENCE
 from tests.support.serving import COMMAND, ENVIRONMENT, Served, hold, read_all, serving
 from ucspi.unix import native
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 
 def assert_refused(served: Served) -> None:

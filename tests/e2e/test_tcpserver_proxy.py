@@ -27,7 +27,7 @@ from tests.support.processes import processor_time
 from tests.support.proxy_headers import Captured, binary, captured
 from tests.support.serving import Served, hold, read_all, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 DATA = b"EHLO\0\r\nPROXY TCP4 \xff"
 LOCAL = binary(b"", command=0x20, family=0)

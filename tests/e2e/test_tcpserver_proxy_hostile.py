@@ -19,7 +19,7 @@ from tests.support.proxy_headers import AUTHORITY, INET, NOOP, binary, captured,
 from tests.support.serving import Served, hold, read_all, serving
 from ucspi.unix import native
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 DATA = b"\r\nPROXY\0\xff"
 V2 = binary(INET)

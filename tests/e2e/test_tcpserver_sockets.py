@@ -15,7 +15,7 @@ from tests.support.refusing import refuse
 from tests.support.serving import COMMAND, ENVIRONMENT, hold, read_all, serving
 from tests.support.unshared import run_unshared
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 TCP, SOCKET, IP = socket.IPPROTO_TCP, socket.SOL_SOCKET, socket.IPPROTO_IP
 IP_FREEBIND = 15

@@ -4,11 +4,12 @@ import struct
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.cdb_strategies import AWKWARD, records
 from tests.support.cdbfiles import build
+from tests.support.examples import examples
 from ucspi.cdb._core import NAMES, Core, load
 from ucspi.cdb._reader import reader_type
 from ucspi.errors import BackendUnavailableError, CdbFormatError
@@ -82,7 +83,7 @@ places = st.lists(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(pairs=records, changes=places, form=formats)
 def test_cores_agree_on_changed_bytes(pairs: Pairs, changes: list[tuple[int, bytes]], form: str) -> None:
     image = bytearray(build(pairs, pure, form))
@@ -92,7 +93,7 @@ def test_cores_agree_on_changed_bytes(pairs: Pairs, changes: list[tuple[int, byt
     agree(bytes(image), PROBES + [key for key, _ in pairs[:5]])
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     pairs=records.filter(bool),
     where=st.integers(0, 2**32),
@@ -106,7 +107,7 @@ def test_cores_agree_on_any_integer_changed(pairs: Pairs, where: int, number: in
     agree(bytes(image), PROBES + [key for key, _ in pairs[:5]])
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     pairs=records.filter(bool),
     where=st.integers(0, 2**32),

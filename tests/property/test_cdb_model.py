@@ -1,11 +1,12 @@
 """A cdb is a list of pairs: what is put in is found, on every core, and nothing else."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.cdb_strategies import keys, records
 from tests.support.cdbfiles import build
+from tests.support.examples import examples
 from ucspi.cdb._core import Core
 from ucspi.cdb._hash import HASHES
 from ucspi.cdb._hashmany import FEW, WIDE, hash_many
@@ -15,7 +16,7 @@ from ucspi.cdb.layout import CDB, CDB64, CDBLIB64, Layout
 Pairs = list[tuple[bytes, bytes]]
 
 # The core fixture does not change between examples.
-modest = settings(max_examples=60)
+modest = examples(60)
 
 
 @modest

@@ -4,9 +4,10 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.logtrees import script, stream, timeless
 from ucspi.logs.distributor import LineState, PureDistributor
 from ucspi.logs.script import Script
@@ -75,7 +76,7 @@ def blocks(chance: random.Random) -> list[bytes]:
     return found
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(seed=seeds)
 def test_both_distributors_put_the_same_into_the_same_files(seed: int) -> None:
     chance = random.Random(seed)

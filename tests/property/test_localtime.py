@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.labelled_lines import NO_LABELS, at, leaps
 from ucspi.lines import kernel, streamfilter
 from ucspi.lines.localtime import Localizer
@@ -69,7 +70,7 @@ def test_kernel_gives_what_python_gives(zone: str) -> None:
         pytest.skip("not compiled")
 
     @given(streams, cuts, st.sampled_from([PATIENT, 65536]), st.integers(0, 60))
-    @settings(max_examples=60)
+    @examples(60)
     def check(stream: bytes, cuts: list[int], room: int, large: int) -> None:
         blocks = pieces(stream, cuts)
         assert converted(blocks, large, room) == pure(blocks)

@@ -6,9 +6,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.rules_files import image_of, rules_file
 from ucspi.errors import CdbFormatError, RuleSyntaxError
 from ucspi.rules import Diagnostic, Rule, Verdict, compile_rules, encode, expand, load, parse, segments
@@ -168,7 +169,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rules") / "rules.cdb"
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     spots=st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=4),
     length=st.integers(0, 2**20),

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.rules_files import image_of, image_with
 from ucspi.cdb import Reader
 from ucspi.errors import CdbFormatError
@@ -49,7 +50,7 @@ def hole(image: bytes, start: int, length: int) -> bytes:
     return image[:start] + bytes(length) + image[start + length :]
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(text=texts, start=st.integers(0, 2**20), length=st.sampled_from([1, 2, 4, 8, 16, 512, 4096, 2**20]))
 @example(text=b"127.:deny\n:deny\n", start=2048, length=2**20)
 def test_zeros_in_rules_that_deny_everybody_let_nobody_in(

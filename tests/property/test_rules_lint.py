@@ -3,9 +3,10 @@
 from random import Random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.rules_files import rules_file
 from tests.support.tcp6_model import order
 from ucspi.errors import RuleSyntaxError
@@ -100,7 +101,7 @@ def in_order(said: list[Diagnostic]) -> list[Diagnostic]:
 
 
 @pytest.mark.skipif(lib is None, reason="the C core is not in use")
-@settings(max_examples=400)
+@examples(400)
 @given(text=kin, end=st.sampled_from([b"", b"\n"]))
 def test_the_core_says_the_same(text: bytes, end: bytes) -> None:
     assert in_order(_compare_long(text + end)) == in_order(_compare(text + end))
@@ -108,7 +109,7 @@ def test_the_core_says_the_same(text: bytes, end: bytes) -> None:
 
 @pytest.mark.skipif(lib is None, reason="the C core is not in use")
 @pytest.mark.slow
-@settings(max_examples=20_000)
+@examples(20_000)
 @given(text=kin, end=st.sampled_from([b"", b"\n"]))
 def test_the_core_says_the_same_at_length(text: bytes, end: bytes) -> None:
     assert in_order(_compare_long(text + end)) == in_order(_compare(text + end))

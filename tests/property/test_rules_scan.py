@@ -1,10 +1,11 @@
 """The C scanner on any bytes; meant to run under a sanitizer too (cdbext/checking/sanitize.sh)."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.cdbfiles import packed
+from tests.support.examples import examples
 from tests.support.rules_scan import ASK, END, FULL, needs_core, scan
 from ucspi.rules import Diagnostic, compile_rules, lint
 
@@ -65,7 +66,7 @@ def test_scan_stops_at_the_start_of_a_line_and_within_its_room(text: bytes) -> N
 
 @needs_core
 @pytest.mark.slow
-@settings(max_examples=20_000)
+@examples(20_000)
 @given(text=st.one_of(texts, st.binary(max_size=200)))
 def test_scan_at_length(text: bytes) -> None:
     check(text)

@@ -4,9 +4,10 @@ import _socket
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.identd import IdentServer
 from tests.support.rules_files import image_of
 from ucspi.cdb import Reader
@@ -90,7 +91,7 @@ def identd() -> Iterator[dict[str, bytes]]:
     server.close()
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(reply=replies)
 @example(b"x" * 200_000)
 @example(b":" * 200_000 + b"\n")

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import ucspi
@@ -61,7 +62,8 @@ def layer(name: str) -> str:
     return next((name for name in names if name in MAY_IMPORT), names[-1])
 
 
-def imported(name: str) -> set[str]:
+@cache
+def imported(name: str) -> frozenset[str]:
     """Return the modules of ours that a module imports: at its top, in functions, for types alone."""
     found = set()
     path = MODULES[name]
@@ -74,7 +76,7 @@ def imported(name: str) -> set[str]:
                 full = {f"{node.module}.{alias.name}" for alias in node.names}
                 compiled = {f"{ROOT.name}.{native}" for native in NATIVE_USERS}
                 found |= {name if name in MODULES or name in compiled else node.module for name in full}
-    return found - {name}
+    return frozenset(found - {name})
 
 
 def circles(graph: Mapping[str, Iterable[str]]) -> list[frozenset[str]]:

@@ -1,6 +1,12 @@
-"""Parameters of which the default run takes a few: each costs servers or processes of its own."""
+"""Cases of which the default run takes a few: each costs servers or processes of its own.
 
-from collections.abc import Iterable
+Two ways: `sampled` for the values of one parameter, and for all cases of a
+function, whatever they are the product of, the marker ``sampled(every)``, which
+may stand for a whole file.  The others run with ``-m slow``.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -8,6 +14,24 @@ import pytest
 def sampled(values: Iterable[object], every: int = 3) -> list[object]:
     """Return all values, but mark those between every so many as slow; the first is not."""
     return [
-        pytest.param(value, marks=pytest.mark.slow) if number % every else value
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+        if number % every
+        else value
         for number, value in enumerate(values)
     ]
+
+
+def mark_sample(cases: Sequence[pytest.Item]) -> None:
+    """Mark as slow all cases of one function but every so many, as its marker ``sampled`` says.
+
+    Each function begins elsewhere, so that of a command or a link that all
+    functions of a file try, each default run tries something.
+    """
+    marker = cases[0].get_closest_marker("sampled")
+    if marker is None:
+        return
+    every = min(marker.args[0], len(cases))
+    name = cases[0].nodeid.partition("[")[0].rpartition("::")[2]
+    for number, case in enumerate(cases):
+        if number % every != zlib.crc32(name.encode()) % every:
+            case.add_marker(pytest.mark.slow)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.cdb_strategies import keys, records
 from tests.support.cdbfiles import build
+from tests.support.examples import examples
 from ucspi import cdb
 from ucspi.cdb._core import Core
 from ucspi.cdb._open import contents
@@ -21,7 +22,7 @@ from ucspi.errors import CdbFormatError, CdbTooLargeError
 Pairs = list[tuple[bytes, bytes]]
 FORMATS = ["cdb", "cdb64", "cdblib64"]
 
-modest = settings(max_examples=40)
+modest = examples(40)
 
 
 def many(count: int) -> Pairs:

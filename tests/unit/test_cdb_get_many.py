@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.cdb_strategies import keys, records
 from tests.support.cdbfiles import build
+from tests.support.examples import examples
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import Reader, reader_type
 from ucspi.errors import CdbFormatError, ClosedError
 
 PAIRS = [(b"one", b"here"), (b"a", b"b"), (b"b", b"abc"), (b"one", b"also"), (b"", b"")]
 
-modest = settings(max_examples=60)
+modest = examples(60)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from tests.support.commands import ours
 from tests.support.patience import PATIENCE
 from ucspi.programs.commands import COMMANDS
 
+pytestmark = pytest.mark.sampled(3)
+
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 # These two are reached through `ucspi` alone.

@@ -12,6 +12,8 @@ from ucspi import cdb
 from ucspi.compat.cdbx import CDB, CDBMaker
 from ucspi.errors import CdbFormatError, ClosedError
 
+pytestmark = pytest.mark.sampled(3)
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -17,9 +17,10 @@ from ucspi.unix import native, stem
 from ucspi.unix.chain import Ending
 from ucspi.unix.stemchannel import pack_base
 
-pytestmark = pytest.mark.skipif(
-    native.lib is None or standinstem.SYS_CLONE < 0, reason="there are no stems here"
-)
+pytestmark = [
+    pytest.mark.sampled(2),
+    pytest.mark.skipif(native.lib is None or standinstem.SYS_CLONE < 0, reason="there are no stems here"),
+]
 BASE = pack_base([b"A=1"], [])
 MANY = 60
 

@@ -16,6 +16,8 @@ from tests.support.patience import PATIENCE
 from ucspi.cdb import make
 from ucspi.unix import mover
 
+pytestmark = pytest.mark.sampled(3)
+
 PACKAGE = Path(ucspi.__file__).parent.parent
 RUN = "import sys; from ucspi.programs.{0} import main; sys.argv = ['{0}', *sys.argv[1:]]; sys.exit(main())"
 

@@ -16,6 +16,8 @@ from tests.support.moving import CDBEXT, PID, copied, environment, filtered
 from tests.support.patience import PATIENCE, wait_for
 from ucspi.unix import mover
 
+pytestmark = pytest.mark.sampled(3)
+
 needs_mover = pytest.mark.skipif(not mover.is_there(), reason="the mover was not built")
 HELD = 100  # kilobytes of memory that a waiting copier may have of its own
 

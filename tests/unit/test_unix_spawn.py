@@ -18,6 +18,8 @@ from tests.support.stalled_stderr import stalled_stderr
 from ucspi.unix import native, spawn
 from ucspi.unix.spawn import ForkSpawner, NativeSpawner, Program
 
+pytestmark = pytest.mark.sampled(3)
+
 if TYPE_CHECKING:
     from ucspi.unix.spawn import Spawner
 

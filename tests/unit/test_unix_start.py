@@ -23,6 +23,8 @@ from ucspi.unix import native
 from ucspi.unix import start as module
 from ucspi.unix.start import ChildSetup, PidFile, PidLine, start_by_clone, start_by_fork
 
+pytestmark = pytest.mark.sampled(3)
+
 
 @pytest.fixture(params=["native", "fork"])
 def start(request: pytest.FixtureRequest) -> Start:

@@ -12,7 +12,7 @@ from tests.support.filters import both, run
 from tests.support.launchers import is_launched
 from tests.support.oracles import Oracle
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 LINES = [
     [],

@@ -14,7 +14,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import wait_for
 from tests.support.warmed import CAN_BE_WARM, Executed, server
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(4)]
 
 TOOLS = {
     "envuidgid": ["daemon"],

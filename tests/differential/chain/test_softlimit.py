@@ -13,7 +13,7 @@ from tests.support.commands import ours, run
 from tests.support.launchers import needs_launcher
 from tests.support.oracles import Oracle
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 LETTERS = "acdflmoprst"
 

@@ -15,6 +15,8 @@ from tests.support.oracles import Oracle
 from ucspi.logs import processor
 from ucspi.unix import safeopen
 
+pytestmark = pytest.mark.sampled(3)
+
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 OTHER = 65534
 PRECIOUS = b"#!/bin/sh\nprecious\n"

@@ -18,7 +18,7 @@ from tests.support.logtrees import logged
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 
 Start = Callable[..., "Running"]

@@ -11,7 +11,7 @@ from tests.differential.logs.compared import prepare, results, same
 from tests.support.logtrees import mistakes
 from tests.support.oracles import Oracle
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 WHOLE, OPEN = 0o744, 0o644
 KINDS = ["directory", "fifo", "dangling", "loop"]

@@ -10,7 +10,7 @@ from tests.support.filters import both, piped, run, run_on_pieces
 from tests.support.labelled_lines import NO_LABELS, at, cut, leaps, lines
 from tests.support.oracles import Oracle
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 # With leap seconds, odd local mean times, names that are none, and none at all.
 ZONES = [

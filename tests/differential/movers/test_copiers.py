@@ -19,7 +19,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from ucspi.unix import mover
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 PROGRAMS = ["recordio", "fixcrio"]
 MEMORY = 40 * 1024  # kilobytes

@@ -15,6 +15,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.oracle,
     pytest.mark.parametrize("program", ["addcr", "delcr", "tai64n", "tai64nlocal"]),
 ]

@@ -22,6 +22,8 @@ from tests.support.proxy_headers import (
 from ucspi.errors import ProxyHeaderError
 from ucspi.tcp.proxyheader import LONGEST, Header, parse
 
+pytestmark = pytest.mark.sampled(3)
+
 INET6 = bytes.fromhex("20010db800000000000000000000000120010db800000000000000000000000200010002")
 MAPPED = bytes(10) + b"\xff\xff\1\2\3\4" + bytes(10) + b"\xff\xff\5\6\7\x08" + b"\0\1\0\2"
 

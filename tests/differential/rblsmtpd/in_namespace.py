@@ -1,9 +1,10 @@
 """What rblsmtpd makes of block lists, in a network namespace with name servers at port 53.
 
-    unshare -n python -m tests.differential.rblsmtpd.in_namespace ORIGINAL DNSMASQ
+    unshare -n python -m tests.differential.rblsmtpd.in_namespace ORIGINAL DNSMASQ COUNT
 
-The original asks no other port.  Writes what each case showed, the original's
-and ours, as a pickle to standard output.
+The original asks no other port.  COUNT: how many options are drawn at random.
+Writes what each case showed, the original's and ours, as a pickle to standard
+output.
 """
 
 import fcntl
@@ -135,11 +136,11 @@ def _show(command: list[str], case: Case) -> Shown:
     return done.returncode, done.stdout, re.sub(rb" pid \d+: ", b" pid N: ", done.stderr)
 
 
-def _decisions(original: str) -> list[Decision]:
+def _decisions(original: str, count: int) -> list[Decision]:
     """Ask the original, and ours inside this process, about many options."""
     random = Random(553)
     found = []
-    for options in [*_lists(), *(_random_options(random) for _ in range(200))]:
+    for options in [*_lists(), *(_random_options(random) for _ in range(count))]:
         arguments = [
             part for letter, value in options for part in (b"-" + letter, value) if part or letter in b"ar"
         ]
@@ -190,7 +191,7 @@ def _start_dnsmasq(program: str) -> subprocess.Popen[bytes]:
 
 def main() -> None:
     """Run all cases; the answer is one pickle."""
-    original, dnsmasq = sys.argv[1:]
+    original, dnsmasq, count = sys.argv[1:]
     with socket.socket() as any_socket:
         flags = struct.pack("16sH14x", b"lo", 0x41)  # IFF_UP | IFF_RUNNING
         fcntl.ioctl(any_socket, 0x8914, flags)  # SIOCSIFFLAGS
@@ -201,7 +202,7 @@ def main() -> None:
                 told = list(pool.map(lambda case: _show([original], case), CASES.values()))
                 shown = list(pool.map(lambda case: _show(ours("rblsmtpd"), case), CASES.values()))
             cases = dict(zip(CASES, zip(told, shown, strict=True), strict=True))
-            sys.stdout.buffer.write(pickle.dumps((cases, _decisions(original))))
+            sys.stdout.buffer.write(pickle.dumps((cases, _decisions(original, int(count)))))
     finally:
         real.kill()
         real.wait()

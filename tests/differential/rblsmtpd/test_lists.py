@@ -16,8 +16,13 @@ Answers = tuple[dict[str, tuple[Shown, Shown]], list[Decision]]
 @pytest.fixture(scope="module")
 def answers(oracle: Oracle) -> Answers:
     """Run all cases once."""
+    return judged(oracle, 20)
+
+
+def judged(oracle: Oracle, count: int) -> Answers:
+    """Run all cases, and so many options at random."""
     module = "tests.differential.rblsmtpd.in_namespace"
-    found: Answers = pickle.loads(run_unshared(module, oracle("rblsmtpd"), oracle("dnsmasq")))
+    found: Answers = pickle.loads(run_unshared(module, oracle("rblsmtpd"), oracle("dnsmasq"), str(count)))
     return found
 
 
@@ -25,6 +30,11 @@ def answers(oracle: Oracle) -> Answers:
 def test_it_shows_what_the_original_shows(answers: Answers, name: str) -> None:
     told, shown = answers[0][name]
     assert shown == told
+
+
+@pytest.mark.slow
+def test_lists_decide_alike_at_length(oracle: Oracle) -> None:
+    test_lists_decide_alike_with_options_in_any_order(judged(oracle, 400))
 
 
 def test_lists_decide_alike_with_options_in_any_order(answers: Answers) -> None:

@@ -19,6 +19,8 @@ from tests.support.patience import wait_for
 from tests.support.supervised import Service
 from ucspi.programs import svc, svok, svstat
 
+pytestmark = pytest.mark.sampled(3)
+
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 OTHER = 65534
 LOOP = b"symbolic link loop"

@@ -15,6 +15,8 @@ from tests.support.oracles import Oracle
 from tests.support.patience import wait_for
 from tests.support.supervised import Service
 
+pytestmark = pytest.mark.sampled(3)
+
 
 def tree(directory: Path) -> dict[str, tuple[str, int]]:
     """Return type, mode and size of every file, but of ours; a directory's size is the file system's own."""

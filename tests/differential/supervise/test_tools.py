@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.differential.supervise.conftest import Make
 from tests.support.commands import ENVIRONMENT, Outcome, ours, run
+from tests.support.examples import examples
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 from ucspi.programs import svstat
 from ucspi.unix import tai
+
+pytestmark = pytest.mark.sampled(3)
 
 Pair = TypeVar("Pair")
 NEW_LETTERS = b", q quit, 1 usr1, 2 usr2, w winch, b abrt"  # in the usage of ours
@@ -137,7 +140,7 @@ def test_full_fifo_is_waited_for(tmp_path: Path, oracle: Oracle, program: str) -
         os.close(fifo)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     record=st.binary(min_size=16, max_size=20)
     | st.builds(

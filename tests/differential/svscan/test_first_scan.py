@@ -14,7 +14,7 @@ from tests.differential.svscan import Scan, both
 from tests.support.commands import ours
 from tests.support.oracles import Oracle
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 
 def compare(

@@ -11,7 +11,7 @@ from tests.differential.tcpclient.both import Seen, assert_alike, run
 from tests.differential.tcpclient.lines import ALIKE, INHERITED, SLOW, arguments
 from tests.support.launchers import is_launched
 
-pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
+pytestmark = [pytest.mark.sampled(3), pytest.mark.oracle, pytest.mark.e2e]
 
 Timed = tuple[Seen, float]  # and how many seconds it took
 

@@ -10,7 +10,7 @@ from tests.differential.tcpserver import differences
 from tests.differential.tcpserver.case import PLAIN, Case, furnish, observe
 from tests.differential.tcpserver.server import Launch, Observation
 
-pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
+pytestmark = [pytest.mark.sampled(3), pytest.mark.oracle, pytest.mark.e2e]
 
 PAGE = Path(__file__).parents[3] / "docs" / "differences.md"
 

@@ -15,7 +15,7 @@ from tests.differential.tcpserver.differences import without_forewarning
 from tests.differential.tcpserver.pairs import Pairs
 from tests.differential.tcpserver.random_cases import random_cases
 
-pytestmark = [pytest.mark.oracle, pytest.mark.e2e]
+pytestmark = [pytest.mark.sampled(4), pytest.mark.oracle, pytest.mark.e2e]
 
 LISTED = [options, surroundings, handlers, rules, conversations]
 RANDOM = random_cases(400)
