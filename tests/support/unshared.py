@@ -9,9 +9,12 @@ from tests.support.oracles import missing
 ROOT = Path(__file__).parents[2]
 
 
-def run_unshared(module: str, *arguments: str, timeout: float = 120) -> bytes:
-    """Run ``python -m MODULE`` there to its end, which must be a good one; return its output."""
-    unshare = ["unshare", "-n", "-m"]
+def run_unshared(module: str, *arguments: str, timeout: float = 120, alone: bool = False) -> bytes:
+    """Run ``python -m MODULE`` there to its end, which must be a good one; return its output.
+
+    ``alone``: in a process namespace too, so whatever it leaves behind ends with it.
+    """
+    unshare = ["unshare", "-n", "-m", *(["-p", "-f", "--kill-child", "--mount-proc"] if alone else [])]
     if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
         missing("cannot make a network namespace: not root, or forbidden")
     command = [*unshare, sys.executable, "-m", module, *arguments]
