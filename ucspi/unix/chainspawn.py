@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 REST = 1.0  # seconds between two readings
+_OLD_MAX = 50  # chains that waiting children may still use; until they end no newer one is used
 
 
 class ChainSpawner(NativeSpawner):
@@ -79,12 +80,16 @@ class ChainSpawner(NativeSpawner):
         Without one the last is kept, if there was one: it is used only while all is
         as it was, and else has the command line read again.
         """
-        if chain is None or not chain.steps:
+        self._forget_old()
+        if chain is None or not chain.steps or len(self._old) >= _OLD_MAX:
             return
         # Of a child that shares our memory a core, as of SIGXFSZ, would be one of ours.
         if any(step.plan.ids or step.plan.limits for step in chain.steps):
             native.lib.usys_forbid_dumps()
         self._old.append(self._kept)
         self._program.chain, self._kept = lay_out(chain, self._program.command)
+        self._forget_old()
+
+    def _forget_old(self) -> None:
         if not self.is_preparing():
             self._old.clear()
