@@ -18,6 +18,7 @@ from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import processor_time
 from tests.support.serving import read_all
 from tests.support.warmed import CAN_BE_WARM, Executed, Server, server
+from tests.support.world import why_not
 from ucspi.unix import mover
 
 pytestmark = [
@@ -28,6 +29,7 @@ pytestmark = [
     ),
 ]
 
+SETTLE = 0.1  # seconds until a new file is no longer too new to be sure of
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close resets the connection
 HEADER = re.compile(rb"PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 (\d+) (\d+)\r\n")
 Behave = Callable[[socket.socket], object]
@@ -36,8 +38,8 @@ Behave = Callable[[socket.socket], object]
 class Behind:
     """A server that does with each connection what it is told."""
 
-    def __init__(self, behave: Behave) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+    def __init__(self, behave: Behave, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        self.listener = socket.create_server(address, backlog=200)
         self.port = int(self.listener.getsockname()[1])
         self.accepted = 0
         self._behave = behave
@@ -66,8 +68,8 @@ class Behind:
 
 
 @contextmanager
-def behind(behave: Behave) -> Iterator[Behind]:
-    made = Behind(behave)
+def behind(behave: Behave, address: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Behind]:
+    made = Behind(behave, address)
     try:
         yield made
     finally:
@@ -159,6 +161,43 @@ def test_server_that_refuses_is_one_line(tmp_path: Path) -> None:
         line = b"tcpclient: unable to connect to 127.0.0.1 port %d: connection refused\n" % port
         assert outcome == (b"", 111 << 8, line)
         assert both(tmp_path, relay(port, "-q"), b"hello") == (b"", 111 << 8, b"")
+
+
+def test_host_in_the_hosts_file_is_the_one_of_now(tmp_path: Path) -> None:
+    """Its address is noted, as long as the file is as it was: a change counts from the next client on."""
+    if reason := why_not():
+        pytest.skip(reason)
+    hosts, order = tmp_path / "hosts", tmp_path / "order"
+    hosts.write_text("127.0.0.1 backend.test\n")
+    order.write_text("hosts: files\n")
+    binds = "mount --bind hosts /etc/hosts && mount --bind order /etc/nsswitch.conf"
+    shell = ["unshare", "--mount", "sh", "-c", f'{binds} && exec "$@"', "sh"]
+    watched = Executed(COMMANDS / "tcpclient")
+    time.sleep(SETTLE)
+    with (
+        behind(lambda one: one.sendall(b"first")) as first,
+        behind(lambda one: one.sendall(b"second"), ("127.0.0.2", first.port)),
+        server(tmp_path, "warm", relay(first.port, host="backend.test"), behind=shell) as running,
+    ):
+        watched.count()
+        assert running.visit() == (b"first", 0, b"")
+        assert watched.count() == 0
+        hosts.write_text("127.0.0.2 backend.test\n")
+        assert running.visit() == (b"second", 0, b"")
+        assert watched.count() > 0
+        wait_for(lambda: is_warm(running, watched, b"second"), "a step once more")
+        hosts.write_text("127.0.0.2 backend.test\n127.0.0.1 backend.test\n")
+        assert running.visit()[1] == 0
+        assert watched.count() > 0
+        hosts.write_text("127.0.0.3 other.test\n")
+        assert running.visit()[2] == b"tcpclient: fatal: no IP address for backend.test\n"
+    watched.close()
+
+
+def is_warm(running: Server, watched: Executed, text: bytes) -> bool:
+    """Return whether a visit needs no program of ours."""
+    assert running.visit()[0] == text
+    return watched.count() == 0
 
 
 @pytest.mark.parametrize("behave", [reset, lambda _: None], ids=["resets", "says nothing"])

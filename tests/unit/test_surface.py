@@ -71,11 +71,11 @@ MODULES = {
         unixdoor warmhandlers
     """,
     "ucspi.unix": """
-        accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder environ
-        errtext fds forking helperprocess inheritedstate launchers locks memoryreserve mover native notify oom
-        output privilege processtitle processtree procfiles publish regularfile relay rlimits
-        safeopen search seenfile signals socketnames sockets spawn start stem stemchannel stemspawn streams
-        tai threadtask unixdomain
+        accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder
+        environ errtext fds forking helperprocess inheritedstate launchers locks memoryreserve mover
+        namefiles nameorder native notify oom output privilege processtitle processtree procfiles
+        publish regularfile relay rlimits safeopen search seenfile signals socketnames sockets spawn
+        start stem stemchannel stemspawn streams tai threadtask unixdomain
     """,
 }
 

@@ -1,19 +1,13 @@
-"""The ids of an account where ``/etc/passwd`` alone decides about them.
+"""The ids of an account where ``/etc/passwd`` alone decides about them: see `ucspi.unix.nameorder`."""
 
-A look-up by the C library may ask other machines, and hang.  But where the files
-come first, and have the account, nobody else is asked.  Then the answer stays the
-same as long as these files do, and whoever holds it need only glance at them.
-"""
-
-import errno
 import os
 import pwd
 
 from ucspi.unix.chain import Seen, look
+from ucspi.unix.nameorder import files_first
 from ucspi.unix.seenfile import contents
 
-PASSWD, ORDER = b"/etc/passwd", b"/etc/nsswitch.conf"
-_CACHES = (b"/var/run/nscd/socket", b"/run/nscd/socket")  # who is asked before all files
+PASSWD = b"/etc/passwd"
 _IDS = 2**32 - 1  # the largest means none
 
 
@@ -32,28 +26,12 @@ def find(name: bytes) -> Account | None:
     Raises:
         TooNewError: one of them has changed just now.
     """
-    seen = []
-    for path in (PASSWD, ORDER, *_CACHES):
-        file = look(path)
-        if file is None:
-            return None
-        seen.append(file)
-    if any(file.error != errno.ENOENT for file in seen[2:]):
-        return None
-    passwd, order = contents(seen[0]), contents(seen[1])
-    if passwd is None or order is None or not _files_come_first(order):
+    file, order = look(PASSWD), files_first(b"passwd")
+    passwd = None if file is None else contents(file)
+    if file is None or passwd is None or order is None:
         return None
     ids = _ids(passwd, name)
-    return None if ids is None or not _is_confirmed(name, ids) else Account(*ids, seen)
-
-
-def _files_come_first(order: bytes) -> bool:
-    """Return whether the C library looks for users in the files first, and there is one such line."""
-    lines = [line.partition(b"#")[0].split() for line in order.split(b"\n")]
-    users = [words for words in lines if words and words[0].startswith(b"passwd")]
-    if len(users) != 1 or users[0][:2] != [b"passwd:", b"files"]:
-        return False
-    return not users[0][2:] or not users[0][2].startswith(b"[")  # what is to be done when it was found
+    return None if ids is None or not _is_confirmed(name, ids) else Account(*ids, [file, *order])
 
 
 def _ids(passwd: bytes, name: bytes) -> tuple[int, int] | None:
