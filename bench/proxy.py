@@ -3,7 +3,8 @@
 Accepted: ours with a header of version 2 in front of each connection, against
 ours without one.  Denied: ours by the address in the header, against the original
 by the address of the connection.  The handler is a static C program that writes
-six bytes.
+six bytes.  The load is on the same processors, so the time of these that each
+connection costs the server and its handlers is the clearer number.
 
 Then 1,000 clients send half a header and wait, while others come.  The peer is
 the same server without them.
@@ -14,8 +15,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ratios import columns, compare, faster_by_rate, header, options, program
-from servers import ORIGINAL, Load, allow_descriptors, compile_c, held, resident, running, tail
+from ratios import columns, compare, faster_by_rate, header, longer, options, program, tell
+from servers import ORIGINAL, CostedLoad, Load, allow_descriptors, compile_c, held, resident, running, tail
 
 HALF = b"\r\n\r\n\0\r\nQUIT\n\x21\x11"
 TRUST = ("--proxy-from", "127.0.0.0/8")
@@ -31,16 +32,20 @@ def main() -> None:
         directory = Path(name)
         load, six = compile_c("load.c", directory), compile_c("six.c", directory)
         plain = ["-1HRl0", "-c100"]
+        measured: list[tuple[str, CostedLoad, CostedLoad]] = []
         for clients in (1, 16):
             lines = [[*plain, *trust, "127.0.0.1", "0", str(six)] for trust in (TRUST, ())]
             with (
                 running(program("tcpserver"), lines[0]) as mine,
                 running(program("tcpserver"), lines[1]) as peer,
             ):
-                with_header = Load(load, mine[1], accepted, clients, 6, "v2")
-                without = Load(load, peer[1], accepted, clients, 6)
+                sides = (
+                    CostedLoad(mine, load, accepted, clients, "6", "v2"),
+                    CostedLoad(peer, load, accepted, clients, "6"),
+                )
                 subject = f"accepted, {clients} at once; the peer is ours without headers"
-                compare(subject, with_header, without, arguments.rounds, faster_by_rate)
+                compare(subject, *sides, arguments.rounds, faster_by_rate)
+                measured.append((subject, *sides))
         for clients in (1, 16):
             mine_line = [*plain, *TRUST, "-x", compiled(directory, "192.0.2."), "127.0.0.1", "0", str(six)]
             peer_line = [*plain, "-x", compiled(directory, "127."), "127.0.0.1", "0", str(six)]
@@ -48,11 +53,20 @@ def main() -> None:
                 running(program("tcpserver"), mine_line, quiet=True) as mine,
                 running([ORIGINAL], peer_line, quiet=True) as peer,
             ):
-                by_header = Load(load, mine[1], denied, clients, 0, "v2")
-                by_peer = Load(load, peer[1], denied, clients, 0)
+                sides = (
+                    CostedLoad(mine, load, denied, clients, "0", "v2"),
+                    CostedLoad(peer, load, denied, clients, "0"),
+                )
                 subject = f"denied, {clients} at once; the peer is the original without headers"
-                compare(subject, by_header, by_peer, arguments.rounds, faster_by_rate)
+                compare(subject, *sides, arguments.rounds, faster_by_rate)
+                measured.append((subject, *sides))
         while_others_wait(load, six, (accepted, halves, arguments.rounds))
+    print()
+    columns("µs of a processor for each", longer)
+    for subject, first, second in measured:  # whose first runs have warmed up
+        tell(
+            subject, list(zip(first.costs[1:], second.costs[1:], strict=True)), longer
+        )  # the first warmed up
 
 
 def while_others_wait(load: Path, six: Path, numbers: tuple[int, int, int]) -> None:

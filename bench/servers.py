@@ -1,5 +1,6 @@
 """Servers to load, and what loads them; for the other scripts."""
 
+import os
 import resource
 import socket
 import statistics
@@ -78,6 +79,27 @@ class Load:
         return " / ".join(f"{value / 1000:.2f}" for value in middle)
 
 
+class CostedLoad(Load):
+    """Loads one server; remembers, too, what each run has cost the server and its handlers.
+
+    Attributes:
+        costs: microseconds of processor time for each connection of each run.
+    """
+
+    def __init__(self, server: tuple[int, int], load: Path, count: int, clients: int, *more: str) -> None:
+        """Take the pid and the port of the server; ``more`` begins with the size."""
+        super().__init__(load, server[1], count, clients, int(more[0]), *more[1:])
+        self._pid, self._count = server[0], count
+        self.costs: list[float] = []
+
+    def __call__(self) -> float:
+        """Return connections per second."""
+        before = processor(self._pid)
+        rate = super().__call__()
+        self.costs.append((processor(self._pid) - before) * 1e6 / self._count)
+        return rate
+
+
 def tail(ours: Load, peer: Load) -> str:
     """Return how many times as long as the peer's our 99th percentile is: median and spread."""
     pairs = zip(ours.percentiles[1:], peer.percentiles[1:], strict=True)  # the first run warmed up
@@ -144,6 +166,12 @@ def resident(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise SystemExit(f"process {pid} is gone")
+
+
+def processor(pid: int) -> float:
+    """Return the seconds of processor time of a process and of those that it has reaped."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def children(pid: int) -> int:
