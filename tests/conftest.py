@@ -1,5 +1,6 @@
 """Fixtures that every kind of test uses."""
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from ucspi.cdb._core import NAMES, Core, load
 from ucspi.errors import BackendUnavailableError
 
 register()
+# What is collected stays to the end: thousands of objects that no collection of garbage need look at.
+gc.disable()
 
 # A shell ignores these for what it starts in the background, and so would all
 # that the tests start, some of which these signals must end.
@@ -31,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError:
             return
         sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,7 @@ from tests.support.patience import PATIENCE
 from ucspi.cdb._core import Core
 from ucspi.cdb._reader import reader_type
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 Pairs = list[tuple[bytes, bytes]]
 

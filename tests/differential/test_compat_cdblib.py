@@ -18,6 +18,8 @@ from tests.support.examples import examples
 from ucspi.compat import cdblib as ours
 from ucspi.compat.cdblib import compat as our_compat
 
+pytestmark = pytest.mark.sampled(3)
+
 theirs: Any = pytest.importorskip(
     "cdblib", reason="pure-cdb, the original of ucspi.compat.cdblib, is not installed"
 )

@@ -16,6 +16,8 @@ from tests.support.cdb_strategies import keys, records
 from tests.support.examples import examples
 from ucspi.compat import cdbx as ours
 
+pytestmark = pytest.mark.sampled(3)
+
 theirs: Any = pytest.importorskip("cdbx", reason="cdbx, the original, is not installed: pip install .[peers]")
 
 modest = examples(40)

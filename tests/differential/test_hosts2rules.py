@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from tests.support import hosts_files
+from tests.support.examples import share
 from tests.support.libwrap import Client, Libwrap, Pair
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
@@ -88,9 +89,10 @@ def compare(libwrap: Libwrap, pairs: int, wildness: float, seed: int) -> float:
     return converted / pairs
 
 
+@pytest.mark.drawn
 def test_rules_judge_as_tcpd_or_the_files_are_refused(libwrap: Libwrap) -> None:
-    assert compare(libwrap, 300, TAME, 1) > 0.5, "ordinary files are refused"
-    assert compare(libwrap, 700, WILD, 2) > 0.1, "the generator lost its balance"
+    assert compare(libwrap, share(300), TAME, 1) > 0.5, "ordinary files are refused"
+    assert compare(libwrap, share(700), WILD, 2) > 0.1, "the generator lost its balance"
 
 
 @pytest.mark.slow
@@ -100,10 +102,11 @@ def test_rules_judge_as_tcpd_for_very_many_files(libwrap: Libwrap) -> None:
         compare(libwrap, 6000, WILD, -seed)
 
 
+@pytest.mark.drawn
 def test_rules_judge_as_tcpdmatch_says(tcpdmatch: Ask) -> None:
     random = Random(3)
     converted = 0
-    while converted < 60:
+    while converted < share(60):
         files = hosts_files.pair(random, random.choice([TAME, WILD]))
         clients: list[Client] = [(ip, None) for ip in random.sample(hosts_files.ADDRESSES, 4)]
         verdicts = ours(files, clients)

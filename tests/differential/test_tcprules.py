@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from tests.support.commands import ours
+from tests.support.examples import share
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from tests.support.rules_files import image_of, rules_file
@@ -16,8 +17,8 @@ from ucspi.errors import RuleSyntaxError
 
 pytestmark = pytest.mark.oracle
 
-FILES = 1200
-WHOLE_RUNS = 40
+FILES = share(1200)
+WHOLE_RUNS = share(40)
 OURS = ours("tcprules")
 
 Outcome = tuple[int, bytes, bytes | None]
@@ -49,6 +50,7 @@ def ours_in_process(text: bytes) -> Outcome:
         return 100, b"tcprules: fatal: unable to parse this line: " + line + b"\n", None
 
 
+@pytest.mark.drawn
 def test_generated_files_compile_to_the_same_bytes_or_the_same_complaint(
     oracle: Oracle, tmp_path: Path
 ) -> None:
@@ -69,6 +71,7 @@ def package_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
 
 
+@pytest.mark.drawn
 @pytest.mark.usefixtures("package_path")
 def test_whole_command_agrees_in_file_exit_code_and_first_line(oracle: Oracle, tmp_path: Path) -> None:
     original = [oracle("tcprules")]

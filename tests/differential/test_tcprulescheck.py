@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from tests.support.commands import ours
+from tests.support.examples import share
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from tests.support.rules_files import client, image_of, rules_file
@@ -18,9 +19,9 @@ from ucspi.rules import RuleSet, Verdict, is_address
 
 pytestmark = pytest.mark.oracle
 
-FILES = 150
+FILES = share(150)
 CLIENTS = 10
-WHOLE_RUNS = 30
+WHOLE_RUNS = share(30)
 OURS = ours("tcprulescheck")
 
 Client = tuple[bytes, bytes | None, bytes | None]
@@ -65,6 +66,7 @@ def legal_files(random: Random, count: int) -> list[bytes]:
     return images
 
 
+@pytest.mark.drawn
 def test_generated_clients_get_the_same_verdict_by_the_same_rule(oracle: Oracle, tmp_path: Path) -> None:
     original = [oracle("tcprulescheck")]
     random = Random(88)
@@ -87,6 +89,7 @@ def test_generated_clients_get_the_same_verdict_by_the_same_rule(oracle: Oracle,
     assert judged > FILES * CLIENTS // 3, "the generator lost its balance"
 
 
+@pytest.mark.drawn
 def test_whole_command_prints_the_same(oracle: Oracle, tmp_path: Path) -> None:
     original = [oracle("tcprulescheck")]
     random = Random(5)

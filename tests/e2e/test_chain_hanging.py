@@ -22,6 +22,7 @@ from tests.support.serving import read_all
 from tests.support.warmed import CAN_BE_WARM, Server, server
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.e2e,
     pytest.mark.skipif(
         not CAN_BE_WARM, reason="there are no steps without the compiled module and launchers"

@@ -16,6 +16,7 @@ from tests.support.stalled_stderr import stalled_stderr
 from tests.support.warmed import CAN_BE_WARM, OURS, Executed, server
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.e2e,
     pytest.mark.skipif(
         not CAN_BE_WARM, reason="there are no steps without the compiled module and launchers"

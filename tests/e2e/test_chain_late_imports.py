@@ -23,6 +23,7 @@ from tests.support.warmed import CAN_BE_WARM, server
 from ucspi.unix import mover
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.e2e,
     pytest.mark.skipif(
         not (CAN_BE_WARM and mover.is_there()),

@@ -15,7 +15,7 @@ from tests.support.launchers import is_launched
 from tests.support.patience import PATIENCE
 from tests.support.world import read_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 UCSPI = ours("ucspi")
 

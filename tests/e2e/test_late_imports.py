@@ -27,7 +27,7 @@ from tests.support.patience import PATIENCE, wait_for
 from tests.support.proxy_headers import captured
 from tests.support.serving import Served, hold, read_all, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 
 def put_rules(path: Path, *rules: tuple[bytes, bytes]) -> None:

@@ -20,7 +20,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.unshared import run_unshared
 
-pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, needs_launcher]
+pytestmark = [pytest.mark.sampled(4), pytest.mark.e2e, needs_launcher]
 
 NAMES = ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_MEMLOCK", "RLIMIT_NOFILE")
 # Starts with hardly any memory, as a shell does not.

@@ -13,6 +13,7 @@ from tests.support.oracles import missing
 from tests.support.patience import PATIENCE
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.e2e,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system"),
 ]

@@ -261,6 +261,7 @@ def test_killed_stem_leaves_what_it_has_not_served(folder: Path) -> None:
         assert not driver.is_waiting()
 
 
+@pytest.mark.slow
 def test_whenever_it_is_killed_no_connection_is_lost_or_served_twice(folder: Path) -> None:
     chance = random.Random(5)
     for _ in range(8):

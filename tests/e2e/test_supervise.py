@@ -20,6 +20,8 @@ from tests.support.patience import PATIENCE, remove, wait_for
 from tests.support.supervised import PLAIN, Service, is_in, processes_in
 from ucspi.service import birthrecord
 
+pytestmark = pytest.mark.sampled(3)
+
 Make = Callable[..., Service]
 
 MINE = ours("supervise")

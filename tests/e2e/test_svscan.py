@@ -27,7 +27,7 @@ from tests.support.patience import PATIENCE, remove, wait_for
 from tests.support.telnet_service import END
 from tests.support.world import SYSTEM_PATH
 
-pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
+pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
 
 ORIGINAL = ["/usr/bin/svscan"]
 

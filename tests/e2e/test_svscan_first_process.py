@@ -28,6 +28,7 @@ from tests.support.patience import wait_for
 from tests.support.world import SYSTEM_PATH
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.e2e,
     pytest.mark.oracle,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can be first in a namespace of its own"),

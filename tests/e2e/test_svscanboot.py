@@ -14,7 +14,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.world import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.oracle]
+pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
 
 PATH = "/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin"
 

@@ -16,7 +16,7 @@ from tests.support.patience import PATIENCE
 from tests.support.processes import descriptors, processor_time
 from tests.support.serving import COMMAND, ENVIRONMENT, read_all, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 QUIET = ("-HRl0",)
 LOUD = ("-vHRl0",)

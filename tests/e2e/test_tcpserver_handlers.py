@@ -15,7 +15,7 @@ from tests.support.patience import PATIENCE
 from tests.support.processes import processor_time
 from tests.support.serving import COMMAND, hold, read_all, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 NOBODY_ELSE = ("-u61237", "-g61237")  # a user with no other process
 

@@ -22,6 +22,7 @@ from ucspi.unix import native
 from ucspi.unix.cachedstat import CachedStat
 
 pytestmark = [
+    pytest.mark.sampled(3),
     pytest.mark.e2e,
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
     pytest.mark.skipif(not os.access("/dev/fuse", os.W_OK), reason="this system has no /dev/fuse"),

@@ -12,7 +12,7 @@ import ucspi.cdb
 from tests.support.patience import wait_for
 from tests.support.serving import Served, read_all, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 GIGABYTE = 2**30
 

@@ -58,6 +58,7 @@ def test_half_a_text_whose_times_are_old_never_counts(tmp_path: Path) -> None:
         assert not allows(served)
 
 
+@pytest.mark.slow
 def test_rules_by_the_thousand_leave_the_server_awake(tmp_path: Path) -> None:
     """They are compiled beside it: clients are judged by the old ones, and TERM ends it at once."""
     rules = tmp_path / "rules"

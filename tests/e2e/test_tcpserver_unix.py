@@ -13,7 +13,7 @@ import pytest
 from tests.support.patience import PATIENCE
 from tests.support.serving import COMMAND, ENVIRONMENT, read_all, serving
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 UID, PID = os.getuid(), os.getpid()
 SHOW = ["sh", "-c", "env | grep -E '^(PROTO|TCP|UNIX)' | sort; echo PID=$$"]

@@ -58,7 +58,7 @@ def longest(known: Found, address: Address) -> Network | None:
     return None
 
 
-@pytest.mark.parametrize("clients", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("clients", [4_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_networks_decide_as_ipaddress_says(clients: int) -> None:
     random = Random(clients)
     networks = some_networks(random, 5000)
@@ -86,4 +86,4 @@ def test_networks_decide_as_ipaddress_says(clients: int) -> None:
         met.add(expected)
         verdict = rules.judge(spelled(random, address))
         assert verdict.allowed == (expected not in denied), (address, expected, verdict)
-    assert len(met) > 2000
+    assert len(met) > min(2000, clients // 4)

@@ -1,7 +1,7 @@
 """How many examples a property is tried with: all in the slow run, fewer in the default run.
 
-The default run tries what was changed a moment ago, again and again, and finds
-by new examples each time what is wrong; the slow run selects every property too.
+The default run tries new examples each time.  The slow run selects every property
+too, and those tests that draw cases of their own and say so by the marker ``drawn``.
 """
 
 from typing import Final
@@ -25,7 +25,11 @@ def register() -> None:
     settings.load_profile("ucspi")
 
 
+def share(count: int) -> int:
+    """Return this many in the slow run, and a share of it in the default run."""
+    return count if settings.get_current_profile_name() == THOROUGH else max(5, count * QUICK // 100)
+
+
 def examples(count: int) -> settings:
-    """Return settings for this many examples in the slow run, and their share in the default run."""
-    share = settings.get_current_profile_name() != THOROUGH
-    return settings(max_examples=max(5, count * QUICK // 100) if share else count)
+    """Return settings for this many examples in the slow run, and for a share of it in the default run."""
+    return settings(max_examples=share(count))

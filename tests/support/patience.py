@@ -14,15 +14,22 @@ PATIENCE = 60 * FACTOR  # seconds
 
 
 def wait_for(
-    reached: Callable[[], object], what: str | Callable[[], object], *, patience: float = PATIENCE
+    reached: Callable[[], object],
+    what: str | Callable[[], object],
+    *,
+    patience: float = PATIENCE,
+    pause: float = 0.01,
 ) -> None:
-    """Wait until something holds; fail with ``what``, or what it returns then, when it never does."""
+    """Wait until something holds; fail with ``what``, or what it returns then, when it never does.
+
+    ``pause``: seconds between two looks; more where a look costs a process.
+    """
     deadline = time.monotonic() + patience
     while not reached():
         assert time.monotonic() < deadline, (
             f"waited {patience:.0f} s in vain for {what}" if isinstance(what, str) else what()
         )
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def remove(directory: Path) -> None:

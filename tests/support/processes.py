@@ -21,6 +21,19 @@ def pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
+def children(parent: int) -> list[int]:
+    """Return the children of a process; none if it is gone."""
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{parent}/task"):
+            found += Path(f"/proc/{parent}/task/{thread}/children").read_text().split()
+    except ProcessLookupError:
+        return []
+    except FileNotFoundError:  # it is gone, or this kernel has no such files
+        return [pid for pid in pids() if status(pid).get("PPid") == str(parent)]
+    return [int(pid) for pid in found]
+
+
 def processor_time(pid: int) -> float:
     """Return how many seconds of processor time a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -19,6 +19,8 @@ from ucspi.cdb._open import contents
 from ucspi.cdb._reader import reader_type
 from ucspi.errors import CdbFormatError, CdbTooLargeError
 
+pytestmark = pytest.mark.sampled(3)
+
 Pairs = list[tuple[bytes, bytes]]
 FORMATS = ["cdb", "cdb64", "cdblib64"]
 

@@ -14,6 +14,8 @@ from ucspi.cdb._core import Core
 from ucspi.cdb._reader import Reader, reader_type
 from ucspi.errors import CdbFormatError, ClosedError
 
+pytestmark = pytest.mark.sampled(3)
+
 PAIRS = [(b"one", b"here"), (b"a", b"b"), (b"b", b"abc"), (b"one", b"also"), (b"", b"")]
 
 modest = examples(60)

@@ -14,6 +14,8 @@ from ucspi.programs._program import Stop
 from ucspi.programs.cdb import _make
 from ucspi.programs.cdb._commandline import Options, number
 
+pytestmark = pytest.mark.sampled(3)
+
 PAIRS = [(b"one", b"Hello"), (b"one", b"again")]
 
 

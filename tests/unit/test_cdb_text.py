@@ -19,6 +19,8 @@ from ucspi.cdb import (
 )
 from ucspi.cdb._core import CORE, Core
 
+pytestmark = pytest.mark.sampled(5)
+
 Pairs = list[tuple[bytes, bytes]]
 PAIRS = [(b"one", b"Hello"), (b"", b""), (b"a\nb->", b"\0+1,1:"), (b"one", b"again")]
 IMAGE = build(PAIRS, CORE)

@@ -12,6 +12,8 @@ from ucspi.cdb._open import contents
 from ucspi.cdb._reader import Reader, reader_type
 from ucspi.errors import ClosedError
 
+pytestmark = pytest.mark.sampled(3)
+
 PAIRS = [(b"%d" % number, b"%d" % number * 50) for number in range(200)]
 # Enough that a check is still running, without the GIL, when the reader is closed.
 ALL = PAIRS + [(b"x%d" % number, b"x" * 50) for number in range(20000)]

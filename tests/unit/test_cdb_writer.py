@@ -21,6 +21,8 @@ from ucspi.cdb._core import Core
 from ucspi.errors import CdbTooLargeError, ClosedError
 from ucspi.unix.publish import Publication
 
+pytestmark = pytest.mark.sampled(3)
+
 
 @pytest.mark.parametrize(
     ("pairs", "digest"),

@@ -13,6 +13,8 @@ from ucspi.compat import cdblib
 from ucspi.compat.cdblib import compat
 from ucspi.errors import CdbFormatError, ClosedError
 
+pytestmark = pytest.mark.sampled(3)
+
 WRITERS = [cdblib.Writer, cdblib.Writer64]
 
 

@@ -12,6 +12,8 @@ from ucspi import cdb as native
 from ucspi.compat import cdb
 from ucspi.errors import CdbFormatError, Error
 
+pytestmark = pytest.mark.sampled(3)
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -17,6 +17,8 @@ import ucspi
 from tests.support.launchers import is_launched
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.sampled(3)
+
 PACKAGE = Path(ucspi.__file__).parent
 # A command that tells what it finds about itself, and does as it is told.
 PROBE = """
@@ -73,6 +75,13 @@ def packed(pack: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "ucspi/programs/probe.py").write_text(PROBE)
     (root / "ucspi/_packed.bin").write_bytes(pack.pack(root))
     return root
+
+
+@pytest.fixture(scope="module")
+def modules(pack: ModuleType, packed: Path) -> dict[str, Any]:
+    """Give each module of the package by its name."""
+    found = (pack.Module(packed, path) for path in sorted((packed / "ucspi").rglob("*.py")))
+    return {module.name: module for module in found}
 
 
 @pytest.fixture
@@ -186,11 +195,9 @@ def test_file_that_was_replaced_is_left_alone(root: Path) -> None:
     assert (done.stdout, done.stderr) == ("SourceFileLoader\n", "")
 
 
-def test_every_command_has_a_list_in_the_order_of_its_imports(pack: ModuleType, packed: Path) -> None:
-    paths = sorted((packed / "ucspi").rglob("*.py"))
-    modules: dict[str, Any] = {
-        module.name: module for module in (pack.Module(packed, path) for path in paths)
-    }
+def test_every_command_has_a_list_in_the_order_of_its_imports(
+    pack: ModuleType, modules: dict[str, Any]
+) -> None:
     commands = [name for name in modules if name.startswith("ucspi.programs.") and "._" not in name]
     assert set(pack.LISTED) <= set(modules)
     assert len(commands) > 40
@@ -206,11 +213,9 @@ def test_every_command_has_a_list_in_the_order_of_its_imports(pack: ModuleType, 
                 assert module not in modules or inside or module in names[:at], (command, name, module)
 
 
-def test_names_that_are_imported_when_asked_for_are_in_the_lists(pack: ModuleType, packed: Path) -> None:
-    paths = sorted((packed / "ucspi").rglob("*.py"))
-    modules: dict[str, Any] = {
-        module.name: module for module in (pack.Module(packed, path) for path in paths)
-    }
+def test_names_that_are_imported_when_asked_for_are_in_the_lists(
+    pack: ModuleType, modules: dict[str, Any]
+) -> None:
     names = pack.order(modules, "ucspi.programs.tcprules")
     assert {"ucspi.rules._compile", "ucspi.rules._lint"} <= set(names)
     assert "ucspi.rules._liverules" not in names

@@ -8,6 +8,8 @@ from tests.support.rules_scan import ASK, END, FULL, needs_core, scan
 from ucspi.cdb._core import Core
 from ucspi.rules import compile_rules, expand
 
+pytestmark = pytest.mark.sampled(3)
+
 
 @needs_core
 @pytest.mark.parametrize(

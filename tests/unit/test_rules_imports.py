@@ -12,6 +12,8 @@ from tests.support.rules_files import image_of
 from tests.support.serving import ENVIRONMENT
 from ucspi.cdb import backend
 
+pytestmark = pytest.mark.sampled(3)
+
 SCRIPT = """
 import _socket, os, sys, time  # the first is loaded in a server
 now = 1000.0

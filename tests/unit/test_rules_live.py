@@ -21,6 +21,8 @@ from ucspi.unix import regularfile, threadtask
 from ucspi.unix.cachedstat import CachedStat
 from ucspi.unix.regularfile import state_of
 
+pytestmark = pytest.mark.sampled(3)
+
 CLIENT = b"1.2.3.4"
 ALLOW = image_of(b'1.:allow,A="b"\n:deny\n')
 DENY = image_of(b"1.:deny\n:deny\n")

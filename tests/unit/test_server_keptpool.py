@@ -13,9 +13,10 @@ from ucspi.tcp.connection import Connection
 from ucspi.tcp.server import keptpool, stemkeeper
 from ucspi.unix import native
 
-pytestmark = pytest.mark.skipif(
-    native.lib is None or standinstem.SYS_CLONE < 0, reason="there are no stems here"
-)
+pytestmark = [
+    pytest.mark.sampled(3),
+    pytest.mark.skipif(native.lib is None or standinstem.SYS_CLONE < 0, reason="there are no stems here"),
+]
 
 
 @pytest.fixture

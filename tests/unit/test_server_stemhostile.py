@@ -21,9 +21,10 @@ from ucspi.unix import native, stem
 from ucspi.unix.stem import SLOTS, Stem, channels, is_child
 from ucspi.unix.stemchannel import pack_base
 
-pytestmark = pytest.mark.skipif(
-    native.lib is None or standinstem.SYS_CLONE < 0, reason="there are no stems here"
-)
+pytestmark = [
+    pytest.mark.sampled(3),
+    pytest.mark.skipif(native.lib is None or standinstem.SYS_CLONE < 0, reason="there are no stems here"),
+]
 NOBODY = 65534
 Make = Callable[..., World]
 

@@ -7,6 +7,8 @@ import pytest
 from ucspi.service import statemachine
 from ucspi.service.statemachine import EVENTS, LEAVING, PAUSED, ROWS, UP, WANT, WANT_DOWN, WANT_UP, step
 
+pytestmark = pytest.mark.sampled(4)
+
 WANTS = (WANT_UP, WANT_DOWN, 0)
 STATES = [
     up | paused | leaving | want

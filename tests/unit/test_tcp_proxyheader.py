@@ -32,6 +32,8 @@ from ucspi.errors import ProxyHeaderError
 from ucspi.tcp import proxyheader
 from ucspi.tcp.proxyheader import Header, parse
 
+pytestmark = pytest.mark.sampled(4)
+
 CAPTURED = captured()
 SOUND = [each for each in CAPTURED if not each.is_malformed]
 

@@ -33,7 +33,10 @@ from ucspi.unix.chainlayout import lay_out
 from ucspi.unix.chainlists import Lists
 from ucspi.unix.spawn import NativeSpawner, Program
 
-pytestmark = pytest.mark.skipif(native.lib is None, reason="the compiled module is not built")
+pytestmark = [
+    pytest.mark.sampled(3),
+    pytest.mark.skipif(native.lib is None, reason="the compiled module is not built"),
+]
 
 CLIENT = b"TCPREMOTEIP=192.0.2.7"
 NAME = b"7.2.0.192."

@@ -10,7 +10,7 @@ from tests.differential.chain import ENVIRONMENT, POWERLESS, SIGNALS, Compare, a
 from tests.support.oracles import Oracle
 from tests.support.world import why_not
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 NO_ACCOUNTS: list[str | bytes] = [
     "nosuch",

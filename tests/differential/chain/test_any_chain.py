@@ -126,7 +126,7 @@ def plain(outcome: Outcome) -> tuple[list[bytes], int, bytes]:
     return re.split(rb"[\0\n]", text), status, re.sub(rb"(?m)^\d+ [<>] .*\n", b"", said)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(chain=chains)
 @example(chain=[("recordio",), ("softlimit", "-o100"), ("envdir", "./first"), ("setlock", "-n", "one")])
 @example(chain=[("setlock", "-n", "one"), ("fixcrio",), ("argv0", "x"), ("recordio",), ("pgrphack",)])

@@ -14,7 +14,7 @@ from tests.support.commands import ours, run
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 # Executes argv[1:] with entries that no shell makes: twice the same name, none at all, no equals sign.
 ODD = """\

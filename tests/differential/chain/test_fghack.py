@@ -14,7 +14,7 @@ from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 
 def test_it_stays_until_the_last_descendant_is_gone(oracle: Oracle, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 DOTS = "." * 40
 

@@ -13,7 +13,7 @@ from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 HOLD = ["sh", "-c", "echo locked; exec cat"]
 

@@ -9,7 +9,7 @@ from tests.differential.logs.compared import same
 from tests.support.logtrees import script, stream
 from tests.support.oracles import Oracle
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 
 def generated(oracle: Oracle, seed: int, where: Path) -> None:

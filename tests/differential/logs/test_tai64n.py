@@ -11,7 +11,7 @@ from tests.support.filters import both, pieces, piped, run, run_on_pieces
 from tests.support.oracles import Oracle
 from ucspi.lines.label import label
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 LABEL = re.compile(rb"^@[0-9a-f]{24} ", re.MULTILINE)
 

@@ -10,6 +10,8 @@ from tests.support.commands import ours
 from tests.support.haproxy import judging
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.sampled(3)
+
 ASK = ["sh", "-c", r"printf 'GET / HTTP/1.0\r\n\r\n' >&7; cat <&6"]
 ENDS = ("TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP", "TCPLOCALPORT")
 
