@@ -33,7 +33,7 @@ static int read_verdict(struct ucdb_ruleline *line)
 static int is_limit(const unsigned char *name, size_t length)
 {
   switch (length) {
-    case 7: return !memcmp(name, "MAXLOAD", 7);
+    case 7: return !memcmp(name, "MAXLOAD", 7) || !memcmp(name, "MAXTIME", 7);
     case 8:
       return !memcmp(name, "MAXCONNC", 8) || !memcmp(name, "MAXCONIP", 8) || !memcmp(name, "MAXPERIP", 8);
     case 9: return !memcmp(name, "MAXCONNIP", 9);
@@ -45,7 +45,7 @@ static int is_limit(const unsigned char *name, size_t length)
  * its value: it begins as the limits do.  The parser knows. */
 static int is_odd_limit(const unsigned char *name, size_t length, const unsigned char *value, size_t size)
 {
-  size_t at;
+  size_t at, zeros;
 
   if (length < 3 || (name[0] | 32) != 'm' || (name[1] | 32) != 'a' || (name[2] | 32) != 'x')
     return 0;
@@ -53,7 +53,9 @@ static int is_odd_limit(const unsigned char *name, size_t length, const unsigned
     return 1;
   for (at = 0; at < size && ucdb_is_digit(value[at]); ++at)
     continue;
-  return at < size;
+  for (zeros = 0; zeros < size && value[zeros] == '0'; ++zeros)
+    continue;
+  return at < size || (zeros == size && name[3] == 'T'); /* MAXTIME alone must not be 0 */
 }
 
 /* One variable into out; returns where out goes on, NULL when it is for the parser. */

@@ -93,7 +93,7 @@ def test_scan_with_too_little_room_touches_nothing(text: bytes, room: int) -> No
 
 
 limits = st.sampled_from(
-    [b"MAXCONNIP", b"MAXCONIP", b"MAXPERIP", b"MAXCONNC", b"MAXLOAD", b"MAXCONN", b"MAXLOADS"]
+    [b"MAXCONNIP", b"MAXCONIP", b"MAXPERIP", b"MAXCONNC", b"MAXLOAD", b"MAXTIME", b"MAXCONN", b"MAXLOADS"]
 )
 odd_numbers = st.sampled_from([b"0", b"5", b"", b"x", b"1.5", b"9" * 18, b"9" * 19, b"\xb2", b" 1"])
 

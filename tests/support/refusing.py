@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-NUMBERS = {"x86_64": {"setsockopt": 54, "sysinfo": 99}, "aarch64": {"setsockopt": 208, "sysinfo": 179}}
+NUMBERS = {
+    "x86_64": {"setsockopt": 54, "sysinfo": 99, "socket": 41, "pidfd_getfd": 438},
+    "aarch64": {"setsockopt": 208, "sysinfo": 179, "socket": 198, "pidfd_getfd": 438},
+}
 
 # Source: linux/filter.h, linux/seccomp.h, seccomp(2).
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06

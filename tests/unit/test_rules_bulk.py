@@ -26,8 +26,8 @@ pytestmark = pytest.mark.sampled(3)
         (b":deny,A='\xff' ", (b"", b"D\0+A=\xff\0")),
         (b':allow,MAXCONNIP="5",MAXCONNC="9"', (b"", b"+MAXCONNIP=5\0+MAXCONNC=9\0")),
         (
-            b':allow,MAXCONIP="0",MAXPERIP="999999999999999999",MAXLOAD="350"',
-            (b"", b"+MAXCONIP=0\0+MAXPERIP=999999999999999999\0+MAXLOAD=350\0"),
+            b':allow,MAXCONIP="0",MAXPERIP="999999999999999999",MAXLOAD="350",MAXTIME="010"',
+            (b"", b"+MAXCONIP=0\0+MAXPERIP=999999999999999999\0+MAXLOAD=350\0+MAXTIME=010\0"),
         ),
         (b':allow,MA="5",AMAXCONIP="5"', (b"", b"+MA=5\0+AMAXCONIP=5\0")),
     ],
@@ -134,6 +134,7 @@ def test_comments_and_empty_lines_are_taken() -> None:
         b':allow,MAXCONN="5"',
         b':allow,MAXCONNIP=""',
         b':allow,MAXLOAD="3.5"',
+        b':allow,MAXTIME="0"',
         b':allow,MAXPERIP="1000000000000000000"',
         b':allow,A="b",maxconnip="5"',
         b':allow,MAXCONNIPS="5"',

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ucspi.rules._limitnames import LIMITS, is_bad_value
+from ucspi.rules._limitnames import LIMITS, limit_remark
 from ucspi.tcp.server.census import HOLDERS_SHOWN, Census, network
 from ucspi.tcp.server.clientlimits import (
     PAUSE,
@@ -16,6 +16,7 @@ from ucspi.tcp.server.clientlimits import (
     limit_message,
     over_rule_limit,
     over_server_limit,
+    rule_time,
 )
 from ucspi.tcp.server.settings import Settings
 
@@ -242,19 +243,38 @@ def test_load_is_that_of_the_kernel() -> None:
 def test_limit_that_is_no_number_is_an_error_and_never_no_limit(name: bytes, value: bytes) -> None:
     for others in ((), ((b"MAXCONNIP", b"0"),)):  # also behind a limit that the client is over
         with pytest.raises(BadLimitError) as raised:
-            over(THREE, *others, (name, value))
+            check((*others, (name, value)))
         assert (raised.value.name, raised.value.why) == (name, b"is no number")
-    assert is_bad_value(value)
+    assert limit_remark(name, value) is not None
+
+
+def check(assignments: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Read all limits of a rule, as the server does."""
+    over(THREE, *assignments)
+    rule_time(assignments)
 
 
 @given(st.sampled_from(sorted(LIMITS)), st.text("0123456789x ", max_size=20).map(str.encode))
 def test_lint_and_server_agree_on_what_is_a_limit(name: bytes, value: bytes) -> None:
     try:
-        over(THREE, (name, value))
+        check(((name, value),))
         dropped = False
     except BadLimitError:
         dropped = True
-    assert is_bad_value(value) == dropped
+    assert (limit_remark(name, value) is not None) == dropped
+
+
+def test_smallest_time_of_a_rule_counts() -> None:
+    assert rule_time(()) is None
+    assert rule_time(((b"MAXCONNIP", b"5"),)) is None
+    assert rule_time(((b"MAXTIME", b"600"), (b"MAXTIME", b"060"))) == 60
+
+
+@pytest.mark.parametrize("value", [b"0", b"000"])
+def test_no_time_at_all_is_an_error(value: bytes) -> None:
+    with pytest.raises(BadLimitError) as raised:
+        rule_time(((b"MAXTIME", b"9"), (b"MAXTIME", value)))
+    assert (raised.value.name, raised.value.why) == (b"MAXTIME", b"is 0")
 
 
 def test_message_of_the_rule_comes_before_the_server_s_own() -> None:

@@ -66,15 +66,15 @@ MODULES = {
     """,
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups door doors entrance handlers keptpool listener loop
-        networks parts pending proxieddoor proxyheaders rate settings shutdown socketoptions stemkeeper
-        unixdoor warmhandlers
+        admission census clientlimits clientlookups door doors endings entrance handlers keptpool listener
+        loop networks parts pending proxieddoor proxyheaders rate settings shutdown socketoptions stemkeeper
+        timelimits unixdoor warmhandlers
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder
         environ errtext fds forking helperprocess inheritedstate launchers locks memoryreserve mover
         namefiles nameorder native notify oom output privilege processtitle processtree procfiles
-        publish regularfile relay rlimits safeopen search seenfile signals socketnames sockets spawn
+        publish regularfile relay rlimits safeopen search seenfile signals sockdiag socketnames sockets spawn
         start stem stemchannel stemspawn streams tai threadtask unixdomain
     """,
 }

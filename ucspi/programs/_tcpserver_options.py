@@ -38,6 +38,8 @@ WORDS = {
     b"proxy-local": True,
     b"holders": False,
     b"drain": True,
+    b"max-time": True,
+    b"idle-time": True,
     b"rules-text": True,
     b"log": True,
     b"status-file": True,
@@ -141,6 +143,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
             raise usage_error(b"--pending 0 would turn away who does not send at once; give 1 or more")
         if settings.per_ip == 0:
             raise usage_error(b"--per-ip 0 would turn everybody away; give 1 or more")
+        if settings.max_time == 0 or settings.idle_time == 0:
+            raise usage_error(b"--%s 0 would end every handler at once; give 1 or more" % letter)
     elif letter == b"1":
         choices.print_port = True
     elif letter == b"X":
@@ -197,6 +201,8 @@ _NUMBERS = {
     b"per-ip": "per_ip",
     b"pending": "pending",
     b"drain": "drain_time",
+    b"max-time": "max_time",
+    b"idle-time": "idle_time",
 }
 _SOCKET_WORDS = (b"keepalive", b"defer-accept", b"reuse-port", b"bind-to-device", b"free-bind")
 

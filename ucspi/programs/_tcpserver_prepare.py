@@ -43,6 +43,7 @@ def prepare(
         Stop: a step failed; exit code 100 for a rules text with errors, else 111.
     """
     settings = choices.settings
+    _require_counters(settings, listeners)
     judge = _judge(choices)
     _warn_of_groups(choices)
     _warn_of_trust(settings)
@@ -52,7 +53,10 @@ def prepare(
     if choices.print_port:
         _print_ports(listeners)
     handler, stems = _spawner(settings, program, _handed_on(settings, inherited, listeners), listeners, chain)
-    server = Server(settings, listeners, judge, handler, wakeup, stems)
+    try:
+        server = Server(settings, listeners, judge, handler, wakeup, stems)
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to prepare the loop", error) from None
     _warm_up(server)
     if settings.verbosity > 1:
         _warn_of_what_is_missing(choices, inherited, program, judge)
@@ -80,11 +84,35 @@ def load(
         import ucspi.tcp.server.clientlookups
     if choices.settings.proxy_from is not None:
         import ucspi.tcp.server.entrance
+    if choices.settings.limits_time or choices.rules is not None or choices.rules_text is not None:
+        import ucspi.tcp.server.endings
+        import ucspi.tcp.server.timelimits
     if any(listener.path is not None for listener in listeners):
         import ucspi.tcp.server.unixdoor
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
         import ucspi.unix.notify  # noqa: F401
     return _chain_reader(program, _handed_on(choices.settings, inherited, listeners))
+
+
+def _require_counters(settings: "Settings", listeners: "list[Listener]") -> None:
+    """Refuse --idle-time where the kernel does not tell how many bytes have moved."""
+    if settings.idle_time is None:
+        return
+    from ucspi.unix.sockdiag import SockDiag
+
+    text = b"unable to use --idle-time: "
+    try:
+        diag = SockDiag()
+        try:
+            known = [diag.knows(listener.socket) for listener in listeners]
+        finally:
+            diag.close()
+    except OSError as error:
+        reason = describe(error.errno) + b" (sock_diag)"
+        raise Stop(b"%s: fatal: %s%s" % (PROGRAM, text, reason), EXIT_TEMPORARY) from None
+    if not all(known):
+        reason = b"this kernel does not tell of connections, or the socket is of another network namespace"
+        raise Stop(b"%s: fatal: %s%s" % (PROGRAM, text, reason), EXIT_TEMPORARY)
 
 
 def _warm_up(server: Server) -> None:

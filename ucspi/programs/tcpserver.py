@@ -139,6 +139,8 @@ def _listen(choices: Choices, places: list[tuple[bytes, int]], listeners: list[L
         raise fatal(PROGRAM, refused.text) from None
     if options is not None and all(listener.path is not None for listener in listeners):
         raise usage_error(b"--%s is of TCP, and there are only sockets of the UNIX domain" % options.given[0])
+    if choices.settings.idle_time is not None and any(listener.path is not None for listener in listeners):
+        raise usage_error(b"--idle-time is of TCP, and there is a socket of the UNIX domain; use --max-time")
     for number in choices.listen_descriptors:
         if number > 2:
             os.close(number)  # no handler must inherit it

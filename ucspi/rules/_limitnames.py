@@ -6,13 +6,15 @@ wrong name is a variable like any other: it limits nothing, and nobody notices.
 
 from ucspi.decimal import whole_number
 
-LIMITS = frozenset((b"MAXCONNIP", b"MAXCONIP", b"MAXPERIP", b"MAXCONNC", b"MAXLOAD"))
+LIMITS = frozenset((b"MAXCONNIP", b"MAXCONIP", b"MAXPERIP", b"MAXCONNC", b"MAXLOAD", b"MAXTIME"))
 DIGITS_MAX = 18  # no limit has more
 PREFIX = b"MAX"  # all that is remarked on begins so; `cdbext/rules/compile.c` relies on it
 
 _ADDRESS = "write MAXCONNIP"
 _NETWORK = "write MAXCONNC"
 _LOAD = "write MAXLOAD"
+_TIME = "write MAXTIME"
+_IDLE = "write --idle-time on the command line"
 _ALL = "-c limits all clients together, MAXCONNIP those of one address"
 _RATE = "write --rate on the command line"
 
@@ -46,6 +48,14 @@ _ADVICE = {
         ),
         _ALL,
     ),
+    **dict.fromkeys(
+        (
+            *(b"MAXTIME", b"MAXTIMEOUT", b"MAXCONTIME", b"MAXDURATION", b"MAXSECONDS", b"MAXSECS"),
+            *(b"MAXRUNTIME", b"MAXLIFETIME", b"MAXSESIONTIME", b"MAXAGE"),
+        ),
+        _TIME,
+    ),
+    **dict.fromkeys((b"MAXIDLE", b"MAXIDLETIME", b"MAXIDLESECONDS"), _IDLE),
     **dict.fromkeys((b"MAXCONRATE", b"MAXCONPERSEC", b"MAXCONPERSECOND", b"MAXCONPERMIN"), _RATE),
 }
 
@@ -56,19 +66,19 @@ def limit_remark(name: bytes, value: bytes) -> tuple[str, str] | None:
     `tcpserver` drops each client of a rule whose limit is no number.
     """
     if name in LIMITS:
-        if is_bad_value(value):
-            return (
-                "this limit is no number, so each client of the rule is dropped",
-                "write digits, at most 18",
-            )
-        return None
+        return _value_remark(name, value)
     instead = _advice(name)
     return None if instead is None else ("this variable limits nothing here", instead)
 
 
-def is_bad_value(value: bytes) -> bool:
-    """Return whether the value of a limit is no number that `tcpserver` takes."""
-    return len(value) > DIGITS_MAX or whole_number(value, 10**DIGITS_MAX) is None
+def _value_remark(name: bytes, value: bytes) -> tuple[str, str] | None:
+    """Return what is wrong with the value of a limit, and what to do; None if `tcpserver` takes it."""
+    number = whole_number(value, 10**DIGITS_MAX) if len(value) <= DIGITS_MAX else None
+    if number is None:
+        return "this limit is no number, so each client of the rule is dropped", "write digits, at most 18"
+    if number == 0 and name == b"MAXTIME":
+        return "this limit is 0, so each client of the rule is dropped", "write seconds, at least 1"
+    return None
 
 
 def _advice(name: bytes) -> str | None:

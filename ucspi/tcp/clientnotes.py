@@ -29,6 +29,7 @@ class ClientNotes:
         "_began",
         "_clock",
         "cached_fields",
+        "expired",
         "ident_time",
         "is_judged",
         "line",
@@ -50,6 +51,7 @@ class ClientNotes:
         self.rule: bytes | None = None  # the address that decided
         self.line: int | None = None  # where that rule stands, if it is known
         self.pid: int | None = None  # of the handler
+        self.expired = b""  # the time limit that it has reached
         self.cached_fields = b""  # fields in the status file, once they no longer change
 
     def age(self) -> int:

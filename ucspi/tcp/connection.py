@@ -37,6 +37,7 @@ class Connection:
         "local_port",
         "notes",
         "path",
+        "pid",
         "remote_host",
         "remote_info",
         "remote_ip",
@@ -80,6 +81,7 @@ class Connection:
         self.path: bytes | None = None  # of the UNIX-domain socket that a client program connected to
         self.waiting = 0  # look-ups not yet answered
         self.is_counted = False  # in the census of a server
+        self.pid = 0  # of its handler, in a server; 0: there is none, or it is not known yet
         self.notes: ClientNotes | None = None  # for a JSON log or a status file
 
     def become(self, remote_ip: bytes, remote_port: int, local_ip: bytes, local_port: int) -> None:

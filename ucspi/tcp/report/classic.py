@@ -87,6 +87,15 @@ class ClassicReport:
                 b"".join(classiclines.end(pid, status) + self._status(left) for pid, status, left, _ in ends)
             )
 
+    def expired(self, connection: "Connection", limit: bytes, seconds: int) -> None:
+        """Write that a client's time is over; see `Report.expired`."""
+        if self._verbosity >= 2:
+            self._say(classiclines.expiry(connection.pid, limit, seconds))
+
+    def killing(self, connection: "Connection") -> None:
+        """Write that a handler has not ended at its time."""
+        self.warn(b"killing %d: it is still there after SIGTERM" % connection.pid)
+
     def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Write which addresses have most clients, and how many each; the limit is reached."""
         if self._verbosity >= 2:

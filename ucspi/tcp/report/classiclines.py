@@ -84,6 +84,12 @@ def end(pid: int, wait_status: int) -> bytes:
     return b"tcpserver: end %d status %d\n" % (pid, wait_status)
 
 
+def expiry(pid: int, limit: bytes, seconds: int) -> bytes:
+    """Return the line of a process that is ended because of a time limit; the original has no such limits."""
+    how = b"idle for" if limit == b"idle-time" else b"longer than"
+    return b"tcpserver: ending %d: %s %d seconds (%s)\n" % (pid, how, seconds, limit)
+
+
 def dropping(reason: bytes) -> bytes:
     """Return the warning about a client that is cut off without a verdict."""
     return b"tcpserver: warning: dropping connection, %s\n" % reason

@@ -90,6 +90,19 @@ class JsonReport:
         if self._verbosity >= 2:
             self._emit(b"".join(self._end(*end) for end in ends))
 
+    def expired(self, connection: "Connection", limit: bytes, seconds: int) -> None:
+        """Write that a client's time is over; see `Report.expired`."""
+        self._over(2, connection, {b"reason": limit, b"limit_seconds": seconds, b"signal": b"SIGTERM"})
+
+    def killing(self, connection: "Connection") -> None:
+        """Write that a handler has not ended at its time."""
+        self._over(1, connection, {b"reason": _notes_of(connection).expired, b"signal": b"SIGKILL"})
+
+    def _over(self, verbosity: int, connection: "Connection", fields: "Mapping[bytes, Value]") -> None:
+        age = seconds(_notes_of(connection).age())
+        shown = {**_short_fields(connection), b"pid": connection.pid, **fields, b"seconds": age}
+        self._say(verbosity, b"timeout", shown)
+
     def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Write which addresses have most clients, and how many each; the limit is reached."""
         self._say(2, b"full", {b"holders": [{b"remote_ip": ip, b"children": count} for ip, count in held]})
@@ -107,6 +120,7 @@ class JsonReport:
             **_short_fields(connection),
             b"pid": pid,
             **decode(status),
+            **({b"reason": reason} if (reason := _notes_of(connection).expired) else {}),
             b"seconds": seconds(_notes_of(connection).age()),
             **self._counts(left),
         }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
         A participle or an adjective names an event: what the server is
         (``listening``, ``full``, ``draining``), or what was done with a client
-        or its handler (``admitted``, ``denied``, ``ended``).  ``flush`` and
+        or its handler (``admitted``, ``denied``, ``ended``, ``expired``).  ``flush`` and
         ``warn`` are orders.  ``children`` is how many clients there are after
         the event.
         """
@@ -48,6 +48,18 @@ if TYPE_CHECKING:
 
         def ended(self, ends: Iterable[tuple[int, int, int, Connection]]) -> None:
             """Handlers have ended: for each its pid, its wait status, the clients left, and its client."""
+
+        def expired(self, connection: Connection, limit: bytes, seconds: int) -> None:
+            """The client's time is over: its handler got SIGTERM.
+
+            Args:
+                connection: the client.
+                limit: ``max-time``, ``MAXTIME`` of a rule, or ``idle-time``.
+                seconds: what that is.
+            """
+
+        def killing(self, connection: Connection) -> None:
+            """Its handler has not ended, and is killed."""
 
         def full(self, held: Iterable[tuple[bytes, int]]) -> None:
             """The limit is reached; the addresses with most clients, and how many each has."""

@@ -82,6 +82,20 @@ class SeveralReports:
         for report in self._reports:
             report.ended(ends)
 
+    def expired(self, connection: "Connection", limit: bytes, seconds: int) -> None:
+        """Note that a client's time is over, and pass it on."""
+        if connection.notes is not None:
+            connection.notes.expired = limit
+        if self.status_file is not None:
+            self.status_file.note_change()
+        for report in self._reports:
+            report.expired(connection, limit, seconds)
+
+    def killing(self, connection: "Connection") -> None:
+        """Pass on that a handler is killed."""
+        for report in self._reports:
+            report.killing(connection)
+
     def full(self, held: "Iterable[tuple[bytes, int]]") -> None:
         """Pass on that the limit is reached."""
         held = list(held)

@@ -183,7 +183,9 @@ class StatusFile:
 def _client(connection: "Connection") -> bytes:
     notes = connection.notes
     assert notes is not None, "every client that was added has notes"
-    return b'{"seconds":%s,%s' % (seconds(notes.age()), notes.cached_fields or _constant(connection, notes))
+    ending = b'"ending":"%s",' % notes.expired if notes.expired else b""
+    fields = notes.cached_fields or _constant(connection, notes)
+    return b'{"seconds":%s,%s%s' % (seconds(notes.age()), ending, fields)
 
 
 def _constant(connection: "Connection", notes: "ClientNotes") -> bytes:

@@ -5,7 +5,13 @@ import errno
 from ucspi.errors import CdbFormatError
 from ucspi.tcp.environment import variables
 from ucspi.tcp.server.census import Census
-from ucspi.tcp.server.clientlimits import BadLimitError, LoadMeter, limit_message, over_rule_limit
+from ucspi.tcp.server.clientlimits import (
+    BadLimitError,
+    LoadMeter,
+    limit_message,
+    over_rule_limit,
+    rule_time,
+)
 from ucspi.unix import memoryreserve
 from ucspi.unix.errtext import describe
 
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.settings import Settings
+    from ucspi.tcp.server.timelimits import TimeLimits
 
     Assignments = tuple[tuple[bytes, bytes], ...]
 
@@ -61,9 +68,10 @@ class Admission:
 
     Attributes:
         census: counts the clients that wait for look-ups, are started or are served.
+        time_limits: those of the clients that are served; None: no client can have any.
     """
 
-    __slots__ = ("_doors", "_handlers", "_judge", "_load", "_report", "_settings", "census")
+    __slots__ = ("_doors", "_handlers", "_judge", "_load", "_report", "_settings", "census", "time_limits")
 
     def __init__(
         self,
@@ -76,6 +84,7 @@ class Admission:
         self._settings, self._judge = settings, judge  # without a judge every client is allowed
         self._doors, self._handlers, self._report = doors, handlers, report
         self.census = Census()
+        self.time_limits: TimeLimits | None = None
         self._load = LoadMeter()
 
     def enter(self, connection: "Connection") -> None:
@@ -106,6 +115,7 @@ class Admission:
             over = over_rule_limit(
                 self.census, connection.remote_ip, verdict.environment, self._load.hundredths
             )
+            seconds = rule_time(verdict.environment)
         except OSError as error:
             self.drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
         except CdbFormatError:
@@ -119,9 +129,13 @@ class Admission:
                 text = limit_message(verdict.environment, self._settings.limit_message)
                 self.turn_away(connection, text, over)
             else:
-                self._start(connection, verdict.environment)
+                self._start(connection, verdict.environment, seconds)
 
-    def _start(self, connection: "Connection", assignments: "Assignments") -> None:
+    def _start(
+        self, connection: "Connection", assignments: "Assignments", seconds: int | None = None
+    ) -> None:
+        if self.time_limits is not None:
+            self.time_limits.enter(connection, seconds)  # before there is a handler: none must be without
         lines = self._report.starting(connection)
         try:
             pid = self._handlers.start(connection, variables(connection, assignments), lines)
@@ -171,6 +185,8 @@ class Admission:
         self._count_out(connection)
 
     def _count_out(self, connection: "Connection") -> None:
+        if self.time_limits is not None:
+            self.time_limits.leave(connection)
         if connection.is_counted:
             connection.is_counted = False
             self.census.leave(connection.remote_ip)

@@ -133,6 +133,18 @@ def over_rule_limit(
     return b""
 
 
+def rule_time(assignments: "tuple[tuple[bytes, bytes], ...]") -> int | None:
+    """Return the seconds that the deciding rule gives its clients; None: it does not say.
+
+    Raises:
+        BadLimitError: what it says is not a number, or 0.
+    """
+    seconds = [_number(name, value) for name, value in assignments if name == b"MAXTIME"]
+    if 0 in seconds:
+        raise BadLimitError(b"MAXTIME", b"is 0")
+    return min(seconds, default=None)
+
+
 def _number(name: bytes, value: bytes) -> int:
     number = whole_number(value, 10**DIGITS_MAX) if len(value) <= DIGITS_MAX else None
     if number is None:

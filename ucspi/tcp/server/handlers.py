@@ -61,6 +61,7 @@ class Handlers:
         except MemoryError:
             memoryreserve.give_up()
             self._connections[pid] = connection
+        connection.pid = pid
         return pid
 
     def reap(self, *, all_of_them: bool = False) -> "Iterator[Ended]":
@@ -141,3 +142,25 @@ class Handlers:
                 os.kill(pid, number)
             except PermissionError:
                 pass
+
+    def send(self, connection: "Connection", number: int) -> bool:
+        """Send a signal to the handler of one client, if it can be reached; return False if it is not known.
+
+        That is so before it is started, and once it has been reaped or serves another client.
+        """
+        if self._connections.get(connection.pid) is not connection:
+            return False
+        try:
+            os.kill(connection.pid, number)
+        except PermissionError:
+            pass
+        return True
+
+    def open(self, connection: "Connection") -> int:
+        """Return a descriptor of the process that serves one client, which the caller closes; -1: none."""
+        if self._connections.get(connection.pid) is not connection:
+            return -1
+        try:
+            return os.pidfd_open(connection.pid)
+        except OSError:
+            return -1

@@ -86,6 +86,9 @@ class Server:
         self._handlers = self.warm or Handlers(spawner)
         self._admission = Admission(settings, judge, self._doors, self._handlers, self._report)
         self._census = self._admission.census
+        self._time_limits = self._admission.time_limits = parts.time_limits(
+            settings, self._handlers, self._report, has_rules=judge is not None
+        )
         if self.warm is not None:
             news = None if self._status_file is None else self._status_file.note_change
             self.warm.tell(self._admission.start_failed, news)
@@ -138,6 +141,8 @@ class Server:
             self._count_out(self._handlers.reap(all_of_them=is_full))
         if self.warm is not None:
             self._count_out(self.warm.turn(is_called=self.warm.fileno() in others))
+        if self._time_limits is not None:
+            self._time_limits.turn()
         if self._spawner.shield.due is not None:
             self._spawner.shield.close(self._spawner.is_preparing)
         if self._background is not None:
@@ -179,6 +184,7 @@ class Server:
             self._handlers.due,
             None if self.warm is None else self.warm.deadline(),
             self._spawner.shield.due,
+            None if self._time_limits is None else self._time_limits.deadline(),
             self._shutdown.deadline,
             None if self._judge is None else self._judge.deadline(),
             None if self._status_file is None else self._status_file.deadline(),
@@ -273,6 +279,8 @@ class Server:
         try:
             for pid, status, connection in ended:
                 self._census.leave(connection.remote_ip)
+                if self._time_limits is not None:
+                    self._time_limits.leave(connection)
                 ends.append((pid, status, self._census.children, connection))
         finally:
             if ends:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from ucspi.tcp.report.statusfile import StatusFile
     from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.entrance import Entrance
+    from ucspi.tcp.server.handlers import Handlers
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.rate import Buckets
     from ucspi.tcp.server.settings import Settings
+    from ucspi.tcp.server.timelimits import TimeLimits
     from ucspi.tcp.server.warmhandlers import WarmHandlers
     from ucspi.unix.stemspawn import StemSpawner
 
@@ -86,6 +88,23 @@ def warm_handlers(spawner: "StemSpawner", report: "Report", settings: "Settings"
     from ucspi.tcp.server.warmhandlers import WarmHandlers
 
     return WarmHandlers(spawner, report, settings.verbosity, settings.limit)
+
+
+def time_limits(
+    settings: "Settings", handlers: "Handlers", report: "Report", *, has_rules: bool
+) -> "TimeLimits | None":
+    """Return what limits the time of clients; None if no client can have such a limit.
+
+    Raises:
+        OSError: the kernel cannot be asked which clients are idle.
+    """
+    if not settings.limits_time and not has_rules:
+        return None
+    from ucspi.tcp.server.endings import Endings
+    from ucspi.tcp.server.timelimits import TimeLimits
+
+    endings = Endings(handlers, asks=settings.idle_time is not None)
+    return TimeLimits(settings.max_time, settings.idle_time, endings, report)
 
 
 def buckets(settings: "Settings") -> "Buckets | None":

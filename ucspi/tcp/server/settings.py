@@ -20,11 +20,13 @@ class Settings(LookupChoices):
         "banner",
         "clear_ip_options",
         "drain_time",
+        "idle_time",
         "is_s6",
         "limit",
         "limit_message",
         "log",
         "lookup_limit",
+        "max_time",
         "names_timeout",
         "net4_bits",
         "net6_bits",
@@ -68,6 +70,8 @@ class Settings(LookupChoices):
         self.proxy_timeout = 5.0  # for the whole header
         self.proxy_most = 4096  # bytes of a header of version 2
         self.proxy_local_closes = False  # a connection of the balancer's own gets no handler
+        self.max_time: int | None = None  # that a handler may serve one client
+        self.idle_time: int | None = None  # in which something must move between the client and us
         self.drain_time: float | None = None  # for handlers to finish; None: SIGTERM ends the server at once
         self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT mean what they mean to s6-tcpserverd
         self.log = b"classic"  # or b"json", b"both"
@@ -79,6 +83,11 @@ class Settings(LookupChoices):
         """Whether anything is looked up about clients that have an address."""
         looks_up_info = self.lookup_remote_info and self.info_timeout > 0
         return self.lookup_remote_host or self.local_host is None or looks_up_info
+
+    @property
+    def limits_time(self) -> bool:
+        """Whether the time of every client is limited; a rule may limit it as well."""
+        return self.max_time is not None or self.idle_time is not None
 
     @property
     def keeps_notes(self) -> bool:

@@ -94,6 +94,7 @@ class WarmHandlers(Handlers):
                 connection.release()
                 if kept.pid:
                     self._connections[kept.pid] = connection
+                    connection.pid = kept.pid
                 return kept
             self._pool.let_go(kept)  # it ends, and does not take any more
             if not kept.pid:
@@ -251,6 +252,7 @@ class WarmHandlers(Handlers):
 
     def _note(self, connection: Connection, pid: int) -> None:
         self._connections[pid] = connection
+        connection.pid = pid
         if connection.notes is not None:
             connection.notes.pid = pid
         if self._news is not None:
