@@ -1,6 +1,7 @@
 """Behind what people have: the senders of Debian in front of the server."""
 
 import http.client
+import os
 import socket
 import subprocess
 import time
@@ -27,14 +28,33 @@ from tests.support.serving import Served, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.oracle, pytest.mark.slow]
 
-OPTIONS = ("-vHRl0", "--proxy-from", "127.0.0.1,::1,unix", "--listen", "unix:./s")
+OPTIONS = ("-vHRl0", "--proxy-from", "127.0.0.1,::1,unix", "--listen", "unix:./s,mode=0666")
 VERSIONS = {"v1": "send-proxy", "v2": "send-proxy-v2"}
+
+
+BEHIND = ["tcp", "tcp6", "unix"]
+Backends = dict[str, tuple[str, int] | Path]
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path, OPTIONS, SHOW_AND_READ, command=BARE) as running:
+    with serving(tmp_path, [*OPTIONS, "--listen", "[::1]:0"], SHOW_AND_READ, command=BARE) as running:
         yield running
+
+
+@pytest.fixture
+def backends(tmp_path: Path, served: Served) -> Backends:
+    """Give the three ways to the server."""
+    (port6,) = served.more_ports(1)
+    return {"tcp": ("127.0.0.1", served.port), "tcp6": ("::1", port6), "unix": tmp_path / "s"}
+
+
+def place(backend: "tuple[str, int] | Path", unix: str = "unix:") -> str:
+    """Return a way to the server as most configurations write it."""
+    if isinstance(backend, Path):
+        return f"{unix}{backend}"
+    host, port = backend
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def require_client(variables: dict[str, str], ip: str, port: int) -> None:
@@ -45,22 +65,28 @@ def require_client(variables: dict[str, str], ip: str, port: int) -> None:
     assert variables["TCPPROXYPORT"] != str(port)
 
 
+def require_balancer(variables: dict[str, str], behind: str) -> None:
+    """Check that the balancer itself counts as the client."""
+    if behind == "unix":
+        assert variables["PROTO"] == "UNIX"
+    else:
+        assert variables["TCPREMOTEIP"] == variables["TCPPROXYIP"]
+        assert variables["TCPREMOTEPORT"] == variables["TCPPROXYPORT"]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("behind", ["tcp", "unix"])
-def test_haproxy(tmp_path: Path, served: Served, version: str, behind: str) -> None:
+@pytest.mark.parametrize("behind", BEHIND)
+def test_haproxy(tmp_path: Path, served: Served, backends: Backends, version: str, behind: str) -> None:
     four, both = free_port(), free_port()
     binds = [f"127.0.0.1:{four}", f"[::1]:{four}", f"[::]:{both} v4v6", f"unix@{tmp_path}/front"]
-    server = f"127.0.0.1:{served.port}" if behind == "tcp" else f"unix@{tmp_path}/s"
+    server = place(backends[behind], "unix@")
     with haproxy(tmp_path, binds, f"{server} {VERSIONS[version]} check inter 200ms fall 1000"):
         for ip, port in (("127.0.0.1", four), ("::1", four), ("127.0.0.1", both), ("::1", both)):
             variables, own = ask_through((ip, port))
             require_client(variables, ip, own)
             assert (variables["TCPLOCALIP"], variables["TCPLOCALPORT"]) == (ip, str(port))
         variables, _ = ask_through(f"{tmp_path}/front")
-        if behind == "tcp":
-            assert variables["TCPREMOTEPORT"] == variables["TCPPROXYPORT"]  # HAProxy does not tell
-        else:
-            assert variables["PROTO"] == "UNIX"
+        require_balancer(variables, behind)  # HAProxy does not tell
     assert not reasons(served)
 
 
@@ -94,9 +120,10 @@ def test_health_checks_of_haproxy_are_answered_and_leave_no_warning(tmp_path: Pa
         assert not reasons(served)
 
 
-def test_nginx(tmp_path: Path, served: Served) -> None:
+@pytest.mark.parametrize("behind", BEHIND)
+def test_nginx(tmp_path: Path, served: Served, backends: Backends, behind: str) -> None:
     first, chained = free_port(), free_port()
-    send = ["proxy_protocol on", f"proxy_pass 127.0.0.1:{served.port}"]
+    send = ["proxy_protocol on", f"proxy_pass {place(backends[behind])}"]
     to_chain = ["proxy_protocol on", f"proxy_pass 127.0.0.1:{chained}"]
     ends = free_port()
     servers = [
@@ -113,43 +140,64 @@ def test_nginx(tmp_path: Path, served: Served) -> None:
         require_client(variables, "::1", own)
         assert variables["TCPLOCALIP"] == "127.0.0.1"
         variables, _ = ask_through(f"{tmp_path}/front")
-        assert variables["TCPREMOTEPORT"] == variables["TCPPROXYPORT"]
+        require_balancer(variables, behind)
     assert not reasons(served)
 
 
-def test_stunnel(tmp_path: Path, served: Served) -> None:
-    port = free_port()
-    with stunnel(tmp_path, f"127.0.0.1:{port}", f"127.0.0.1:{served.port}"):
-        variables, own = ask_through(("127.0.0.1", port), tls=True)
-    require_client(variables, "127.0.0.1", own)
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+def test_stunnel(tmp_path: Path, served: Served, backends: Backends, ip: str, behind: str) -> None:
+    port, backend = free_port(), backends[behind]
+    to = str(backend) if isinstance(backend, Path) else f"{backend[0]}:{backend[1]}"
+    with stunnel(tmp_path, f"{ip}:{port}", to):
+        variables, own = ask_through((ip, port), tls=True)
+    require_client(variables, ip, own)
     assert not reasons(served)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_hitch(tmp_path: Path, served: Served, version: int) -> None:
-    port = free_port()
-    with hitch(tmp_path, f"[127.0.0.1]:{port}", f"[127.0.0.1]:{served.port}", version):
-        variables, own = ask_through(("127.0.0.1", port), tls=True)
-    require_client(variables, "127.0.0.1", own)
+@pytest.mark.parametrize(
+    ("ip", "behind", "version"),
+    [("127.0.0.1", "tcp", 1), ("127.0.0.1", "tcp", 2), ("::1", "tcp6", 1), ("::1", "unix", 2)],
+)
+def test_hitch(
+    tmp_path: Path, served: Served, backends: Backends, ip: str, behind: str, version: int
+) -> None:
+    port, backend = free_port(), backends[behind]
+    for directory in (tmp_path, *tmp_path.parents):  # its workers are another user
+        if directory.stat().st_uid == os.geteuid() and directory != Path("/"):
+            directory.chmod(directory.stat().st_mode | 0o011)
+    to = str(backend) if isinstance(backend, Path) else f"[{backend[0]}]:{backend[1]}"
+    with hitch(tmp_path, f"[{ip}]:{port}", to, version):
+        variables, own = ask_through((ip, port), tls=True)
+    require_client(variables, ip, own)
     if version == 2:
         assert variables["SSL_TLS_SNI_SERVERNAME"] == "srv.example"
         assert variables["SSL_PROTOCOL"].startswith("TLSv1.")
     assert not reasons(served)
 
 
-def test_curl(tmp_path: Path) -> None:
+@pytest.mark.parametrize("behind", BEHIND)
+def test_curl(tmp_path: Path, behind: str) -> None:
     # Whatever is left unread would reset the connection.
     answer = """
         printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'
-        env | grep ^TCP
+        env | grep -E '^(TCP|UNIX)'
         while read -r line && [ "${#line}" -gt 1 ]; do echo "$line"; done
     """
-    with serving(tmp_path, OPTIONS, ["sh", "-c", answer], command=BARE) as served:
-        command = [require("curl"), "-sS", "--haproxy-protocol", f"http://127.0.0.1:{served.port}/page"]
+    with serving(tmp_path, [*OPTIONS, "--listen", "[::1]:0"], ["sh", "-c", answer], command=BARE) as served:
+        (port6,) = served.more_ports(1)
+        host = f"[::1]:{port6}" if behind == "tcp6" else f"127.0.0.1:{served.port}"
+        more = ["--unix-socket", f"{tmp_path}/s"] if behind == "unix" else []
+        command = [require("curl"), "-sS", "--haproxy-protocol", *more, f"http://{host}/page"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
-    assert "TCPREMOTEIP=127.0.0.1\n" in done.stdout
-    assert "TCPPROXYIP=127.0.0.1\n" in done.stdout
+    if behind == "unix":  # it says UNKNOWN
+        assert "UNIXREMOTEPID=" in done.stdout
+        assert "TCPPROXYIP=unix." in done.stdout
+    else:
+        ip = "::1" if behind == "tcp6" else "127.0.0.1"
+        assert f"TCPREMOTEIP={ip}\n" in done.stdout
+        assert f"TCPPROXYIP={ip}\n" in done.stdout
     assert "GET /page HTTP/1.1" in done.stdout
 
 
