@@ -24,4 +24,4 @@ export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UCSPI_CORES=required
   tests/unit/test_rules_bulk.py tests/unit/test_rules_network.py tests/property/test_rules*.py \
   tests/property/test_label.py tests/property/test_localtime.py tests/property/test_distributor.py \
   tests/unit/test_logs_pattern.py tests/property/test_mover.py tests/property/test_client_step.py \
-  tests/unit/test_tcp_proxyheader.py tests/property/test_proxyheader.py}
+  tests/unit/test_tcp_proxyheader.py tests/unit/test_server_proxieddoor.py tests/property/test_proxyheader.py}
