@@ -162,8 +162,11 @@ def test_root_cuts_what_a_handler_has_left_to_others(tmp_path: Path) -> None:
 def test_limit_that_is_refused_by_the_kernel_still_kills(tmp_path: Path) -> None:
     """Where a connection cannot be taken from its handler, that is killed all the same."""
     script = "trap '' TERM; while :; do sleep 0.1; done"
-    before = refuse("pidfd_getfd", 1)
-    with serving(tmp_path, MAX_TIME, ["sh", "-c", script], before=before) as served, served.connect():
+    before, handler = refuse("pidfd_getfd", 1), ["sh", "-c", script]
+    with (
+        serving(tmp_path, MAX_TIME, handler, before=before, command=HURRIED_COMMAND) as served,
+        served.connect(),
+    ):
         wait_for_end(served, "9")
 
 
@@ -334,6 +337,24 @@ def test_idle_client_is_found_by_any_address(tmp_path: Path, host: str) -> None:
             assert client.recv(1) == b"x"
             assert client.recv(1) == b""
         wait_for_end(served, "15")
+
+
+def test_idle_client_of_a_socket_that_is_bound_to_an_interface_is_found(tmp_path: Path) -> None:
+    with serving(tmp_path, [*IDLE_TIME, "--bind-to-device", "lo"], ["cat"]) as served:
+        assert hold(served).recv(1) == b""
+        wait_for_end(served, "15")
+
+
+def test_connection_of_the_balancer_is_meant_behind_one(tmp_path: Path) -> None:
+    options = ["-vHRl0", "--idle-time", "2", "--proxy-from", "127.0.0.1"]
+    with serving(tmp_path, options, ["cat"]) as served, served.connect() as client:
+        client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 5 25\r\nx")
+        assert client.recv(1) == b"x"
+        began = time.monotonic()
+        assert client.recv(1) == b""
+        assert time.monotonic() - began >= 1.9
+        lines = wait_for_end(served, "15")
+        assert any("from 192.0.2.1" in line for line in lines)
 
 
 def test_client_that_sends_a_byte_now_and_then_is_not_idle(tmp_path: Path) -> None:

@@ -32,18 +32,13 @@ class Endings:
 
         Args:
             handlers: the handlers.
-            asks: whether the kernel will be asked about connections; else it is of use to root only.
+            asks: whether the kernel will be asked about connections.
 
         Raises:
             OSError: it cannot be asked.
         """
         self._handlers, self._identify = handlers, identifier()
         self._diag = SockDiag() if asks else None
-        if not asks and os.geteuid() == 0:
-            try:
-                self._diag = SockDiag()
-            except OSError:
-                pass  # then no connection is cut
         self._tasks: list[tuple[ThreadTask, int]] = []  # and the descriptor of the process
 
     def identify(self, descriptor: int) -> bytes:
@@ -110,9 +105,11 @@ class Endings:
     def cut(self, identity: bytes) -> None:
         """Reset a connection that somebody still holds; only root can."""
         self._tidy()
-        if self._diag is None:
+        if os.geteuid() != 0:
             return
         try:
+            if self._diag is None:
+                self._diag = SockDiag()
             seen = self._diag.look(identity)
             if seen is not None and seen.is_held:
                 self._diag.destroy(identity)
