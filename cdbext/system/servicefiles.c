@@ -49,6 +49,30 @@ static int is_own(const struct stat *found)
   return found->st_uid == geteuid() && !(found->st_mode & OTHERS_MAY_WRITE);
 }
 
+/* Files by which a service asks for more than the plain case has: those of ucspi/service/optionalfiles.py. */
+static const char *const optional[] = { "backoff",
+                                        "check",
+                                        "down-signal",
+                                        "finish",
+                                        "flag-finish-runit",
+                                        "flag-notify-socket",
+                                        "flag-permanent-100",
+                                        "flag-timeout-killpg",
+                                        "max-death-tally",
+                                        "notification-fd",
+                                        "timeout-finish",
+                                        "timeout-kill" };
+
+static int asks_for_nothing(const struct usys_service *service)
+{
+  size_t i;
+
+  for (i = 0; i < sizeof optional / sizeof *optional; ++i)
+    if (!faccessat(service->directory, optional[i], F_OK, 0) || errno != ENOENT)
+      return 0;
+  return 1;
+}
+
 static int enter(struct usys_service *service, int parent, const char *name)
 {
   struct stat found;
@@ -57,7 +81,7 @@ static int enter(struct usys_service *service, int parent, const char *name)
   if (service->directory < 0 || fstatat(service->directory, ".", &found, 0))
     return -1;
   service->is_wanted = fstatat(service->directory, "down", &found, 0) != 0;
-  if (service->is_wanted && errno != ENOENT)
+  if ((service->is_wanted && errno != ENOENT) || !asks_for_nothing(service))
     return -1;
   if (mkdirat(service->directory, "supervise", 0700) && errno != EEXIST)
     return -1;

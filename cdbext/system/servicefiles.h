@@ -2,7 +2,8 @@
  * nothing about them is out of the ordinary.
  *
  * Plain is a directory `supervise` that is ours and where nobody else may write, with files of the
- * right kinds in it, and no process of a killed supervisor left running.  Anything else is for
+ * right kinds in it, no process of a killed supervisor left running, and none of the optional files
+ * beside it.  Anything else is for
  * Python, which knows what to do then and what to say. */
 #ifndef USYS_SERVICEFILES_H
 #define USYS_SERVICEFILES_H

@@ -134,6 +134,8 @@ static void put_others(const int *others)
 
 static int prepare_and_execute(struct usys_start *start)
 {
+  if (start->is_leader)
+    usys_bare(SYS_setsid, 0, 0, 0, 0); /* first: its group is signalled as soon as we have its pid */
   if (start->score)
     usys_take_score(start->score); /* ours too, if we do not stand still */
   if (start->kept)

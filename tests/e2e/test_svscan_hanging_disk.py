@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.scanning import HUNG, IN_PROCESS, LOGGER, OURS, SLEEPER, TALKER, Scanning, add, last_words
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
+from tests.support.peers import fill
 
 TOOLS = ("unshare", "nsenter", "mkfs.ext4", "fsfreeze", "losetup")
 
@@ -188,6 +189,28 @@ def test_frozen_disk_holds_up_no_end(on_frozen: Scanning, frozen: Frozen, comman
     wait_for(lambda: bad not in scanning.running(), "the service on the disk to get its signal")
     wait_for(lambda: len(last_words(scanning, "good")) == 2000, "every line of the other one")
     wait_for(lambda: has_ended(scanner), "an end without the disk", patience=3 + 1 + 0.5 + SOON)
+
+
+@pytest.mark.slow
+def test_frozen_disk_under_optional_files(on_frozen: Scanning, frozen: Frozen) -> None:
+    """What is read and written there at the end of a run is done aside."""
+    scanning = on_frozen
+    add(scanning.scanned, "good")
+    frozen.add(scanning, "bad")
+    fill(frozen.seen / "bad", {"finish": "#!/bin/sh\nexit 0\n", "flag-notify-socket": "", "backoff": "0.1 1"})
+    scanning.start([*frozen.inside, *IN_PROCESS])
+    scanning.wait_up("good")
+    wait_for(lambda: frozen.pid("bad") > 0, "the one on the disk")
+    before = frozen.pid("bad")
+    time.sleep(1.1)  # a supervisor hears nothing for a second after a start
+    frozen.freeze()
+    os.kill(before, signal.SIGKILL)
+    good_is_served(scanning)
+    wait_for(lambda: b"supervise: warning: waiting for the disk of bad" in scanning.lines(), "the warning")
+    good_is_served(scanning)
+    frozen.thaw()
+    wait_for(lambda: frozen.pid("bad") not in (0, before), "bad, started again")
+    assert len((frozen.seen / "bad/supervise/death_tally").read_bytes()) == 14
 
 
 def has_ended(process: "subprocess.Popen[bytes]") -> bool:

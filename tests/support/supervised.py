@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support.commands import ENVIRONMENT
 from tests.support.forked import FORKED, fork
 from tests.support.patience import PATIENCE, wait_for
+from ucspi.service.statusrecord import Status, unpack
 
 # It notes each start, and survives TERM: so it can be up and wanted down.
 STUBBORN = "#!/bin/sh\necho started >> starts\ntrap '' TERM\nexec sleep 1000\n"
@@ -82,9 +83,15 @@ class Service:
         assert len(record) == 18
         return record
 
+    def known(self) -> Status:
+        """Return the status of ours in full, whether it is short or long."""
+        known = unpack((self.directory / "supervise" / "status").read_bytes())
+        assert known
+        return known
+
     def pid(self) -> int:
         """Return the pid in the status file."""
-        pid = int.from_bytes(self.status()[12:16], "little")
+        pid = self.known().pid
         if pid:
             self.seen.add(pid)
         return pid

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ucspi.service.begunsupervisor import Beginning, BegunSupervisor
+from ucspi.service.serviceprocess import ServiceSetup
 from ucspi.service.statemachine import LEAVING, PAUSED, UP, WANT_DOWN, WANT_UP
 from ucspi.service.statusrecord import Status, unpack
-from ucspi.service.supervisor import REST, ServiceSetup, Supervisor
+from ucspi.service.supervisor import REST, Supervisor
 
 SETUP = ServiceSetup([b"PATH=/usr/bin:/bin"])
 Place = tuple[Path, list[int]]

@@ -13,7 +13,8 @@ from ucspi.service import piperecovery
 from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.piperecovery import recover
 from ucspi.service.servicedir import ServiceDirectory
-from ucspi.service.supervisor import ServiceSetup, Supervisor
+from ucspi.service.serviceprocess import ServiceSetup
+from ucspi.service.supervisor import Supervisor
 from ucspi.unix import environ, procfiles
 
 

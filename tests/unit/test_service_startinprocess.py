@@ -14,8 +14,9 @@ from ucspi.service.eventloop import EventLoop
 from ucspi.service.loggerpipe import LoggerPipe
 from ucspi.service.registry import LOG, MAIN, Registry
 from ucspi.service.scanner import Scanner
+from ucspi.service.serviceprocess import ServiceSetup
 from ucspi.service.startinprocess import InProcessStarter
-from ucspi.service.supervisor import ServiceSetup, Supervisor
+from ucspi.service.supervisor import Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 
 

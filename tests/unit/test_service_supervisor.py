@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ucspi.service.servicedir import ServiceDirectory
+from ucspi.service.serviceprocess import ServiceSetup
 from ucspi.service.statusrecord import unpack
-from ucspi.service.supervisor import LONG_REST, REST, ServiceSetup, Supervisor
+from ucspi.service.supervisor import LONG_REST, REST, Supervisor
 from ucspi.unix import start as unix_start
 
 Told = list[tuple[bool, str]]
@@ -98,7 +99,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
             raise OSError(errno.EAGAIN, "no")
         return unix_start.start(*arguments, **more)
 
-    monkeypatch.setattr("ucspi.service.supervisor.start", start)
+    monkeypatch.setattr("ucspi.service.serviceprocess.start", start)
     return failures
 
 
@@ -141,7 +142,7 @@ def test_ended_process_is_not_signalled(watched: Watched, monkeypatch: pytest.Mo
     watched.resume()
     watched.resume()
     watched.supervisor.has_ended = True
-    watched.supervisor._send(signal.SIGTERM)
+    watched.supervisor.send(signal.SIGTERM)
     monkeypatch.undo()
     assert killed == []
     watched.supervisor.has_ended = False

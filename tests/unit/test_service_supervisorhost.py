@@ -19,7 +19,8 @@ from ucspi.service.eventloop import EventLoop
 HOST = """
 import os, sys
 from ucspi.service.eventloop import EventLoop
-from ucspi.service.supervisor import Supervisor, ServiceSetup
+from ucspi.service.serviceprocess import ServiceSetup
+from ucspi.service.supervisor import Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.unix.environ import inherited
 
@@ -49,7 +50,7 @@ def tick():
 
 tick()
 child = os.spawnv(os.P_NOWAIT, "/bin/true", ["true"])
-loop.on_child_end(child, lambda: print("child ended", flush=True))
+loop.on_child_end(child, lambda status: print("child ended", flush=True))
 print("ready", flush=True)
 loop.run()
 print(len(hosts.supervisors()), [name.decode() for name in left], len(ticks) > 1, flush=True)

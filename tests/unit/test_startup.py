@@ -90,7 +90,7 @@ LINKS = {
 PYHANDLER = 19
 
 # What is wrong with the last argument they find when all is loaded.
-SERVICES = {"supervise /dev/null": 31, "svc -u /dev/null": 14, "svok /dev/null": 13, "svstat /dev/null": 15}
+SERVICES = {"supervise /dev/null": 35, "svc -u /dev/null": 14, "svok /dev/null": 13, "svstat /dev/null": 15}
 
 # Nothing answers on the last ones: by then all is loaded.
 CLIENTS = {
@@ -267,7 +267,7 @@ def test_small_programs_do_without_os(line: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "last", "most"),
-    [([], "ucspi.service.startclassic", 31), (["--in-process"], "ucspi.service.superviseall", 42)],
+    [([], "ucspi.service.startclassic", 31), (["--in-process"], "ucspi.service.superviseall", 46)],
     ids=["processes", "in process"],
 )
 def test_svscan_loads_little(

@@ -53,8 +53,9 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        begunsupervisor birthrecord controlfiles diskthreads eventloop loggerpipe periodicscan piperecovery
-        processhandles
+        begunsupervisor birthrecord conduct controlfiles deathtally diskthreads eventloop groupend heldservice
+        loggerpipe notifysocket optionalfiles optionalvalues periodicscan piperecovery
+        processhandles readiness runhistory serviceprocess wishes
         registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher
         startwarm statusrecord stem stemservice superviseall supervisor supervisorhost supervisorlist
         teardown

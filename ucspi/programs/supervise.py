@@ -6,7 +6,8 @@ from ucspi.errors import ServiceError
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
 from ucspi.service.eventloop import EventLoop
-from ucspi.service.supervisor import ServiceSetup, Supervisor
+from ucspi.service.serviceprocess import ServiceSetup
+from ucspi.service.supervisor import Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.unix.environ import inherited
 from ucspi.unix.fds import occupy_standard

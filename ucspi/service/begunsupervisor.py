@@ -8,15 +8,13 @@ from time import monotonic
 
 from ucspi.service import statemachine, statusrecord
 from ucspi.service.servicedir import ServiceDirectory
+from ucspi.service.serviceprocess import ServiceSetup
 from ucspi.service.statemachine import WANT_DOWN, WANT_UP
-from ucspi.service.statuspublisher import DirectPublisher
-from ucspi.service.supervisor import ServiceSetup, Supervisor
+from ucspi.service.supervisor import Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from ucspi.service.statuspublisher import StatusPublisher
 
 
 class Beginning:
@@ -62,15 +60,13 @@ class BegunSupervisor(Supervisor):
             beginning: what was done.
             setup: see `Supervisor`.
         """
-        self._beginning, self._setup = beginning, setup
-        self.pid, self.process = beginning.pid, -1
-        self.has_ended = self.has_left = False
-        self.directory = ServiceDirectory.held(beginning.name, self._warn, beginning.files)
-        self.publisher: StatusPublisher = DirectPublisher(self.directory)
-        self._mark = self.directory.mark()
-        self._state = WANT_UP if beginning.is_wanted else WANT_DOWN
-        self._stamp, self._shown = beginning.status[: statusrecord.PID], b""
+        self._beginning = beginning
+        self._prepare(ServiceDirectory.held(beginning.name, self._warn, beginning.files))
         self._turns = self._run()
+        self._equip(setup)
+        self.pid = beginning.pid
+        self._state = WANT_UP if beginning.is_wanted else WANT_DOWN
+        self._stamp = beginning.status[: statusrecord.PID]
 
     def _begin(self) -> "Iterator[float]":
         """Go on behind the start; the rest that follows it may be over."""

@@ -43,6 +43,11 @@ def head(mark: bytes) -> bytes:
     return _HEADS[0] and b"%s%-*s " % (_HEADS[0], MARK, mark[:MARK])
 
 
+def of_finish(mark: bytes) -> bytes:
+    """Return the mark of a ``finish``: nobody takes it for the process of the service."""
+    return mark + b"+"
+
+
 def _read_head() -> bytes:
     try:
         boot = procfiles.read(b"/proc/sys/kernel/random/boot_id").strip()

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from time import monotonic
 
 from ucspi.unix.signals import Wakeup, catch, note, unblock
-from ucspi.unix.start import ended
+from ucspi.unix.start import reaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class EventLoop:
         self._needed: set[int] = set()  # descriptors for which `run` goes on
         self._signals: dict[int, Callable[[], object]] = {}
         self._caught: set[int] = set()
-        self._children: dict[int, Callable[[], object]] = {}
+        self._children: dict[int, Callable[[int], object]] = {}
         self._timers: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
         self._is_stopping = False
@@ -80,8 +80,8 @@ class EventLoop:
         if self._watches.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
-    def on_child_end(self, pid: int, call: "Callable[[], object]") -> None:
-        """Call a function once, when a child has ended and has been reaped."""
+    def on_child_end(self, pid: int, call: "Callable[[int], object]") -> None:
+        """Call a function once, when a child has ended and has been reaped, with its wait status."""
         self._children[pid] = call
 
     def forget_child(self, pid: int) -> None:
@@ -121,9 +121,9 @@ class EventLoop:
 
     def _notice_signals(self) -> None:
         self._wakeup.clear()
-        for pid in ended():
+        for pid, status in reaped():
             call = self._children.pop(pid, None)
             if call is not None:
-                call()
+                call(status)
         while self._caught:
             self._signals[self._caught.pop()]()

@@ -81,7 +81,7 @@ def find_running(name: bytes) -> tuple[int, int] | None:
     try:
         directory = ServiceDirectory(name, lambda text: None)
         try:
-            return directory.find_running()
+            return directory.find_running() or directory.find_finishing()
         finally:
             directory.close()
     except OSError as error:

@@ -226,6 +226,17 @@ class ServiceDirectory:
         except OSError as error:
             raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
 
+    def find_finishing(self) -> tuple[int, int] | None:
+        """Return the same of a ``finish`` that a killed supervisor of ours left running, or None.
+
+        Raises:
+            ServiceError: that cannot be found out.
+        """
+        try:
+            return birthrecord.find(BIRTH, birthrecord.of_finish(self.mark()), self.state)
+        except OSError as error:
+            raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
+
     def mark(self) -> bytes:
         """Return device and inode of the lock file, which differ in a copy of this directory."""
         lock = (

@@ -53,7 +53,7 @@ class ChildStarter:
             self.supervisors.end(token)
             return
         child = ChildHandle(self._loop, pid, entry.path)
-        self._loop.on_child_end(pid, lambda: self._end(token, child))
+        self._loop.on_child_end(pid, lambda _: self._end(token, child))
         self.supervisors.runs(token, child)
 
     def _try(self, entry: SupervisorEntry, directory: int | None) -> int | None:

@@ -14,8 +14,9 @@ from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.eventloop import EventLoop
 from ucspi.service.registry import LOG, path_of
 from ucspi.service.scanner import warn
+from ucspi.service.serviceprocess import ServiceSetup
 from ucspi.service.statuspublisher import ThreadPublisher
-from ucspi.service.supervisor import ServiceSetup, Supervisor
+from ucspi.service.supervisor import Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.service.supervisorlist import SupervisorList
 from ucspi.unix import environ, fds

@@ -4,12 +4,18 @@ The state of a service is a number made of the flags below.  The service is up
 or down (`UP`).  It is wanted up (`WANT_UP`), wanted down (`WANT_DOWN`) or, with
 neither flag, wanted once.  It may be paused, and its supervisor may be leaving.
 
+A service with optional files (`ucspi.service.optionalfiles`) has more states: it may
+have told that it is ready; after its end ``finish`` may run (`FINISHING`); the next
+start may be due later (`DUE`); and it may have failed for good (`FAILED`).
+
 An event is a control byte or one of the words below.  For each event, the first
 of `ROWS` that fits the state counts: it says how the state changes and what is
 done, in order.
 
 Nothing here waits or knows a process.  The caller tries `START`, and reports the
-result as the next event: `STARTED_AND_PUBLISHED`, `STARTED` or `UNSTARTED`.
+result as the next event: `STARTED_AND_PUBLISHED`, `STARTED`, `UNSTARTED` or `DELAYED`.
+After the end of the process, the caller first tries to run ``finish``; which of
+`ENDED`, `FINISH_STARTED` and `GIVEN_UP` is the event depends on that.
 
 Source: observed from daemontools 0.76 as Debian has it, which tries again
 after a failed fork.  It also publishes that a service is down before it starts
@@ -26,8 +32,22 @@ LEAVING: "Final" = 4
 WANT_UP: "Final" = 8
 WANT_DOWN: "Final" = 16
 WANT: "Final" = WANT_UP | WANT_DOWN
+READY: "Final" = 32  # it has told so; only what is up is ready
+FINISHING: "Final" = 64  # ``finish`` runs; the service is down
+DUE: "Final" = 128  # a start is due: when ``finish`` has ended, or when the pause is over
+FAILED: "Final" = 256  # for good; it is not wanted up
 
-FLAGS = {UP: "up", PAUSED: "paused", LEAVING: "leaving", WANT_UP: "want up", WANT_DOWN: "want down"}
+FLAGS = {
+    UP: "up",
+    FINISHING: "finishing",
+    READY: "ready",
+    PAUSED: "paused",
+    LEAVING: "leaving",
+    WANT_UP: "want up",
+    WANT_DOWN: "want down",
+    DUE: "start due",
+    FAILED: "failed",
+}
 
 # Events that are not control bytes.
 OPENED: "Final" = "opened"  # the supervisor has opened all its files
@@ -36,7 +56,15 @@ STARTED: "Final" = "started"
 STARTED_AND_PUBLISHED: "Final" = "started and published"  # the new process itself has published it
 UNSTARTED: "Final" = "not started"  # no process could be made
 WOKEN: "Final" = "woken"  # something woke the supervisor
-ENDED: "Final" = "ended"  # the process
+DELAYED: "Final" = "delayed"  # nothing was started, for a pause is due
+PAUSE_OVER: "Final" = "pause over"
+ENDED: "Final" = "ended"  # the process, and there is no ``finish`` to run
+FINISH_STARTED: "Final" = "ended, finish runs"
+FINISHED: "Final" = "finish ended"
+GIVEN_UP: "Final" = "failed for good"  # the process or ``finish`` has ended, and said so
+TIME_OVER: "Final" = "timeout-kill over"
+TOLD_READY: "Final" = "told ready"
+TOLD_STOPPING: "Final" = "told stopping"
 OTHER: "Final" = "other byte"
 
 # Actions.  Signals go to the process alone, never to its group.
@@ -46,6 +74,11 @@ PUBLISH: "Final" = "publish"  # the status
 WARN: "Final" = "warn"
 REST: "Final" = "rest 1 s"  # meanwhile neither control bytes nor the end of the process are acted on
 LONG_REST: "Final" = "rest 60 s"
+PAUSE: "Final" = "pause"  # until `PAUSE_OVER`
+STAMP_READY: "Final" = "stamp ready"  # the time since when it is ready becomes now
+DOWN: "Final" = "down signal"  # SIGTERM, if no file names another
+LIMIT: "Final" = "timeout-kill begins"  # until `TIME_OVER`
+DESTROY: "Final" = "kill"  # SIGKILL to the process, or to its group if a file asks for that
 LEAVE: "Final" = "leave"
 SIGNALS = {  # actions that send a signal, and its name
     "TERM": "SIGTERM",
@@ -88,25 +121,61 @@ class Row:
 
 
 ROWS = (
-    Row(OPENED, WANT_UP, UP, actions=(START,)),
+    Row(OPENED, WANT_UP, UP | FINISHING | DUE, actions=(START,)),
     Row(OPENED),
     Row(FIRST_TRY_OVER, actions=(PUBLISH,)),
     Row(STARTED, clear=PAUSED, set=UP, actions=(STAMP, PUBLISH, REST)),
     Row(STARTED_AND_PUBLISHED, clear=PAUSED, set=UP, actions=(REST,)),
     Row(UNSTARTED, actions=(PUBLISH, WARN, LONG_REST)),
-    Row(WOKEN, WANT_UP, UP, actions=(START,)),  # try again what could not be started
+    Row(DELAYED, set=DUE, actions=(PUBLISH, PAUSE)),
+    Row(PAUSE_OVER, DUE, FINISHING, clear=DUE, actions=(START,)),
+    Row(PAUSE_OVER),
+    Row(WOKEN, WANT_UP, UP | FINISHING | DUE, actions=(START,)),  # try again what could not be started
     Row(WOKEN),
-    Row(ENDED, UP | LEAVING, clear=UP, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
-    Row(ENDED, UP | WANT_UP, clear=UP, actions=(STAMP, START)),  # the result of the start is published
-    Row(ENDED, UP, clear=UP, actions=(STAMP, PUBLISH)),
+    Row(ENDED, UP | LEAVING, clear=UP | READY, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
+    Row(ENDED, UP | WANT_UP, clear=UP | READY, actions=(STAMP, START)),  # its result is published
+    Row(ENDED, UP, clear=UP | READY, actions=(STAMP, PUBLISH)),
     Row(ENDED),
+    Row(FINISH_STARTED, UP, clear=UP | READY, set=FINISHING, actions=(STAMP, PUBLISH)),
+    Row(FINISH_STARTED),
+    Row(FINISHED, FINISHING | LEAVING, clear=FINISHING | DUE, actions=(PUBLISH, PUBLISH, LEAVE)),
+    Row(FINISHED, FINISHING | WANT_UP, clear=FINISHING | DUE, actions=(START,)),
+    Row(FINISHED, FINISHING | DUE, clear=FINISHING | DUE, actions=(START,)),
+    Row(FINISHED, FINISHING, clear=FINISHING, actions=(PUBLISH,)),
+    Row(FINISHED),
+    Row(
+        GIVEN_UP,
+        UP | LEAVING,
+        clear=UP | READY | WANT_UP,
+        set=FAILED,
+        actions=(STAMP, PUBLISH, PUBLISH, LEAVE),
+    ),
+    Row(GIVEN_UP, UP, clear=UP | READY | WANT_UP, set=FAILED, actions=(STAMP, PUBLISH)),
+    Row(
+        GIVEN_UP,
+        FINISHING | LEAVING,
+        clear=FINISHING | DUE | WANT_UP,
+        set=FAILED,
+        actions=(PUBLISH, PUBLISH, LEAVE),
+    ),
+    Row(GIVEN_UP, FINISHING, clear=FINISHING | DUE | WANT_UP, set=FAILED, actions=(PUBLISH,)),
+    Row(GIVEN_UP),
+    Row(TIME_OVER, UP | WANT_DOWN, actions=(DESTROY,)),
+    Row(TIME_OVER),
+    Row(TOLD_READY, UP, READY, set=READY, actions=(STAMP_READY, PUBLISH)),
+    Row(TOLD_READY),
+    Row(TOLD_STOPPING, READY, clear=READY, actions=(PUBLISH,)),
+    Row(TOLD_STOPPING),
     Row("u", UP, clear=WANT, set=WANT_UP, actions=(PUBLISH,)),
-    Row("u", clear=WANT, set=WANT_UP, actions=(PUBLISH, START)),
-    Row("d", UP, clear=WANT | PAUSED, set=WANT_DOWN, actions=("TERM", "CONT", PUBLISH)),
-    Row("d", clear=WANT, set=WANT_DOWN, actions=(PUBLISH,)),
+    Row("u", FINISHING, clear=WANT | DUE, set=WANT_UP, actions=(PUBLISH,)),
+    Row("u", clear=WANT | DUE | FAILED, set=WANT_UP, actions=(PUBLISH, START)),
+    Row("d", UP, clear=WANT | PAUSED, set=WANT_DOWN, actions=(DOWN, "CONT", PUBLISH, LIMIT)),
+    Row("d", clear=WANT | DUE, set=WANT_DOWN, actions=(PUBLISH,)),
     Row("o", UP, clear=WANT, actions=(PUBLISH,)),
-    Row("o", clear=WANT, actions=(PUBLISH, START)),
+    Row("o", FINISHING, clear=WANT, set=DUE, actions=(PUBLISH,)),
+    Row("o", clear=WANT | DUE | FAILED, actions=(PUBLISH, START)),
     Row("x", UP, set=LEAVING, actions=(PUBLISH,)),
+    Row("x", FINISHING, set=LEAVING, actions=(PUBLISH,)),
     Row("x", set=LEAVING, actions=(PUBLISH, PUBLISH, LEAVE)),
     Row("p", UP, set=PAUSED, actions=(PUBLISH, "STOP")),
     Row("p", set=PAUSED, actions=(PUBLISH,)),

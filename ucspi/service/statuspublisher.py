@@ -12,12 +12,14 @@ from ucspi.unix.output import say_soon
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final, Protocol
+    from typing import Final, Protocol, TypeVar
 
     from ucspi.service.diskthreads import DiskThreads
     from ucspi.service.eventloop import EventLoop
     from ucspi.service.servicedir import ServiceDirectory
     from ucspi.unix.start import LateChild
+
+    T = TypeVar("T")
 
     class StatusPublisher(Protocol):
         """Publishes the status of one service.
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
         def publish(self, record: bytes) -> None:
             """Replace the published status, now or later; a failure is a warning."""
+            ...
+
+        def aside(self, work: Callable[[], T], then: Callable[[T | None], object]) -> None:
+            """Do what may wait for the disk, and then call ``then`` with its result, now or later."""
             ...
 
         def is_behind(self) -> bool:
@@ -64,6 +70,10 @@ class DirectPublisher:
         """See `StatusPublisher`."""
         self._directory.publish(record)
 
+    def aside(self, work: "Callable[[], T]", then: "Callable[[T | None], object]") -> None:
+        """See `StatusPublisher`."""
+        then(work())
+
     def is_behind(self) -> bool:
         """See `StatusPublisher`."""
         return False
@@ -81,6 +91,7 @@ class ThreadPublisher:
     """Publishes in threads, so that a hanging disk holds up only this service."""
 
     __slots__ = (
+        "_aside",
         "_directory",
         "_has_warned",
         "_is_busy",
@@ -102,11 +113,26 @@ class ThreadPublisher:
         self._then: Callable[[], object] | None = None
         self._is_busy = self._has_warned = False
         self._number = 0  # of publications so far
+        self._aside = 0  # how many of `aside` are going on
 
     def publish(self, record: bytes) -> None:
         """See `StatusPublisher`."""
         self._next = record
         self._go()
+
+    def aside(self, work: "Callable[[], T]", then: "Callable[[T | None], object]") -> None:
+        """See `StatusPublisher`."""
+        self._aside += 1
+        over: list[bool] = []
+
+        def finish(result: "T | None") -> None:
+            self._aside -= 1
+            over.append(True)
+            then(result)
+            self._go()  # the directory may be waiting to be closed
+
+        self._threads.call(work, finish, self._directory.disk)
+        self._loop.after(LATE, lambda: None if over else self._warn())
 
     def is_behind(self) -> bool:
         """See `StatusPublisher`."""
@@ -140,6 +166,8 @@ class ThreadPublisher:
             record, self._next = self._next, None
             self._call(lambda: self._directory.publish(record), self._go)
         elif self._then is not None:
+            if self._aside:
+                return  # it uses the directory
             then, self._then = self._then, None
             self._call(self._directory.close, then)
         else:

@@ -12,90 +12,46 @@ told to go down between two starts.
 
 If a supervisor of ours was killed, its successor goes on where it stopped.  It
 takes over the running process, and what was wanted of it.
+
+What a service with optional files asks for beyond that is in `ucspi.service.conduct`.
+Its files are looked at before each start, and when the process has ended.  That may
+wait for a disk, so it is done aside; meanwhile the supervisor waits, as in a rest.
 """
 
 import _signal
-import os
 
-from ucspi.service import birthrecord, statemachine, statusrecord
+from ucspi.service import statemachine, statusrecord
+from ucspi.service.heldservice import HeldService
 from ucspi.service.servicedir import NEW, STATUS, ServiceDirectory
-from ucspi.service.statemachine import PAUSED, UP, WANT_DOWN, WANT_UP
-from ucspi.service.statuspublisher import DirectPublisher
+from ucspi.service.serviceprocess import ServiceSetup
+from ucspi.service.statemachine import FINISHING, LEAVING, UP, WANT_DOWN, WANT_UP
+from ucspi.service.wishes import Wishes
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe
-from ucspi.unix.output import say_soon
-from ucspi.unix.start import ChildSetup, PidFile, PidLine, start
+from ucspi.unix.start import PidFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Final
 
-    from ucspi.service.statuspublisher import StatusPublisher
+    from ucspi.service.eventloop import EventLoop
 
 # Seconds; the original's poll waits 20 ms longer than it is told.
 REST: "Final" = 1.02
 LONG_REST: "Final" = 60.02
+WAIT: "Final" = -1.0  # until we ask to be resumed
 
 _RESTS = {statemachine.REST: REST, statemachine.LONG_REST: LONG_REST}
 _SIGNALS = {action: int(getattr(_signal, name)) for action, name in statemachine.SIGNALS.items()}
+# After these the service is started again by itself, and may have to pause before.
+_BY_ITSELF = (statemachine.ENDED, statemachine.FINISHED)
 
 
-class ServiceSetup:
-    """What all services of one host get when they start; see `ucspi.unix.start.start`."""
+class Supervisor(HeldService):
+    """Keeps one service as it is wanted."""
 
-    __slots__ = ("environ", "inherited", "input", "open_files", "output")
-
-    def __init__(
-        self,
-        environ: list[bytes],
-        *,
-        input: int = -1,  # noqa: A002 - the best word for it
-        output: int = -1,
-        open_files: int = 0,
-        inherited: "list[int] | None" = None,
-    ) -> None:
-        """Take them.
-
-        Args:
-            environ: see `ucspi.unix.start.start`.
-            input: see `ucspi.unix.start.ChildSetup`, as for the next two.
-            output: see there.
-            open_files: see there.
-            inherited: descriptors above 2 that the host has inherited and hands on.  None: not
-                known; until its exec a service then holds all descriptors of the host.
-        """
-        self.environ, self.input, self.output, self.open_files = environ, input, output, open_files
-        self.inherited = inherited
-
-
-class Supervisor:
-    """Keeps one service as it is wanted.
-
-    Attributes:
-        name: of the directory, as it was given.
-        pid: of the service's process; 0 if it is down.
-        process: a descriptor of that process if it is not our child, else -1.
-        has_ended: the host sets it when the process has ended.
-        has_left: there is nothing more to do, and `close` is due.
-        directory: the files of the service.
-        publisher: publishes the status; a host may replace it before the first `resume`.
-    """
-
-    __slots__ = (
-        "_mark",
-        "_setup",
-        "_shown",
-        "_stamp",
-        "_state",
-        "_turns",
-        "directory",
-        "has_ended",
-        "has_left",
-        "pid",
-        "process",
-        "publisher",
-    )
+    __slots__ = ()
 
     def __init__(self, name: bytes, setup: ServiceSetup, parent: int | None = None) -> None:
         """Open the directory and lock it; start nothing yet.
@@ -108,53 +64,39 @@ class Supervisor:
         Raises:
             ServiceError: it cannot be supervised; nothing stays open.
         """
-        self.pid, self.process = 0, -1
-        self.has_ended = self.has_left = False
-        self._setup = setup
+        directory = ServiceDirectory(name, self._warn, parent)
+        self._prepare(directory)
+        self._turns = self._run()
         self._stamp = tai.now()
-        self.directory = ServiceDirectory(name, self._warn, parent)
-        self.publisher: StatusPublisher = DirectPublisher(self.directory)
-        self._shown = b""
         try:
-            self._state = WANT_UP if self.directory.is_normally_up() else WANT_DOWN
-            self.directory.acquire()
-            self._mark = self.directory.mark()
-            self.directory.open_control()
+            self._state = WANT_UP if directory.is_normally_up() else WANT_DOWN
+            directory.acquire()
+            self._equip(setup)
+            directory.open_control()
+            self._look_now()
             self._take_over()
-            self.directory.open_birth()
+            directory.open_birth()
             self._publish()
-            self.directory.open_ok()
+            directory.open_ok()
         except BaseException:
             self.close()
             raise
-        self._turns = self._run()
 
-    @property
-    def name(self) -> bytes:
-        """The directory's name, as it was given."""
-        return self.directory.name
+    def attend(self, loop: "EventLoop", nudge: "Callable[[], object]") -> None:
+        """Take a host.
 
-    def close(self) -> None:
-        """Close the directory; a running process goes on."""
-        self.directory.close()
-        self._close_process()
-
-    def retire(self, then: "Callable[[], object]") -> None:
-        """Close the directory when all is published, and call ``then``; a running process goes on."""
-        self._close_process()
-        self.publisher.close(then)
-
-    def _close_process(self) -> None:
-        if self.process >= 0:
-            os.close(self.process)
-            self.process = -1
+        Args:
+            loop: for timers and descriptors.
+            nudge: has us resumed, if we do not rest.
+        """
+        self.loop, self._nudge = loop, nudge
 
     def resume(self) -> float:
         """Do what is to be done now.
 
         Returns:
-            How many seconds to rest; until then it must not be called again.  0:
-            call again when a control byte comes or the process has ended.
+            How many seconds to rest; until then it must not be called again.  `WAIT`: until
+            we ask for it.  0: call again when a control byte comes or the process has ended.
         """
         return next(self._turns, 0.0)
 
@@ -164,39 +106,51 @@ class Supervisor:
         The host has to call `resume` afterwards, for the supervisor may have left.
         """
         for letter in letters:
-            self._state, actions = statemachine.step(self._state, letter)
-            for action in actions:
-                self._act(action)
+            self.happen(letter)
 
-    def kill(self) -> None:
-        """Kill the process, if there is one."""
-        if self.pid:
-            self._send(_signal.SIGKILL)
+    def happen(self, event: str) -> None:
+        """Act on an event at once, even during a rest; it must not lead to a start or a rest."""
+        if self.has_left:
+            return
+        self._state, actions = statemachine.step(self._state, event)
+        for action in actions:
+            self._act(action)
+
+    def fall_due(self, event: str) -> None:
+        """Act on an event when its turn comes."""
+        self._due.append(event)
+        self._nudge()
 
     def _run(self) -> "Iterator[float]":
+        if self.conduct:
+            self.conduct.go_on()
         yield from self._begin()
         yield from self._do(statemachine.FIRST_TRY_OVER)
         while not self.has_left:
             yield 0.0
             if self.has_ended:
-                yield from self._do(statemachine.ENDED)
+                yield from self._end()
+            if self._due and not self.has_left:
+                yield from self._do(self._due.pop(0))
             if not self.has_left:
                 yield from self._do(statemachine.WOKEN)
                 letter = self.directory.read_control()
+                if letter == "d" and self.is_in(UP) and not self.wishes.is_plain:
+                    yield from self._look()
                 if letter:
                     yield from self._do(letter)
 
     def _begin(self) -> "Iterator[float]":
+        self._looked_for = True  # when the directory was opened
         yield from self._do(statemachine.OPENED)
+        self._looked_for = False
 
     def _do(self, event: str) -> "Iterator[float]":
         """Do what the state machine says about an event; yield the seconds to rest."""
-        if event == statemachine.ENDED:
-            self._forget()
         self._state, actions = statemachine.step(self._state, event)
         for action in actions:
             if action == statemachine.START:
-                yield from self._do(self._start())
+                yield from self._try(event)
             elif action in _RESTS:
                 yield _RESTS[action]
             else:
@@ -204,100 +158,112 @@ class Supervisor:
 
     def _act(self, action: str) -> None:
         if action in _SIGNALS:
-            self._send(_SIGNALS[action])
+            self.send(_SIGNALS[action])
         elif action == statemachine.STAMP:
             self._stamp = tai.now()
         elif action == statemachine.PUBLISH:
             self._publish()
         elif action == statemachine.LEAVE:
             self.has_left = True
+        elif action == statemachine.DOWN:
+            self.send(self.wishes.down_signal)
+        elif self.conduct:
+            self.conduct.act(action)
+
+    def _end(self) -> "Iterator[float]":
+        """Act on the end of the process."""
+        if self.is_in(FINISHING):
+            has_failed = self.conduct is not None and self.conduct.has_failed(self._status)
+            self._forget()
+            yield from self._do(statemachine.GIVEN_UP if has_failed else statemachine.FINISHED)
+        elif self.conduct is None:
+            self._forget()
+            yield from self._do(statemachine.ENDED)
+        else:
+            conduct = self.conduct
+            while not conduct.is_group_over():
+                yield from self._wait()
+            ended = conduct.end(self._status)
+            yield from self._look(ended)
+            self._looked_for = True
+            self._forget()
+            yield from self._do(conduct.finish())
+            self._looked_for = False
+
+    def _wait(self) -> "Iterator[float]":
+        self._waits = True
+        yield WAIT
+        self._waits = False
+
+    def nudge(self) -> None:
+        """Go on if we wait."""
+        if self._waits:
+            self._nudge()
+
+    def _look(self, before: "Callable[[], object] | None" = None) -> "Iterator[float]":
+        """Look at the optional files, aside; ``before`` is done there too."""
+        seen: list[bool] = []
+
+        def work() -> Wishes:
+            if before:
+                before()
+            return self._read_files()
+
+        def then(wishes: Wishes | None) -> None:
+            seen.append(True)
+            self._note_wishes(wishes or self.wishes)
+            self.nudge()
+
+        self.publisher.aside(work, then)
+        while not seen:
+            yield from self._wait()
+
+    def _read_files(self) -> Wishes:
+        wishes = self._files.read()
+        if not wishes.is_plain or self.conduct:
+            if self.conduct is None:
+                from ucspi.service.conduct import Conduct
+
+                self.conduct = Conduct(self, self._processes)
+            self.conduct.prepare(wishes)
+        return wishes
+
+    def _look_now(self) -> None:
+        self._note_wishes(self._read_files())
+
+    def _note_wishes(self, wishes: Wishes) -> None:
+        self.wishes = wishes
+
+    def _try(self, event: str) -> "Iterator[float]":
+        """Start ``run``, or pause before; the result is the next event."""
+        pause = self.conduct.pause() if self.conduct and event in _BY_ITSELF and self.is_in(WANT_UP) else 0.0
+        if pause:
+            yield from self._do(statemachine.DELAYED)
+            return
+        if not self._looked_for:
+            yield from self._look()
+        self._looked_for = False
+        if not self.has_left and not self.is_in(LEAVING | WANT_DOWN):  # told so while we looked
+            yield from self._do(self._start())
 
     def _start(self) -> str:
         """Try to start ``./run``; return the result as an event."""
         stamp = tai.now()
         # A new process is not paused, and the child puts its own pid into the record.
-        record = statusrecord.Status(stamp, 0, 0, self._want()).pack()
+        record = self._record(stamp, 0, is_new=True)
         status = PidFile(record, statusrecord.PID, NEW, STATUS, self.directory.state)
-        there = self._child_setup(None if self.publisher.is_behind() else status)
+        shown = None if self.publisher.is_behind() else status
         try:
-            self.pid = start([b"./run"], [b"./run"], self._setup.environ, there)
+            if self.conduct:
+                self.pid = self.conduct.start(shown)
+            else:
+                self.pid = self._processes.run(self.publisher, shown)
         except OSError as error:
             text = b"unable to fork for %s, sleeping 60 seconds: %s"
-            self._warn(text % (self.name, describe(error.errno)))
+            self._warn(text % (self.name, describe(error.errno or 0)))
             return statemachine.UNSTARTED
-        if there.late:
-            self.publisher.wait_for(there.late, publishes=there.pid_file is not None)
         if not status.is_done:
             return statemachine.STARTED
         self._stamp = stamp
-        self._shown = statusrecord.Status(stamp, self.pid, 0, self._want()).pack()
+        self._shown = self._record(stamp, self.pid, is_new=True)
         return statemachine.STARTED_AND_PUBLISHED
-
-    def _child_setup(self, status: PidFile | None) -> ChildSetup:
-        setup, directory = self._setup, self.directory
-        return ChildSetup(
-            directory=directory.fd,
-            input=setup.input,
-            output=setup.output,
-            complaint=b"supervise: fatal: unable to start %s/run: " % self.name,
-            open_files=setup.open_files,
-            pid_line=self._birth_line(),
-            pid_file=status,
-            kept=None if setup.inherited is None else [*setup.inherited, directory.lock],
-            patience=self.publisher.patience,
-        )
-
-    def _birth_line(self) -> PidLine | None:
-        """Return what the child writes into ``supervise/birth``; None where it cannot."""
-        birth, head = self.directory.birth, birthrecord.head(self._mark)
-        if birth < 0 or not head:
-            return None
-        os.lseek(birth, 0, os.SEEK_SET)
-        return PidLine(birth, head)
-
-    def _forget(self) -> None:
-        """Forget the process, which has ended: its pid may be given to another."""
-        self.pid, self.has_ended = 0, False
-        self._close_process()
-
-    def _send(self, number: int) -> None:
-        """Signal the process, unless it has ended: another process may have its pid by now."""
-        if self.has_ended:
-            return
-        try:
-            if self.process >= 0:
-                _signal.pidfd_send_signal(self.process, number)
-            else:
-                os.kill(self.pid, number)
-        except OSError:
-            pass  # the original ignores this, too
-
-    def _publish(self) -> None:
-        paused = 1 if self._state & PAUSED else 0
-        record = statusrecord.Status(self._stamp, self.pid, paused, self._want()).pack()
-        shown, self._shown = self._shown, b""
-        if record != shown:  # the new process may have published just this
-            self.publisher.publish(record)
-
-    def _want(self) -> int:
-        """Return what is wanted, as a byte of the status record."""
-        if self._state & WANT_UP:
-            return statusrecord.WANT_UP
-        return statusrecord.WANT_DOWN if self._state & WANT_DOWN else statusrecord.WANT_ONCE
-
-    def _take_over(self) -> None:
-        """Take over the process that a killed supervisor of ours left running, if there is one."""
-        found = self.directory.find_running()
-        if found is None:
-            return
-        self.pid, self.process = found
-        self._state |= UP
-        known = statusrecord.unpack(self.directory.read_status())
-        if known and known.pid == self.pid:
-            self._stamp = known.stamp
-            wanted = {statusrecord.WANT_UP: WANT_UP, statusrecord.WANT_DOWN: WANT_DOWN}.get(known.want, 0)
-            self._state = UP | wanted | (PAUSED if known.paused else 0)
-        self._warn(b"taking over %s, which runs as process %d" % (self.name, self.pid))
-
-    def _warn(self, text: bytes) -> None:
-        say_soon(b"supervise: warning: " + text)

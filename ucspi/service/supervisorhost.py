@@ -23,15 +23,17 @@ class _Hosted:
         pid: of the process whose end is watched for; 0: none.
         process: the descriptor by which that is done; -1: it is our child.
         is_resting: it is not resumed before its rest is over.
+        is_waiting: its rest is over when it asks for that.
+        rests: how many rests it has had; the timer of an earlier one does not end the present one.
         is_muted: its control fifo is not watched, since it rests and a byte has come.
     """
 
-    __slots__ = ("is_muted", "is_resting", "left", "pid", "process", "supervisor")
+    __slots__ = ("is_muted", "is_resting", "is_waiting", "left", "pid", "process", "rests", "supervisor")
 
     def __init__(self, supervisor: "Supervisor", left: "Callable[[], object]") -> None:
         self.supervisor, self.left = supervisor, left
-        self.pid, self.process = 0, -1
-        self.is_resting = self.is_muted = False
+        self.pid, self.process, self.rests = 0, -1, 0
+        self.is_resting = self.is_muted = self.is_waiting = False
 
 
 class SupervisorHost:
@@ -55,6 +57,7 @@ class SupervisorHost:
             OSError: it cannot be watched, and is not hosted.
         """
         hosted = _Hosted(supervisor, left)
+        supervisor.attend(self._loop, lambda: self._nudge(hosted))
         self._loop.on_readable(supervisor.directory.control, lambda: self._hear(hosted), is_needed=True)
         self._hosted[supervisor] = hosted
         self._resume(hosted)
@@ -89,7 +92,7 @@ class SupervisorHost:
         """End the rest of a supervisor early."""
         hosted = self._hosted[supervisor]
         if hosted.is_resting:
-            self._wake(hosted)
+            self._wake(hosted, hosted.rests)
 
     def _hear(self, hosted: _Hosted) -> None:
         """Resume a supervisor to which a control byte has come, unless it rests."""
@@ -100,17 +103,22 @@ class SupervisorHost:
             hosted.is_muted = True
             self._loop.mute(hosted.supervisor.directory.control)
 
-    def _end(self, hosted: _Hosted) -> None:
-        """Note that the process of a supervisor has ended."""
-        hosted.supervisor.has_ended = True
+    def _nudge(self, hosted: _Hosted) -> None:
+        """Resume a supervisor that asks for it, unless it has asked for a rest until a certain time."""
+        if self._hosted.get(hosted.supervisor) is hosted and (hosted.is_waiting or not hosted.is_resting):
+            self._wake(hosted, hosted.rests)
+
+    def _end(self, hosted: _Hosted, status: int | None) -> None:
+        """Note that the process of a supervisor has ended, and its wait status if that is known."""
+        hosted.supervisor.note_end(status)
         self._unwatch_process(hosted)
         if not hosted.is_resting:
             self._resume(hosted)
 
-    def _wake(self, hosted: _Hosted) -> None:
+    def _wake(self, hosted: _Hosted, rest: int) -> None:
         """Go on after a rest."""
-        if self._hosted.get(hosted.supervisor) is not hosted:
-            return  # it was removed meanwhile
+        if self._hosted.get(hosted.supervisor) is not hosted or rest != hosted.rests:
+            return  # it was removed meanwhile, or woken before
         hosted.is_resting = False
         self._unmute(hosted)
         self._go_on(hosted)
@@ -135,8 +143,10 @@ class SupervisorHost:
             say_soon(b"supervise: fatal: giving up %s: %a" % (hosted.supervisor.name, error))
             hosted.supervisor.has_left, rest = True, 0.0
         if rest:
-            hosted.is_resting = True
-            self._loop.after(rest, lambda: self._wake(hosted))
+            hosted.is_resting, hosted.is_waiting = True, rest < 0
+            hosted.rests = number = hosted.rests + 1
+            if rest > 0:
+                self._loop.after(rest, lambda: self._wake(hosted, number))
         elif hosted.supervisor.has_left:
             self._unhost(hosted.supervisor)
             hosted.supervisor.retire(hosted.left)
@@ -149,9 +159,9 @@ class SupervisorHost:
         self._unwatch_process(hosted)
         hosted.pid, hosted.process = supervisor.pid, supervisor.process
         if hosted.process >= 0:
-            self._loop.on_readable(hosted.process, lambda: self._end(hosted))
+            self._loop.on_readable(hosted.process, lambda: self._end(hosted, None))
         elif hosted.pid:
-            self._loop.on_child_end(hosted.pid, lambda: self._end(hosted))
+            self._loop.on_child_end(hosted.pid, lambda status: self._end(hosted, status))
 
     def _unwatch_process(self, hosted: _Hosted) -> None:
         if hosted.process >= 0:

@@ -102,6 +102,7 @@ class ChildSetup:
             wait for the exec.  None: no file.
         kept: descriptors above 2 that the child keeps until its exec, besides those named
             here.  It closes all others first, for they may be locks.  None: it keeps all.
+        is_leader: it leads a session and a process group of its own.
         patience: seconds to wait for the exec; None: without end.
         late: set by `start` if the child had not executed after that time.
     """
@@ -110,6 +111,7 @@ class ChildSetup:
         "complaint",
         "directory",
         "input",
+        "is_leader",
         "kept",
         "late",
         "open_files",
@@ -132,6 +134,7 @@ class ChildSetup:
         pid_line: PidLine | None = None,
         pid_file: PidFile | None = None,
         kept: "Sequence[int] | None" = None,
+        is_leader: bool = False,
         patience: float | None = None,
     ) -> None:
         """Take them; what is left out stays as it is in this process, or is not done."""
@@ -139,7 +142,7 @@ class ChildSetup:
         self.complaint, self.open_files = complaint, open_files
         self.pid_line, self.pid_file = pid_line, pid_file
         self.others = others
-        self.kept, self.patience = kept, patience
+        self.kept, self.is_leader, self.patience = kept, is_leader, patience
         self.late: LateChild | None = None
 
     def all_kept(self) -> list[int]:
@@ -220,6 +223,7 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     what.others = others
     kept_open = ffi.new("int[]", [*setup.all_kept(), -1]) if setup.kept is not None else ffi.NULL
     what.kept = kept_open
+    what.is_leader = setup.is_leader
     what.patience = -1 if setup.patience is None else round(setup.patience * 1000)
     what.birth, what.birth_head = pid_line.descriptor if pid_line else -1, cells[1]
     if pid_file:
@@ -322,6 +326,8 @@ def _become(
 
 
 def _arrange(setup: ChildSetup, executed: int) -> None:
+    if setup.is_leader:
+        os.setsid()
     if setup.kept is not None:
         fds.close_others([*setup.all_kept(), executed])
     if setup.directory >= 0:
