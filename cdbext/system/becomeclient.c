@@ -16,6 +16,14 @@
 
 enum { READING = 6, WRITING = 7 };
 
+int usys_has_connection(void)
+{
+  return usys_bare(SYS_fcntl, READING, F_GETFD, 0, 0) >= 0 &&
+      usys_bare(SYS_fcntl, WRITING, F_GETFD, 0, 0) >= 0;
+}
+
+#if USYS_BARE
+
 static const char *const ends[] = { "LOCALIP",    "LOCALPORT",  "LOCALHOST", "REMOTEIP",
                                     "REMOTEPORT", "REMOTEHOST", "REMOTEINFO" };
 
@@ -165,13 +173,6 @@ static void tell_connected(const struct usys_client_step *step, const char *remo
   usys_write_pieces(pieces, 5, 1);
 }
 
-int usys_has_connection(void)
-{
-  return usys_bare(SYS_fcntl, READING, F_GETFD, 0, 0) >= 0 &&
-      usys_bare(SYS_fcntl, WRITING, F_GETFD, 0, 0) >= 0;
-}
-
-#if USYS_BARE
 int usys_may_be_client(const struct usys_client_step *step, const struct usys_room *room)
 {
   unsigned char header[USYS_PROXY_HEADER];
@@ -179,15 +180,6 @@ int usys_may_be_client(const struct usys_client_step *step, const struct usys_ro
   return room->spare_length >= USYS_CLIENT_SPARE + 2 * strlen(step->local_host) &&
       (!step->version || usys_put_proxy_header(step->version, room->environ, header));
 }
-#else
-/* The server stands still until the exec, so nobody may wait. */
-int usys_may_be_client(const struct usys_client_step *step, const struct usys_room *room)
-{
-  (void)step;
-  (void)room;
-  return 0;
-}
-#endif
 
 /* Send the header that a server wants first.  Returns 0, or -errno. */
 static long send_header(const struct usys_client_step *step, long fd, char *const *environ)
@@ -222,3 +214,25 @@ int usys_become_client(const struct usys_client_step *step, const struct usys_co
   usys_set_default_action(SIGPIPE); /* as in the original, the program never finds it ignored */
   return hand_over(fd, step->descriptor_errors, complaint);
 }
+
+#else
+
+/* The link is executed: see usys_connect. */
+int usys_may_be_client(const struct usys_client_step *step, const struct usys_room *room)
+{
+  (void)step;
+  (void)room;
+  return 0;
+}
+
+int usys_become_client(const struct usys_client_step *step, const struct usys_command *texts,
+                       struct usys_room *room, const char **complaint)
+{
+  (void)step;
+  (void)texts;
+  (void)room;
+  (void)complaint;
+  return ENOSYS;
+}
+
+#endif

@@ -17,6 +17,8 @@
 #include "system/baresyscall.h"
 #include "system/beforeexec.h"
 
+#if USYS_BARE
+
 union address {
   struct sockaddr any;
   struct sockaddr_in ip4;
@@ -207,3 +209,18 @@ long usys_connect(const struct usys_target *target, const struct usys_command *t
     *complaint = target->is_silent ? NULL : failure.step;
   return result;
 }
+
+#else
+
+/* The server stands still until the exec, so nobody may wait. */
+long usys_connect(const struct usys_target *target, const struct usys_command *texts,
+                  struct usys_peer ends[2], const char **complaint)
+{
+  (void)target;
+  (void)texts;
+  (void)ends;
+  (void)complaint;
+  return -ENOSYS;
+}
+
+#endif
