@@ -15,6 +15,7 @@
 #include "system/asklists.h"
 #include "system/chain.h"
 #include "system/connectionidentity.h"
+#include "system/connectpath.h"
 #include "system/dnsmessage.h"
 #include "system/earlywriteout.h"
 #include "system/endhandler.h"

@@ -12,6 +12,8 @@
 #include "system/addresstext.h"
 #include "system/baresyscall.h"
 #include "system/beforeexec.h"
+#include "system/clientvariables.h"
+#include "system/connectpath.h"
 #include "system/proxyheader.h"
 
 enum { READING = 6, WRITING = 7 };
@@ -23,106 +25,6 @@ int usys_has_connection(void)
 }
 
 #if USYS_BARE
-
-static const char *const ends[] = { "LOCALIP",    "LOCALPORT",  "LOCALHOST", "REMOTEIP",
-                                    "REMOTEPORT", "REMOTEHOST", "REMOTEINFO" };
-
-/* What is written into the environment, and where the next text goes. */
-struct writer {
-  char **next;
-  char *text;
-};
-
-static char *put_text(char *to, const char *text)
-{
-  size_t length = strlen(text);
-
-  memcpy(to, text, length + 1);
-  return to + length;
-}
-
-static void add(struct writer *writer, const char *prefix, const char *name, const char *value)
-{
-  *writer->next++ = writer->text;
-  writer->text = put_text(put_text(put_text(put_text(writer->text, prefix), name), "="), value) + 1;
-}
-
-static void add_number(struct writer *writer, const char *prefix, const char *name, unsigned number)
-{
-  char digits[DECIMAL_MAX + 1];
-
-  digits[put_decimal(digits, number)] = 0;
-  add(writer, prefix, name, digits);
-}
-
-static void add_ends(struct writer *writer, const char *prefix, const struct usys_client_step *step,
-                     const struct usys_peer peers[2], const char *const texts[2])
-{
-  add(writer, prefix, "LOCALIP", texts[0]);
-  add_number(writer, prefix, "LOCALPORT", peers[0].port);
-  add(writer, prefix, "LOCALHOST", step->local_host);
-  add(writer, prefix, "REMOTEIP", texts[1]);
-  add_number(writer, prefix, "REMOTEPORT", peers[1].port);
-}
-
-/* What follows a prefix in an entry; NULL where that is another. */
-static const char *behind(const char *entry, const char *prefix)
-{
-  size_t length = strlen(prefix);
-
-  return strncmp(entry, prefix, length) ? NULL : entry + length;
-}
-
-static int is_end(const char *name)
-{
-  size_t i;
-
-  for (i = 0; i < sizeof ends / sizeof *ends; ++i) {
-    size_t length = strlen(ends[i]);
-
-    if (!strncmp(name, ends[i], length) && (name[length] == '=' || !name[length]))
-      return 1;
-  }
-  return 0;
-}
-
-/* Whether an entry is about the connection that is the program's no more. */
-static int is_replaced(const char *entry, int is_ip6)
-{
-  const char *name = behind(entry, "TCP");
-
-  if (!name)
-    return (name = behind(entry, "PROTO")) && (*name == '=' || !*name);
-  if (is_end(name))
-    return 1;
-  name = is_ip6 ? behind(name, "6") : NULL;
-  return name && (is_end(name) || !strncmp(name, "INTERFACE=", 10) || !strcmp(name, "INTERFACE"));
-}
-
-static char **keep_others(char **environ, int is_ip6)
-{
-  char **to = environ;
-
-  for (; *environ; ++environ)
-    if (!is_replaced(*environ, is_ip6))
-      *to++ = *environ;
-  return to;
-}
-
-static void write_variables(const struct usys_client_step *step, const struct usys_peer peers[2],
-                            const char *const texts[2], struct usys_room *room)
-{
-  int is_ip6 = peers[1].length == USYS_IP6;
-  struct writer writer = { .next = keep_others(room->environ, is_ip6), .text = room->spare };
-
-  add(&writer, "", "PROTO", is_ip6 ? "TCP6" : "TCP");
-  add_ends(&writer, "TCP", step, peers, texts);
-  if (is_ip6)
-    add_ends(&writer, "TCP6", step, peers, texts);
-  *writer.next = NULL;
-  room->spare_length -= (size_t)(writer.text - room->spare);
-  room->spare = writer.text;
-}
 
 static long send_all(long fd, const unsigned char *from, size_t length)
 {
@@ -158,6 +60,7 @@ static int hand_over(long fd, const char *const complaints[2], const char **comp
   return 0;
 }
 
+/* remote: the server's address as text. */
 static void tell_connected(const struct usys_client_step *step, const char *remote)
 {
   struct iovec pieces[5];
@@ -170,7 +73,7 @@ static void tell_connected(const struct usys_client_step *step, const char *remo
   usys_set_piece(&pieces[2], " port ", 6);
   usys_set_piece(&pieces[3], digits, put_decimal(digits, (uint64_t)step->target.port));
   usys_set_piece(&pieces[4], "\n", 1);
-  usys_write_pieces(pieces, 5, 1);
+  usys_write_pieces(pieces, step->path ? 1 : 5, 1);
 }
 
 int usys_may_be_client(const struct usys_client_step *step, const struct usys_room *room)
@@ -189,30 +92,57 @@ static long send_header(const struct usys_client_step *step, long fd, char *cons
   return step->version ? send_all(fd, header, usys_put_proxy_header(step->version, environ, header)) : 0;
 }
 
+/* How a connection was made, and what is known of its ends. */
+struct made {
+  long fd;
+  struct usys_peer ends[2];
+  char local[USYS_ADDRESS_TEXT], remote[USYS_ADDRESS_TEXT];
+};
+
+static long make(const struct usys_client_step *step, const struct usys_command *texts, struct made *made,
+                 const char **complaint)
+{
+  *made->local = *made->remote = 0;
+  if (step->path)
+    return made->fd = usys_connect_path(step->path, &step->target, texts, complaint);
+  made->fd = usys_connect(&step->target, texts, made->ends, complaint);
+  if (made->fd >= 0) {
+    usys_show_ip(made->ends[0].ip, made->ends[0].length, made->local);
+    usys_show_ip(made->ends[1].ip, made->ends[1].length, made->remote);
+  }
+  return made->fd;
+}
+
+static void put_variables(const struct usys_client_step *step, const struct made *made,
+                          struct usys_room *room)
+{
+  const char *const shown[2] = { made->local, made->remote };
+
+  if (step->path)
+    usys_put_path_variables(step->path, made->fd, room);
+  else
+    usys_put_client_variables(step->local_host, made->ends, shown, room);
+}
+
 int usys_become_client(const struct usys_client_step *step, const struct usys_command *texts,
                        struct usys_room *room, const char **complaint)
 {
-  char local[USYS_ADDRESS_TEXT], remote[USYS_ADDRESS_TEXT];
-  const char *const shown[2] = { local, remote };
-  struct usys_peer peers[2];
-  long fd, error;
+  struct made made;
+  long error;
 
   usys_bare(SYS_close, READING, 0, 0, 0);
   usys_bare(SYS_close, WRITING, 0, 0, 0);
-  fd = usys_connect(&step->target, texts, peers, complaint);
-  if (fd < 0)
-    return (int)-fd;
-  usys_show_ip(peers[0].ip, peers[0].length, local);
-  usys_show_ip(peers[1].ip, peers[1].length, remote);
-  tell_connected(step, remote);
-  error = send_header(step, fd, room->environ);
+  if (make(step, texts, &made, complaint) < 0)
+    return (int)-made.fd;
+  tell_connected(step, made.remote);
+  error = send_header(step, made.fd, room->environ);
   if (error) {
     *complaint = step->proxy_error;
     return (int)-error;
   }
-  write_variables(step, peers, shown, room);
+  put_variables(step, &made, room);
   usys_set_default_action(SIGPIPE); /* as in the original, the program never finds it ignored */
-  return hand_over(fd, step->descriptor_errors, complaint);
+  return hand_over(made.fd, step->descriptor_errors, complaint);
 }
 
 #else

@@ -4,19 +4,17 @@
 
 #include <stddef.h>
 
+#include "system/clientvariables.h"
 #include "system/connectserver.h"
 #include "system/variables.h"
 
-enum {
-  USYS_CLIENT_VARIABLES = 13, /* at most, that the step gives */
-  USYS_CLIENT_SPARE = 512     /* bytes of these, but for the names that were given; see usys_client_step */
-};
-
 struct usys_client_step {
   struct usys_target target;
-  int version;             /* of the PROXY header that is sent first; 0: none */
-  const char *local_host;  /* the name of our own address, as it was given */
-  const char *connected;   /* begins the line about a success; NULL: it is not told */
+  const char *path;       /* of a UNIX-domain socket to connect to instead; NULL: none */
+  int version;            /* of the PROXY header that is sent first; 0: none */
+  const char *local_host; /* the name of our own address, as it was given */
+  const char *
+      connected; /* begins the line about a success, and is the whole of it for a path; NULL: it is not told */
   const char *proxy_error; /* begin the lines about failures; NULL: silent */
   const char *descriptor_errors[2];
 };

@@ -1,7 +1,7 @@
 """What tcpclient does as a step of a chain: see ``cdbext/system/becomeclient.c``.
 
-The step connects to addresses that the command line spells, or to the one that a file
-has for a name, and looks up nothing.  Whatever else a command line asks for, the
+The step connects to addresses that the command line spells, to the one that a file
+has for a name, or to a path, and looks up nothing.  Whatever else a command line asks for, the
 program is executed.
 """
 
@@ -43,10 +43,12 @@ def plan(argv: list[bytes]) -> Plan | None:
 def _client(choices: Choices, seen: list[Seen]) -> Client | None:
     """Return the client; note what decided."""
     host, operand, *_ = choices.operands
+    if host.startswith(UNIX):
+        return _path_client(host, choices)
     local_host = choices.local_host
     if local_host is None or choices.lookup_remote_host:
         return None
-    if (choices.lookup_remote_info and choices.info_timeout) or host.startswith(UNIX):
+    if choices.lookup_remote_info and choices.info_timeout:
         return None
     port, ips = _port(operand, seen), _addresses(host, seen)
     if port is None:
@@ -58,6 +60,16 @@ def _client(choices: Choices, seen: list[Seen]) -> Client | None:
     if choices.connector.local_ip is not None and len(local) != len(places[0][0]):
         return None
     return _fill(Client(places, port, local_host), choices, local)
+
+
+def _path_client(host: bytes, choices: Choices) -> Client | None:
+    """Return the client of a UNIX-domain socket, about which nothing is looked up."""
+    path = host.removeprefix(UNIX)
+    if not 0 < len(path) <= native.lib.USYS_PATH_MAX:
+        return None
+    client = Client([(b"", host)], 0, b"")
+    client.path = path
+    return _fill(client, choices, b"")
 
 
 def _port(operand: bytes, seen: list[Seen]) -> int | None:

@@ -13,6 +13,8 @@ class Client:
 
     Attributes:
         places: the addresses to try, in order, 4 or 16 bytes each, and how messages name each.
+            For a path it is one, without bytes.
+        path: of a UNIX-domain socket to connect to; empty: none.
         port: the port to connect to.
         local: the address to connect from; empty: the system chooses.
         local_port: the port to connect from; 0: the system chooses.
@@ -28,6 +30,7 @@ class Client:
         "local_host",
         "local_port",
         "no_delay",
+        "path",
         "patience",
         "places",
         "port",
@@ -37,7 +40,7 @@ class Client:
 
     def __init__(self, places: "Sequence[tuple[bytes, bytes]]", port: int, local_host: bytes) -> None:
         self.places, self.port, self.local_host = places, port, local_host
-        self.local, self.local_port, self.no_delay = b"", 0, False
+        self.local, self.local_port, self.no_delay, self.path = b"", 0, False, b""
         self.patience, self.verbosity, self.proxy_version = (0, 0), 1, 0
 
 
@@ -66,8 +69,11 @@ def lay_out_client(client: Client, name: bytes) -> "tuple[Any, list[Any]]":
     target.patience[0], target.patience[1] = client.patience
     target.is_silent = not client.verbosity
     laid_out.version, laid_out.local_host = client.proxy_version, string(client.local_host)
+    if client.path:
+        laid_out.path = string(client.path)
     if client.verbosity > 1:
-        laid_out.connected = string(name + b": connected to ")
+        rest = client.places[0][1] + b"\n" if client.path else b""
+        laid_out.connected = string(name + b": connected to " + rest)
     if client.verbosity:
         laid_out.proxy_error = string(name + b": fatal: unable to send the PROXY header: ")
         for number in (6, 7):

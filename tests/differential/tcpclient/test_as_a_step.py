@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.differential.tcpclient.both import Seen, assert_alike, see
 from tests.differential.tcpclient.lines import ALIKE, INHERITED, SLOW, arguments
 from tests.support.patience import PATIENCE
+from tests.support.probe import Report
 from tests.support.serving import read_all
 from ucspi.programs import tcpclient
 from ucspi.unix import native, search
@@ -36,7 +38,13 @@ OURS_ALONE = {
     "a zone": "-RHl0 fe80::1%lo PORT PROBE",
     "a link without its zone": "-RHl0 fe80::1 PORT PROBE",
     "a mapped address": "-RHl0 ::ffff:127.0.0.1 PORT PROBE",
-    "no such socket": "-RHl0 unix:/no/such/socket PORT PROBE",
+    "no such socket": "unix:/no/such/socket PORT PROBE",
+    "no such socket, silent": "-q unix:/no/such/socket PORT PROBE",
+    "no path": "unix: PORT PROBE",
+    "the longest path": f"-v unix:/{'x' * 106} PORT PROBE",
+    "a path that is too long": f"unix:/{'x' * 107} PORT PROBE",
+    "a file that is no socket": "unix:/etc/passwd 0 PROBE",
+    "a directory": "unix:/etc/passwd/x 0 PROBE",
     "a port that is too large": "-RHl0 127.0.0.1 65536 PROBE",
 }
 STEPS = (
@@ -45,6 +53,13 @@ STEPS = (
     *("an odd literal", "no time for ident", "two dashes", "the second address"),
     *("a rest behind the addresses", "a program that does not exist"),
     *("a program that does not exist, silent", "a program that is a directory", "a program that is none"),
+    *(
+        "no such socket",
+        "no such socket, silent",
+        "the longest path",
+        "a file that is no socket",
+        "a directory",
+    ),
     *("a header", "a binary header", "a header, refused", "refused in IPv6", "every address of IPv6"),
 )
 FAILING = {
@@ -183,6 +198,74 @@ def test_server_of_ip6_gives_the_variables_of_ip6(
     seen = warm.visit()
     assert seen == cold.visit()
     assert b"TCP6REMOTEIP=::1" in seen.environment()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-v HOST 0 PROBE",
+        "-RHl0 --proxy v1 HOST PORT PROBE",
+        "-i 1.2.3.4 -D HOST nosuch PROBE",
+        "HOST 0 nosuch",
+    ],
+)
+def test_path_gives_the_variables_of_paths(
+    tmp_path: Path, our_clients: Path, client_probe: str, line: str
+) -> None:
+    old = [
+        b"UNIXREMOTEPID=old",
+        b"UNIXLOCALUID",
+        b"UNIXLOCALHOST=kept",
+        b"TCP6REMOTEIP=kept",
+        b"TCPREMOTEIP=::1",
+    ]
+    ends = [b"TCPREMOTEPORT=1", b"TCPLOCALIP=::2", b"TCPLOCALPORT=2"]
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        words = arguments(line.replace("HOST", f"unix:{tmp_path / 'socket'}"), 9, client_probe)
+        cold, warm = ways(tmp_path, (our_clients,), words, [b"PATH=" + PATH, *old, *ends])
+        assert warm.take_steps()
+        seen = warm.visit()
+        known = cold.visit()
+        assert without_pid(seen) == without_pid(known)
+    if seen.report is not None:
+        assert b"UNIXREMOTEPID=%d" % os.getpid() in seen.environment()
+
+
+def without_pid(seen: Seen) -> Seen:
+    """Leave out the pid of the program, which its variable must have told."""
+    report = seen.report
+    if report is None:
+        return seen
+    told = [entry for entry in report.environment if entry.startswith(b"UNIXLOCALPID=")]
+    assert len(told) == 1
+    assert told[0].removeprefix(b"UNIXLOCALPID=").isdigit()
+    kept = tuple(entry for entry in report.environment if entry not in told)
+    return Seen(
+        seen.code, seen.output, seen.error, Report(report.argv, kept, report.descriptors, report.facts, "")
+    )
+
+
+def test_path_that_does_not_answer_gets_its_time(tmp_path: Path, our_clients: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as clients:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen(0)
+        try:
+            while True:
+                client = clients.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(str(tmp_path / "socket"))
+        except BlockingIOError:
+            pass  # nobody more
+        words = ["-T", "+1", f"unix:{tmp_path / 'socket'}", "0", "true"]
+        cold, warm = ways(tmp_path, (our_clients,), words, [b"PATH=" + PATH])
+        assert warm.take_steps()
+        began = time.monotonic()
+        seen = warm.visit()
+        assert 1 <= time.monotonic() - began < 1 + PATIENCE
+        assert seen == cold.visit()
+        assert seen.error.endswith(b": timed out\n")
 
 
 HOSTILE = [
