@@ -27,10 +27,10 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the bytecode of tests, even where Python is told to write none: each worker would make it."""
-    assert config.cache is not None
-    if sys.dont_write_bytecode:
+    cache = getattr(config, "cache", None)  # without the plug-in there is none
+    if sys.dont_write_bytecode and cache is not None:
         try:
-            sys.pycache_prefix = str(config.cache.mkdir("bytecode"))
+            sys.pycache_prefix = str(cache.mkdir("bytecode"))
         except OSError:
             return
         sys.dont_write_bytecode = False
