@@ -136,7 +136,8 @@ def extension(name: str, *sources: str) -> Extension:
 EXTENSIONS = [extension("_title", "python/processtitle.c", "system/commandline.c")]
 if sys.implementation.name == "cpython":  # PyPy cannot be forked from C
     STEM = ["python/stemfork.c", "python/stemenviron.c", "python/stemcall.c"]
-    STEM += ["system/beforeexec.c", "system/forksibling.c"]
+    STEM += ["python/stemkept.c", "python/steminstances.c"]
+    STEM += ["system/beforeexec.c", "system/forksibling.c", "system/keptstate.c", "system/stempacket.c"]
     EXTENSIONS.append(extension("_stem", *STEM))
 
 if MODE == "pure":

@@ -19,6 +19,10 @@ ALONE = (
     "python/stemfork.c",
     "python/stemenviron.c",
     "python/stemcall.c",
+    "python/stemkept.c",
+    "python/steminstances.c",
+    "system/keptstate.c",
+    "system/stempacket.c",
 )  # modules of their own, which setup.py builds
 
 # cffi's own generated code is compiled with these too, so only what it passes.

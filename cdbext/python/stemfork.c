@@ -19,13 +19,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "python/stemcall.h"
+#include "python/steminstances.h"
 #include "python/stemenviron.h"
+#include "python/stemkept.h"
 #include "system/beforeexec.h"
 #include "system/forksibling.h"
+#include "system/stempacket.h"
 
 struct state {
   int32_t *cells; /* no child has this memory */
@@ -33,14 +37,6 @@ struct state {
   struct usys_thread thread;
   struct sigaction hang_up; /* what handlers do at SIGHUP, which ends us */
   int dumpable;             /* what handlers are */
-};
-
-struct order {
-  unsigned slot;
-  int descriptor; /* of a connection, or the child's channel */
-  int is_connection;
-  int channel; /* ours, that the child has nothing to do with */
-  Py_buffer log;
 };
 
 static int map_cells(struct state *state, int file)
@@ -89,70 +85,116 @@ static PyObject *stem_prepare(PyObject *module, PyObject *args)
 }
 
 /* What the child does before it is a Python again.  Every signal is blocked. */
-static void become_child(const struct state *state, const struct order *order)
+static void become_child(const struct state *state, const struct usys_packet *packet, int channel)
 {
   sigaction(SIGHUP, &state->hang_up, NULL);
-  close(order->channel);
+  close(channel);
   if (state->dumpable)
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-  if (order->is_connection) {
-    usys_put_on(order->descriptor, 0);
-    usys_put_on(order->descriptor, 1);
-    close(order->descriptor);
+  if (packet->kind == USYS_SERVE) {
+    usys_put_on(packet->descriptor, 0);
+    usys_put_on(packet->descriptor, 1);
+    close(packet->descriptor);
   }
-  usys_write_log(order->log.buf, (size_t)order->log.len);
+  usys_write_log(packet->second, packet->second_length);
 }
 
-static long fork_sibling(const struct state *state, const struct order *order)
+/* Fork for a packet; return the pid, 0 in the child, or a negative errno. */
+static long fork_sibling(const struct state *state, const struct usys_packet *packet, int channel)
 {
   sigset_t all, before;
   long pid;
 
-  if (order->descriptor < 0) /* there was no number left for it */
-    return state->cells[order->slot] = -EMFILE;
+  if (packet->slot >= state->cell_count)
+    return -EINVAL;
+  if (packet->descriptor < 0) /* there was no number left for it */
+    return state->cells[packet->slot] = -EMFILE;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   PyOS_BeforeFork();
-  pid = usys_fork_sibling(&state->thread, state->cells + order->slot);
+  pid = usys_fork_sibling(&state->thread, state->cells + packet->slot);
   if (pid) {
     if (pid < 0)
-      state->cells[order->slot] = (int32_t)pid;
+      state->cells[packet->slot] = (int32_t)pid;
     PyOS_AfterFork_Parent();
   } else {
-    become_child(state, order);
+    become_child(state, packet, channel);
     PyOS_AfterFork_Child();
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return pid;
 }
 
-static PyObject *stem_fork(PyObject *module, PyObject *args)
+/* Say to the server that a cell has an errno; it need not listen. */
+static void tell(int channel, uint32_t slot, long error)
+{
+  struct {
+    uint32_t slot;
+    int32_t number;
+  } answer = { slot, (int32_t)error };
+
+  send(channel, &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static PyObject *build(const struct usys_packet *packet)
+{
+  return Py_BuildValue("Iy#y#i", packet->kind, packet->first, (Py_ssize_t)packet->first_length,
+                       packet->second, (Py_ssize_t)packet->second_length, packet->descriptor);
+}
+
+/* Here no Python runs from one packet to the next but what it does before and after a fork:
+ * each page that is written between two forks is copied. */
+static PyObject *stem_fork_for_each(PyObject *module, PyObject *args)
 {
   const struct state *state = PyModule_GetState(module);
-  struct order order;
-  long pid = -EINVAL;
+  struct usys_packet packet;
+  PyObject *base;
+  int channel, came;
+  long pid;
+  char rest;
 
-  if (!PyArg_ParseTuple(args, "Iipiy*", &order.slot, &order.descriptor, &order.is_connection, &order.channel,
-                        &order.log))
+  if (!PyArg_ParseTuple(args, "i", &channel))
     return NULL;
-  if (order.slot < state->cell_count)
-    pid = fork_sibling(state, &order);
-  PyBuffer_Release(&order.log);
-  return PyLong_FromLong(pid);
+  for (;;) {
+    came = usys_receive_packet(channel, MSG_PEEK, ustem_buffer, &packet);
+    if (came < 0 && errno == EINTR && !PyErr_CheckSignals())
+      continue;
+    if (came < 0)
+      return PyErr_Occurred() ? NULL : PyErr_SetFromErrno(PyExc_OSError);
+    if (!came)
+      Py_RETURN_NONE;
+    base = packet.kind == USYS_BASE ? build(&packet) : NULL;
+    if (packet.kind == USYS_BASE && !base)
+      return NULL;
+    pid = base ? 1 : fork_sibling(state, &packet, channel);
+    if (!pid)
+      return build(&packet);
+    if (packet.descriptor >= 0)
+      close(packet.descriptor);
+    recv(channel, &rest, 1, 0); /* now there is the process */
+    if (base)
+      return base;
+    if (pid < 0)
+      tell(channel, packet.slot, pid);
+  }
 }
 
 static PyMethodDef methods[] = {
-  { "prepare",     stem_prepare,      METH_VARARGS,
+  { "prepare",       stem_prepare,       METH_VARARGS,
    "Get ready to fork, with the file of the cells; SIGHUP ends this process from now on, and no other of "
-    "its user can trace it.  OSError: this system has no such fork."                                },
-  { "fork",        stem_fork,         METH_VARARGS,
-   "Fork (slot, descriptor, is it a connection, channel, log); return the pid, 0 in the child, "
-    "or a negative errno."                                                                          },
-  { "set_environ", ustem_set_environ, METH_VARARGS,
-   "Give the dictionary of os.environ, and C, exactly the inherited entries and its own."           },
-  { "call",        ustem_call,        METH_VARARGS,
-   "Call the C function at an address with two pointers; return its result, which is 0 in a child." },
-  { NULL,          NULL,              0,            NULL                                            }
+    "its user can trace it.  OSError: this system has no such fork."                                          },
+  { "fork_for_each", stem_fork_for_each, METH_VARARGS, "Fork for each packet of a channel."                   },
+  { "take",          ustem_take,         METH_VARARGS, "Take the next connection of a kept process."          },
+  { "keep",          ustem_keep,         METH_VARARGS, "Note how a kept process is at first."                 },
+  { "put_back",      ustem_put_back,     METH_NOARGS,  "Put back what a function may have changed."           },
+  { "may_answer",    ustem_may_answer,   METH_NOARGS,  "Whether the channel and the pipe are what they were." },
+  { "instances",     ustem_instances,    METH_VARARGS, "The instances of some types in a list."               },
+  { "set_environ",   ustem_set_environ,  METH_VARARGS,
+   "Give the dictionary of os.environ, and C, exactly some entries."                                          },
+  { "add_environ",   ustem_add_environ,  METH_VARARGS, "Give them these entries again, and some more."        },
+  { "call",          ustem_call,         METH_VARARGS,
+   "Call the C function at an address with two pointers; return its result, which is 0 in a child."           },
+  { NULL,            NULL,               0,            NULL                                                   }
 };
 
 static PyModuleDef_Slot slots[] = {

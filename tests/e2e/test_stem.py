@@ -107,6 +107,7 @@ def test_function_ends_as_a_cold_one(folder: Path, call: list[str]) -> None:
             assert driver.serve(sends=sends, resets=resets) == expected
     if call == ["late"]:
         assert (folder / "late").read_text() == 4 * "held\n"
+        assert (folder / "both").read_text() == "held too\n"
 
 
 def test_chance_differs_in_each_process(folder: Path) -> None:

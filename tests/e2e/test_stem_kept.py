@@ -14,7 +14,7 @@ from tests.support.stemfunctions import HANDLERS
 pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, needs_stem]
 
 SPOILING = """
-import handler, os, signal, socket, subprocess, sys, threading, time
+import fcntl, handler, os, signal, socket, subprocess, sys, threading, time
 
 left = []
 
@@ -41,6 +41,7 @@ def blocked(client): signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, s
 def alarm(client): signal.setitimer(signal.ITIMER_REAL, 0.2)
 def arguments(client): sys.argv.append("spoilt")
 def copies(client): left.extend(os.dup(0) for _ in range(5))
+def far(client): left.append(fcntl.fcntl(0, fcntl.F_DUPFD, 700))
 def buffered(client): print("printed", end="")
 def unread(client): sys.stdin.readline()
 def late(client): globals()["file"] = open("late", "a")
@@ -120,6 +121,7 @@ def test_kept_process_is_as_a_cold_one(folder: Path) -> None:
         "alarm",
         "arguments",
         "copies",
+        "far",
         "unread",
         "late",
     ],

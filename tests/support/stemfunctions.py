@@ -129,7 +129,9 @@ def echo(client):
 def late(client):
     import atexit
 
-    global file
+    global both, file
+    both = open("both", "w+b")
+    both.write(b"held too\n")
     file = open("late", "a")
     file.write("held\n")
     atexit.register(lambda: os.write(2, b"at exit\n"))

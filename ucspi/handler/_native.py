@@ -15,25 +15,66 @@ if TYPE_CHECKING:
             """
             ...
 
-        def fork(self, slot: int, descriptor: int, is_connection: bool, channel: int, log: bytes) -> int:
-            """Fork a sibling; return its pid, 0 in it, or a negative errno.
+        def fork_for_each(self, channel: int) -> "tuple[int, bytes, bytes, int] | None":
+            """Fork a sibling for each packet; each packet is taken out when there is its process.
 
             Args:
-                slot: the cell that gets the pid or the negative errno.
-                descriptor: what the sibling keeps; a connection is put on 0 and 1.  Negative: there
-                    was no number left for it, so none is made.
-                is_connection: it is a connection.
-                channel: what the sibling closes.
-                log: what the sibling writes to descriptor 2; each NUL in it becomes its pid.
+                channel: from it packets come; siblings close it.
+
+            Returns:
+                In a sibling what came for it: the kind, the two texts, and its descriptor, which
+                is closed if it was a connection, for then that is on 0 and 1.  In the stem the same
+                of a BASE packet, or None at the end of the channel.
+
+            Raises:
+                OSError: a packet is none.
             """
             ...
 
-        def set_environ(self, variables: "dict[bytes, bytes]", inherited: "list[bytes]", own: bytes) -> None:
-            """Give C exactly some entries, and the dictionary what Python makes of them.
+        def keep(self, channel: int, answers: int) -> None:
+            """Note how this process is; two descriptors are opened for that.
+
+            Raises:
+                OSError: it cannot be seen, or no descriptor is left.
+            """
+            ...
+
+        def take(self, channel: int) -> "tuple[int, bytes, bool] | None":
+            """Wait for the next connection, write its log, and put it on 0 and 1.
+
+            Returns:
+                The slot, its variables, and whether there was a number for its descriptor; None at the end.
+
+            Raises:
+                OSError: a packet is none.
+            """
+            ...
+
+        def put_back(self) -> bool:
+            """Close the connection and put back what C knows of; return whether that could be done.
+
+            It cannot be where there are threads, children or other ids, where one of our own
+            descriptors was closed, or many were left open.
+            """
+            ...
+
+        def may_answer(self) -> bool:
+            """Return whether the channel and the pipe for answers are what they were."""
+            ...
+
+        def instances(self, objects: "list[object]", types: "tuple[type, ...]") -> "list[object]":
+            """Return the instances of some types among objects."""
+            ...
+
+        def set_environ(self, variables: "dict[bytes, bytes]", entries: "list[bytes]") -> None:
+            """Give C exactly some entries, and the dictionary what Python makes of them."""
+            ...
+
+        def add_environ(self, variables: "dict[bytes, bytes]", own: bytes) -> None:
+            """Give what `set_environ` gave, less what is replaced, and some entries more.
 
             Args:
-                variables: the dictionary.
-                inherited: entries, less those whose name is among the others.
+                variables: the same dictionary.
                 own: the others, each ended by a NUL.
             """
             ...

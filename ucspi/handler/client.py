@@ -23,6 +23,14 @@ class Client:
         failure: the last error of `reader` or `writer`; None: there was none.
     """
 
+    # What has not been asked for yet costs a process nothing that is made for this one connection.
+    failure: OSError | None = None
+    _input_file: ConnectionFile | None = None
+    _output_file: ConnectionFile | None = None
+    _reader: io.BufferedReader | None = None
+    _writer: io.BufferedWriter | None = None
+    _socket: "socketmodule.socket | None" = None
+
     def __init__(
         self,
         environ: "Mapping[str, str] | Callable[[], Mapping[str, str]]",
@@ -31,12 +39,6 @@ class Client:
     ) -> None:
         """Take the environment, or what makes it when it is asked for, and two descriptors."""
         self._environ, self.input, self.output = environ, input, output
-        self.failure: OSError | None = None
-        self._input_file: ConnectionFile | None = None
-        self._output_file: ConnectionFile | None = None
-        self._reader: io.BufferedReader | None = None
-        self._writer: io.BufferedWriter | None = None
-        self._socket: socketmodule.socket | None = None
 
     def __repr__(self) -> str:
         """Show the protocol and the other end."""
@@ -145,11 +147,11 @@ class Client:
         except ValueError:
             pass  # its user has closed or detached it
         finally:
-            for file, number in ((self._output_file, self.output), (self._input_file, self.input)):
-                # Below the buffer: what could not be sent must not be tried again.
-                if file is not None:
-                    file.close()
-                else:
-                    release(number)
+            # Below the buffer: what could not be sent must not be tried again.
+            output, input_ = self._output_file, self._input_file
+            release(
+                self.output if output is None else output.give_up(),
+                self.input if input_ is None else input_.give_up(),
+            )
             if self._socket is not None:
                 self._socket.close()

@@ -64,19 +64,26 @@ class ConnectionFile(io.FileIO):
 
     def close(self) -> None:
         """Close the descriptor.  A second call does nothing."""
-        if not self.closed:
-            number = self.fileno()
-            super().close()
-            release(number)
+        release(self.give_up())
+
+    def give_up(self) -> int:
+        """Be closed, but leave the descriptor open, and return it; -1: this was closed before."""
+        if self.closed:
+            return -1
+        number = self.fileno()
+        super().close()
+        return number
 
 
-def release(number: int) -> None:
-    """Close a descriptor of a connection, and let ``/dev/null`` have its number if that is 0, 1 or 2."""
-    if number <= 2:
-        try:
-            fds.discard(number)
-            fds.occupy_standard()  # if the number was closed already, it is closed again now
-            return
-        except OSError:
-            pass
-    fds.close(number)
+def release(*numbers: int) -> None:
+    """Close descriptors of a connection; ``/dev/null`` gets their numbers if these are 0, 1 or 2."""
+    standard = [number for number in numbers if 0 <= number <= 2]
+    try:
+        if standard:
+            fds.discard(*standard)
+    except OSError:
+        for number in standard:
+            fds.close(number)
+    for number in numbers:
+        if number > 2:
+            fds.close(number)

@@ -5,15 +5,22 @@ import io
 import os
 import sys
 
+from ucspi.handler._native import stem as native
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import NoReturn
 
+_WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
 
 def writers() -> list[io.IOBase]:
     """Return the files that hold something until they are flushed, of those that the collector knows."""
-    return [thing for thing in gc.get_objects() if isinstance(thing, io.TextIOWrapper | io.BufferedWriter)]
+    things = gc.get_objects()
+    if native is not None:
+        return native.instances(things, _WRITERS)  # type: ignore[return-value]
+    return [thing for thing in things if isinstance(thing, _WRITERS)]
 
 
 def end(code: int, files: "Iterable[io.IOBase]" = ()) -> "NoReturn":

@@ -18,7 +18,7 @@ from ucspi.handler._native import stem as native
 from ucspi.handler.client import Client
 from ucspi.handler.kept import Kept
 from ucspi.handler.serve import serve
-from ucspi.handler.stemenviron import ChangedError, StemEnviron, snapshot
+from ucspi.handler.stemenviron import ChangedError, StemEnviron
 from ucspi.handler.stempackets import Receiver
 from ucspi.unix import stemchannel
 
@@ -58,13 +58,13 @@ class Stem:
         child = self._fork_for_each()
         if child is None:
             os._exit(0)
-        (kind, _, variables, _), descriptor = child
+        kind, variables, _, descriptor = child
         if self._leads_session:
             os.setsid()
         if kind == stemchannel.SERVE:
             self._environ.take_links(variables)
-            self._environ.give(variables)
-            quickend.end(serve(function, Client(snapshot()), arguments), self._files)
+            client = Client(self._environ.give(variables))
+            quickend.end(serve(function, client, arguments), self._files)
         kept = Kept(_socket.socket(fileno=descriptor), self._environ)
         kept.serve(function, arguments, count)
         quickend.end(0, self._files)
@@ -135,10 +135,11 @@ class Stem:
 
         Memory is shared up to the first write, and then a page is copied.
         """
+        self._environ.prepare()
         for _ in range(REHEARSALS):
-            self._environ.give(b"PROTO=\0")
-            serve(_visit, Client(snapshot()), ())
+            serve(_visit, Client(self._environ.give(b"PROTO=\0")), ())
             quickend.writers()
+        self._environ.prepare()
         gc.freeze()
 
     def _give_up(self, kind: bytes, why: str) -> "NoReturn":
@@ -152,29 +153,19 @@ class Stem:
         except OSError:
             pass  # the server is gone, or does not listen; cells tell it too
 
-    def _fork_for_each(self) -> "tuple[stemchannel.Packet, int] | None":
+    def _fork_for_each(self) -> "tuple[int, bytes, bytes, int] | None":
         """Fork for each packet; return in the new process what came for it, None when the channel ends."""
         assert native is not None
-        packets = self._packets
-        while received := packets.receive():
-            (kind, slot, first, second), descriptor = received
-            if kind == stemchannel.BASE:
-                if not self._has_base:
-                    self._environ.take_base(first, second)
-                packets.drop()
-                self._rehearse()
-                continue
-            is_connection = kind == stemchannel.SERVE
-            pid = native.fork(slot, descriptor, is_connection, packets.channel.fileno(), second)
-            if pid == 0:
-                packets.channel.detach()  # it is closed, and its number may be another's
-                return received
-            if descriptor >= 0:
-                os.close(descriptor)
-            packets.drop()
-            if pid < 0:
-                self._tell(stemchannel.pack_answer(slot, pid))
-        return None
+        channel = self._packets.channel
+        while (came := native.fork_for_each(channel.fileno())) is not None:
+            kind, first, second, _ = came
+            if kind != stemchannel.BASE:
+                channel.detach()  # it is closed, and its number may be another's
+                break
+            if not self._has_base:
+                self._environ.take_base(first, second)
+            self._rehearse()
+        return came
 
 
 def _visit(client: Client) -> None:

@@ -28,6 +28,7 @@ class StemEnviron:
         self._pid_variable = b""
         self._changes: list[bytes] = []  # of links
         self._imported: list[tuple[bytes, bytes | None]] = []  # None: removed
+        self._is_plain = False  # nothing but a connection's own variables is added
 
     def note_import(self) -> None:
         """Note what the import has changed: other processes shall have it too."""
@@ -60,8 +61,15 @@ class StemEnviron:
             new = self._own(text)
             self.links.take(self._less(new) + new)
 
-    def give(self, text: bytes) -> None:
-        """Give this process the environment of a connection.
+    def prepare(self) -> None:
+        """Give this process what all connections have, so that theirs is little work."""
+        assert native is not None
+        self._is_plain = not (self._pid_variable or self._changes or self._imported)
+        if self._is_plain:
+            native.set_environ(variables(), self._inherited)
+
+    def give(self, text: bytes) -> "Callable[[], dict[str, str]]":
+        """Give this process the environment of a connection; return what makes text of it as it is now.
 
         What the import has changed is changed here too, but for the variables of the
         connection: of these the import could not know.
@@ -70,12 +78,12 @@ class StemEnviron:
             text: the connection's own variables.
         """
         assert native is not None
-        if not (self._pid_variable or self._changes or self._imported):
-            native.set_environ(variables(), self._inherited, text)
-            return
+        if self._is_plain:
+            native.add_environ(variables(), text)
+            return lambda: _text(_dictionary(self._less(entries(text)) + entries(text)))
         new = self._own(text)
         names = {name_of(entry) for entry in new}
-        native.set_environ(variables(), changed(self._less(new) + new, self._changes), b"")
+        native.set_environ(variables(), changed(self._less(new) + new, self._changes))
         for name, value in self._imported:
             if name + b"=" in names:
                 continue
@@ -83,6 +91,8 @@ class StemEnviron:
                 os.environb.pop(name, None)
             else:
                 os.environb[name] = value
+        found = variables().copy()
+        return lambda: _text(found)
 
     def _own(self, text: bytes) -> list[bytes]:
         """Return a connection's own variables, the pid among them."""
@@ -97,10 +107,8 @@ class StemEnviron:
         return [entry for entry in self._inherited if name_of(entry) not in names]
 
 
-def snapshot() -> "Callable[[], dict[str, str]]":
-    """Return what makes text of the environment as it is now."""
-    found = variables().copy()
-    return lambda: {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
+def _text(found: dict[bytes, bytes]) -> dict[str, str]:
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in found.items()}
 
 
 def _dictionary(listed: list[bytes]) -> dict[bytes, bytes]:

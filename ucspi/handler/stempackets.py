@@ -57,7 +57,3 @@ class Receiver:
         if not size:
             return None
         return stemchannel.unpack(bytes(memoryview(self._buffer)[:size])), descriptor
-
-    def drop(self) -> None:
-        """Take the packet out that was looked at."""
-        self.channel.recv(1)

@@ -56,10 +56,18 @@ def close_private(kept: int = -1) -> None:
         number += 1
 
 
-def discard(number: int) -> None:
-    """Replace a descriptor by ``/dev/null``: the other end sees it closed, but the number stays in use."""
-    null = os.open(b"/dev/null", os.O_RDWR)
-    os.dup2(null, number)
+def discard(*numbers: int) -> None:
+    """Replace descriptors by ``/dev/null``: the other end sees it closed, but the numbers stay in use.
+
+    Those of 0, 1 and 2 that are closed are in use afterwards too.
+
+    Raises:
+        OSError: no descriptor is left.
+    """
+    while (null := os.open(b"/dev/null", os.O_RDWR)) <= 2:
+        os.set_inheritable(null, True)
+    for number in numbers:
+        os.dup2(null, number)
     os.close(null)
 
 
