@@ -417,15 +417,25 @@ def test_server_of_a_broken_module_ends_with_one_line(folder: Path, text: str, l
     assert done.stderr.decode() == f"tcpserver: fatal: pyhandler: {line.replace('DIR', str(folder))}\n"
 
 
-def test_server_of_a_wrong_command_line_ends(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "usage: pyhandler "),
+        (["--keep", "0", "m:f"], "fatal: --keep wants a number of at least 1, not 0"),
+        (["--keep", "many", "m:f"], "fatal: --keep wants a number of at most "),
+        (["--unknown", "m:f"], "illegal option -- unknown"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_server_of_a_wrong_command_line_ends(folder: Path, words: list[str], says: str) -> None:
     done = subprocess.run(
-        [str(COMMANDS / "tcpserver"), "-HRl0", "127.0.0.1", "0", str(COMMANDS / "pyhandler")],
+        [str(COMMANDS / "tcpserver"), "-HRl0", "127.0.0.1", "0", str(COMMANDS / "pyhandler"), *words],
         cwd=folder,
         capture_output=True,
         timeout=PATIENCE,
     )
-    usage, line = done.stderr.decode().splitlines()
-    assert usage.startswith("pyhandler: usage: ")
+    said, *_, line = done.stderr.decode().splitlines()
+    assert said.startswith(f"pyhandler: {says}")
     assert line == "tcpserver: fatal: pyhandler: it ended with exit code 100 before it was ready"
     assert done.returncode == 111
 

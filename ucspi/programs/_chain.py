@@ -152,8 +152,7 @@ class ChainReader:
         package = self._look_at_package(FUNCTION)
         if not package or (len(argv) == 2 and argv[1] in _INFORMATIVE):
             return None
-        keep = _keep(argv)
-        return Ending([*seen, *package, *noted], [], keep) if keep else None
+        return Ending([*seen, *package, *noted], [], _keep(argv))
 
     def _certain_plan(
         self, argv: list[bytes], files: list[bytes], seen: list[Seen], *, has_other_ids: bool
@@ -231,13 +230,16 @@ def reader(command: str, argv: list[bytes], entries: list[bytes], path: bytes | 
 
 
 def _keep(argv: list[bytes]) -> int:
-    """Return how many connections one process of a Python function may serve; 0 where that is no number."""
+    """Return how many connections one process of a Python function may serve.
+
+    A command line with a mistake is executed once, at the start, and says itself what is wrong.
+    """
     try:
         options, _ = _options.parse(argv, b"", b"", {b"path": True, b"keep": True})
         values = [value for word, value in options if word == b"keep"]
-        return _options.number(FUNCTION.encode(), b"keep", values[-1]) if values else 1
+        return max(1, _options.number(FUNCTION.encode(), b"keep", values[-1])) if values else 1
     except Stop:
-        return 0
+        return 1
 
 
 def _is_confined() -> bool:
