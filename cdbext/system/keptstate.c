@@ -11,9 +11,8 @@
 #include <unistd.h>
 
 enum {
-  LEFT_MAX = 64,    /* descriptors more than at first */
-  PROBED_MAX = 512, /* numbers that are tried before the directory is read */
-  LINKS = 3         /* of a directory of tasks with one task */
+  LEFT_MAX = 64, /* descriptors more than at first */
+  LINKS = 3      /* of a directory of tasks with one task */
 };
 
 static const char descriptors[] = "/proc/self/fd", tasks[] = "/proc/self/task";
@@ -36,8 +35,14 @@ static int note_file(int number, struct usys_file *file)
   return 0;
 }
 
-/* Call a function with each open descriptor; return how many there are, or -1. */
-static long list_open(void (*found)(const struct usys_kept *, int), const struct usys_kept *kept)
+static void disconnect(const struct usys_kept *kept, int number)
+{
+  if (kept->is_connected && number > 2 && is_file(number, &kept->connection))
+    dup3(kept->own[2], number, O_CLOEXEC);
+}
+
+/* List the open descriptors, and see to each of them; return how many there are, or -1. */
+static long list_open(struct usys_kept *kept)
 {
   DIR *directory = opendir(descriptors);
   const struct dirent *entry;
@@ -45,49 +50,37 @@ static long list_open(void (*found)(const struct usys_kept *, int), const struct
 
   if (!directory)
     return -1;
+  kept->known_count = 0;
   while ((entry = readdir(directory)) != NULL) {
     int number = atoi(entry->d_name);
 
     if (*entry->d_name == '.' || number == dirfd(directory))
       continue;
     ++count;
-    if (found)
-      found(kept, number);
+    if (kept->known_count < USYS_KNOWN)
+      kept->known[kept->known_count++] = number;
+    disconnect(kept, number);
   }
   closedir(directory);
   return count;
 }
 
-/* How many descriptors are open, or -1.  Linux says it since 6.2. */
-static long count_open(void)
+/* Linux says how many are open since 6.2.  If that many of those that are known are open,
+ * there are no others, and nothing need be listed. */
+static long disconnect_all(struct usys_kept *kept)
 {
   struct stat status;
+  long count = 0;
+  int i;
 
   if (stat(descriptors, &status))
     return -1;
-  return status.st_size > 0 ? (long)status.st_size : list_open(NULL, NULL);
-}
-
-static void disconnect(const struct usys_kept *kept, int number)
-{
-  if (number > 2 && is_file(number, &kept->connection))
-    dup3(kept->own[2], number, O_CLOEXEC);
-}
-
-/* Where so many descriptors are open as were found below a number, there are none from there on. */
-static int disconnect_all(const struct usys_kept *kept)
-{
-  long open = count_open(), seen = 0;
-  int number;
-
-  if (open < 0)
-    return -1;
-  for (number = 0; number < PROBED_MAX && seen < open; ++number)
-    if (fcntl(number, F_GETFD) >= 0) {
-      ++seen;
-      disconnect(kept, number);
+  for (i = 0; i < kept->known_count; ++i)
+    if (fcntl(kept->known[i], F_GETFD) >= 0) {
+      ++count;
+      disconnect(kept, kept->known[i]);
     }
-  return seen < open && list_open(disconnect, kept) < 0 ? -1 : 0;
+  return count == (long)status.st_size ? count : list_open(kept);
 }
 
 int usys_note_kept(struct usys_kept *kept, int channel, int answers)
@@ -103,8 +96,8 @@ int usys_note_kept(struct usys_kept *kept, int channel, int answers)
       return errno;
   kept->umask = umask(077);
   umask(kept->umask);
-  kept->open = count_open();
   kept->is_connected = 0;
+  kept->open = list_open(kept);
   return pthread_sigmask(SIG_BLOCK, NULL, &kept->mask) ||
           getresuid(&kept->users[0], &kept->users[1], &kept->users[2]) ||
           getresgid(&kept->groups[0], &kept->groups[1], &kept->groups[2])
@@ -147,27 +140,27 @@ int usys_may_kept_answer(const struct usys_kept *kept)
   return is_file(kept->own[0], &kept->files[0]) && is_file(kept->own[1], &kept->files[1]);
 }
 
-int usys_put_kept_back(const struct usys_kept *kept)
+int usys_put_kept_back(struct usys_kept *kept)
 {
   const struct itimerval never = {
-    { 0, 0 },
-    { 0, 0 }
+    .it_value = { 0, 0 }
   };
+  long count;
   int i;
 
   for (i = 0; i < USYS_OWN; ++i)
     if (!is_file(kept->own[i], &kept->files[i]))
       return 0; /* the function has closed what it did not open */
-  if (dup2(kept->own[2], 0) < 0 || dup2(kept->own[2], 1) < 0 || (kept->is_connected && disconnect_all(kept)))
+  if (dup2(kept->own[2], 0) < 0 || dup2(kept->own[2], 1) < 0)
     return 0;
+  count = disconnect_all(kept);
+  if (count < 0 || count > kept->open + LEFT_MAX)
+    return 0; /* some day there would be none left */
   umask(kept->umask);
   if (fchdir(kept->own[3]))
     return 0;
   setitimer(ITIMER_REAL, &never, NULL);
   setitimer(ITIMER_VIRTUAL, &never, NULL);
   setitimer(ITIMER_PROF, &never, NULL);
-  if (pthread_sigmask(SIG_SETMASK, &kept->mask, NULL) || has_other_ids(kept) || has_others())
-    return 0;
-  i = (int)count_open();
-  return i >= 0 && i <= kept->open + LEFT_MAX;
+  return !pthread_sigmask(SIG_SETMASK, &kept->mask, NULL) && !has_other_ids(kept) && !has_others();
 }

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-enum { USYS_OWN = 4 };
+enum { USYS_OWN = 4, USYS_KNOWN = 128 };
 
 struct usys_file {
   dev_t device;
@@ -17,7 +17,9 @@ struct usys_kept {
   struct usys_file files[USYS_OWN];
   struct usys_file connection;
   int is_connected;
-  long open; /* descriptors at first */
+  long open;             /* descriptors at first */
+  int known[USYS_KNOWN]; /* numbers that were open when all were listed */
+  int known_count;
   mode_t umask;
   sigset_t mask;
   uid_t users[3];
@@ -35,7 +37,7 @@ void usys_connect_kept(struct usys_kept *kept, int descriptor);
  * Numbers that still have the connection have /dev/null then, because their users may close them.
  * Returns 0 where something cannot be put back: ids, threads, children, a descriptor of our own
  * that was closed, or many that were left open. */
-int usys_put_kept_back(const struct usys_kept *kept);
+int usys_put_kept_back(struct usys_kept *kept);
 
 /* Whether the channel and the pipe are what they were at first. */
 int usys_may_kept_answer(const struct usys_kept *kept);

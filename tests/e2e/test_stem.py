@@ -55,6 +55,17 @@ def test_each_process_is_a_child_of_the_server(folder: Path) -> None:
             assert not driver.is_waiting()
 
 
+def test_module_sees_nothing_of_the_stem(folder: Path) -> None:
+    (folder / "early.py").write_text(
+        "import os\nnames = sorted(os.environ)\ndef tell(client): print(*names, end='')\n"
+    )
+    with stem(folder, "early:tell", environ=[("OF_MINE", "1")]) as driver:
+        driver.base()
+        came, ended, _ = driver.serve([])
+    assert ended == 0
+    assert [name for name in came.split() if name != b"LC_CTYPE"] == [b"OF_MINE"]
+
+
 @needs_both
 @pytest.mark.parametrize("what", ["signals", "place", "standard", "descriptors", "threads"])
 @pytest.mark.parametrize("ignores", [False, True])

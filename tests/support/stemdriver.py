@@ -253,6 +253,7 @@ def stem(
     cells = os.memfd_create("cells", os.MFD_CLOEXEC)
     os.truncate(cells, CELLS * stemchannel.CELL_SIZE)
     place = stemchannel.place(theirs.fileno(), cells).decode()
+    binds, _, value = stemchannel.BINDS.decode().partition("=")
     log = folder / "warm-log"
     with channel, theirs, mmap.mmap(cells, 0) as memory:
         with log.open("ab") as stderr:
@@ -262,7 +263,7 @@ def stem(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                env={stemchannel.VARIABLE.decode(): place, **dict(environ)},
+                env={stemchannel.VARIABLE.decode(): place, binds: value, **dict(environ)},
                 pass_fds=[theirs.fileno(), cells],
                 preexec_fn=before,
             )

@@ -81,9 +81,13 @@ def release(*numbers: int) -> None:
     try:
         if standard:
             fds.discard(*standard)
-    except OSError:
+    except OSError:  # no number is left but theirs
         for number in standard:
             fds.close(number)
+        try:
+            fds.occupy_standard()
+        except OSError:
+            pass
     for number in numbers:
         if number > 2:
             fds.close(number)

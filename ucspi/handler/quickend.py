@@ -38,7 +38,8 @@ def end(code: int, files: "Iterable[io.IOBase]" = ()) -> "NoReturn":
     if "atexit" in sys.modules:
         sys.modules["atexit"]._run_exitfuncs()
     # The standard files are named too: not every Python's collector shows those it was started with.
-    for file in (*files, *writers(), sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+    listed = (*files, *writers(), sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    for file in {id(file): file for file in listed}.values():
         try:
             if file is not None:
                 file.flush()

@@ -13,7 +13,7 @@ from ucspi.programs._program import Stop, fatal, run
 from ucspi.unix import fds
 
 PROGRAM = b"pyhandler"
-STEM = b"UCSPI_STEM"  # as in `stemchannel`, which hardly any process needs
+STEM, BINDS = b"UCSPI_STEM", b"LD_BIND_NOW=stem"  # as in `stemchannel`, which hardly any process needs
 USAGE = b"pyhandler: usage: pyhandler [ --path directory ] ... [ --keep n ] module:function [ argument ... ]"
 
 
@@ -34,6 +34,9 @@ def _pyhandler(argv: list[bytes]) -> int:
     find.allow_imports(paths, os.environ.get("PYTHONPATH", ""))
     sys.argv = [os.fsdecode(operand) for operand in operands]
     if STEM in os.environb:
+        name, _, value = BINDS.partition(b"=")
+        if os.environb.get(name) == value:
+            del os.environb[name]
         _become_stem(os.environb.pop(STEM), module, function, count)
     try:
         called = find.load(module, function)

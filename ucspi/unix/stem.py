@@ -17,6 +17,7 @@ from ucspi.unix import native
 from ucspi.unix.fds import SIZE, close, received
 from ucspi.unix.stemchannel import (
     BASE,
+    BINDS,
     CELL_SIZE,
     PACKET_MAX,
     VARIABLE,
@@ -99,7 +100,7 @@ class Stem:
             self.channel.send(base)
             given = [self._theirs.fileno(), self._cells]
             self.began = self.since = monotonic()
-            self.pid = start(b"%s=%s\0" % (VARIABLE, place(*given)), given)
+            self.pid = start(b"%s=%s\0%s\0" % (VARIABLE, place(*given), BINDS), given)
         except BaseException:
             self.close()
             raise

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 VARIABLE = b"UCSPI_STEM"  # in the stem's environment: the numbers of the channel and the cells, as "5,6"
+# Beside it.  Else each process would have the dynamic linker look up again what it calls first.
+BINDS = b"LD_BIND_NOW=stem"
 BASE, SERVE, KEEP = 0, 1, 2  # kinds of packets
 READY = b"+"  # the module is imported; the line is empty
 FAILED = b"-"  # the module cannot be used; the line says why
