@@ -90,7 +90,14 @@ LINKS = {
 PYHANDLER = 19
 
 # What is wrong with the last argument they find when all is loaded.
-SERVICES = {"supervise /dev/null": 35, "svc -u /dev/null": 14, "svok /dev/null": 13, "svstat /dev/null": 15}
+SERVICES = {
+    "supervise /dev/null": 35,
+    "svc -u /dev/null": 14,
+    "svc --wait up -u /dev/null": 21,
+    "svok /dev/null": 13,
+    "svstat /dev/null": 15,
+    "svwait up /dev/null": 21,
+}
 
 # Nothing answers on the last ones: by then all is loaded.
 CLIENTS = {
@@ -244,6 +251,7 @@ def test_pyhandler_loads_little(bare: set[str], tmp_path: Path) -> None:
         "svc -u /dev/null",
         "svok /dev/null",
         "svstat /dev/null",
+        "svwait up /dev/null",
         "tcprules rules.cdb rules.tmp",
         "tcpserver --listen-fd 0 true",  # fails before the rest is loaded
     ],

@@ -58,7 +58,7 @@ MODULES = {
         processhandles readiness runhistory serviceprocess wishes
         registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher
         startwarm statusrecord stem stemservice superviseall supervisor supervisorhost supervisorlist
-        teardown
+        teardown goals waiting watchedservice
     """,
     "ucspi.dnsbl": "blocklist dnsquery liststep nameservers stubresolver",
     "ucspi.tcp": """
@@ -73,10 +73,10 @@ MODULES = {
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder
-        environ errtext fds forking helperprocess inheritedstate launchers locks memoryreserve mover
-        namefiles nameorder native notify oom output privilege processtitle processtree procfiles
-        publish regularfile relay rlimits safeopen search seenfile signals sockdiag socketnames sockets spawn
-        start stem stemchannel stemspawn streams tai threadtask unixdomain
+        environ errtext fds folderwatch forking helperprocess inheritedstate launchers locks
+        memoryreserve mover namefiles nameorder native notify oom output privilege processtitle processtree
+        procfiles publish regularfile relay rlimits safeopen search seenfile signals sockdiag
+        socketnames sockets spawn start stem stemchannel stemspawn streams tai threadtask unixdomain
     """,
 }
 

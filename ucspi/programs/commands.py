@@ -40,6 +40,7 @@ COMMANDS = {
     "svscan": "svscan",
     "svscanboot": "svscanboot",
     "svstat": "svstat",
+    "svwait": "svwait",
     "tai64n": "tai64n",
     "tai64nlocal": "tai64nlocal",
     "tcpcat": "tcpcat",

@@ -11,8 +11,10 @@ from ucspi.unix.output import say, write_all
 LETTERS = b"udopchaitkxq12wb"
 USAGE = (
     b"svc options: u up, d down, o once, x exit, p pause, c continue, "
-    b"h hup, a alarm, i interrupt, t term, k kill, q quit, 1 usr1, 2 usr2, w winch, b abrt"
+    b"h hup, a alarm, i interrupt, t term, k kill, q quit, 1 usr1, 2 usr2, w winch, b abrt; "
+    b"--wait up|down|ready|finished, --timeout seconds"
 )
+WORDS = {b"wait": True, b"timeout": True}
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -21,8 +23,15 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _svc(argv: list[bytes]) -> int:
-    options, directories = _options.parse(argv, LETTERS, USAGE)
-    letters = b"".join(dict.fromkeys(letter for letter, _ in options))
+    options, directories = _options.parse(argv, LETTERS, USAGE, WORDS)
+    letters = b"".join(dict.fromkeys(letter for letter, _ in options if letter not in WORDS))
+    values = {word: value for word, value in options if word in WORDS}
+    if values:
+        from ucspi.programs._wait import wait_for
+
+        # Without a state it is wrong usage.
+        word, seconds = values.get(b"wait", b""), values.get(b"timeout")
+        return wait_for(b"svc", word, seconds, directories, USAGE, letters)
     for name in directories:
         _control(name, letters)
     return 0

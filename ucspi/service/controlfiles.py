@@ -131,8 +131,18 @@ def open_status(service: int) -> int:
     return _open(service, b"status", _READ, PLAIN)
 
 
+def enter_state(service: int) -> int:
+    """Return a descriptor of its ``supervise``, through no link that another user may have made.
+
+    Raises:
+        UnsafeFileError: it is such a link.
+        OSError: as chdir would.
+    """
+    return enter_guarded(b"supervise", service)
+
+
 def _open(service: int, name: bytes, flags: int, kind: int) -> int:
-    folder = enter_guarded(b"supervise", service)
+    folder = enter_state(service)
     try:
         return open_file(name, flags, kind, folder)
     finally:

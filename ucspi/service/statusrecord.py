@@ -111,6 +111,21 @@ class Status:
         """Whether the service has told that it is ready."""
         return self.is_up and self._has(READY)
 
+    @property
+    def tells_ready(self) -> bool:
+        """Whether the service can tell that it is ready."""
+        return self._has(TELLS_READY)
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether ``finish`` runs."""
+        return self._has(FINISHING) or (self.details is not None and self.details.phase == FINISH)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the service is down for good, until it is told to go up."""
+        return self._has(FAILED)
+
     def _has(self, flag: int) -> bool:
         return self.details is not None and self.details.flags & flag > 0
 
@@ -144,7 +159,7 @@ class Status:
         text += b", normally up" if normally_up else b""
         text += b", want up" if self.want == WANT_UP else b""
         text += b", finishing" if self._has(FINISHING) else b""
-        return text + (b", failed" if self._has(FAILED) else b"")
+        return text + (b", failed" if self.has_failed else b"")
 
 
 def _age(stamp: bytes, now: int) -> int:

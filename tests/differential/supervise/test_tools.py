@@ -22,7 +22,8 @@ from ucspi.unix import tai
 pytestmark = pytest.mark.sampled(3)
 
 Pair = TypeVar("Pair")
-NEW_LETTERS = b", q quit, 1 usr1, 2 usr2, w winch, b abrt"  # in the usage of ours
+NEW_WORDS = b"; --wait up|down|ready|finished, --timeout seconds"
+NEW_LETTERS = b", q quit, 1 usr1, 2 usr2, w winch, b abrt" + NEW_WORDS  # in the usage of ours
 
 
 def within_a_second(compare: Callable[[], Pair]) -> Pair:
