@@ -65,10 +65,11 @@ static const char *const optional[] = { "backoff",
 
 static int asks_for_nothing(const struct usys_service *service)
 {
+  struct stat found;
   size_t i;
 
   for (i = 0; i < sizeof optional / sizeof *optional; ++i)
-    if (!faccessat(service->directory, optional[i], F_OK, 0) || errno != ENOENT)
+    if (!fstatat(service->directory, optional[i], &found, AT_SYMLINK_NOFOLLOW) || errno != ENOENT)
       return 0;
   return 1;
 }

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.patience import wait_for
 from tests.support.peers import fill
 from ucspi.service.optionalfiles import NAMES, OptionalFiles
 from ucspi.service.optionalvalues import PAUSE_MAX
 from ucspi.service.wishes import PLAIN, Wishes
+from ucspi.unix.cachedstat import is_local
+from ucspi.unix.procfiles import mount_of
 
 C_SOURCE = Path(__file__).resolve().parent.parent.parent / "cdbext" / "system" / "servicefiles.c"
 
@@ -50,6 +53,32 @@ def test_without_files_it_is_plain(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name.decode() for name in NAMES])
 def test_with_any_it_is_not(tmp_path: Path, name: str) -> None:
     assert not read(tmp_path, **{name: ""})[0].is_plain
+
+
+def test_directory_that_nobody_has_changed_is_still_plain(tmp_path: Path) -> None:
+    os.utime(tmp_path, (1, 1))
+    one = Read(tmp_path)
+    assert one.files.read() is PLAIN
+    assert not one.files.is_still_plain(), "it was changed too recently to be certain"
+    wait_for(lambda: one.files.read() is PLAIN and one.files.is_still_plain(), "a second")
+    (tmp_path / "finish").symlink_to("nowhere")
+    assert not one.files.is_still_plain()
+    assert not one.files.read().is_plain
+    (tmp_path / "finish").unlink()
+    assert not one.files.is_still_plain()
+    one.close()
+
+
+def test_place_is_found_out(tmp_path: Path) -> None:
+    one = Read(tmp_path)
+    assert not one.files.is_local()
+    one.files.find_place()
+    assert one.files.is_local() == is_local(mount_of(one.folder))
+    one.close()
+    elsewhere = Read(Path("/proc/self"))
+    elsewhere.files.find_place()
+    assert not elsewhere.files.is_local()
+    elsewhere.close()
 
 
 def test_values(tmp_path: Path) -> None:

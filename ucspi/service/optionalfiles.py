@@ -11,6 +11,7 @@ Source: skarnet.org/software/s6/servicedir.html; runsv(8), sv(8); decided here f
 """
 
 import os
+from time import time_ns
 
 from ucspi.service.wishes import PLAIN, Wishes
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ucspi.service.optionalvalues import OptionalValues
 
+_SURE = 1_000_000_000  # nanoseconds; what was changed more recently may change again with the same time
 # Also in cdbext/system/servicefiles.c.
 NAMES: "Final" = (
     b"backoff",
@@ -41,7 +43,7 @@ NAMES: "Final" = (
 class OptionalFiles:
     """The files of one directory."""
 
-    __slots__ = ("_folder", "_limit", "_name", "_values", "_warn")
+    __slots__ = ("_folder", "_is_local", "_limit", "_name", "_plain", "_values", "_warn")
 
     def __init__(
         self, name: bytes, folder: int, warn: "Callable[[bytes], object]", limit: "Callable[[], int]"
@@ -56,14 +58,50 @@ class OptionalFiles:
         """
         self._name, self._folder, self._warn, self._limit = name, folder, warn, limit
         self._values: OptionalValues | None = None
+        self._plain: tuple[int, int] | None = None  # times of the directory when it had none of the files
+        self._is_local: bool | None = None
 
     def read(self) -> Wishes:
         """Return what the service asks for now; this may wait for the disk."""
-        there = [name for name in NAMES if os.access(name, os.F_OK, dir_fd=self._folder)]
+        before = self._times()
+        there = [name for name in NAMES if self._has(name)]
         if not there:
+            self._plain = before if time_ns() - max(before) > _SURE else None
             return PLAIN
+        self._plain = None
         if self._values is None:
             from ucspi.service.optionalvalues import OptionalValues
 
             self._values = OptionalValues(self._name, self._folder, self._warn)
         return self._values.read(there, self._limit())
+
+    def is_still_plain(self) -> bool:
+        """Return whether none of the files has come since `read`; False if that is not certain."""
+        return self._plain is not None and self._times() == self._plain
+
+    def is_local(self) -> bool:
+        """Return whether the directory is on a local file system, so `is_still_plain` never waits.
+
+        It is found out by `find_place`.
+        """
+        return bool(self._is_local)
+
+    def find_place(self) -> None:
+        """Find out on what file system the directory is; this may wait for the disk."""
+        if self._is_local is None:
+            from ucspi.unix.cachedstat import is_local
+            from ucspi.unix.procfiles import mount_of
+
+            self._is_local = is_local(mount_of(self._folder))
+
+    def _times(self) -> tuple[int, int]:
+        """Return when the directory was changed last: a name came or went then."""
+        found = os.stat(self._folder)
+        return found.st_mtime_ns, found.st_ctime_ns
+
+    def _has(self, name: bytes) -> bool:
+        try:
+            os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+        except OSError:
+            return False
+        return True

@@ -207,6 +207,8 @@ class Supervisor(HeldService):
         def work() -> Wishes:
             if before:
                 before()
+            if self.publisher.patience is not None:
+                self._files.find_place()
             return self._read_files()
 
         def then(wishes: Wishes | None) -> None:
@@ -217,6 +219,12 @@ class Supervisor(HeldService):
         self.publisher.aside(work, then)
         while not seen:
             yield from self._wait()
+
+    def _is_plain(self) -> bool:
+        """Return whether there are certainly no optional files, if that can be found out at once."""
+        may_wait = self.publisher.patience is None
+        is_quick = self.wishes.is_plain and self.conduct is None and (may_wait or self._files.is_local())
+        return is_quick and self._files.is_still_plain()
 
     def _read_files(self) -> Wishes:
         wishes = self._files.read()
@@ -240,7 +248,7 @@ class Supervisor(HeldService):
         if pause:
             yield from self._do(statemachine.DELAYED)
             return
-        if not self._looked_for:
+        if not self._looked_for and not self._is_plain():
             yield from self._look()
         self._looked_for = False
         if not self.has_left and not self.is_in(LEAVING | WANT_DOWN):  # told so while we looked

@@ -44,6 +44,14 @@ def start_time(pid: bytes) -> bytes:
     return stat_fields(pid)[_START_TIME]
 
 
+def mount_of(number: int) -> int:
+    """Return the number of the mount that the file of a descriptor is on; -1 if that is not known."""
+    for line in _read_lines(b"/proc/self/fdinfo/%d" % number):
+        if line.startswith(b"mnt_id:"):
+            return int(line[7:])
+    return -1
+
+
 def find_lock_holder(number: int) -> int | None:
     """Return the pid of the process that has locked a file with flock; None if that is not known.
 
