@@ -15,7 +15,7 @@ from tests.support.balanced import BARE, SHOW, TRUST, UID, V1, ask, connect_unix
 from tests.support.failing_steps import fail, failing
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import descriptors, status
-from tests.support.proxy_headers import AUTHORITY, INET, NOOP, binary, captured, entry
+from tests.support.proxy_headers import AUTHORITY, INET, NOOP, Captured, binary, captured, entry
 from tests.support.serving import Served, hold, read_all, serving
 from ucspi.unix import native
 
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 DATA = b"\r\nPROXY\0\xff"
 V2 = binary(INET)
+SOUND = [sent for sent in captured() if not sent.is_malformed]
 LONG = {row.row: row.header for row in captured()}["57"]
 
 
@@ -77,6 +78,23 @@ def hold_and_leave(served: Served) -> None:
     """See a client served that comes later."""
     with served.connect("127.0.0.2") as other:
         assert other.recv(6) == b"PROTO="
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [sent for sent in captured() if not sent.is_malformed],
+    ids=lambda sent: f"{sent.row} {sent.sender}",
+)
+def test_header_of_a_real_sender_may_come_in_two_pieces(served: Served, sent: Captured) -> None:
+    whole, _ = ask(served, sent.header)
+    for cut in {1, len(sent.header) // 2, len(sent.header) - 1, len(sent.header) + 3}:
+        client = served.connect()
+        client.sendall((sent.header + DATA)[:cut])
+        hold_and_leave(served)  # the first piece has been read
+        variables, data = shown(talk(client, (sent.header + DATA)[cut:]))
+        assert data == DATA
+        for name in ("TCPREMOTEIP", "TCPLOCALIP", "PROTO", "SSL_PROTOCOL", "SSL_TLS_SNI_SERVERNAME"):
+            assert variables.get(name) == whole.get(name), (cut, name)
 
 
 def test_header_with_nothing_behind_it_is_enough(served: Served) -> None:

@@ -144,8 +144,7 @@ def test_nginx(tmp_path: Path, served: Served, backends: Backends, behind: str) 
     assert not reasons(served)
 
 
-@pytest.mark.parametrize("behind", BEHIND)
-@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(("ip", "behind"), [("127.0.0.1", "tcp"), ("::1", "tcp6"), ("127.0.0.1", "unix")])
 def test_stunnel(tmp_path: Path, served: Served, backends: Backends, ip: str, behind: str) -> None:
     port, backend = free_port(), backends[behind]
     to = str(backend) if isinstance(backend, Path) else f"{backend[0]}:{backend[1]}"
