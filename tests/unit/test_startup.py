@@ -95,7 +95,9 @@ SERVICES = {
     "svc -u /dev/null": 14,
     "svc --wait up -u /dev/null": 21,
     "svok /dev/null": 13,
-    "svstat /dev/null": 15,
+    "svstat /dev/null": 16,
+    "svstat --check /dev/null": 18,
+    "svstat --json /dev/null": 20,
     "svwait up /dev/null": 21,
 }
 

@@ -58,7 +58,7 @@ MODULES = {
         processhandles readiness runhistory serviceprocess wishes
         registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher
         startwarm statusrecord stem stemservice superviseall supervisor supervisorhost supervisorlist
-        teardown goals waiting watchedservice
+        teardown goals pastends servicestate waiting watchedservice
     """,
     "ucspi.dnsbl": "blocklist dnsquery liststep nameservers stubresolver",
     "ucspi.tcp": """

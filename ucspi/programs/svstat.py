@@ -1,13 +1,15 @@
-"""``svstat DIR ...``: print the state of services, one line each."""
+"""``svstat DIR ...``: print the state of services, one line each, or as JSON, or as a table."""
 
-import posix as os
 import time
 
-from ucspi.programs._program import print_all, run
-from ucspi.service import controlfiles, statusrecord
-from ucspi.unix.errtext import explain
+from ucspi.exits import EXIT_USAGE
+from ucspi.programs._program import Stop, print_all, run
+from ucspi.service import servicestate
 
-USAGE = b"svstat: usage: svstat dir ..."
+USAGE = (
+    b"svstat: usage: svstat dir ..., or with an option first: "
+    b"--json dir ..., --check [ --ready ] dir ..., --table dir"
+)
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -16,6 +18,22 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _svstat(argv: list[bytes]) -> int:
+    # Only as the first argument, and only these: the original has no options, and shows any directory.
+    first, operands = b"".join(argv[1:2]), argv[2:]
+    if first == b"--json":
+        from ucspi.programs._svstat_json import print_json
+
+        return print_json(operands)
+    if first == b"--check":
+        from ucspi.programs._svstat_check import check
+
+        return check(operands, USAGE)
+    if first == b"--table":
+        from ucspi.programs._svstat_table import print_table
+
+        if len(operands) != 1:
+            raise Stop(USAGE, EXIT_USAGE)
+        return print_table(operands[0])
     try:
         print_all(b"".join(b"%s: %s\n" % (name, describe(name)) for name in argv[1:]))
     except OSError:
@@ -25,27 +43,7 @@ def _svstat(argv: list[bytes]) -> int:
 
 def describe(name: bytes) -> bytes:
     """Return the state of a service as text, or why it cannot be found out."""
-    step = b"chdir"
-    try:
-        service = controlfiles.enter_named(name)
-        try:
-            step = b"stat down"
-            normally_up = controlfiles.is_normally_up(service)
-            step = b"open supervise/ok"
-            if not controlfiles.is_supervised(service):
-                return b"supervise not running"
-            step = b"open supervise/status"
-            file = controlfiles.open_status(service)
-        finally:
-            os.close(service)
-        step = b"read supervise/status"
-        try:
-            record = os.read(file, statusrecord.READ)
-        finally:
-            os.close(file)
-    except OSError as error:
-        return b"unable to %s: %s" % (step, explain(error))
-    known = statusrecord.unpack(record)
-    if known is None:
-        return b"unable to read supervise/status: bad format"
-    return known.describe(int(time.time()), normally_up=normally_up)
+    state = servicestate.look(name)
+    if state.status is None:
+        return state.problem
+    return state.status.describe(int(time.time()), normally_up=state.is_normally_up is True)
