@@ -20,7 +20,7 @@ from tests.support.proxy_headers import (
 )
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.proxyheader import parse
-from ucspi.tcp.server.doors import door
+from ucspi.tcp.server.doors import NETWORKS_MOST, door
 from ucspi.tcp.server.listener import Listener, listen
 from ucspi.tcp.server.networks import Networks
 from ucspi.tcp.server.settings import Settings
@@ -123,7 +123,7 @@ def test_limit_of_the_length_holds_here_too(accept: Accept) -> None:
 
 
 def test_header_of_anybody_else_is_data(accept: Accept) -> None:
-    for trusted in (b"unix", b"127.0.0.2,::1,10.0.0.0/8", b"128.0.0.0/1", b"::/1", b"7f00::/8"):
+    for trusted in (b"127.0.0.2,::1,10.0.0.0/8", b"128.0.0.0/1", b"::/1", b"7f00::/8"):
         connection, rest = accept(V1 + DATA, trusted)
         assert (connection.balancer, rest) == (None, V1 + DATA)
 
@@ -150,6 +150,16 @@ def test_trust_is_that_of_the_networks(networks: list[tuple[int, int]]) -> None:
         assert (connection.balancer is not None) == (b"127.0.0.1" in settings.proxy_from)
     finally:
         made.close()
+
+
+def test_door_is_an_ordinary_one_where_it_would_look_at_many_networks_or_at_none(listener: Listener) -> None:
+    for count, name in ((NETWORKS_MOST, "ProxiedDoor"), (NETWORKS_MOST + 1, "Door")):
+        settings = Settings()
+        settings.proxy_from = Networks(b",".join(b"10.0.0.%d" % number for number in range(count)))
+        assert type(door(listener, settings)).__name__ == name
+    settings = Settings()
+    settings.proxy_from = Networks(b"unix")
+    assert type(door(listener, settings)).__name__ == "Door"
 
 
 def test_ip6_balancer_is_known_by_its_network() -> None:

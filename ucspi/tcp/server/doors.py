@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 LONGEST = 2**31 - 1  # milliseconds that poll can wait
 CLIENT_ERRORS_MAX = 1000  # failures that clients cause in a second; more of them are a trouble of the system
+NETWORKS_MOST = 64  # of balancers; a door goes through them for every client
 PAUSE = 1.0  # seconds without accepting, after the system ran out of something
 
 
 def door(listener: "Listener", settings: "Settings") -> Door:
     """Return the door of a TCP or UNIX-domain listener."""
     if listener.path is None:
-        if settings.proxy_from is None or native.lib is None:
+        networks = settings.proxy_from
+        if networks is None or native.lib is None or not 0 < len(networks.mapped) <= NETWORKS_MOST:
             return Door(listener, settings)
         from ucspi.tcp.server.proxieddoor import ProxiedDoor  # most servers have no balancer
 
-        return ProxiedDoor(listener, settings, settings.proxy_from)
+        return ProxiedDoor(listener, settings, networks)
     from ucspi.tcp.server.unixdoor import UnixDoor  # most servers have no UNIX-domain listener
 
     return UnixDoor(listener, listener.path)
