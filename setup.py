@@ -136,7 +136,7 @@ def extension(name: str, *sources: str) -> Extension:
 EXTENSIONS = [extension("_title", "python/processtitle.c", "system/commandline.c")]
 if sys.implementation.name == "cpython":  # PyPy cannot be forked from C
     STEM = ["python/stemfork.c", "python/stemenviron.c", "python/stemcall.c"]
-    STEM += ["python/stemkept.c", "python/steminstances.c"]
+    STEM += ["python/stemkept.c", "python/stemflush.c"]
     STEM += ["system/beforeexec.c", "system/forksibling.c", "system/keptstate.c", "system/stempacket.c"]
     EXTENSIONS.append(extension("_stem", *STEM))
 

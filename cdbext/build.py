@@ -20,7 +20,7 @@ ALONE = (
     "python/stemenviron.c",
     "python/stemcall.c",
     "python/stemkept.c",
-    "python/steminstances.c",
+    "python/stemflush.c",
     "system/keptstate.c",
     "system/stempacket.c",
 )  # modules of their own, which setup.py builds

@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 #include "python/stemcall.h"
-#include "python/steminstances.h"
 #include "python/stemenviron.h"
+#include "python/stemflush.h"
 #include "python/stemkept.h"
 #include "system/beforeexec.h"
 #include "system/forksibling.h"
@@ -182,19 +182,19 @@ static PyObject *stem_fork_for_each(PyObject *module, PyObject *args)
 static PyMethodDef methods[] = {
   { "prepare",       stem_prepare,       METH_VARARGS,
    "Get ready to fork, with the file of the cells; SIGHUP ends this process from now on, and no other of "
-    "its user can trace it.  OSError: this system has no such fork."                                          },
-  { "fork_for_each", stem_fork_for_each, METH_VARARGS, "Fork for each packet of a channel."                   },
-  { "take",          ustem_take,         METH_VARARGS, "Take the next connection of a kept process."          },
-  { "keep",          ustem_keep,         METH_VARARGS, "Note how a kept process is at first."                 },
-  { "put_back",      ustem_put_back,     METH_NOARGS,  "Put back what a function may have changed."           },
-  { "may_answer",    ustem_may_answer,   METH_NOARGS,  "Whether the channel and the pipe are what they were." },
-  { "instances",     ustem_instances,    METH_VARARGS, "The instances of some types in a list."               },
+    "its user can trace it.  OSError: this system has no such fork."                                              },
+  { "fork_for_each", stem_fork_for_each, METH_VARARGS, "Fork for each packet of a channel."                       },
+  { "take",          ustem_take,         METH_VARARGS, "Take the next connection of a kept process."              },
+  { "keep",          ustem_keep,         METH_VARARGS, "Note how a kept process is at first."                     },
+  { "put_back",      ustem_put_back,     METH_NOARGS,  "Put back what a function may have changed."               },
+  { "may_answer",    ustem_may_answer,   METH_NOARGS,  "Whether the channel and the pipe are what they were."     },
+  { "flush",         ustem_flush,        METH_VARARGS, "Flush some files, and those of some types among objects." },
   { "set_environ",   ustem_set_environ,  METH_VARARGS,
-   "Give the dictionary of os.environ, and C, exactly some entries."                                          },
-  { "add_environ",   ustem_add_environ,  METH_VARARGS, "Give them these entries again, and some more."        },
+   "Give the dictionary of os.environ, and C, exactly some entries."                                              },
+  { "add_environ",   ustem_add_environ,  METH_VARARGS, "Give them these entries again, and some more."            },
   { "call",          ustem_call,         METH_VARARGS,
-   "Call the C function at an address with two pointers; return its result, which is 0 in a child."           },
-  { NULL,            NULL,               0,            NULL                                                   }
+   "Call the C function at an address with two pointers; return its result, which is 0 in a child."               },
+  { NULL,            NULL,               0,            NULL                                                       }
 };
 
 static PyModuleDef_Slot slots[] = {

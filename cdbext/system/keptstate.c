@@ -17,11 +17,16 @@ enum {
 
 static const char descriptors[] = "/proc/self/fd", tasks[] = "/proc/self/task";
 
+static int is_same(const struct stat *status, const struct usys_file *file)
+{
+  return status->st_dev == file->device && status->st_ino == file->inode;
+}
+
 static int is_file(int number, const struct usys_file *file)
 {
   struct stat status;
 
-  return !fstat(number, &status) && status.st_dev == file->device && status.st_ino == file->inode;
+  return !fstat(number, &status) && is_same(&status, file);
 }
 
 static int note_file(int number, struct usys_file *file)
@@ -35,10 +40,27 @@ static int note_file(int number, struct usys_file *file)
   return 0;
 }
 
-static void disconnect(const struct usys_kept *kept, int number)
+/* Returns whether a descriptor is open. */
+static int disconnect(const struct usys_kept *kept, int number)
 {
-  if (kept->is_connected && number > 2 && is_file(number, &kept->connection))
+  struct stat status;
+
+  if (fstat(number, &status))
+    return 0;
+  if (kept->is_connected && number > 2 && is_same(&status, &kept->connection))
     dup3(kept->own[2], number, O_CLOEXEC);
+  return 1;
+}
+
+/* Whether a descriptor is certainly open and no connection, where all of our own are what they were. */
+static int is_ours(const struct usys_kept *kept, int number)
+{
+  int i;
+
+  for (i = 0; i < USYS_OWN; ++i)
+    if (number == kept->own[i])
+      return 1;
+  return number == 0 || number == 1;
 }
 
 /* List the open descriptors, and see to each of them; return how many there are, or -1. */
@@ -76,10 +98,7 @@ static long disconnect_all(struct usys_kept *kept)
   if (stat(descriptors, &status))
     return -1;
   for (i = 0; i < kept->known_count; ++i)
-    if (fcntl(kept->known[i], F_GETFD) >= 0) {
-      ++count;
-      disconnect(kept, kept->known[i]);
-    }
+    count += is_ours(kept, kept->known[i]) || disconnect(kept, kept->known[i]);
   return count == (long)status.st_size ? count : list_open(kept);
 }
 

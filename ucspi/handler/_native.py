@@ -62,8 +62,13 @@ if TYPE_CHECKING:
             """Return whether the channel and the pipe for answers are what they were."""
             ...
 
-        def instances(self, objects: "list[object]", types: "tuple[type, ...]") -> "list[object]":
-            """Return the instances of some types among objects."""
+        def flush(
+            self, objects: "list[object]", types: "tuple[type, ...]", files: "tuple[object, ...]"
+        ) -> None:
+            """Flush the instances of some types among objects, and files that are not None.
+
+            What cannot be flushed is passed over.
+            """
             ...
 
         def set_environ(self, variables: "dict[bytes, bytes]", entries: "list[bytes]") -> None:

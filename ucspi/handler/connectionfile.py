@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 
+# An object of `super` for each call is work that a process for one connection feels.
+_init, _close = io.FileIO.__init__, io.FileIO.close
+_readinto, _write = io.FileIO.readinto, io.FileIO.write
+
+
 class ConnectionFile(io.FileIO):
     """One direction of a connection.
 
@@ -26,13 +31,13 @@ class ConnectionFile(io.FileIO):
         Raises:
             OSError: the descriptor is not open.
         """
-        super().__init__(number, mode, closefd=False)
+        _init(self, number, mode, closefd=False)
         self._note = note
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Read what is there; wait while there is nothing; return 0 at the end."""
         try:
-            while (count := super().readinto(buffer)) is None:
+            while (count := _readinto(self, buffer)) is None:
                 self._wait(select.POLLIN)
         except OSError as error:
             self._note(error)
@@ -50,7 +55,7 @@ class ConnectionFile(io.FileIO):
     def write(self, data: "ReadableBuffer", /) -> int:
         """Write as much as there is room for; wait while there is none."""
         try:
-            while (count := super().write(data)) is None:
+            while (count := _write(self, data)) is None:
                 self._wait(select.POLLOUT)
         except OSError as error:
             self._note(error)
@@ -71,23 +76,29 @@ class ConnectionFile(io.FileIO):
         if self.closed:
             return -1
         number = self.fileno()
-        super().close()
+        _close(self)
         return number
 
 
 def release(*numbers: int) -> None:
     """Close descriptors of a connection; ``/dev/null`` gets their numbers if these are 0, 1 or 2."""
-    standard = [number for number in numbers if 0 <= number <= 2]
+    if numbers and min(numbers) >= 0 and max(numbers) <= 2:
+        _discard(numbers)
+        return
+    for number in numbers:
+        if number > 2:
+            fds.close(number)
+        elif number >= 0:
+            _discard((number,))
+
+
+def _discard(numbers: tuple[int, ...]) -> None:
     try:
-        if standard:
-            fds.discard(*standard)
+        fds.discard(*numbers)
     except OSError:  # no number is left but theirs
-        for number in standard:
+        for number in numbers:
             fds.close(number)
         try:
             fds.occupy_standard()
         except OSError:
             pass
-    for number in numbers:
-        if number > 2:
-            fds.close(number)

@@ -53,7 +53,8 @@ class Kept:
             slot, variables, is_there = came
             count -= 1
             if is_there:
-                code = serve(function, Client(self._environ.give(variables)), arguments)
+                self._environ.give(variables)
+                code = serve(function, Client(self._environ.snapshot()), arguments)
             else:
                 emit(b"pyhandler: fatal: connection lost: process cannot open more files\n")
                 code = EXIT_TEMPORARY
@@ -81,7 +82,7 @@ class Kept:
                 return False
             while sys.stdin.readline():
                 pass  # what a client has sent and nobody read; it is /dev/null by now
-            return native.may_answer()
+            return True
         except (OSError, ValueError, TypeError, AttributeError):
             return False  # something was closed, or is of another kind now
 

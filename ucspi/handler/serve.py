@@ -28,7 +28,8 @@ def serve(function: "Callable[..., object]", client: "Client", arguments: "Seque
     """
     is_told = False
     try:
-        code = _exit_code(function(client, *arguments))
+        result = function(client, *arguments)
+        code = 0 if result is None else _exit_code(result)
     except SystemExit as order:
         code = _exit_code(order.code, order=True)
     except BaseException as error:

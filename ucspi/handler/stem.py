@@ -24,7 +24,6 @@ from ucspi.unix import stemchannel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import io
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
@@ -43,7 +42,7 @@ class Stem:
         self._cells = cells
         self._environ = StemEnviron()
         self._has_base = False
-        self._files: list[io.IOBase] = []
+        self._files: tuple[object, ...] = ()
         self._leads_session = os.getsid(0) == os.getpid()  # by ``pgrphack``, which does so for each handler
 
     def serve(self, load: "Callable[[], Function]", arguments: "Sequence[str]", count: int) -> "NoReturn":
@@ -63,7 +62,8 @@ class Stem:
             os.setsid()
         if kind == stemchannel.SERVE:
             self._environ.take_links(variables)
-            client = Client(self._environ.give(variables))
+            self._environ.give(variables)
+            client = Client(self._environ)
             quickend.end(serve(function, client, arguments), self._files)
         kept = Kept(_socket.socket(fileno=descriptor), self._environ)
         kept.serve(function, arguments, count)
@@ -137,8 +137,9 @@ class Stem:
         """
         self._environ.prepare()
         for _ in range(REHEARSALS):
-            serve(_visit, Client(self._environ.give(b"PROTO=\0")), ())
-            quickend.writers()
+            self._environ.give(b"PROTO=\0")
+            serve(_visit, Client(self._environ), ())
+            quickend.flush(self._files)
         self._environ.prepare()
         gc.freeze()
 

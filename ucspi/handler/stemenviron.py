@@ -29,6 +29,8 @@ class StemEnviron:
         self._changes: list[bytes] = []  # of links
         self._imported: list[tuple[bytes, bytes | None]] = []  # None: removed
         self._is_plain = False  # nothing but a connection's own variables is added
+        self._given = b""  # these, where it is plain
+        self._found: dict[bytes, bytes] | None = None  # all, where it is not
 
     def note_import(self) -> None:
         """Note what the import has changed: other processes shall have it too."""
@@ -68,8 +70,19 @@ class StemEnviron:
         if self._is_plain:
             native.set_environ(variables(), self._inherited)
 
-    def give(self, text: bytes) -> "Callable[[], dict[str, str]]":
-        """Give this process the environment of a connection; return what makes text of it as it is now.
+    def __call__(self) -> dict[str, str]:
+        """Return the environment as it was given last, as text."""
+        return self.snapshot()()
+
+    def snapshot(self) -> "Callable[[], dict[str, str]]":
+        """Return what makes text of the environment as it was given last."""
+        found, given = self._found, self._given
+        if found is None:
+            return lambda: _text(_dictionary(self._less(entries(given)) + entries(given)))
+        return lambda: _text(found)
+
+    def give(self, text: bytes) -> None:
+        """Give this process the environment of a connection.
 
         What the import has changed is changed here too, but for the variables of the
         connection: of these the import could not know.
@@ -79,8 +92,9 @@ class StemEnviron:
         """
         assert native is not None
         if self._is_plain:
-            native.add_environ(variables(), text)
-            return lambda: _text(_dictionary(self._less(entries(text)) + entries(text)))
+            native.add_environ(os.environ._data, text)  # type: ignore[attr-defined]
+            self._given = text
+            return
         new = self._own(text)
         names = {name_of(entry) for entry in new}
         native.set_environ(variables(), changed(self._less(new) + new, self._changes))
@@ -91,8 +105,7 @@ class StemEnviron:
                 os.environb.pop(name, None)
             else:
                 os.environb[name] = value
-        found = variables().copy()
-        return lambda: _text(found)
+        self._found = variables().copy()
 
     def _own(self, text: bytes) -> list[bytes]:
         """Return a connection's own variables, the pid among them."""
