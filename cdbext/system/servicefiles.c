@@ -82,7 +82,10 @@ static int enter(struct usys_service *service, int parent, const char *name)
   if (service->directory < 0 || fstatat(service->directory, ".", &found, 0))
     return -1;
   service->is_wanted = fstatat(service->directory, "down", &found, 0) != 0;
-  if ((service->is_wanted && errno != ENOENT) || !asks_for_nothing(service))
+  if (service->is_wanted && errno != ENOENT)
+    return -1;
+  service->asks = !asks_for_nothing(service);
+  if (service->asks)
     return -1;
   if (mkdirat(service->directory, "supervise", 0700) && errno != EEXIST)
     return -1;
@@ -161,6 +164,7 @@ int usys_open_service(struct usys_service *service, int parent, const char *name
 
   service->directory = service->state = service->lock = -1;
   service->control = service->birth = service->ok = -1;
+  service->asks = 0;
   if (enter(service, parent, name) || acquire(service, birth_begin))
     return -1;
   if (mkfifoat(service->state, "control", 0600) && errno != EEXIST)

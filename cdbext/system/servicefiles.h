@@ -22,13 +22,14 @@ struct usys_service {
   int state;     /* its `supervise` */
   int lock, control, birth, ok;
   int is_wanted;                     /* there is no file `down` */
+  int asks;                          /* there are optional files */
   char birth_head[USYS_BIRTH_LINE];  /* what its birth records begin with */
   unsigned char status[USYS_STATUS]; /* as published last */
 };
 
 /* Open a service, by its name in a directory, lock it, and open its control fifo and its birth record.
  * birth_begin is what that begins with in front of the lock's mark.  Returns 0, or -1: not plain, with
- * whatever is open by then. */
+ * whatever is open by then; if it asks for more, that is the directory alone. */
 int usys_open_service(struct usys_service *service, int parent, const char *name, const char *birth_begin);
 
 /* Set the time of the status to now. */

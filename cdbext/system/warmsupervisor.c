@@ -191,6 +191,25 @@ static void await_event(const struct usys_warm *warm)
 #endif
 }
 
+static void begin(struct usys_warm *warm)
+{
+  warm->pid = 0;
+  if (warm->service.is_wanted)
+    start_run(warm);
+  if (warm->pid ? warm->start.is_published : !warm->service.is_wanted)
+    await_event(warm);
+}
+
+/* A service that asks for more is opened in Python, from the directory that it would be executed in. */
+static int leave_to_python(struct usys_warm *warm, const struct request *request)
+{
+  if (request->parent >= 0 && fchdir(request->parent))
+    return -1;
+  close(warm->service.directory);
+  warm->pid = 0;
+  return 0;
+}
+
 static void supervise(const struct usys_stem *stem, struct usys_warm *warm, struct request *request)
 {
   struct usys_service *service = &warm->service;
@@ -203,14 +222,12 @@ static void supervise(const struct usys_stem *stem, struct usys_warm *warm, stru
     usys_put_on(request->output, 1);
   if (usys_open_service(service, parent, request->name, stem->birth_begin) || usys_show_service(service) ||
       fchdir(service->directory))
-    execute(stem, warm, request);
+    if (!service->asks || leave_to_python(warm, request))
+      execute(stem, warm, request);
   close_request(request);
   strcpy(warm->name, request->name);
-  warm->pid = 0;
-  if (service->is_wanted)
-    start_run(warm);
-  if (warm->pid ? warm->start.is_published : !service->is_wanted)
-    await_event(warm);
+  if (!service->asks)
+    begin(warm);
   for (i = 0; i < USYS_SPARE; ++i)
     close(stem->spare[i]);
 }

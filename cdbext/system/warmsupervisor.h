@@ -2,8 +2,9 @@
  *
  * svscan asks by packets.  A supervisor is svscan's own child.  In the plain case (system/servicefiles.h)
  * it opens the directory, starts ./run and waits for the first event, all without a step of Python: so
- * it shares nearly all memory with the others.  Only then it goes on in Python.  In any other case it
- * executes supervise, which does all that from the beginning. */
+ * it shares nearly all memory with the others.  Only then it goes on in Python.  Where the service asks
+ * for more, Python does all of it.  In any other case it executes supervise, which does all that from
+ * the beginning. */
 #ifndef USYS_WARMSUPERVISOR_H
 #define USYS_WARMSUPERVISOR_H
 
@@ -47,7 +48,8 @@ struct usys_warm {
 /* Serve until the channel ends, or does not do what it should.
  *
  * Returns 1 then; 0 in a supervisor at its first event, or right after it has started where that
- * cannot be waited for; -1: this system cannot do it, nothing was done. */
+ * cannot be waited for; -1: this system cannot do it, nothing was done.  If the service of a
+ * supervisor asks for more than the plain case, only its name is there. */
 int usys_serve_stem(struct usys_stem *stem, struct usys_warm *warm);
 
 #endif

@@ -28,9 +28,13 @@ def _supervise(argv: list[bytes]) -> int:
         raise Stop(USAGE, EXIT_USAGE)
     occupy_standard()
     shield()
-    loop = _make_loop(argv[1])
+    return _begin(argv[1], ServiceSetup(inherited()))
+
+
+def _begin(name: bytes, setup: ServiceSetup) -> int:
+    loop = _make_loop(name)
     try:
-        supervisor = Supervisor(argv[1], ServiceSetup(inherited()))
+        supervisor = Supervisor(name, setup)
         os.fchdir(supervisor.directory.fd)  # as the original does
     except ServiceError as error:
         raise fatal(b"supervise", error.step, error.error) from None
@@ -65,4 +69,6 @@ def _serve(numbers: list[bytes]) -> int:
         return EXIT_TEMPORARY  # svscan executes each supervisor then
     if beginning is None:
         return 0
+    if isinstance(beginning, bytes):
+        return _begin(beginning, setup)
     return _host(BegunSupervisor(beginning, setup), _make_loop(beginning.name))

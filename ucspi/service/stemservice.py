@@ -4,7 +4,8 @@ svscan executes ``supervise --warm CHANNEL CELL`` and asks over the channel, a p
 sockets that keep packets apart.  A supervisor is svscan's own child.  It opens its
 directory, starts ``./run`` and waits for its first event without a step of Python
 (``cdbext/system/warmsupervisor.c``), so it shares nearly all memory with the others.
-Where anything is out of the ordinary it executes ``supervise`` instead.
+A service with optional files is opened in Python.  Where anything else is out of the
+ordinary it executes ``supervise`` instead.
 """
 
 import errno
@@ -24,7 +25,7 @@ PROGRAM = b"supervise"
 _KEPT: list[object] = []  # the kernel shows our command line there
 
 
-def serve(channel: int, cell: int, entries: list[bytes]) -> Beginning | None:
+def serve(channel: int, cell: int, entries: list[bytes]) -> Beginning | bytes | None:
     """Serve as a stem until the channel ends.
 
     Args:
@@ -34,7 +35,8 @@ def serve(channel: int, cell: int, entries: list[bytes]) -> Beginning | None:
 
     Returns:
         None when the channel has ended.  In a supervisor, when its first event has come:
-        what it has done until then.
+        what it has done until then.  In the supervisor of a service with optional files, the
+        name of the service in the current directory: nothing was done yet.
 
     Raises:
         OSError: this system has no such stem, or we lack the means.
@@ -45,10 +47,13 @@ def serve(channel: int, cell: int, entries: list[bytes]) -> Beginning | None:
     if native.lib is None or not begin:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     stem, warm, kept = _lay_out(channel, cell, begin, entries)
+    _import()
     _collect()
     is_stem = forking.call("usys_serve_stem", stem, warm)
     _KEPT.append((warm, kept))
-    return None if is_stem else _beginning(warm)
+    if is_stem:
+        return None
+    return bytes(native.ffi.string(warm.name)) if warm.service.asks else _beginning(warm)
 
 
 def _lay_out(channel: int, cell: int, begin: bytes, entries: list[bytes]) -> "tuple[Any, Any, object]":
@@ -70,6 +75,11 @@ def _lay_out(channel: int, cell: int, begin: bytes, entries: list[bytes]) -> "tu
     start.score = score if oom.given else ffi.NULL
     start.patience = -1
     return stem, warm, (kept, begin_text, score)
+
+
+def _import() -> None:
+    """Import what each service with optional files would import for itself."""
+    from ucspi.service import conduct, optionalvalues  # noqa: F401
 
 
 def _collect() -> None:
