@@ -1,8 +1,9 @@
 """Limits on the time of a client: connections per second with --max-time 60 --idle-time 60, against without.
 
-The handler is a static C program that writes six bytes.  The last line has what it
-costs to hold thousands of idle connections with --idle-time 60: the server looks at
-each of them every 15 seconds.
+The handler is a static C program that writes six bytes.  The load is on the same
+processors, so the second table has the time of these that each connection costs the
+server and the handlers.  The last lines have what it costs to hold thousands of idle
+connections with --idle-time 60: the server looks at each of them every 15 seconds.
 """
 
 import os
@@ -10,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ratios import columns, compare, faster_by_rate, header, options, program
-from servers import Load, allow_descriptors, compile_c, held, running
+from ratios import columns, compare, faster_by_rate, header, longer, options, program, tell
+from servers import CostedLoad, allow_descriptors, compile_c, held, processor, resident, running
 
 LIMITS = ("--max-time", "60", "--idle-time", "60")
 
@@ -26,25 +27,32 @@ def main() -> None:
         directory = Path(name)
         load, six, hold = (compile_c(source, directory) for source in ("load.c", "six.c", "hold.c"))
         line = ["-1HRl0", "-c100", "127.0.0.1", "0", str(six)]
+        measured: list[tuple[str, CostedLoad, CostedLoad]] = []
         for clients in (1, 16):
             with (
                 running(program("tcpserver"), [*LIMITS, *line]) as mine,
                 running(program("tcpserver"), line) as peer,
             ):
-                sides = [Load(load, port, count, clients, 6) for _, port in (mine, peer)]
-                compare(f"accepted, {clients} at once", sides[0], sides[1], arguments.rounds, faster_by_rate)
-        line = ["-1HRl0", "-c", str(many + 1), *LIMITS[2:], "127.0.0.1", "0", str(hold)]
-        with running(program("tcpserver"), line, quiet=True) as server, held(server[1], many):
-            before = processor_time(server[0])
-            time.sleep(seconds)
-            used = (processor_time(server[0]) - before) / seconds
-            print(f"\nprocessor time while {many:,} are held: {100 * used:.2f} % of one processor")
+                sides = tuple(CostedLoad(server, load, count, clients, "6") for server in (mine, peer))
+                subject = f"accepted, {clients} at once"
+                compare(subject, sides[0], sides[1], arguments.rounds, faster_by_rate)
+                measured.append((subject, sides[0], sides[1]))
+        print()
+        columns("µs of a processor for each", longer)
+        for subject, ours, others in measured:
+            tell(subject, list(zip(ours.costs[1:], others.costs[1:], strict=True)), longer)
+        hold_idle(hold, many, seconds)
 
 
-def processor_time(pid: int) -> float:
-    """Return the seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def hold_idle(hold: Path, many: int, seconds: float) -> None:
+    """Print what idle clients cost a server."""
+    line = ["-1HRl0", "-c", str(many + 1), *LIMITS[2:], "127.0.0.1", "0", str(hold)]
+    with running(program("tcpserver"), line, quiet=True) as server, held(server[1], many):
+        before = processor(server[0])
+        time.sleep(seconds)
+        used = (processor(server[0]) - before) / seconds
+        print(f"\nprocessor time while {many:,} are held: {100 * used:.2f} % of one processor")
+        print(f"memory of the server then: {resident(server[0]):.1f} MB")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 SUBJECTS = (
     *("lookup", "build", "pure", "growth", "tcprules", "rules", "networks"),
-    *("connections", "proxy", "relay", "chains", "pyhandler", "peers", "names", "held", "memory"),
+    *("connections", "proxy", "limits", "relay", "chains", "pyhandler", "peers", "names", "held", "memory"),
     *("filters", "logs", "multilog", "supervise", "svscan", "startup"),
 )
 

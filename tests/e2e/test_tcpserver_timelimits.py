@@ -201,6 +201,40 @@ def test_limits_hold_while_the_server_drains(tmp_path: Path) -> None:
         assert said(served.lines()) == ["tcpserver: ending longer than 1 seconds (max-time)"]
 
 
+CROWD = """
+import os, random, signal, sys, time
+random.seed(os.getpid())
+how = random.randrange(4)
+if how == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it must be killed
+elif how == 1:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(3))
+time.sleep(1 + (random.random() - 0.5) / 5 if how != 0 else 600)  # around its limit
+"""
+
+
+def test_crowd_that_ends_around_its_limit_is_counted_out(tmp_path: Path) -> None:
+    """Signals and ends cross: each handler is reaped once, nobody else is hit, no place is lost."""
+    count = 60
+    options = ["-vHRl0", "-c", str(count), "--max-time", "1", "--idle-time", "1"]
+    with serving(tmp_path, options, [sys.executable, "-c", CROWD], command=HURRIED_COMMAND) as served:
+        served.wait_for(lambda lines: lines[:1] == [f"tcpserver: status: 0/{count}"])
+        before = descriptors(served.process.pid)
+        clients = [served.connect() for _ in range(count)]
+        lines = served.wait_for(
+            lambda lines: len(ends(lines)) == count and lines[-1].startswith("tcpserver: status: 0/")
+        )
+        assert set(ends(lines)) <= {"0", "9", "15", "768"}
+        assert ends(lines).count("9") == len([line for line in said(lines) if "killing" in line])
+        for client in clients:
+            assert read_all(client) == b""
+        assert served.process.poll() is None
+        wait_for(lambda: descriptors(served.process.pid) <= before, "no descriptor to be left")
+        hold_again = served.connect()  # there is a place again
+        served.wait_for(lambda lines: len(ends(lines)) == count + 1)
+        hold_again.close()
+
+
 def test_unix_domain_client_has_the_same_limit(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with serving(tmp_path, [*MAX_TIME, "--listen", f"unix:{path}"], ["cat"]) as served:

@@ -107,11 +107,15 @@ class Endings:
         self._tidy()
         if os.geteuid() != 0:
             return
+        diag = self._diag
         try:
-            if self._diag is None:
-                self._diag = SockDiag()
-            seen = self._diag.look(identity)
+            if diag is None:
+                diag = SockDiag()
+            seen = diag.look(identity)
             if seen is not None and seen.is_held:
-                self._diag.destroy(identity)
+                diag.destroy(identity)
         except OSError:
             pass  # it has gone meanwhile, or the kernel or somebody who confines us forbids it
+        finally:
+            if diag is not None and diag is not self._diag:
+                diag.close()
