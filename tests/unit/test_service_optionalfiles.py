@@ -1,5 +1,6 @@
 """What a service asks for by optional files; garbage is one line, and the default."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -66,6 +67,22 @@ def test_directory_that_nobody_has_changed_is_still_plain(tmp_path: Path) -> Non
     assert not one.files.read().is_plain
     (tmp_path / "finish").unlink()
     assert not one.files.is_still_plain()
+    one.close()
+
+
+def test_directory_out_of_reach_is_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file server that has forgotten it: ``run`` cannot be executed then, which is tried again."""
+    fill(tmp_path, {"finish": "#!/bin/sh\n"})
+    one = Read(tmp_path)
+
+    def fail(*arguments: object, **more: object) -> None:
+        raise OSError(errno.ESTALE, "stale")
+
+    monkeypatch.setattr("ucspi.service.optionalfiles.os.stat", fail)
+    assert one.files.read() is PLAIN
+    monkeypatch.undo()
+    assert not one.files.is_still_plain()
+    assert one.files.read().finish
     one.close()
 
 

@@ -95,8 +95,11 @@ class OptionalFiles:
             self._is_local = is_local(mount_of(self._folder))
 
     def _times(self) -> tuple[int, int]:
-        """Return when the directory was changed last: a name came or went then."""
-        found = os.stat(self._folder)
+        """Return when the directory was changed last: a name came or went then.  Zeros: out of reach."""
+        try:
+            found = os.stat(self._folder)
+        except OSError:
+            return 0, 0
         return found.st_mtime_ns, found.st_ctime_ns
 
     def _has(self, name: bytes) -> bool:
