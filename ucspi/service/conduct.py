@@ -223,9 +223,13 @@ class Conduct:
             send(supervisor.pid, int(SIGKILL))
         supervisor.send(int(SIGKILL))
 
-    def note_signal(self, number: int) -> None:
-        """Note what is sent to the process."""
-        self._was_terminated |= number == SIGTERM
+    def note_signal(self, number: int) -> bool:
+        """Note what was sent to the process; return whether the status says so, and did not before."""
+        supervisor = self._supervisor
+        if number != SIGTERM or self._was_terminated or not supervisor.is_in(UP):
+            return False
+        self._was_terminated = True
+        return not supervisor.wishes.is_plain
 
     def note_end(self) -> None:
         """See to the rest of the group, at once: its number may be given away later."""

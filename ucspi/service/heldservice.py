@@ -142,8 +142,6 @@ class HeldService:
         """Signal the process, unless it has ended: another process may have its pid by now."""
         if self.has_ended or not self.pid:
             return
-        if self.conduct:
-            self.conduct.note_signal(number)
         try:
             if self.process >= 0:
                 _signal.pidfd_send_signal(self.process, number)
@@ -151,6 +149,9 @@ class HeldService:
                 os.kill(self.pid, number)
         except OSError:
             pass  # the original ignores this, too
+        if self.conduct and self.conduct.note_signal(number):
+            self._publish()  # runit shows it at once
+            self._shown = self._record(self._stamp, self.pid)
 
     def _publish(self) -> None:
         record = self._record(self._stamp, self.pid)
