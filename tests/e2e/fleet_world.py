@@ -293,18 +293,26 @@ def stay(fleet: Fleet, number: int, is_over: threading.Event) -> None:
 def collect(fleet: Fleet, place: Path) -> None:
     """See that the logs of both machines come together, and how many clients each has."""
     (place / "admin").mkdir()
-    numbers = fleet.script("collect", "admin").split("\n")
-    assert len(numbers) == len(MACHINES) + 1, numbers
+
+    def is_complete() -> bool:
+        # multilog finishes its file a moment after it was told.
+        numbers = fleet.script("collect", "admin").splitlines()
+        assert len(numbers) == len(MACHINES), numbers
+        return all(len(collected(place / "admin", name)) >= fleet.served[name] > 0 for name in MACHINES)
+
+    wait_for(is_complete, "all lines")
     for name in MACHINES:
-        logs = list((place / "admin" / "collected" / name).glob("@*.s"))
-        lines = [line for log in logs for line in log.read_text().splitlines() if line.startswith("{")]
-        events = [json.loads(line) for line in lines]
-        served = [event for event in events if event["event"] == "ok"]
-        assert len(served) >= fleet.served[name] > 0
-        through = [event for event in served if "proxy_ip" in event]
+        through = [event for event in collected(place / "admin", name) if "proxy_ip" in event]
         # Here both balancers have the same machine, and so may have the same address towards others.
         assert {event["proxy_ip"] for event in through} & set(BALANCERS.values())
         assert all(event["remote_ip"].startswith("10.9.") for event in through)
+
+
+def collected(admin: Path, name: str) -> list[dict[str, str]]:
+    """Return the events of clients that a machine has served, as far as they were collected."""
+    logs = list((admin / "collected" / name).glob("@*.s"))
+    lines = [line for log in logs for line in log.read_text().splitlines() if line.startswith("{")]
+    return [event for event in map(json.loads, lines) if event["event"] == "ok"]
 
 
 def main() -> None:
