@@ -20,7 +20,6 @@
 #include "system/earlywriteout.h"
 #include "system/endhandler.h"
 #include "system/fileglance.h"
-#include "system/folderwatch.h"
 #include "system/handover.h"
 #include "system/helperprocess.h"
 #include "system/owndescriptors.h"

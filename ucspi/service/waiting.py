@@ -2,8 +2,8 @@
 
 Every status is published by renaming a file, by our supervisors and by those of
 daemontools and runit.  So a directory `supervise` is watched, and its status is read
-after an event.  The watch comes first and the look second: nothing is missed
-between.  Where a directory cannot be watched (`ucspi.unix.folderwatch`), its status is
+when something has happened.  The watch comes first and the look second: nothing is
+missed between.  Where a directory cannot be watched (`ucspi.unix.folderwatch`), its status is
 read a few times a second.
 
 All services must be as wanted at the same time.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ucspi.service.goals import Goal
     from ucspi.service.statusrecord import Status
-    from ucspi.unix.folderwatch import Changes, FolderWatch
+    from ucspi.unix.folderwatch import FolderWatch
 
     Fail = Callable[[bytes, ServiceError], object]
 
@@ -40,7 +40,7 @@ class Waiting:
     """
 
     __slots__ = (
-        *("_before", "_fail", "_failed", "_goal", "_look_every", "_over", "_poll", "_watch"),
+        *("_before", "_fail", "_failed", "_goal", "_is_watching", "_look_every", "_over", "_poll", "_watch"),
         "services",
     )
 
@@ -55,6 +55,7 @@ class Waiting:
         """
         self._goal, self._fail = goal, fail
         self._poll = select.poll()
+        self._is_watching = False
         self._watch: FolderWatch | None = None
         self._look_every = LOOK_EVERY
         self._failed = set[bytes]()
@@ -103,7 +104,7 @@ class Waiting:
                 return True
             if is_over:
                 return False
-            if self._watch is None:
+            if not self._is_watching:
                 self._begin_to_watch()
                 continue
             left = None if deadline is None else deadline - monotonic()
@@ -118,12 +119,14 @@ class Waiting:
         return status is not None and self._goal.is_reached(status, self._before[service.name])
 
     def _begin_to_watch(self) -> None:
-        # Loading it takes longer than all the rest, and often nobody has to wait.
-        from ucspi.unix.folderwatch import FolderWatch
+        from ucspi.unix.folderwatch import FolderWatch  # often nobody has to wait
 
-        self._watch = FolderWatch()
-        if self._watch.number >= 0:
-            self._poll.register(self._watch.number, select.POLLIN)
+        self._is_watching = True
+        try:
+            self._watch = FolderWatch()
+        except OSError:
+            return  # no descriptor is left; so it looks from time to time
+        self._poll.register(self._watch.fileno(), select.POLLIN)
         for service in self.services:
             service.watch_with(self._watch)
         self._look_at(self.services)
@@ -142,22 +145,15 @@ class Waiting:
 
     def _react(self, ready: set[int]) -> None:
         ended = [service for service in self.services if service.ok in ready]
-        if self._watch and self._watch.number in ready:
-            self._take(self._watch.changed())
+        has_happened = self._watch is not None and self._watch.fileno() in ready
+        if self._watch and has_happened:
+            self._watch.clear()  # before the look: what happens during it counts
         begun = monotonic()
-        self._look_at([service for service in self.services if service.watch is None])
+        self._look_at([service for service in self.services if has_happened or service.watch is None])
         self._look_every = max(LOOK_EVERY, _SHARE * (monotonic() - begun))
         for service in ended:
             if service.has_ended():
                 self._see_end(service)
-
-    def _take(self, changes: "Changes") -> None:
-        for service in self.services:
-            if service.watch in changes.gone and service.name not in self._over:
-                self._begin_again(service)
-        self._look_at(
-            [service for service in self.services if service.watch in changes.replaced or changes.may_be_any]
-        )
 
     def _look_at(self, services: list[WatchedService]) -> None:
         for service in services:

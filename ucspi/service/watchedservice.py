@@ -27,7 +27,7 @@ class WatchedService:
     Attributes:
         name: its directory, as it was given.
         ok: the descriptor of ``supervise/ok``; -1 if it is closed.
-        watch: the number of its events; None: it has to be looked at from time to time.
+        watch: the descriptor that has it watched; None: it has to be looked at from time to time.
         status: as it was seen last; None: there was none yet.
     """
 
@@ -53,8 +53,8 @@ class WatchedService:
         self.ok = found
 
     def watch_with(self, watch: "FolderWatch") -> None:
-        """Have events of its ``supervise``, if that can be."""
-        self.watch = None
+        """Have its ``supervise`` watched, if that can be, and no other one that it was before."""
+        self._end_watch()
         try:
             service = controlfiles.enter_named(self.name)
             try:
@@ -65,6 +65,11 @@ class WatchedService:
             return  # the next look says why
         self.watch = watch.add(folder)
         os.close(folder)
+
+    def _end_watch(self) -> None:
+        if self.watch is not None:
+            os.close(self.watch)
+            self.watch = None
 
     def look(self) -> None:
         """Read the status; a supervisor that has just begun may have none yet.
@@ -100,6 +105,7 @@ class WatchedService:
 
     def close(self) -> None:
         """Close what is open."""
+        self._end_watch()
         if self.ok >= 0:
             os.close(self.ok)
             self.ok = -1

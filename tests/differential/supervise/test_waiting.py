@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -116,9 +116,11 @@ def supervisor(directory: Path) -> int:
     raise AssertionError("no supervisor")
 
 
-def begin(command: list[str], where: Path) -> "subprocess.Popen[bytes]":
+def begin(
+    command: list[str], where: Path, before: Callable[[], object] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start a program, and return when it waits in poll."""
-    process = subprocess.Popen(command, cwd=where, env=ENVIRONMENT, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=where, env=ENVIRONMENT, stderr=subprocess.PIPE, preexec_fn=before)
     wait_for(lambda: b"poll" in Path(f"/proc/{process.pid}/wchan").read_bytes(), "it waits")
     return process
 
@@ -140,14 +142,14 @@ def test_nothing_is_looked_at_until_something_happens(
     service = make("x").start(supervise)
     service.wait_up()
     trace = tmp_path / "trace"
-    calls = "trace=poll,ppoll,inotify_add_watch,openat,execve"
+    calls = "trace=poll,ppoll,fcntl,openat,execve"
     waits = subprocess.Popen(
         [strace, "-f", "-o", str(trace), "-e", calls, *svwait("down", "x")], cwd=tmp_path, env=ENVIRONMENT
     )
 
     def waiting() -> list[str]:
         lines = trace.read_text().splitlines() if trace.exists() else []
-        watched = [at for at, line in enumerate(lines) if re.search(r"inotify_add_watch\(.* = \d", line)]
+        watched = [at for at, line in enumerate(lines) if re.search(r"F_NOTIFY.* = 0", line)]
         return lines[watched[0] :] if watched else []
 
     try:
@@ -230,6 +232,24 @@ def test_wrong_usage_is_100(tmp_path: Path, program: str, arguments: list[str]) 
 def test_longest_time_is_a_time(tmp_path: Path, fakes: list[FakeService]) -> None:
     fakes.append(FakeService(tmp_path / "x", record(0, DOWN)))
     waits = begin(svwait("--timeout", str(2**31 - 1), "up", "x"), tmp_path)
+    fakes[0].publish(record(7))
+    assert end(waits) == (0, b"")
+
+
+@pytest.mark.parametrize("inherited", ["blocked", "ignored"])
+def test_signal_that_the_parent_did_not_want_does_its_work(
+    tmp_path: Path, fakes: list[FakeService], inherited: str
+) -> None:
+    """SIGIO tells of files; whoever starts us may have blocked it."""
+
+    def before() -> None:
+        if inherited == "blocked":
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+        else:
+            signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+    fakes.append(FakeService(tmp_path / "x", record(0, DOWN)))
+    waits = begin(svwait("up", "x"), tmp_path, before)
     fakes[0].publish(record(7))
     assert end(waits) == (0, b"")
 
