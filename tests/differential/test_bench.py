@@ -43,7 +43,7 @@ def need_peer(name: str) -> None:
     [
         *("lookup", "build", "pure", "growth", "tcprules"),
         *("connections", "proxy", "peers", "names", "held", "memory", "filters", "logs"),
-        *("multilog", "supervise", "startup", "chains", "pyhandler", "relay"),
+        *("multilog", "supervise", "svwait", "startup", "chains", "pyhandler", "relay"),
     ],
 )
 def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
@@ -51,6 +51,8 @@ def test_it_prints_a_table(oracle: Oracle, name: str) -> None:
         oracle(needed)
     if name == "relay":
         oracle("socat")
+    if name == "svwait":
+        oracle("s6-svwait")
     for peer in PEERS.get(name, ()):
         need_peer(peer)
     command = [sys.executable, str(BENCH / f"{name}.py"), "--quick", "--rounds", "1"]
