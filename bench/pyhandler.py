@@ -3,7 +3,9 @@
 Each answers with six bytes.  `pyhandler` is measured with a process for each connection, with kept
 processes (`--keep 1000`), and with its module imported for each connection.  The peers are the
 original server, which starts `python3` for each connection, and `socketserver` with a fork and with
-a thread for each.  All servers run side by side all the time; the load goes round.
+a thread for each.  The limit is a loop that accepts and forks, and does nothing else: it keeps no count,
+logs nothing, gives no environment, and its processes write and `_exit`.  All servers run side by side all
+the time; the load goes round.
 """
 
 import os
@@ -42,6 +44,20 @@ class Server(getattr(socketserver, sys.argv[1])):
 with Server(("127.0.0.1", 0), Handler) as server:
     print(server.server_address[1], flush=True)
     server.serve_forever()
+"""
+
+LIMIT = """\
+import os, signal, socket
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+print(listener.getsockname()[1], flush=True)
+while True:
+    client, _ = listener.accept()
+    if os.fork() == 0:
+        os.write(client.fileno(), b"hello\\n")
+        os._exit(0)
+    client.close()
 """
 
 
@@ -97,6 +113,7 @@ def servers(directory: Path) -> Iterator[tuple[str, AbstractContextManager[int],
     yield "original and `python3`", port([ORIGINAL], [*LINE, *script], environ), True
     for name in ("ForkingTCPServer", "ThreadingTCPServer"):
         yield f"`{name}`", port([sys.executable, "-c", SERVER], [name], environ), False
+    yield "`accept` and `os.fork` alone", port([sys.executable, "-c", LIMIT], [], environ), False
 
 
 @contextmanager
