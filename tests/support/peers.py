@@ -1,26 +1,19 @@
 """s6 and runit, which judge what the optional files in a service directory mean."""
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.support.commands import ENVIRONMENT
+from tests.support.oracles import find_oracle, missing
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.supervised import is_in
 
 
 def peer(program: str) -> str:
     """Return the path of a program of s6 or runit; skip the test where it is not installed."""
-    found = shutil.which(program)
-    if found is None:
-        if os.environ.get("UCSPI_ORACLES") == "required":
-            pytest.fail(f"there is no {program}")
-        pytest.skip(f"there is no {program}")
-    return found
+    return find_oracle(program) or missing(f"there is no {program}")
 
 
 class Peer:

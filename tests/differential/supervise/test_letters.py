@@ -9,6 +9,8 @@ from tests.support.commands import ours, run
 from tests.support.oracles import Oracle
 from tests.support.patience import wait_for
 
+pytestmark = pytest.mark.sampled(3)
+
 NOTING = """#!/usr/bin/env python3
 import os, signal, sys
 def note(number, frame):

@@ -13,6 +13,8 @@ from tests.support.patience import wait_for
 from tests.support.peers import Peer, fill, peer, wait_lines
 from tests.support.supervised import Service
 
+pytestmark = pytest.mark.sampled(3)
+
 SLEEPING = "#!/bin/sh\necho $$ >> starts\nexec sleep 1000\n"
 FINISH = '#!/bin/sh\necho "$@" >> ends\n'
 WAITING = '#!/bin/sh\necho "$@" >> ends\nwhile ! test -e go; do sleep 0.05; done\n'

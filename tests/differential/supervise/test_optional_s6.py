@@ -19,6 +19,8 @@ from tests.support.peers import Peer, fill, lines_of, peer, wait_lines
 from tests.support.supervised import Service
 from ucspi.programs import svstat
 
+pytestmark = pytest.mark.sampled(4)
+
 SLEEPING = "#!/bin/sh\necho $$ >> starts\nexec sleep 1000\n"
 STUBBORN = "#!/bin/sh\ntrap '' TERM\necho $$ >> starts\nwhile :; do sleep 0.1; done\n"
 FINISH = '#!/bin/sh\necho "$@" >> ends\n'
