@@ -96,6 +96,61 @@ def test_service_that_cannot_tell_is_ready_when_it_is_up(make: Make, supervise: 
     assert run(svwait("--timeout", LONG, "ready", "x"), service.directory.parent) == (0, b"", said)
 
 
+def test_service_that_tells_is_waited_for(make: Make, mine: list[str]) -> None:
+    """It is up long before it is ready."""
+    service = make("x", "#!/bin/sh\nread go < go\necho >&3\nexec sleep 1000\n")
+    where = service.directory.parent
+    (service.directory / "notification-fd").write_text("3\n")
+    os.mkfifo(service.directory / "go")
+    go = os.open(service.directory / "go", os.O_RDWR)
+    service.start(mine)
+    assert run(svwait("--timeout", LONG, "up", "x"), where) == (0, b"", b"")
+    said = b"svwait: fatal: not ready within 0 seconds: x\n"
+    assert run(svwait("--timeout", "0", "ready", "x"), where) == (99, b"", said)
+    assert run([*ours("svstat"), "--check", "--ready", "x"], where)[0] == 1
+    waits = begin(svwait("ready", "x"), where)
+    os.write(go, b"\n")
+    assert end(waits) == (0, b"")
+    assert run([*ours("svstat"), "--check", "--ready", "x"], where) == (0, b"", b"")
+    os.close(go)
+    assert run(svc("--wait", "finished", "--timeout", LONG, "-dx", "x"), where) == (0, b"", b"")
+
+
+def test_finish_is_waited_for(make: Make, mine: list[str]) -> None:
+    service = make("x")
+    where = service.directory.parent
+    (service.directory / "finish").write_text("#!/bin/sh\nread go < go\n")
+    (service.directory / "finish").chmod(0o755)
+    (service.directory / "timeout-finish").write_text("0\n")
+    os.mkfifo(service.directory / "go")
+    go = os.open(service.directory / "go", os.O_RDWR)
+    service.start(mine)
+    assert run(svwait("--timeout", LONG, "up", "x"), where) == (0, b"", b"")
+    assert run(svc("--wait", "down", "--timeout", LONG, "-d", "x"), where) == (0, b"", b"")
+    assert run(svwait("--timeout", "0", "finished", "x"), where)[0] == 99
+    waits = begin(svwait("finished", "x"), where)
+    os.write(go, b"\n")
+    assert end(waits) == (0, b"")
+    os.close(go)
+    assert run(svc("--wait", "finished", "--timeout", LONG, "-dx", "x"), where) == (0, b"", b"")
+
+
+def test_failure_for_good_ends_the_wait(make: Make, mine: list[str]) -> None:
+    service = make("x", "#!/bin/sh\nexit 100\n", down=True)
+    where = service.directory.parent
+    (service.directory / "flag-permanent-100").touch()
+    service.start(mine)
+    said = b"svc: fatal: unable to wait for x: it has failed for good; svc -u starts it again\n"
+    for _ in range(2):
+        outcome = run(svc("--wait", "ready", "--timeout", LONG, "-u", "x"), where)
+        # It may be seen while it is up, for it cannot tell that it is ready.
+        assert outcome[0] in (0, 111)
+        assert outcome[0] == 0 or outcome[2] == said
+        assert run(svwait("--timeout", LONG, "down", "x"), where) == (0, b"", b"")
+    assert run(svwait("up", "x"), where) == (111, b"", said.replace(b"svc:", b"svwait:"))
+    assert run(svc("--wait", "finished", "--timeout", LONG, "-dx", "x"), where) == (0, b"", b"")
+
+
 def test_killed_supervise_ends_the_wait(make: Make, supervise: list[str]) -> None:
     service = make("x").start(supervise)
     service.wait_up()
