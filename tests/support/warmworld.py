@@ -58,12 +58,12 @@ class Stems:
         return self.stems[-1]
 
     def _start(self, variables: bytes, descriptors: list[int]) -> int:
-        name, _, value = variables.rstrip(b"\0").partition(b"=")
+        given = [variable.partition(b"=") for variable in variables.rstrip(b"\0").split(b"\0")]
         command = [sys.executable, standinstem.__file__, self.behaviour]
         environ = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(sys.path),
-            os.fsdecode(name): os.fsdecode(value),
+            **{os.fsdecode(name): os.fsdecode(value) for name, _, value in given},
         }
         child = subprocess.Popen(command, env=environ, pass_fds=descriptors, cwd=self.folder)
         self.children.append(child)

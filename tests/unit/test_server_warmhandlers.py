@@ -163,7 +163,8 @@ def test_stem_that_does_not_do_its_work_is_killed(world: Callable[[str], World],
     here.handlers.begin()
     connections = [here.start() for _ in range(3)]
     here.until(lambda: len(here.stems.cold) + len(here.failed) == 3)
-    assert (len(here.failed) == 3) == (behaviour != "deaf"), here.stems.cold
+    # How many it takes out before it is killed is a matter of chance.
+    assert bool(here.failed) == (behaviour != "deaf"), here.stems.cold
     assert 1 not in here.handlers._connections
     assert here.report.lines[0].startswith(b"warm pyhandler was killed by signal 9")
     if behaviour == "deaf":
