@@ -113,6 +113,7 @@ int usys_note_kept(struct usys_kept *kept, int channel, int answers)
   for (i = 0; i < USYS_OWN; ++i)
     if (kept->own[i] < 0 || note_file(kept->own[i], &kept->files[i]))
       return errno;
+  kept->has_log = !note_file(2, &kept->log);
   kept->umask = umask(077);
   umask(kept->umask);
   kept->is_connected = 0;
@@ -154,6 +155,12 @@ static int has_others(void)
       !waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) || errno != ECHILD;
 }
 
+/* Lines about later clients go to 2: a file of the function, or the connection, would get them. */
+static int has_other_log(const struct usys_kept *kept)
+{
+  return kept->has_log ? !is_file(2, &kept->log) : fcntl(2, F_GETFD) >= 0;
+}
+
 int usys_may_kept_answer(const struct usys_kept *kept)
 {
   return is_file(kept->own[0], &kept->files[0]) && is_file(kept->own[1], &kept->files[1]);
@@ -170,7 +177,7 @@ int usys_put_kept_back(struct usys_kept *kept)
   for (i = 0; i < USYS_OWN; ++i)
     if (!is_file(kept->own[i], &kept->files[i]))
       return 0; /* the function has closed what it did not open */
-  if (dup2(kept->own[2], 0) < 0 || dup2(kept->own[2], 1) < 0)
+  if (dup2(kept->own[2], 0) < 0 || dup2(kept->own[2], 1) < 0 || has_other_log(kept))
     return 0;
   count = disconnect_all(kept);
   if (count < 0 || count > kept->open + LEFT_MAX)

@@ -16,7 +16,9 @@ struct usys_kept {
   int own[USYS_OWN]; /* the channel, the pipe for answers, /dev/null, the working directory */
   struct usys_file files[USYS_OWN];
   struct usys_file connection;
+  struct usys_file log; /* what descriptor 2 was */
   int is_connected;
+  int has_log;           /* whether it was open */
   long open;             /* descriptors at first */
   int known[USYS_KNOWN]; /* numbers that were open when all were listed */
   int known_count;
@@ -36,7 +38,7 @@ void usys_connect_kept(struct usys_kept *kept, int descriptor);
  *
  * Numbers that still have the connection have /dev/null then, because their users may close them.
  * Returns 0 where something cannot be put back: ids, threads, children, a descriptor of our own
- * that was closed, or many that were left open. */
+ * that was closed, another file on 2, or many that were left open. */
 int usys_put_kept_back(struct usys_kept *kept);
 
 /* Whether the channel and the pipe are what they were at first. */

@@ -112,6 +112,8 @@ def test_outcome_is_that_of_a_process_for_each(folder: Path) -> None:
         b"os.dup(0)",
         b"os.close(1)",
         b"os.close(0); os.close(1); os.close(2)",
+        b"os.dup2(0, 2)",
+        b"os.environ = dict(os.environ)",
     ],
 )
 def test_next_client_finds_nothing_changed(folder: Path, code: bytes) -> None:
@@ -119,6 +121,22 @@ def test_next_client_finds_nothing_changed(folder: Path, code: bytes) -> None:
         before = ask(served, STATE).split(b" ", 1)[1]
         assert ask(served, code + b"\n") == b""
         assert ask(served, STATE).split(b" ", 1)[1] == before
+
+
+@pytest.mark.parametrize(
+    "code", [b"os.dup2(0, 2)", b"os.close(2)", b"os.dup2(os.open('own', os.O_RDWR | os.O_CREAT), 2)"]
+)
+def test_lines_about_later_clients_go_to_the_log(folder: Path, code: bytes) -> None:
+    """As under inetd, some have the connection on 2; others close that, or have a log of their own there."""
+    with serving(folder, ["-vHRl0", "-c", "1"], handler()) as served:
+        assert ask_alone(served, code + b"\n") == b""
+        for _ in range(3):
+            assert ask_alone(served, b"sys.stderr.write('said\\n'); sys.stderr.flush()\n") == b""
+        lines = served.lines()
+        for word in ("tcpserver: pid ", "tcpserver: ok ", "tcpserver: end "):
+            assert len([line for line in lines if line.startswith(word)]) == 4, lines
+        assert lines.count("said") == 3
+        assert not (folder / "own").exists() or (folder / "own").read_bytes() == b""
 
 
 def test_functions_of_all_kinds_and_many_clients_at_once(folder: Path) -> None:

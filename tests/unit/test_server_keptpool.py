@@ -72,6 +72,25 @@ def test_there_are_as_many_as_there_are_clients_at_once(world: Callable[..., Wor
     assert len(here.handlers._pool.by_pid) == 5
 
 
+@pytest.mark.parametrize("way", ["opened", "sent"])
+def test_process_that_is_about_to_be_killed_gets_no_other_client(
+    world: Callable[..., World], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal may come much later, when the process has answered."""
+    here = world()
+    first = here.start()
+    pid = pid_of(here, first)
+    here.until(lambda: first.pid == pid)
+    if way == "opened":
+        os.close(here.handlers.open(first))
+    else:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "kill", lambda *signal: None)
+            assert here.handlers.send(first, signal.SIGKILL)
+    assert end(here, first, b"x") == (pid, 1 << 8)
+    assert pid_of(here, here.start()) != pid
+
+
 def test_process_that_dies_is_the_end_of_its_client(world: Callable[..., World]) -> None:
     here = world()
     for _ in range(2):

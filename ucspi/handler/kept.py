@@ -4,7 +4,8 @@ What a function leaves in its modules stays: a connection to a database, a table
 it has read.  So descriptors that it leaves open stay too, for something may still
 use them; only those of the connection itself become ``/dev/null``, lest the client wait.
 What cannot be put back ends the process: threads and children that are left, another
-user, files put in the place of the standard ones, more and more descriptors.
+user, files put in the place of the standard ones, another ``os.environ``, more and more
+descriptors.
 """
 
 import _signal
@@ -41,7 +42,7 @@ class Kept:
             assert native is not None
             native.keep(channel.fileno(), self._answers)
         self._actions = _actions()
-        self._argv, self._files = sys.argv[:], _standard_files()
+        self._argv, self._files, self._variables = sys.argv[:], _standard_files(), os.environ
 
     def serve(self, function: "Callable[..., object]", arguments: "Sequence[str]", count: int) -> None:
         """Serve so many connections, or fewer if the channel ends or something cannot be put back."""
@@ -78,7 +79,7 @@ class Kept:
             if not native.put_back():
                 return False
             sys.argv[:] = self._argv
-            if _standard_files() != self._files:
+            if _standard_files() != self._files or os.environ is not self._variables:
                 return False
             while sys.stdin.readline():
                 pass  # what a client has sent and nobody read; it is /dev/null by now

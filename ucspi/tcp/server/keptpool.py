@@ -40,9 +40,10 @@ class Kept:
         pid: 0 while it is not known.
         connection: what it serves; None: it is idle.
         number: of its connections up to now.
+        is_doomed: it is about to be killed, and gets no further connection even if it answers before.
     """
 
-    __slots__ = ("answers", "channel", "connection", "number", "pid", "stem", "theirs")
+    __slots__ = ("answers", "channel", "connection", "is_doomed", "number", "pid", "stem", "theirs")
 
     def __init__(self, stem: "Stem") -> None:
         """Make its channel, and put the pipe for its answers into that.
@@ -60,6 +61,7 @@ class Kept:
             raise
         self.stem, self.pid, self.number = stem, 0, 0
         self.connection: Connection | None = None
+        self.is_doomed = False
 
     def _make_pipe(self) -> int:
         ours, theirs = os.pipe()

@@ -139,7 +139,8 @@ class WarmHandlers(Handlers):
                 self._learn()
             connection = kept.connection
             self._connections.pop(kept.pid, None)
-            if kept.stem is self._keeper.current and kept.number < self._count():
+            is_wanted = kept.stem is self._keeper.current and not kept.is_doomed
+            if is_wanted and kept.number < self._count():
                 self._pool.put_back(kept)
             else:
                 kept.connection = None
@@ -213,6 +214,22 @@ class WarmHandlers(Handlers):
                 return
             time.sleep(0.001)
             self._learn()
+
+    def send(self, connection: Connection, number: int) -> bool:
+        """See `Handlers.send`."""
+        if number == SIGKILL:
+            self._doom(connection)
+        return super().send(connection, number)
+
+    def open(self, connection: Connection) -> int:
+        """See `Handlers.open`; whoever asks for that is going to kill it, at some time."""
+        self._doom(connection)
+        return super().open(connection)
+
+    def _doom(self, connection: Connection) -> None:
+        kept = self._pool.by_pid.get(connection.pid)
+        if kept is not None and kept.connection is connection:
+            kept.is_doomed = True
 
     def finish(self) -> None:
         """Let the stems end; a handler that one of them still has to fork is forked."""
