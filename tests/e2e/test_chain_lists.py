@@ -46,6 +46,7 @@ def questions(running: Server, lists: NameServer, answer: bytes) -> int:
     return len(lists.asked) - before
 
 
+@pytest.mark.slow
 def test_system_s_server_is_the_one_that_its_file_names_now(tmp_path: Path, lists: NameServer) -> None:
     if reason := why_not():
         pytest.skip(reason)

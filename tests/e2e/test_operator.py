@@ -7,14 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.patience import wait_for
-from tests.support.program_choices import EACH
+from tests.support.program_choices import EACH, IN_PROCESS
 from tests.support.telnet_service import Service
 from tests.support.world import FRIEND
 
+# The walk-through has both ways in the default run.
+WAYS = [*EACH[:-1], pytest.param("ours", IN_PROCESS, marks=pytest.mark.slow)]
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.oracle,
-    pytest.mark.parametrize(("chosen", "scanner"), EACH, indirect=True, scope="class"),
+    pytest.mark.parametrize(("chosen", "scanner"), WAYS, indirect=True, scope="class"),
 ]
 
 UP = r"up \(pid (\d+)\) \d+ seconds"

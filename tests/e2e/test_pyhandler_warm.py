@@ -440,6 +440,7 @@ def test_server_of_a_wrong_command_line_ends(folder: Path, words: list[str], say
     assert done.returncode == 111
 
 
+@pytest.mark.slow
 def test_server_says_that_it_waits_for_the_module(folder: Path) -> None:
     (folder / "own.py").write_text(SLOW + MODULE)
     with serving(folder, ["-HRl0"], handler("way")) as served:
@@ -470,6 +471,7 @@ def test_server_waits_for_the_module_and_can_be_ended_meanwhile(folder: Path) ->
         wait_for(lambda: status(stem).get("State", "Z")[0] == "Z", "the end of the stem")
 
 
+@pytest.mark.slow
 def test_stem_that_is_killed_while_it_imports_comes_back(folder: Path) -> None:
     (folder / "own.py").write_text(SLOW + MODULE)
     with serving(folder, ["-vHRl0"], handler("way")) as served:
@@ -494,6 +496,7 @@ def test_module_with_a_thread_is_cold(folder: Path) -> None:
         assert said == ["tcpserver: warning: pyhandler is not kept warm: the module starts a thread"]
 
 
+@pytest.mark.slow
 def test_idle_stem_that_is_killed_comes_back(folder: Path) -> None:
     with serving(folder, ["-vHRl0"], handler("way")) as served:
         assert is_warm(served)

@@ -18,6 +18,8 @@ from tests.support.patience import PATIENCE, wait_for
 from tests.support.peers import Peer, fill, lines_of, wait_lines
 from tests.support.supervised import Service
 
+pytestmark = pytest.mark.sampled(4)
+
 MINE = ours("supervise")
 SLEEPING = "#!/bin/sh\necho $$ >> starts\nexec sleep 1000\n"
 WAITING = "#!/bin/sh\necho $$ >> ends\nwhile ! test -e go; do sleep 0.05; done\n"

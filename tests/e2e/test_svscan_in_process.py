@@ -192,6 +192,7 @@ def test_read_only_disk_is_complained_of_as_by_the_original(scanning: Scanning, 
     assert [line.rpartition(b": ")[2] for line in said[0]].count(b"read-only file system") == 2
 
 
+@pytest.mark.slow
 def test_too_few_descriptors_stop_no_service_that_runs(scanning: Scanning) -> None:
     names = [str(number) for number in range(12)]
     for name in names:

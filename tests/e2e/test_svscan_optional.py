@@ -14,7 +14,7 @@ from tests.support.patience import PATIENCE, wait_for
 from tests.support.peers import Peer, fill, lines_of, wait_lines
 from ucspi.programs import svstat
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 SLEEPING = "#!/bin/sh\necho $$ >> starts\nexec sleep 1000\n"
 STUBBORN = "#!/bin/sh\ntrap '' TERM\necho $$ >> starts\nwhile :; do sleep 0.1; done\n"
@@ -175,6 +175,7 @@ def test_killed_svscan_while_finish_runs(in_process: Scan) -> None:
     wait_for(lambda: lines_of(one / "log/main/current") == ["the last words"], "the line")
 
 
+@pytest.mark.slow
 def test_fifty_services_end_on_term(scan: Scan) -> None:
     for number in range(50):
         files = {"run": SLEEPING, "finish": FINISH, "timeout_kill": "5000", "flag_timeout_killpg": ""}

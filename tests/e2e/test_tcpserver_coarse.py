@@ -18,7 +18,11 @@ from tests.support.serving import COMMAND, Served, read_all, serving
 from ucspi.cdb import create
 from ucspi.rules import compile_rules
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.sampled(4),
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
+]
 
 FRIEND, FOE = "127.0.0.1", "127.0.0.9"
 

@@ -309,6 +309,7 @@ def test_killed_helper_costs_those_that_it_waited_for(tmp_path: Path) -> None:
         assert served.stop() == 0
 
 
+@pytest.mark.slow
 def test_helper_ends_with_its_server(tmp_path: Path) -> None:
     options = ["-vHRl0", "--proxy-from", "127.0.0.0/8", "--timeout-proxy", "300"]
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -103,6 +103,7 @@ def test_only_keepalive_frees_the_slot_of_a_client_that_vanished(tmp_path: Path)
     run_unshared("tests.e2e.vanished_clients", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_keepalive_ends_a_client_that_takes_nothing_while_there_is_something(tmp_path: Path) -> None:
     """Such a client still answers the kernel's probes: only TCP_USER_TIMEOUT ends it."""
     options = ["-vHRl0", "-c1", "--keepalive", "1/1/2"]

@@ -21,7 +21,7 @@ from tests.support.serving import COMMAND, ENVIRONMENT, Served, hold, read_all, 
 from tests.support.warmed import CAN_BE_WARM
 from ucspi.unix import native
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 MAX_TIME, IDLE_TIME = ["-vHRl0", "--max-time", "1"], ["-vHRl0", "--idle-time", "1"]
 needs_core = pytest.mark.skipif(native.lib is None, reason="only the compiled module can take a connection")
@@ -100,6 +100,7 @@ def test_handler_may_say_goodbye(tmp_path: Path) -> None:
         wait_for_end(served, "768")
 
 
+@pytest.mark.slow
 def test_time_counts_from_the_start_of_each_handler(tmp_path: Path) -> None:
     with serving(tmp_path, ["-vHRl0", "--max-time", "2"], ["cat"]) as served:
         first = hold(served)
@@ -159,6 +160,7 @@ def test_root_cuts_what_a_handler_has_left_to_others(tmp_path: Path) -> None:
             os.kill(grandchild, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_limit_that_is_refused_by_the_kernel_still_kills(tmp_path: Path) -> None:
     """Where a connection cannot be taken from its handler, that is killed all the same."""
     script = "trap '' TERM; while :; do sleep 0.1; done"
@@ -170,12 +172,14 @@ def test_limit_that_is_refused_by_the_kernel_still_kills(tmp_path: Path) -> None
         wait_for_end(served, "9")
 
 
+@pytest.mark.slow
 def test_stopped_handler_is_killed(tmp_path: Path) -> None:
     handler = ["sh", "-c", "kill -STOP $$"]
     with serving(tmp_path, MAX_TIME, handler, command=HURRIED_COMMAND) as served, served.connect():
         wait_for_end(served, "9")
 
 
+@pytest.mark.slow
 def test_stopped_server_kills_nobody_without_grace(tmp_path: Path) -> None:
     script = "trap 'sleep 1; echo bye; exit' TERM; while :; do sleep 0.1; done"
     handler = ["sh", "-c", script]
@@ -213,6 +217,7 @@ time.sleep(1 + (random.random() - 0.5) / 5 if how != 0 else 600)  # around its l
 """
 
 
+@pytest.mark.slow
 def test_crowd_that_ends_around_its_limit_is_counted_out(tmp_path: Path) -> None:
     """Signals and ends cross: each handler is reaped once, nobody else is hit, no place is lost."""
     count = 60
@@ -379,6 +384,7 @@ def test_idle_client_of_a_socket_that_is_bound_to_an_interface_is_found(tmp_path
         wait_for_end(served, "15")
 
 
+@pytest.mark.slow
 def test_connection_of_the_balancer_is_meant_behind_one(tmp_path: Path) -> None:
     options = ["-vHRl0", "--idle-time", "2", "--proxy-from", "127.0.0.1"]
     with serving(tmp_path, options, ["cat"]) as served, served.connect() as client:
@@ -404,6 +410,7 @@ def test_client_that_sends_a_byte_now_and_then_is_not_idle(tmp_path: Path) -> No
         wait_for_end(served, "0")
 
 
+@pytest.mark.slow
 def test_client_that_only_reads_is_not_idle(tmp_path: Path) -> None:
     script = "for i in 1 2 3 4 5; do sleep 1; echo $i; done"
     with serving(tmp_path, ["-vHRl0", "--idle-time", "2"], ["sh", "-c", script]) as served:

@@ -13,7 +13,7 @@ from tests.support.patience import wait_for
 from tests.support.peers import Peer, fill, peer, wait_lines
 from tests.support.supervised import Service
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(12)
 
 SLEEPING = "#!/bin/sh\necho $$ >> starts\nexec sleep 1000\n"
 FINISH = '#!/bin/sh\necho "$@" >> ends\n'

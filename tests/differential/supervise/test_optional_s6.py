@@ -19,7 +19,7 @@ from tests.support.peers import Peer, fill, lines_of, peer, wait_lines
 from tests.support.supervised import Service
 from ucspi.programs import svstat
 
-pytestmark = pytest.mark.sampled(4)
+pytestmark = pytest.mark.sampled(12)
 
 SLEEPING = "#!/bin/sh\necho $$ >> starts\nexec sleep 1000\n"
 STUBBORN = "#!/bin/sh\ntrap '' TERM\necho $$ >> starts\nwhile :; do sleep 0.1; done\n"
@@ -117,6 +117,7 @@ class TestFinish:
         wait_both(two, "starts", 2)
         assert stat(two[0]).count(b"failed") == 0
 
+    @pytest.mark.slow
     def test_letters_while_it_runs(self, both: Both) -> None:
         """Down: it does not start again.  Up: it starts, but only when ``finish`` has ended."""
         waiting = "#!/bin/sh\necho $$ >> ends\nwhile ! test -e go; do sleep 0.05; done\n"
@@ -195,6 +196,7 @@ class TestStop:
         tell(two, "k")
         wait_both(two, "ends")
 
+    @pytest.mark.slow
     def test_who_is_wanted_up_again_in_time_lives(self, make: Make, mine: list[str]) -> None:
         service = make("x", STUBBORN)
         fill(service.directory, {"timeout-kill": "600"})
@@ -251,6 +253,7 @@ class TestTally:
         time.sleep(1.2)
         assert (two[0].starts(), len(two[1].lines("starts"))) == (2, 2)
 
+    @pytest.mark.slow
     def test_s6_permafailon_does_not_give_up_on_others(self, both: Both) -> None:
         finish = f"#!/bin/sh\necho ended >> ends\nexec {peer('s6-permafailon')} 60 1 4-9,SIGKILL true\n"
         two = both("#!/bin/sh\necho started >> starts\nexit 3\n", finish=finish)

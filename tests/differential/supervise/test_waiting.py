@@ -16,6 +16,8 @@ from tests.support.oracles import find_oracle, missing
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.supervised import PLAIN, STUBBORN
 
+pytestmark = pytest.mark.sampled(3)
+
 LONG = str(int(PATIENCE))
 QUICK = "#!/bin/sh\necho started >> starts\n"
 
