@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support import standinstem
 from tests.support.patience import wait_for
+from tests.support.processes import children
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.server.warmhandlers import WarmHandlers
 from ucspi.unix.chain import Ending
@@ -85,6 +86,7 @@ class World:
     """Warm handlers and their clients."""
 
     def __init__(self, folder: Path, behaviour: str, keep: int = 1, limit: int = 1000) -> None:
+        self._others = set(children(os.getpid()))  # of earlier tests: they are none of ours
         self.stems, self.report = Stems(folder, behaviour, keep), Warnings()
         self.handlers = WarmHandlers(self.stems, self.report, 2, limit)  # type: ignore[arg-type]  # they look so
         self.failed: list[tuple[Connection, int | None]] = []
@@ -131,10 +133,7 @@ class World:
                 pass
         for _, _, connection in self.ended:
             assert connection.descriptor < 0
-        while True:
-            try:
-                os.waitpid(-1, 0)
-            except ChildProcessError:
-                break
+        while left := set(children(os.getpid())) - self._others:
+            os.waitpid(left.pop(), 0)
         for each in self.stems.stems:
             each.close()
