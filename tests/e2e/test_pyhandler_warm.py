@@ -199,8 +199,9 @@ def stem_of(served: Served) -> int:
     found: list[int] = []
 
     def is_found() -> bool:
-        # A process that was forked a moment ago may not have its connection yet.
-        found[:] = set(stems_of(served)).intersection(stems_of(served))
+        before = set(stems_of(served))
+        time.sleep(0.1)  # a process that was forked a moment ago may not have its connection yet
+        found[:] = before.intersection(stems_of(served))
         return len(found) == 1
 
     wait_for(is_found, "one stem")

@@ -5,6 +5,8 @@
 In a network and mount namespace of its own.  Fails with a traceback.
 """
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from tests.support.namespace import settle
 from tests.support.patience import PATIENCE, wait_for
+from tests.support.processes import children
 from tests.support.serving import Served, hold, serving
 
 ELSEWHERE, LATE = "10.9.9.9", "10.8.8.8"
@@ -47,9 +50,9 @@ def vanished(place: Path) -> None:
     choices = [([*ONE, *KEEPALIVE], ["cat"]), ([*ONE, *KEEPALIVE], WRITER), (ONE, ["cat"])]
     with ExitStack() as stack:
         servers = []
-        for folder, (options, handler) in zip(folders, choices, strict=True):
+        for folder, (options, program) in zip(folders, choices, strict=True):
             folder.mkdir()
-            servers.append(stack.enter_context(serving(folder, options, handler)))
+            servers.append(stack.enter_context(serving(folder, options, program)))
         vanish([hold(served, ELSEWHERE) for served in servers])
         (folders[1] / "go").touch()
         reads, writes, without = servers
@@ -57,6 +60,8 @@ def vanished(place: Path) -> None:
         wait_for(lambda: has_ended(writes), lambda: str(writes.lines()))
         hold(reads).close()  # the slot is free
         assert not has_ended(without)
+        for handler in children(without.process.pid):
+            os.kill(handler, signal.SIGKILL)  # it would wait for its client for ever
 
 
 def late_address(place: Path) -> None:

@@ -67,6 +67,7 @@ class StemEnviron:
         """Give this process what all connections have, so that theirs is little work."""
         assert native is not None
         self._is_plain = not (self._pid_variable or self._changes or self._imported)
+        self._found = None
         if self._is_plain:
             native.set_environ(variables(), self._inherited)
 

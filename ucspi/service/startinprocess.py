@@ -9,7 +9,11 @@ again that has ended.
 import os
 
 from ucspi.errors import ServiceError
-from ucspi.service import controlfiles
+from ucspi.service import (
+    conduct,  # noqa: F401 - for services with optional files; nothing is imported later
+    controlfiles,
+    optionalvalues,  # noqa: F401 - the same
+)
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.eventloop import EventLoop
 from ucspi.service.registry import LOG, path_of
@@ -19,7 +23,11 @@ from ucspi.service.statuspublisher import ThreadPublisher
 from ucspi.service.supervisor import Supervisor
 from ucspi.service.supervisorhost import SupervisorHost
 from ucspi.service.supervisorlist import SupervisorList
-from ucspi.unix import environ, fds
+from ucspi.unix import (
+    cachedstat,  # noqa: F401 - the same
+    environ,
+    fds,
+)
 from ucspi.unix.errtext import explain
 from ucspi.unix.output import say_soon
 
