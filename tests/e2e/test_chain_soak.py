@@ -1,6 +1,6 @@
 """Very many clients of a server with a chain leave nothing behind in it.
 
-``UCSPI_SOAK`` says how many connections there are, 100,000 unless it is set; those
+``UCSPI_SOAK`` says how many connections there are, 20,000 unless it is set; those
 that end badly are a fifth of that.
 """
 
@@ -22,7 +22,7 @@ from tests.support.warmed import CAN_BE_WARM, OURS
 from ucspi.unix import mover
 
 BENCH = Path(__file__).parents[2] / "bench"
-CONNECTIONS = int(os.environ.get("UCSPI_SOAK", "100000"))
+CONNECTIONS = int(os.environ.get("UCSPI_SOAK", "20000"))
 CLIENTS = 16
 WARM_UP = 2000  # connections after which a server has all that it will ever have for those at once
 GROWTH = 1000  # kilobytes that an allocator may still ask for

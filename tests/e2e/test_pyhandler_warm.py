@@ -761,5 +761,5 @@ def test_hundreds_of_connections_leave_nothing(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_connections_leave_nothing(folder: Path) -> None:
-    check_leaks(folder, 100_000)
+def test_very_many_connections_leave_nothing(folder: Path) -> None:
+    check_leaks(folder, int(os.environ.get("UCSPI_SOAK", "20000")))

@@ -131,7 +131,8 @@ def test_chance_differs_in_each_process(folder: Path) -> None:
         assert each["forks"] == ["before"] * number + ["child"]
 
 
-NAMES = st.sampled_from([b"A", b"B", b"UID", b"PATH", b"LC_CTYPE", b"TCPREMOTEIP", b"\xff\xfe", b"", b"A b"])
+# Without LC_CTYPE: an interpreter that starts with one that is no locale sets another.
+NAMES = st.sampled_from([b"A", b"B", b"UID", b"PATH", b"TCPREMOTEIP", b"\xff\xfe", b"", b"A b"])
 VALUES = st.binary(max_size=6).map(lambda value: value.replace(b"\0", b""))
 VARIABLE = st.builds(lambda name, value: name + b"=" + value, NAMES, VALUES)
 ENTRY = VARIABLE | st.sampled_from([b"A", b"nothing", b"UID"])
@@ -146,7 +147,7 @@ def test_environment_is_that_of_a_cold_process(folder: Path) -> None:
         @given(
             st.lists(ENTRY, max_size=8),
             st.lists(VARIABLE, max_size=6, unique_by=lambda entry: entry.partition(b"=")[0]),
-            st.lists(ENTRY, max_size=3),
+            st.lists(ENTRY.filter(lambda entry: entry[:1] != b"="), max_size=3),  # with it begin links
         )
         def compare(inherited: list[bytes], variables: list[bytes], changes: list[bytes]) -> None:
             names = {entry.partition(b"=")[0] + b"=" for entry in variables}
