@@ -97,6 +97,13 @@ class Waiting:
 
         It returns at once when a service cannot become so.
         """
+        try:
+            return self._wait(deadline)
+        finally:
+            if self._watch:
+                self._watch.end()
+
+    def _wait(self, deadline: float | None) -> bool:
         self._give_up_hopeless()
         is_over = False
         while not self._failed:

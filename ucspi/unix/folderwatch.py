@@ -14,7 +14,7 @@ Source: fcntl(2), "File and directory change notification".
 
 import fcntl
 import posix as os
-from _signal import SIGIO
+from _signal import SIG_IGN, SIGIO, signal
 
 from ucspi.unix import signals
 
@@ -44,6 +44,13 @@ class FolderWatch(signals.Wakeup):
         super().__init__()
         signals.note(SIGIO)  # before a first one comes: by default it ends a process
         signals.unblock(SIGIO)
+
+    def end(self) -> None:
+        """Watch no more: a signal that is late does nothing.
+
+        An interpreter that ends gives each signal its default, and the directories are still watched then.
+        """
+        signal(SIGIO, SIG_IGN)
 
     def add(self, folder: int) -> int | None:
         """Watch one more; return a descriptor that is to be closed to end that, None if it cannot be watched.
