@@ -4,17 +4,20 @@
 
 #include "numbers/decimal.h"
 
-/* Write four bytes as dotted decimals, and a NUL: 16 bytes at most.  libc's way takes as long as the rest of a header. */
-static inline void put_dotted(const unsigned char *bytes, char *text)
+/* Write four bytes as dotted decimals, and a NUL: 16 bytes at most.  libc's way takes as long as the rest of a header.
+ * Returns the length. */
+static inline size_t put_dotted(const unsigned char *bytes, char *text)
 {
+  char *at = text;
   int i;
 
   for (i = 0; i < 4; ++i) {
     if (i)
-      *text++ = '.';
-    text += put_decimal(text, bytes[i]);
+      *at++ = '.';
+    at += put_decimal(at, bytes[i]);
   }
-  *text = 0;
+  *at = 0;
+  return (size_t)(at - text);
 }
 
 #endif

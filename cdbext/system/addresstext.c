@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "numbers/decimal.h"
+#include "numbers/dotted.h"
 
 enum { IP6_GROUPS = 8 };
 
@@ -103,20 +103,6 @@ size_t usys_read_ip(const char *text, unsigned char *ip)
   return read_ip4(text, ip) ? USYS_IP4 : 0;
 }
 
-static size_t show_ip4(const unsigned char *ip, char *text)
-{
-  char *at = text;
-  int i;
-
-  for (i = 0; i < USYS_IP4; ++i) {
-    if (i)
-      *at++ = '.';
-    at += put_decimal(at, ip[i]);
-  }
-  *at = 0;
-  return (size_t)(at - text);
-}
-
 static unsigned group_of(const unsigned char *ip, int group)
 {
   return (unsigned)(ip[2 * group] << 8 | ip[2 * group + 1]);
@@ -167,7 +153,7 @@ static size_t show_ip6(const unsigned char *ip, char *text)
 
   if (holds_ip4(begin, gap)) {
     at[0] = at[1] = ':';
-    return 2 + show_ip4(ip + USYS_IP6 - USYS_IP4, at + 2);
+    return 2 + put_dotted(ip + USYS_IP6 - USYS_IP4, at + 2);
   }
   while (group < IP6_GROUPS) {
     if (group == begin) {
@@ -187,5 +173,5 @@ static size_t show_ip6(const unsigned char *ip, char *text)
 
 size_t usys_show_ip(const unsigned char *ip, size_t length, char *text)
 {
-  return length == USYS_IP4 ? show_ip4(ip, text) : show_ip6(ip, text);
+  return length == USYS_IP4 ? put_dotted(ip, text) : show_ip6(ip, text);
 }

@@ -10,6 +10,13 @@ enum {
   USYS_ADDRESS_TEXT = 46 /* of an address as text, with the NUL */
 };
 
+/* An end of a connection. */
+struct usys_peer {
+  unsigned char ip[USYS_IP6];
+  size_t length; /* of the address */
+  unsigned port;
+};
+
 /* Read an IPv6 address, 16 bytes.  A zone behind it does not count.
  *
  * Returns 0 where the text is none, or an IPv4 address in IPv6 form. */

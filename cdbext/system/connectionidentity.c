@@ -6,9 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif

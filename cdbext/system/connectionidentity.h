@@ -2,6 +2,13 @@
 #ifndef USYS_CONNECTIONIDENTITY_H
 #define USYS_CONNECTIONIDENTITY_H
 
+#include <sys/socket.h>
+
+/* asm-generic/socket.h; headers before Linux 4.12 have none. */
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
+
 /* A struct inet_diag_req_v2 (linux/inet_diag.h): the question to sock_diag(7) for this
  * one connection and its counters.  Its last bytes are the socket's cookie, a number
  * that the kernel gives to no other socket. */

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "system/addresstext.h"
 #include "system/command.h"
 
 enum { USYS_PLACES_MAX = 64 };
@@ -24,13 +25,6 @@ struct usys_target {
                       second; of the second 0: there is none */
   int no_delay;
   int is_silent; /* nothing is said of failures */
-};
-
-/* An end of a connection. */
-struct usys_peer {
-  unsigned char ip[16];
-  size_t length;
-  unsigned port;
 };
 
 /* Connect, in the child of a server: bare system calls only.

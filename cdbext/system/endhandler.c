@@ -7,10 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
-
 #if defined(__linux__) && defined(SYS_pidfd_send_signal)
 
 /* Every architecture has the same number; headers before Linux 5.6 have none. */

@@ -15,12 +15,6 @@ enum {
 static const char signature[] = "\r\n\r\n\0\r\nQUIT\n";
 enum { SIGNATURE = sizeof signature - 1 };
 
-struct end {
-  unsigned char ip[USYS_IP6];
-  size_t length; /* of the address */
-  unsigned port;
-};
-
 static unsigned char *put(unsigned char *to, const void *bytes, size_t length)
 {
   memcpy(to, bytes, length);
@@ -56,7 +50,7 @@ static int read_port(const char *text, unsigned *port)
 }
 
 static int read_end(char *const *environ, const char *protocol, const char *ip_name, const char *port_name,
-                    struct end *end)
+                    struct usys_peer *end)
 {
   const char *ip = value_for(environ, protocol, ip_name), *port = value_for(environ, protocol, port_name);
 
@@ -82,7 +76,8 @@ static unsigned char *put_port(unsigned char *to, unsigned port)
   return to;
 }
 
-static size_t put_binary(const struct end *source, const struct end *destination, unsigned char *to)
+static size_t put_binary(const struct usys_peer *source, const struct usys_peer *destination,
+                         unsigned char *to)
 {
   unsigned char *at = put(to, signature, SIGNATURE);
 
@@ -96,7 +91,7 @@ static size_t put_binary(const struct end *source, const struct end *destination
   return (size_t)(at - to);
 }
 
-static unsigned char *put_address(unsigned char *to, const struct end *end)
+static unsigned char *put_address(unsigned char *to, const struct usys_peer *end)
 {
   *to++ = ' ';
   return to + usys_show_ip(end->ip, end->length, (char *)to);
@@ -108,7 +103,7 @@ static unsigned char *put_digits(unsigned char *to, unsigned port)
   return to + put_decimal(to, port);
 }
 
-static size_t put_line(const struct end *source, const struct end *destination, unsigned char *to)
+static size_t put_line(const struct usys_peer *source, const struct usys_peer *destination, unsigned char *to)
 {
   unsigned char *at = put_text(to, source->length == USYS_IP4 ? "PROXY TCP4" : "PROXY TCP6");
 
@@ -120,7 +115,7 @@ static size_t put_line(const struct end *source, const struct end *destination, 
 size_t usys_put_proxy_header(int version, char *const *environ, unsigned char *to)
 {
   const char *protocol = usys_value_of(environ, "PROTO");
-  struct end source, destination;
+  struct usys_peer source, destination;
 
   if (protocol ? !strcmp(protocol, "UNIX") : !usys_value_of(environ, "TCPREMOTEIP"))
     return put_nobody(version, to);
