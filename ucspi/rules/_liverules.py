@@ -107,7 +107,7 @@ class LiveRules:
         rules = self._file.rules
         if isinstance(rules, CdbFormatError):
             raise rules.with_traceback(None)  # else the traceback grows with every client
-        return rules.judge_again(ip) if host is info is None else rules.judge(ip, host, info)
+        return rules.judge_again(ip, host, info)
 
     def line_of(self, rule: bytes | None) -> int | None:
         """Return None: a compiled file does not have the numbers of its lines."""

@@ -122,9 +122,7 @@ class LiveText:
         """Decide about one client by the last good text; see `RuleSet.judge`."""
         self.attend()
         assert self._rules is not None, "load comes first"
-        if host is info is None:
-            return self._rules.judge_again(ip)
-        return self._rules.judge(ip, host, info)
+        return self._rules.judge_again(ip, host, info)
 
     def line_of(self, rule: bytes | None) -> int | None:
         """Return the line, from 1, of a rule that the last `judge` decided by; None when unknown."""

@@ -191,11 +191,13 @@ class RuleSet:
             return verdict if as_given else as_given
         return verdict
 
-    def judge_again(self, ip: bytes) -> Verdict:
-        """Do as `judge` with an address alone, and remember verdicts: the same clients come again and again.
+    def judge_again(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
+        """Do as `judge`, and remember verdicts about addresses alone: the same clients come again and again.
 
         The image must not change.
         """
+        if host is not None or info is not None:
+            return self.judge(ip, host, info)
         verdict = self._known.get(ip)
         if verdict is None:
             verdict = self.judge(ip)
