@@ -4,7 +4,7 @@ import time
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, print_or_stop
-from ucspi.service import servicestate
+from ucspi.service import controlfiles, servicestate
 from ucspi.service.goals import READY, UP, Goal
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def check(operands: list[bytes], usage: bytes) -> int:
         state = servicestate.look(name)
         if state.status is None:
             lines.append(b"%s: %s\n" % (name, state.problem))
-            is_known &= state.problem == servicestate.NOT_RUNNING
+            is_known &= state.problem == controlfiles.NOT_RUNNING
         elif not goal.is_reached(state.status, None):
             shown = state.status.describe(now, normally_up=state.is_normally_up is True)
             lines.append(b"%s: %s\n" % (name, shown + (b", not ready" if state.status.is_up else b"")))

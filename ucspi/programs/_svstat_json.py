@@ -69,7 +69,7 @@ def _last_end(status: "Status") -> "Value":
 
 def _moment(stamp: bytes) -> bytes | None:
     """Return the time of a TAI64N label; None for one that is no time of our calendar."""
-    seconds = int.from_bytes(stamp[:8]) - tai.EPOCH
+    seconds = tai.seconds(stamp)
     if not 0 <= seconds <= _LAST:
         return None
     return moment(seconds * 10**9 + min(int.from_bytes(stamp[8:12]), 10**9 - 1))

@@ -10,7 +10,6 @@ from ucspi.programs._program import Stop
 from ucspi.service import controlfiles
 from ucspi.service.goals import STATES, Goal
 from ucspi.service.waiting import Waiting
-from ucspi.service.watchedservice import NOT_RUNNING
 from ucspi.unix.errtext import explain
 from ucspi.unix.output import has_room, say
 
@@ -64,7 +63,7 @@ def wait_for(
 def _raise_limit() -> None:
     from ucspi.unix import rlimits
 
-    rlimits.apply([rlimits.soft(rlimits.NOFILE, None)])
+    rlimits.raise_open_files()
 
 
 def _complain(program: bytes, name: bytes, reason: ServiceError) -> None:
@@ -90,7 +89,7 @@ def _send_one(name: bytes, letters: bytes, deadline: float | None) -> None:
     finally:
         os.close(service)
     if control is None:
-        raise ServiceError(NOT_RUNNING)
+        raise ServiceError(controlfiles.NOT_RUNNING)
     try:
         os.set_blocking(control, False)
         while letters:

@@ -49,7 +49,7 @@ def _control(name: bytes, letters: bytes) -> None:
     finally:
         os.close(service)
     if control is None:
-        return _warn(b"unable to control %s: supervise not running" % name)
+        return _warn(b"unable to control %s: %s" % (name, controlfiles.NOT_RUNNING))
     try:
         write_all(control, letters)
     except OSError as error:

@@ -265,7 +265,6 @@ class Conduct:
     def finish(self) -> str:
         """Start ``finish`` if there is one; return the event that is the result."""
         supervisor, wishes = self._supervisor, self._supervisor.wishes
-        has_failed = wishes.fails_with_100 and self.history.code == PERMANENT_RUN
         if wishes.finish:
             arguments = self.history.arguments(
                 supervisor.name, self._last_group, is_like_runit=wishes.is_like_runit
@@ -278,7 +277,7 @@ class Conduct:
                 self._leads = True
                 self._limit_finish()
                 return statemachine.FINISH_STARTED
-        return statemachine.GIVEN_UP if has_failed else statemachine.ENDED
+        return statemachine.GIVEN_UP if self._has_run_failed() else statemachine.ENDED
 
     def _limit_finish(self) -> None:
         self._after(self._supervisor.wishes.finish_time, self.destroy)
@@ -286,8 +285,12 @@ class Conduct:
     def has_failed(self, status: int | None) -> bool:
         """Return whether the service has failed for good, by the wait status of ``finish``."""
         self._round += 1
-        by_run = self._supervisor.wishes.fails_with_100 and self.history.code == PERMANENT_RUN
-        return by_run or (status is not None and os.waitstatus_to_exitcode(status) == PERMANENT_FINISH)
+        return self._has_run_failed() or (
+            status is not None and os.waitstatus_to_exitcode(status) == PERMANENT_FINISH
+        )
+
+    def _has_run_failed(self) -> bool:
+        return self._supervisor.wishes.fails_with_100 and self.history.code == PERMANENT_RUN
 
     def pause(self) -> float:
         """Return how long to pause before the next start."""

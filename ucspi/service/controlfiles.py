@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+NOT_RUNNING: "Final" = b"supervise not running"  # in messages
 _ENTER: "Final" = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _WRITE: "Final" = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _READ: "Final" = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC

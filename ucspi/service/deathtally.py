@@ -50,7 +50,10 @@ def add(folder: int, end: bytes, most: int, warn: "Callable[[bytes], object]") -
         warn: called with a step and a reason.
     """
     try:
-        kept = _read(folder, most)
+        try:
+            kept = read(folder, most)
+        except FileNotFoundError:
+            kept = b""
         text = (kept + end)[-SIZE * most :] if most else b""
         file = safeopen.open_file(NEW, _TRUNCATE, safeopen.PLAIN, folder, 0o644)
         try:
@@ -64,12 +67,17 @@ def add(folder: int, end: bytes, most: int, warn: "Callable[[bytes], object]") -
         warn(b"death_tally: " + explain(error))
 
 
-def _read(folder: int, most: int) -> bytes:
-    """Return the whole ends that stand there, the last at least; nothing if there is no such file."""
-    try:
-        file = safeopen.open_file(NAME, os.O_RDONLY, safeopen.PLAIN, folder)
-    except FileNotFoundError:
-        return b""
+def read(folder: int, most: int) -> bytes:
+    """Return the last ends that stand there, whole ones.
+
+    Args:
+        folder: a descriptor of ``supervise``.
+        most: how many are returned.
+
+    Raises:
+        OSError: it cannot be read; `FileNotFoundError`: there is none.
+    """
+    file = safeopen.open_file(NAME, os.O_RDONLY, safeopen.PLAIN, folder)
     try:
         length = os.fstat(file).st_size // SIZE * SIZE
         begin = max(0, length - SIZE * most)

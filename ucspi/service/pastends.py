@@ -2,10 +2,9 @@
 
 import posix as os
 
-from ucspi.service import controlfiles
-from ucspi.service.deathtally import LEAP, NAME, SIZE
+from ucspi.service import controlfiles, deathtally
+from ucspi.service.deathtally import LEAP, SIZE
 from ucspi.unix import tai
-from ucspi.unix.safeopen import PLAIN, open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class End:
 
     def __init__(self, record: bytes) -> None:
         """Read it from its bytes."""
-        self.second = int.from_bytes(record[:8]) - tai.EPOCH - LEAP
+        self.second = tai.seconds(record) - LEAP
         self.code, self.signal = record[12], record[13]
 
 
@@ -45,21 +44,11 @@ def read(name: bytes) -> list[End] | None:
         finally:
             os.close(service)
         try:
-            file = open_file(NAME, os.O_RDONLY, PLAIN, folder)
+            return list(_ends(deathtally.read(folder, MOST)))
         finally:
             os.close(folder)
-        try:
-            return list(_ends(_tail(file)))
-        finally:
-            os.close(file)
     except OSError:
         return None
-
-
-def _tail(file: int) -> bytes:
-    length = os.fstat(file).st_size // SIZE * SIZE
-    begin = max(0, length - MOST * SIZE)
-    return os.pread(file, length - begin, begin)
 
 
 def _ends(text: bytes) -> "Iterator[End]":

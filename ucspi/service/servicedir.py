@@ -220,11 +220,7 @@ class ServiceDirectory:
         Raises:
             ServiceError: that cannot be found out; a second copy must not be started then.
         """
-        try:
-            self.enter_state()
-            return birthrecord.find(BIRTH, self.mark(), self.state)
-        except OSError as error:
-            raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
+        return self._find(self.mark)
 
     def find_finishing(self) -> tuple[int, int] | None:
         """Return the same of a ``finish`` that a killed supervisor of ours left running, or None.
@@ -232,8 +228,12 @@ class ServiceDirectory:
         Raises:
             ServiceError: that cannot be found out.
         """
+        return self._find(lambda: birthrecord.of_finish(self.mark()))
+
+    def _find(self, mark: "Callable[[], bytes]") -> tuple[int, int] | None:
         try:
-            return birthrecord.find(BIRTH, birthrecord.of_finish(self.mark()), self.state)
+            self.enter_state()
+            return birthrecord.find(BIRTH, mark(), self.state)
         except OSError as error:
             raise ServiceError(b"unable to read %s/supervise/birth" % self.name, error) from None
 

@@ -9,8 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.service.statusrecord import Status
 
-NOT_RUNNING = b"supervise not running"
-
 
 class ServiceState:
     """The state of a service.
@@ -41,7 +39,7 @@ def look(name: bytes) -> ServiceState:
             normally_up = controlfiles.is_normally_up(service)
             step = b"open supervise/ok"
             if not controlfiles.is_supervised(service):
-                return ServiceState(None, NOT_RUNNING, normally_up)
+                return ServiceState(None, controlfiles.NOT_RUNNING, normally_up)
             step = b"open supervise/status"
             file = controlfiles.open_status(service)
         finally:

@@ -73,7 +73,7 @@ class Supervisor(HeldService):
             directory.acquire()
             self._equip(setup)
             directory.open_control()
-            self._look_now()
+            self.wishes = self._read_files()
             self._take_over()
             directory.open_birth()
             self._publish()
@@ -213,7 +213,7 @@ class Supervisor(HeldService):
 
         def then(wishes: Wishes | None) -> None:
             seen.append(True)
-            self._note_wishes(wishes or self.wishes)
+            self.wishes = wishes or self.wishes
             self.nudge()
 
         self.publisher.aside(work, then)
@@ -235,12 +235,6 @@ class Supervisor(HeldService):
                 self.conduct = Conduct(self, self._processes)
             self.conduct.prepare(wishes)
         return wishes
-
-    def _look_now(self) -> None:
-        self._note_wishes(self._read_files())
-
-    def _note_wishes(self, wishes: Wishes) -> None:
-        self.wishes = wishes
 
     def _try(self, event: str) -> "Iterator[float]":
         """Start ``run``, or pause before; the result is the next event."""

@@ -13,7 +13,8 @@ import select
 from time import monotonic
 
 from ucspi.errors import ServiceError
-from ucspi.service.watchedservice import ENDED, NOT_RUNNING, WatchedService
+from ucspi.service import controlfiles
+from ucspi.service.watchedservice import ENDED, WatchedService
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,7 +191,8 @@ class Waiting:
         try:
             service.open()
         except ServiceError as error:
-            return self.fail(service.name, ServiceError(ENDED) if error.step == NOT_RUNNING else error)
+            has_ended = error.step == controlfiles.NOT_RUNNING
+            return self.fail(service.name, ServiceError(ENDED) if has_ended else error)
         self._poll.register(service.ok, 0)
         if self._watch:
             service.watch_with(self._watch)

@@ -17,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.unix.folderwatch import FolderWatch
 
-NOT_RUNNING = b"supervise not running"
 ENDED = b"supervise has ended"
 
 
@@ -49,7 +48,7 @@ class WatchedService:
         self.close()
         found = self._open_ok()
         if found is None:
-            raise ServiceError(NOT_RUNNING)
+            raise ServiceError(controlfiles.NOT_RUNNING)
         self.ok = found
 
     def watch_with(self, watch: "FolderWatch") -> None:

@@ -24,6 +24,11 @@ def pack(nanoseconds: int) -> bytes:
     return (EPOCH + seconds).to_bytes(8) + (fraction * 1000 + 500).to_bytes(4)
 
 
+def seconds(stamp: bytes) -> int:
+    """Return the Unix time of a stamp in whole seconds; it may be any number where the stamp is damaged."""
+    return int.from_bytes(stamp[:8]) - EPOCH
+
+
 def now() -> bytes:
     """Return the time of the system clock."""
     return pack(time_ns())
