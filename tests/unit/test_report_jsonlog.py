@@ -17,6 +17,7 @@ from ucspi.rules import expand
 from ucspi.tcp.connection import Connection
 from ucspi.tcp.report import classic, jsonlog
 from ucspi.tcp.report.several import SeveralReports
+from ucspi.unix.signalnames import signal_name
 
 if TYPE_CHECKING:
     from ucspi.tcp.report.protocol import Report
@@ -213,7 +214,7 @@ def test_wait_status_is_decoded(status: int, shown: dict[bytes, object]) -> None
 
 def test_every_signal_has_the_name_that_people_know() -> None:
     for known in set(signal.Signals) - {signal.SIGRTMAX}:
-        assert jsonlog.signal_name(known).decode() == known.name
+        assert signal_name(known).decode() == known.name
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

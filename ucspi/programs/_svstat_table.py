@@ -1,6 +1,5 @@
 """``svstat --table``: all services of a directory, with their loggers, for people."""
 
-import _signal
 import posix as os
 import time
 from stat import S_ISDIR
@@ -9,6 +8,7 @@ from ucspi.programs._program import fatal, print_or_stop
 from ucspi.programs._tabletext import GREEN, RED, YELLOW, Cell, escape, table, wants_colours
 from ucspi.service import pastends, servicestate, statusrecord
 from ucspi.unix import tai
+from ucspi.unix.signalnames import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _since(status: "Status | None") -> bytes:
     """Return the local time of the last change."""
     if status is None:
         return _NONE
-    second = int.from_bytes(status.stamp[:8]) - tai.EPOCH
+    second = tai.seconds(status.stamp)
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second)).encode()
     except (OverflowError, ValueError, OSError):
@@ -118,9 +118,4 @@ def _last_end(status: "Status | None", ends: "list[End] | None") -> bytes:
 
 
 def _end(code: int, signal: int) -> bytes:
-    return _signal_name(signal) if signal else b"exit %d" % code
-
-
-def _signal_name(number: int) -> bytes:
-    names = (name for name in dir(_signal) if name.startswith("SIG") and name[3] != "_")
-    return next((name.encode() for name in names if getattr(_signal, name) == number), b"signal %d" % number)
+    return signal_name(signal) if signal else b"exit %d" % code

@@ -7,13 +7,12 @@ handler's process writes the ``ok`` line itself, before the handler prints
 anything.
 """
 
-import _signal
-
 from ucspi.tcp.report import classiclines
 from ucspi.tcp.report.clientfields import address_fields, client_fields
 from ucspi.tcp.report.jsontext import Raw, encode, moment, seconds
 from ucspi.unix.errtext import describe
 from ucspi.unix.output import emit
+from ucspi.unix.signalnames import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,20 +157,6 @@ def decode(status: int) -> "dict[bytes, Value]":
     if status & _CORE:
         fields[b"core"] = True
     return fields
-
-
-def signal_name(number: int) -> bytes:
-    """Return a signal's name, such as ``SIGTERM`` or ``SIGRTMIN+1``."""
-    lowest = getattr(_signal, "SIGRTMIN", number + 1)
-    if number > lowest:
-        return b"SIGRTMIN+%d" % (number - lowest)
-    for name, value in vars(_signal).items():
-        if value == number and name.startswith("SIG") and name not in _OTHER_NAMES and name[3] != "_":
-            return name.encode()
-    return b"SIG%d" % number
-
-
-_OTHER_NAMES = frozenset(("SIGCLD", "SIGIOT", "SIGPOLL"))  # older names of SIGCHLD, SIGABRT and SIGIO
 
 
 def _notes_of(connection: "Connection") -> "ClientNotes":
