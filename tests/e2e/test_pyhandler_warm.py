@@ -17,6 +17,7 @@ import pytest
 
 import ucspi.cdb
 from tests.support.commands import COMMANDS
+from tests.support.handlercode import C_ENVIRON
 from tests.support.otheruser import opened
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import children, descriptors, status
@@ -30,19 +31,13 @@ pytestmark = [
     pytest.mark.skipif(not CAN_BE_WARM, reason="there is no stem without the compiled module and launchers"),
 ]
 
-MODULE = """\
+MODULE = (
+    C_ENVIRON
+    + """
 import ctypes, gc, json, locale, os, resource, signal, sys, time
 
 IMPORTED = os.getpid()
 VERSION = 1
-
-
-def environ():
-    entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
-    found = []
-    while entries[len(found)] is not None:
-        found.append(entries[len(found)].decode("latin-1"))
-    return found
 
 
 def link(number):
@@ -106,6 +101,7 @@ def echo(client):
     client.writer.flush()
     client.writer.write(client.reader.read())
 """
+)
 SLOW = """\
 import os, time
 

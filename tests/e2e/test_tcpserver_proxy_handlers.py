@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.balanced import BARE, V1, ask, talk
 from tests.support.commands import COMMANDS
+from tests.support.handlercode import C_ENVIRON
 from tests.support.patience import wait_for
 from tests.support.proxy_headers import INET, TLS_NAME, TLS_VERSION, UNIQUE_ID, binary, entry, tls
 from tests.support.serving import Served, serving
@@ -15,18 +16,12 @@ from tests.support.warmed import CAN_BE_WARM, OURS
 
 pytestmark = pytest.mark.e2e
 
-MODULE = """\
-import ctypes, os
+MODULE = (
+    C_ENVIRON
+    + """
+import os
 
 IMPORTED = os.getpid()
-
-
-def environ():
-    entries = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
-    found = []
-    while entries[len(found)] is not None:
-        found.append(entries[len(found)].decode("latin-1"))
-    return found
 
 
 def show(client):
@@ -38,6 +33,7 @@ def show(client):
     entries.append("WAY=warm" if IMPORTED != os.getpid() else "WAY=cold")
     client.writer.write("\\n".join([*entries, "", ""]).encode() + client.reader.read())
 """
+)
 # What the server inherits: nothing of it is for a handler, unless its client's header says so.
 FALSE = ("TCPPROXYIP", "TCPPROXYPORT", "TCPPROXYOLD", "SSL_PROTOCOL", "SSL_PEER_CERT_CN", "SSL_CERT_FILE")
 OLD = [
