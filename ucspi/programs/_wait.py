@@ -45,9 +45,13 @@ def wait_for(
     if len(names) > _MANY:
         _raise_limit()
     waiting = Waiting(names, Goal(word, letters), lambda name, reason: _complain(program, name, reason))
-    if letters:
-        _send(waiting, letters, deadline)
-    if waiting.wait(deadline):
+    try:
+        if letters:
+            _send(waiting, letters, deadline)
+        is_reached = waiting.wait(deadline)
+    finally:
+        waiting.close()
+    if is_reached:
         for name in waiting.taken_for_ready():
             say(b"%s: warning: %s cannot tell when it is ready; it is up" % (program, name))
         return 0

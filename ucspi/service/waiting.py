@@ -98,13 +98,6 @@ class Waiting:
 
         It returns at once when a service cannot become so.
         """
-        try:
-            return self._wait(deadline)
-        finally:
-            if self._watch:
-                self._watch.end()
-
-    def _wait(self, deadline: float | None) -> bool:
         self._give_up_hopeless()
         is_over = False
         while not self._failed:
@@ -119,6 +112,11 @@ class Waiting:
             self._react(self._pause(left))
             is_over = left is not None and left <= 0
         return False
+
+    def close(self) -> None:
+        """Watch nothing any more: a signal that is late would end an interpreter that is ending."""
+        for service in self.services:
+            service.close()
 
     def _is_reached(self, service: WatchedService) -> bool:
         if service.name in self._over:

@@ -14,7 +14,7 @@ Source: fcntl(2), "File and directory change notification".
 
 import fcntl
 import posix as os
-from _signal import SIG_IGN, SIGIO, signal
+from _signal import SIGIO
 
 from ucspi.unix import signals
 
@@ -30,7 +30,8 @@ _OPEN: "Final" = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 class FolderWatch(signals.Wakeup):
     """Readable when something has happened in one of any number of directories.
 
-    There can be one in a process, made by its main thread.
+    There can be one in a process, made by its main thread.  Nothing may be watched any
+    more when the interpreter ends: it gives each signal its default first.
     """
 
     __slots__ = ()
@@ -44,13 +45,6 @@ class FolderWatch(signals.Wakeup):
         super().__init__()
         signals.note(SIGIO)  # before a first one comes: by default it ends a process
         signals.unblock(SIGIO)
-
-    def end(self) -> None:
-        """Watch no more: a signal that is late does nothing.
-
-        An interpreter that ends gives each signal its default, and the directories are still watched then.
-        """
-        signal(SIGIO, SIG_IGN)
 
     def add(self, folder: int) -> int | None:
         """Watch one more; return a descriptor that is to be closed to end that, None if it cannot be watched.
