@@ -355,6 +355,8 @@ def test_step_without_memory_costs_its_client_and_no_other(tmp_path: Path, is_he
         before = descriptors(served.process.pid)
         for step in STEPS:
             fail(tmp_path, step)
+            if not is_held:
+                served.process.send_signal(signal.SIGSTOP)  # so that all is there when it accepts
             client = socket.create_connection(("::1", port6), PATIENCE)
             if is_held:
                 client.sendall(V1[:20])
@@ -364,11 +366,15 @@ def test_step_without_memory_costs_its_client_and_no_other(tmp_path: Path, is_he
                     pass  # the step was one of this client
                 answer = talk(client, V1[20:], DATA)
             else:
-                answer = talk(client, V1, DATA)
+                client.sendall(V1)
+                served.process.send_signal(signal.SIGCONT)
+                answer = talk(client, b"", DATA)
             assert answer in (b"", DATA), step
             (tmp_path / "fails").unlink(missing_ok=True)
             assert talk(socket.create_connection(("::1", port6), PATIENCE), V1, DATA) == DATA, step
         served.wait_for(lambda lines: lines[-1] == "tcpserver: status: 0/40")
         wait_for(lambda: descriptors(served.process.pid) == before, "all descriptors to be closed")
-        assert len([why for why in reasons(served) if "memory" in why]) >= 3
+        # With the compiled module two of the steps are left for whom the door has taken the header from.
+        least = 3 if is_held or native.lib is None else 2
+        assert len([why for why in reasons(served) if "memory" in why]) >= least
         assert served.stop() == 0
