@@ -340,7 +340,11 @@ def test_server_whose_log_stalls_imports_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow  # a new service is seen after five seconds
-@pytest.mark.parametrize("options", [[], ["--in-process"]], ids=["processes", "in process"])
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--in-process"], ["--essential=first"], ["--in-process", "--essential=first"]],
+    ids=["processes", "in process", "essential", "essential in process"],
+)
 def test_svscan_imports_nothing(options: list[str], tmp_path: Path) -> None:
     with Scanning(tmp_path) as scanning:
         add(scanning.scanned, "first", SLEEPER, LOGGER)

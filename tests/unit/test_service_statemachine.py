@@ -6,6 +6,7 @@ import pytest
 
 from ucspi.service import statemachine
 from ucspi.service.statemachine import (
+    DONE,
     DUE,
     EVENTS,
     FAILED,
@@ -29,8 +30,10 @@ WANTS = (WANT_UP, WANT_DOWN, 0)
 def can_be(state: int) -> bool:
     """Return whether the flags go together."""
     if state & UP:
-        return not state & (FINISHING | DUE | FAILED)
+        return not state & (FINISHING | DUE | FAILED | DONE)
     if state & READY or (state & FAILED and state & (FINISHING | DUE | WANT_UP)):
+        return False
+    if state & DONE and state & (FINISHING | DUE | FAILED | WANT_UP):
         return False
     # While finish runs, a start is due only for what is wanted once; later only for what is wanted up.
     if state & DUE:
@@ -40,7 +43,9 @@ def can_be(state: int) -> bool:
 
 STATES = [
     state
-    for flags in product(*[(0, flag) for flag in (UP, PAUSED, LEAVING, READY, FINISHING, DUE, FAILED)], WANTS)
+    for flags in product(
+        *[(0, flag) for flag in (UP, PAUSED, LEAVING, READY, FINISHING, DUE, FAILED, DONE)], WANTS
+    )
     if can_be(state := sum(flags))
 ]
 BYTES = [event for event in EVENTS if len(event) == 1]
@@ -56,8 +61,8 @@ ENDS = (statemachine.ENDED, statemachine.FINISH_STARTED, statemachine.GIVEN_UP)
 def can_happen(state: int, event: str) -> bool:
     """Return whether an event can come in a state: what follows a start comes only after one."""
     if event == statemachine.DELAYED:
-        return state & WANT_UP > 0 and not state & (UP | FINISHING | DUE | FAILED)
-    return event not in STARTS or not state & (UP | FINISHING | DUE | FAILED)
+        return state & WANT_UP > 0 and not state & (UP | FINISHING | DUE | FAILED | DONE)
+    return event not in STARTS or not state & (UP | FINISHING | DUE | FAILED | DONE)
 
 
 WALK = [pair for pair in product(STATES, EVENTS) if can_happen(*pair)]
@@ -68,10 +73,10 @@ def events_of(state: int) -> list[str]:
 
 
 def test_walk_is_exhaustive() -> None:
-    assert len(STATES) == len(set(STATES)) == 64
+    assert len(STATES) == len(set(STATES)) == 72
     assert sorted(BYTES) == sorted("udopchaitkxq12wb")
     assert len(EVENTS) == 32
-    assert len(WALK) > 64 * 32 * 0.8
+    assert len(WALK) > 72 * 32 * 0.8
 
 
 def test_all_states_can_be_reached() -> None:
@@ -127,7 +132,7 @@ class TestLaws:
     def test_it_never_starts_what_is_up_or_finishes(self, state: int) -> None:
         for event in events_of(state):
             after, actions = step(state, event)
-            assert statemachine.START not in actions or not after & (UP | FINISHING | DUE | FAILED)
+            assert statemachine.START not in actions or not after & (UP | FINISHING | DUE | FAILED | DONE)
 
     def test_only_u_and_o_start_what_has_failed(self, state: int) -> None:
         for event in events_of(state):
@@ -139,6 +144,16 @@ class TestLaws:
                 assert bool(after & FAILED) == (
                     event == statemachine.GIVEN_UP and state & (UP | FINISHING) > 0
                 )
+
+    def test_done_is_what_ended_while_it_was_wanted_once_until_u_or_o(self, state: int) -> None:
+        for event in events_of(state):
+            after, _ = step(state, event)
+            if state & DONE:
+                assert bool(after & DONE) == (event not in ("u", "o"))
+                continue
+            ran = state & (UP if event == statemachine.ENDED else FINISHING)
+            is_end = event in (statemachine.ENDED, statemachine.FINISHED) and ran
+            assert bool(after & DONE) == (is_end and not state & (WANT | DUE))
 
     def test_what_is_due_is_started_or_cancelled(self, state: int) -> None:
         """A pause ends by itself, or by a letter; then nothing is due any more."""

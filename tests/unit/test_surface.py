@@ -53,7 +53,9 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        begunsupervisor birthrecord conduct controlfiles deathtally diskthreads eventloop groupend heldservice
+        begunsupervisor birthrecord conduct controlfiles deathtally diskthreads eventloop
+        essentialservice essentialwatch
+        groupend heldservice
         loggerpipe notifysocket optionalfiles optionalvalues periodicscan piperecovery
         processhandles readiness runhistory serviceprocess wishes
         registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher

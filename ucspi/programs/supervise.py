@@ -5,6 +5,7 @@ import os
 from ucspi.errors import ServiceError
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, run
+from ucspi.service import statusrecord
 from ucspi.service.eventloop import EventLoop
 from ucspi.service.serviceprocess import ServiceSetup
 from ucspi.service.supervisor import Supervisor
@@ -28,7 +29,7 @@ def _supervise(argv: list[bytes]) -> int:
         raise Stop(USAGE, EXIT_USAGE)
     occupy_standard()
     shield()
-    return _begin(argv[1], ServiceSetup(inherited()))
+    return _begin(argv[1], _setup())
 
 
 def _begin(name: bytes, setup: ServiceSetup) -> int:
@@ -39,6 +40,15 @@ def _begin(name: bytes, setup: ServiceSetup) -> int:
     except ServiceError as error:
         raise fatal(b"supervise", error.step, error.error) from None
     return _host(supervisor, loop)
+
+
+def _setup() -> ServiceSetup:
+    """Return what the service gets: all but what svscan tells us alone."""
+    entries = inherited()
+    told = statusrecord.ASKS_FOR_LONG in entries
+    if told:
+        entries = [entry for entry in entries if entry != statusrecord.ASKS_FOR_LONG]
+    return ServiceSetup(entries, tells_end=told)
 
 
 def _make_loop(name: bytes) -> EventLoop:

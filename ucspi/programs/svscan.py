@@ -5,7 +5,7 @@ import os
 from time import sleep
 
 from ucspi.programs._program import fatal, run
-from ucspi.programs._svscan_options import SYNTAX, ScanOptions
+from ucspi.programs._svscan_options import STOP_SECONDS, SYNTAX, ScanOptions
 from ucspi.service.scanner import INTERVAL, Scanner
 from ucspi.unix import fds, oom
 from ucspi.unix.rlimits import raise_open_files
@@ -13,6 +13,8 @@ from ucspi.unix.rlimits import raise_open_files
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
+
+    from ucspi.service.superviseall import Ending
 
 PROGRAM = b"svscan"
 USAGE = b"svscan: usage: svscan " + SYNTAX
@@ -28,13 +30,13 @@ def _svscan(argv: list[bytes]) -> "NoReturn":
     oom.shield()
     # If it is ignored the system reaps children itself, and we do not learn that they ended.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    options = ScanOptions(argv[1:], USAGE)
+    options = ScanOptions(argv[1:], USAGE, PROGRAM)
     if options.operands:
         _enter(options.operands[0])
     if options.in_process:
-        _host(options.seconds)
-    elif options.seconds is not None:
-        _spawn(options.seconds)
+        _host(options)
+    elif options.ends_by_itself:
+        _spawn(options)
     _keep_supervised()
 
 
@@ -45,20 +47,28 @@ def _enter(directory: bytes) -> None:
         raise fatal(PROGRAM, b"unable to chdir to " + directory, error) from None
 
 
-def _host(seconds: int | None) -> "NoReturn":
+def _host(options: ScanOptions) -> "NoReturn":
     from ucspi.service.startinprocess import InProcessStarter
     from ucspi.service.superviseall import supervise_all
 
-    open_files = raise_open_files()
-    supervise_all(lambda loop, ended: InProcessStarter(loop, ended, open_files), seconds)
+    open_files, essential = raise_open_files(), options.essential
+    supervise_all(lambda loop, ended: InProcessStarter(loop, ended, open_files, essential), _ending(options))
 
 
-def _spawn(seconds: int) -> "NoReturn":
+def _spawn(options: ScanOptions) -> "NoReturn":
     from ucspi.service.startchildren import ChildStarter
     from ucspi.service.superviseall import supervise_all
 
-    open_files = raise_open_files()
-    supervise_all(lambda loop, ended: ChildStarter(loop, ended, open_files), seconds)
+    open_files, essential = raise_open_files(), options.essential
+    supervise_all(lambda loop, ended: ChildStarter(loop, ended, open_files, essential), _ending(options))
+
+
+def _ending(options: ScanOptions) -> "Ending":
+    from ucspi.service.superviseall import Ending
+
+    catches = options.seconds is not None
+    seconds = STOP_SECONDS if options.seconds is None else options.seconds
+    return Ending(seconds, catches=catches, essential=options.essential)
 
 
 def _keep_supervised() -> "NoReturn":

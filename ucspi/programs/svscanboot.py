@@ -12,7 +12,7 @@ import sys
 
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, run
-from ucspi.programs._svscan_options import IN_PROCESS, STOP_ON_TERM, SYNTAX, ScanOptions
+from ucspi.programs._svscan_options import SYNTAX, ScanOptions
 from ucspi.unix import fds, inheritedstate, search
 from ucspi.unix.signals import undo_ignored
 from ucspi.unix.start import ChildSetup, start
@@ -31,7 +31,7 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _boot(argv: list[bytes]) -> int:
-    options = ScanOptions(argv[1:], USAGE)
+    options = ScanOptions(argv[1:], USAGE, b"svscanboot")
     directory = options.operands[0] if options.operands else _find_directory()
     if directory[:2] == b"--":
         raise Stop(USAGE, EXIT_USAGE)  # the message of svscan would go where nobody looks
@@ -43,17 +43,12 @@ def _boot(argv: list[bytes]) -> int:
     _put(null, 0, 1, 2)
     try:
         _stop_leftovers(directory, path)
-        scanner = [b"svscan", *_passed_on(options), directory]
-        if options.seconds is None:
+        scanner = [b"svscan", *options.words(), directory]
+        if not options.ends_by_itself:
             return _become_pipeline(scanner, path, null)
         return _stay(scanner, path, null)
     except OSError:
         return EXIT_TEMPORARY  # nobody would see a message
-
-
-def _passed_on(options: ScanOptions) -> list[bytes]:
-    words = [IN_PROCESS] if options.in_process else []
-    return words if options.seconds is None else [*words, b"%s=%d" % (STOP_ON_TERM, options.seconds)]
 
 
 def _find_directory() -> bytes:

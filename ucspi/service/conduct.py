@@ -13,7 +13,7 @@ from ucspi.service.groupend import GroupEnd, send
 from ucspi.service.notifysocket import NotifySocket
 from ucspi.service.readiness import Readiness
 from ucspi.service.runhistory import RunHistory
-from ucspi.service.statemachine import FAILED, FINISHING, READY, UP
+from ucspi.service.statemachine import DONE, FAILED, FINISHING, READY, UP
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe, explain
 from ucspi.unix.output import say_soon
@@ -303,6 +303,7 @@ class Conduct:
         flags |= statusrecord.READY if state & READY else 0
         flags |= statusrecord.FAILED if state & FAILED else 0
         flags |= statusrecord.FINISHING if state & FINISHING else 0
+        flags |= statusrecord.DONE if state & DONE else 0
         phase = statusrecord.FINISH if state & FINISHING else statusrecord.DOWN
         return statusrecord.Details(
             was_terminated=self._was_terminated and state & UP > 0,

@@ -86,7 +86,9 @@ class HeldService:
     def _equip(self, setup: ServiceSetup) -> None:
         """Take what needs a directory that is locked."""
         self._processes = ServiceProcesses(self.directory, setup)
-        self._files = OptionalFiles(self.directory.name, self.directory.fd, self._warn, setup.limit)
+        self._files = OptionalFiles(
+            self.directory.name, self.directory.fd, self._warn, setup.limit, tells_end=setup.tells_end
+        )
 
     @property
     def name(self) -> bytes:

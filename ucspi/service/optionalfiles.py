@@ -43,10 +43,16 @@ NAMES: "Final" = (
 class OptionalFiles:
     """The files of one directory."""
 
-    __slots__ = ("_folder", "_is_local", "_limit", "_name", "_plain", "_values", "_warn")
+    __slots__ = ("_folder", "_is_local", "_limit", "_name", "_plain", "_tells_end", "_values", "_warn")
 
     def __init__(
-        self, name: bytes, folder: int, warn: "Callable[[bytes], object]", limit: "Callable[[], int]"
+        self,
+        name: bytes,
+        folder: int,
+        warn: "Callable[[bytes], object]",
+        limit: "Callable[[], int]",
+        *,
+        tells_end: bool = False,
     ) -> None:
         """Take what is read.
 
@@ -55,8 +61,10 @@ class OptionalFiles:
             folder: a descriptor of it.
             warn: prints a warning.
             limit: returns the number that all descriptors of the service are below.
+            tells_end: the service is never plain, so that its status says how it has ended.
         """
         self._name, self._folder, self._warn, self._limit = name, folder, warn, limit
+        self._tells_end = tells_end
         self._values: OptionalValues | None = None
         self._plain: tuple[int, int] | None = None  # times of the directory when it had none of the files
         self._is_local: bool | None = None
@@ -65,7 +73,7 @@ class OptionalFiles:
         """Return what the service asks for now; this may wait for the disk."""
         before = self._times()
         there = [name for name in NAMES if self._has(name)]
-        if not there:
+        if not there and not self._tells_end:
             self._plain = before if time_ns() - max(before) > _SURE else None
             return PLAIN
         self._plain = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ServiceSetup:
     """What all services of one host get when they start; see `ucspi.unix.start.start`."""
 
-    __slots__ = ("environ", "inherited", "input", "open_files", "output")
+    __slots__ = ("environ", "inherited", "input", "open_files", "output", "tells_end")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class ServiceSetup:
         output: int = -1,
         open_files: int = 0,
         inherited: "list[int] | None" = None,
+        tells_end: bool = False,
     ) -> None:
         """Take them.
 
@@ -41,9 +42,10 @@ class ServiceSetup:
             open_files: see there.
             inherited: descriptors above 2 that the host has inherited and hands on.  None: not
                 known; until its exec a service then holds all descriptors of the host.
+            tells_end: the status says how the service has ended, even without optional files.
         """
         self.environ, self.input, self.output, self.open_files = environ, input, output, open_files
-        self.inherited = inherited
+        self.inherited, self.tells_end = inherited, tells_end
 
     def limit(self) -> int:
         """Return the number that all descriptors of a service are below."""

@@ -24,16 +24,23 @@ class ChildStarter:
 
     __slots__ = ("_classic", "_loop", "_threads", "supervisors")
 
-    def __init__(self, loop: "EventLoop", ended: "Callable[[int], object]", open_files: int = 0) -> None:
+    def __init__(
+        self,
+        loop: "EventLoop",
+        ended: "Callable[[int], object]",
+        open_files: int = 0,
+        essential: "frozenset[bytes]" = frozenset(),
+    ) -> None:
         """Start none yet.
 
         Args:
             loop: reaps the children.
             ended: called with the token of one that has ended, or could not begin.
             open_files: see `startclassic.ClassicStarter`.
+            essential: see there.
         """
         self._loop, self._threads = loop, DiskThreads(loop)
-        self._classic = ClassicStarter(open_files)
+        self._classic = ClassicStarter(open_files, essential)
         self.supervisors = SupervisorList(ended)
 
     def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:

@@ -19,15 +19,22 @@ PROGRAM = b"supervise"
 class ClassicStarter:
     """Starts supervisors as children of this process; a token is a pid."""
 
-    __slots__ = ("_environ", "_open_files", "_paths", "_warm")
+    __slots__ = ("_environ", "_essential", "_open_files", "_paths", "_warm")
 
-    def __init__(self, open_files: int = 0) -> None:
+    def __init__(self, open_files: int = 0, essential: "frozenset[bytes]" = frozenset()) -> None:
         """Search PATH once.
 
         Args:
             open_files: the soft limit of open files for supervisors; 0 leaves it as it is.
+            essential: names of services whose supervisors have to tell how they end.
         """
         self._environ = environ.inherited()
+        self._essential = dict[bytes, list[bytes]]()  # their environment, by name
+        if essential:
+            from ucspi.service.statusrecord import ASKS_FOR_LONG
+
+            asking = [*self._environ, ASKS_FOR_LONG]
+            self._essential = {name: asking for name in essential}  # noqa: C420 - one list for all
         self._paths = search.files(PROGRAM, environ.value_of(self._environ, b"PATH"))
         self._open_files = open_files
         self._warm = self._make_warm()
@@ -57,7 +64,10 @@ class ClassicStarter:
         writer = pipe.writer if pipe and not is_log else -1
         argument, path = b"log" if is_log else name, path_of(name, role)
         try:
-            pid = None if self._warm is None else self._warm.start(argument, path, directory, reader, writer)
+            asking = None if is_log else self._essential.get(name)
+            pid = None
+            if self._warm is not None and asking is None:
+                pid = self._warm.start(argument, path, directory, reader, writer)
             if pid is not None:
                 return pid
             setup = ChildSetup(
@@ -67,7 +77,7 @@ class ClassicStarter:
                 complaint=b"svscan: warning: unable to start supervise %s: " % path,
                 open_files=self._open_files,
             )
-            return start(self._paths, [PROGRAM, argument], self._environ, setup)
+            return start(self._paths, [PROGRAM, argument], asking or self._environ, setup)
         finally:
             if directory >= 0:
                 os.close(directory)

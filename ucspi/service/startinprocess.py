@@ -77,17 +77,33 @@ class InProcessStarter:
     A token is the one that `supervisorlist.SupervisorList.add` returned.
     """
 
-    __slots__ = ("_environ", "_inherited", "_loop", "_open_files", "_threads", "host", "supervisors")
+    __slots__ = (
+        "_environ",
+        "_essential",
+        "_inherited",
+        "_loop",
+        "_open_files",
+        "_threads",
+        "host",
+        "supervisors",
+    )
 
-    def __init__(self, loop: EventLoop, ended: "Callable[[int], object]", open_files: int = 0) -> None:
+    def __init__(
+        self,
+        loop: EventLoop,
+        ended: "Callable[[int], object]",
+        open_files: int = 0,
+        essential: "frozenset[bytes]" = frozenset(),
+    ) -> None:
         """Start none yet.
 
         Args:
             loop: runs their host.
             ended: called with the token of a supervisor that has left, or could not begin.
             open_files: the soft limit of open files for services; 0 leaves it as it is.
+            essential: names of services whose supervisors have to tell how they end.
         """
-        self._loop, self._open_files = loop, open_files
+        self._loop, self._open_files, self._essential = loop, open_files, essential
         self.host = SupervisorHost(loop)
         self._environ = environ.inherited()
         self._inherited = fds.inherited()
@@ -104,6 +120,7 @@ class InProcessStarter:
             output=pipe.writer if pipe and role != LOG else -1,
             open_files=self._open_files,
             inherited=self._inherited,
+            tells_end=role != LOG and name in self._essential,
         )
         token = self.supervisors.add(name, role, pipe)
         self._threads.call(lambda: _open(name, role, setup), lambda opened: self._host(opened, token))

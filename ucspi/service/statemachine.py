@@ -6,7 +6,8 @@ neither flag, wanted once.  It may be paused, and its supervisor may be leaving.
 
 A service with optional files (`ucspi.service.optionalfiles`) has more states: it may
 have told that it is ready; after its end ``finish`` may run (`FINISHING`); the next
-start may be due later (`DUE`); and it may have failed for good (`FAILED`).
+start may be due later (`DUE`); it may have failed for good (`FAILED`); and its last run
+may have been wanted once, and be over (`DONE`).
 
 An event is a control byte or one of the words below.  For each event, the first
 of `ROWS` that fits the state counts: it says how the state changes and what is
@@ -36,6 +37,7 @@ READY: "Final" = 32  # it has told so; only what is up is ready
 FINISHING: "Final" = 64  # ``finish`` runs; the service is down
 DUE: "Final" = 128  # a start is due: when ``finish`` has ended, or when the pause is over
 FAILED: "Final" = 256  # for good; it is not wanted up
+DONE: "Final" = 512  # it has ended while it was wanted once
 
 FLAGS = {
     UP: "up",
@@ -47,6 +49,7 @@ FLAGS = {
     WANT_DOWN: "want down",
     DUE: "start due",
     FAILED: "failed",
+    DONE: "done",
 }
 
 # Events that are not control bytes.
@@ -132,16 +135,27 @@ ROWS = (
     Row(PAUSE_OVER),
     Row(WOKEN, WANT_UP, UP | FINISHING | DUE, actions=(START,)),  # try again what could not be started
     Row(WOKEN),
+    Row(ENDED, UP | LEAVING, WANT, clear=UP | READY, set=DONE, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
     Row(ENDED, UP | LEAVING, clear=UP | READY, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
     Row(ENDED, UP | WANT_UP, clear=UP | READY, actions=(STAMP, START)),  # its result is published
-    Row(ENDED, UP, clear=UP | READY, actions=(STAMP, PUBLISH)),
+    Row(ENDED, UP | WANT_DOWN, clear=UP | READY, actions=(STAMP, PUBLISH)),
+    Row(ENDED, UP, clear=UP | READY, set=DONE, actions=(STAMP, PUBLISH)),
     Row(ENDED),
     Row(FINISH_STARTED, UP, clear=UP | READY, set=FINISHING, actions=(STAMP, PUBLISH)),
     Row(FINISH_STARTED),
+    Row(
+        FINISHED,
+        FINISHING | LEAVING,
+        WANT | DUE,
+        clear=FINISHING,
+        set=DONE,
+        actions=(PUBLISH, PUBLISH, LEAVE),
+    ),
     Row(FINISHED, FINISHING | LEAVING, clear=FINISHING | DUE, actions=(PUBLISH, PUBLISH, LEAVE)),
     Row(FINISHED, FINISHING | WANT_UP, clear=FINISHING | DUE, actions=(START,)),
     Row(FINISHED, FINISHING | DUE, clear=FINISHING | DUE, actions=(START,)),
-    Row(FINISHED, FINISHING, clear=FINISHING, actions=(PUBLISH,)),
+    Row(FINISHED, FINISHING | WANT_DOWN, clear=FINISHING, actions=(PUBLISH,)),
+    Row(FINISHED, FINISHING, clear=FINISHING, set=DONE, actions=(PUBLISH,)),
     Row(FINISHED),
     Row(
         GIVEN_UP,
@@ -168,12 +182,12 @@ ROWS = (
     Row(TOLD_STOPPING),
     Row("u", UP, clear=WANT, set=WANT_UP, actions=(PUBLISH,)),
     Row("u", FINISHING, clear=WANT | DUE, set=WANT_UP, actions=(PUBLISH,)),
-    Row("u", clear=WANT | DUE | FAILED, set=WANT_UP, actions=(PUBLISH, START)),
+    Row("u", clear=WANT | DUE | FAILED | DONE, set=WANT_UP, actions=(PUBLISH, START)),
     Row("d", UP, clear=WANT | PAUSED, set=WANT_DOWN, actions=(DOWN, "CONT", PUBLISH, LIMIT)),
     Row("d", clear=WANT | DUE, set=WANT_DOWN, actions=(PUBLISH,)),
     Row("o", UP, clear=WANT, actions=(PUBLISH,)),
     Row("o", FINISHING, clear=WANT, set=DUE, actions=(PUBLISH,)),
-    Row("o", clear=WANT | DUE | FAILED, actions=(PUBLISH, START)),
+    Row("o", clear=WANT | DUE | FAILED | DONE, actions=(PUBLISH, START)),
     Row("x", UP, set=LEAVING, actions=(PUBLISH,)),
     Row("x", FINISHING, set=LEAVING, actions=(PUBLISH,)),
     Row("x", set=LEAVING, actions=(PUBLISH, PUBLISH, LEAVE)),

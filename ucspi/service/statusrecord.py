@@ -7,13 +7,15 @@ The first 18 bytes are those of daemontools 0.76:
 16   1  1 if it is paused
 17   1  ``u`` wanted up, ``d`` wanted down, 0 wanted once
 
-A service with one of the optional files (`ucspi.service.optionalfiles`) has 22 more.
+A service with one of the optional files (`ucspi.service.optionalfiles`), or one whose end
+svscan waits for, has 22 more.
 The first two are runit's:
 
 18   1  1 if SIGTERM was sent to the process
 19   1  0 down, 1 ``run`` runs, 2 ``finish`` runs, and the pid is its
 20   1  1, the version of what follows
-21   1  flags: 1 ready, 2 can tell that it is ready, 4 failed for good, 8 ``finish`` runs
+21   1  flags: 1 ready, 2 can tell that it is ready, 4 failed for good, 8 ``finish`` runs,
+       16 has ended while it was wanted once
 22  12  since when it is ready, TAI64N; zeros if it is not
 34   2  how ``run`` ended last, little-endian: its exit code, 256 for a signal, 65535 if not known
 36   1  that signal, else 0
@@ -32,6 +34,7 @@ SIZE: "Final" = 18
 LONG_SIZE: "Final" = 40
 READ: "Final" = 64  # bytes that a reader asks for
 PID: "Final" = 12  # offset of the pid
+ASKS_FOR_LONG: "Final" = b"UCSPI_STATUS=long"  # in the environment of a supervise that shall write it always
 
 WANT_UP: "Final" = ord("u")
 WANT_DOWN: "Final" = ord("d")
@@ -45,6 +48,7 @@ READY: "Final" = 1  # flags
 TELLS_READY: "Final" = 2
 FAILED: "Final" = 4
 FINISHING: "Final" = 8
+DONE: "Final" = 16
 
 BY_SIGNAL: "Final" = 256
 UNKNOWN: "Final" = 65535
@@ -125,6 +129,11 @@ class Status:
     def has_failed(self) -> bool:
         """Whether the service is down for good, until it is told to go up."""
         return self._has(FAILED)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the service has ended while it was wanted once."""
+        return self._has(DONE)
 
     def _has(self, flag: int) -> bool:
         return self.details is not None and self.details.flags & flag > 0

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn, Protocol
 
+    from ucspi.service.essentialwatch import EssentialWatch
     from ucspi.service.scanner import Starter
     from ucspi.service.supervisorlist import SupervisorList
+    from ucspi.service.teardown import Teardown
 
     class ListingStarter(Starter, Protocol):
         """A starter that knows which supervisors it has started; the classic one does not."""
@@ -22,52 +24,99 @@ if TYPE_CHECKING:
     Make = Callable[[EventLoop, Callable[[int], object]], ListingStarter]
 
 
-def supervise_all(make: "Make", seconds: float | None = None) -> "NoReturn":
+class Ending:
+    """When and how everything is to end.
+
+    Attributes:
+        catches: signals are caught: SIGTERM, SIGINT and SIGQUIT end all, SIGHUP scans at once.
+        seconds: a service that still runs so long after the order to end is killed.
+        essential: names of services; everything ends with the first of them that fails
+            for good, or ends while it was wanted once.
+    """
+
+    __slots__ = ("catches", "essential", "seconds")
+
+    def __init__(
+        self, seconds: float, *, catches: bool = False, essential: frozenset[bytes] = frozenset()
+    ) -> None:
+        """Take them."""
+        self.seconds, self.catches, self.essential = seconds, catches, essential
+
+
+def supervise_all(make: "Make", ending: Ending | None = None) -> "NoReturn":
     """Supervise all services of the current directory, which is scanned every five seconds.
 
-    With ``seconds``, SIGHUP starts a scan at once.  SIGTERM, SIGINT and SIGQUIT end
-    all services, and then this process with exit code 0.  SIGINT, SIGQUIT and
+    This process then ends with exit code 0 after a signal, and with that of an essential
+    service after its end.  What was ordered first counts.  SIGINT, SIGQUIT and
     SIGHUP stay ignored if they are ignored at the start.
 
     Args:
         make: returns a starter of supervisors, given the loop and a function that the
             starter calls with the token of each supervisor that has ended.
-        seconds: a service that still runs so long after the order to end is killed;
-            None: no signal is caught.
+        ending: what ends everything; None: nothing, and no signal is caught.
     """
     loop = EventLoop()
-    starters: list[ListingStarter] = []
-
-    def begin(ended: "Callable[[int], object]") -> "Starter":
-        starters.append(make(loop, ended))
-        return starters[0]
-
-    scans = PeriodicScan(loop, begin)
-    if seconds is not None:
-        _catch_signals(loop, scans, starters[0].supervisors, seconds)
-    scans.turn()
+    tree = _Tree(loop, make, ending or Ending(0.0))
+    tree.scans.turn()
     loop.run()
-    os._exit(0)  # even if a thread hangs
+    os._exit(tree.code)  # even if a thread hangs
 
 
-def _catch_signals(
-    loop: EventLoop, scans: PeriodicScan, supervisors: "SupervisorList", seconds: float
-) -> None:
-    from ucspi.service.diskthreads import DiskThreads
-    from ucspi.service.teardown import Teardown
+class _Tree:
+    """All services, and their end.
 
-    teardown = Teardown(loop, supervisors, DiskThreads(loop), seconds)
+    Attributes:
+        scans: of the directory.
+        code: the exit code.
+    """
 
-    def end(*, with_loggers: bool = True) -> None:
-        scans.stop()
-        teardown.order(with_loggers=with_loggers)
+    __slots__ = ("_supervisors", "_teardown", "_watch", "code", "scans")
 
-    calls = {
-        _signal.SIGTERM: end,
-        _signal.SIGINT: end,
-        _signal.SIGQUIT: lambda: end(with_loggers=False),
-        _signal.SIGHUP: scans.at_once,
-    }
-    for number, call in calls.items():
-        if number == _signal.SIGTERM or _signal.getsignal(number) != _signal.SIG_IGN:
-            loop.on_signal(number, call)
+    def __init__(self, loop: EventLoop, make: "Make", ending: Ending) -> None:
+        self.code = 0
+        self._watch: EssentialWatch | None = None
+        self._teardown: Teardown | None = None
+
+        def begin(ended: "Callable[[int], object]") -> "Starter":
+            inner = make(loop, ended)
+            self._supervisors = inner.supervisors
+            return self._watching(loop, inner, ending.essential) if ending.essential else inner
+
+        self.scans = PeriodicScan(loop, begin)
+        if ending.catches or ending.essential:
+            self._prepare_end(loop, ending)
+
+    def _watching(self, loop: EventLoop, inner: "Starter", names: frozenset[bytes]) -> "Starter":
+        from ucspi.service.essentialwatch import EssentialWatch, WatchingStarter
+
+        self._watch = EssentialWatch(loop, names, self._end_with)
+        return WatchingStarter(inner, self._watch)
+
+    def _prepare_end(self, loop: EventLoop, ending: Ending) -> None:
+        from ucspi.service.diskthreads import DiskThreads
+        from ucspi.service.teardown import Teardown
+
+        self._teardown = Teardown(loop, self._supervisors, DiskThreads(loop), ending.seconds)
+        if not ending.catches:
+            return
+        calls = {
+            _signal.SIGTERM: self._end,
+            _signal.SIGINT: self._end,
+            _signal.SIGQUIT: lambda: self._end(with_loggers=False),
+            _signal.SIGHUP: self.scans.at_once,
+        }
+        for number, call in calls.items():
+            if number == _signal.SIGTERM or _signal.getsignal(number) != _signal.SIG_IGN:
+                loop.on_signal(number, call)
+
+    def _end_with(self, code: int) -> None:
+        """End everything because of an essential service."""
+        self.code = code
+        self._end()
+
+    def _end(self, *, with_loggers: bool = True) -> None:
+        self.scans.stop()
+        if self._watch:
+            self._watch.stop()
+        if self._teardown:
+            self._teardown.order(with_loggers=with_loggers)

@@ -52,13 +52,22 @@ class FolderWatch(signals.Wakeup):
         Args:
             folder: a descriptor of the directory, which may be closed afterwards.
         """
-        try:
-            held = os.open(b".", _OPEN, dir_fd=folder)
-        except OSError:
-            return None
-        try:
-            fcntl.fcntl(held, NOTIFY, _WHAT)
-        except OSError:
-            os.close(held)
-            return None
-        return held
+        return watch(folder)
+
+
+def watch(folder: int) -> int | None:
+    """Have SIGIO sent to this process; it must be caught.  See `FolderWatch.add` for the rest.
+
+    Safe in any thread.
+    """
+    try:
+        held = os.open(b".", _OPEN, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        fcntl.fcntl(held, NOTIFY, _WHAT)
+        fcntl.fcntl(held, fcntl.F_SETOWN, os.getpid())  # else nobody gets it when this thread has ended
+    except OSError:
+        os.close(held)
+        return None
+    return held
