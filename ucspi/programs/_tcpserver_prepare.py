@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ucspi.programs._chain import ChainReader
     from ucspi.programs._tcpserver_options import Choices
-    from ucspi.tcp.server.admission import Judge
+    from ucspi.tcp.server.judge import Judge
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
     from ucspi.unix.signals import Wakeup

@@ -31,9 +31,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ucspi.tcp.server.admission import Judge
     from ucspi.tcp.server.door import Door
     from ucspi.tcp.server.handlers import Ended
+    from ucspi.tcp.server.judge import Judge
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
     from ucspi.unix.signals import Wakeup
