@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, wait_for
 from ucspi.rules import LiveText, RuleSet, _livetext, _textfile
 from ucspi.unix.cachedstat import CachedStat
 from ucspi.unix.regularfile import state_of
@@ -64,6 +64,18 @@ def test_edit_counts_when_it_was_seen_for_a_second(watched: Watched) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert watched.told == []
+
+
+def test_denial_is_remembered_until_the_text_changes(watched: Watched) -> None:
+    assert not LiveText(b"x", watched.told.append).denies_again(CLIENT)
+    assert watched.after(10)
+    assert not watched.live.denies_again(CLIENT)
+    watched.write(DENY)
+    wait_for(lambda: not watched.after(1.2), "the edit to count", patience=200, pause=0.02)
+    assert watched.live.denies_again(CLIENT)
+    watched.write(ALLOW)
+    wait_for(lambda: watched.after(1.2), "the edit to count", patience=200, pause=0.02)
+    assert not watched.live.denies_again(CLIENT)
 
 
 @pytest.mark.parametrize("age", [0.0, 5.0, 3600.0, -3600.0])

@@ -230,6 +230,22 @@ def test_remembered_verdict_is_that_of_the_rules() -> None:
             rules.judge_again(b"1.x")
 
 
+def test_only_a_denial_that_was_seen_and_says_nothing_else_is_remembered_as_one() -> None:
+    rules = rules_of(b'1.:allow\n2.:deny\n3.:deny,MAXCONNIP="x"\n')
+    addresses = (b"1.0.0.1", b"2.0.0.1", b"3.0.0.1", b"4.0.0.1")
+    assert not any(map(rules.denies_again, addresses))
+    for ip in addresses:
+        rules.judge(ip)
+        rules.judge_again(ip, b"name")
+    assert not any(map(rules.denies_again, addresses))
+    for ip in addresses:
+        rules.judge_again(ip)
+    assert [rules.denies_again(ip) for ip in addresses] == [False, True, False, False]
+    for number in range(KNOWN_MOST):
+        rules.judge_again(b"5.0.0.%d" % number)
+    assert not rules.denies_again(b"2.0.0.1")
+
+
 def test_verdicts_of_another_address_with_the_same_rule_are_not_mixed() -> None:
     rules = rules_of(b'1.2.3.4:deny\n1.2.3.:allow,N="x"\n:deny\n')
     assert [bool(rules.judge_again(ip)) for ip in (b"1.2.3.4", b"1.2.3.5", b"9.9.9.9", b"1.2.3.4")] == [

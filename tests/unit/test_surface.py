@@ -69,9 +69,9 @@ MODULES = {
     """,
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups door doors endings entrance handlers judge keptpool
-        listener loop networks parts pending proxieddoor proxyheaders rate settings shutdown socketoptions
-        stemkeeper timelimits unixdoor warmhandlers
+        admission census clientlimits clientlookups denyingdoor door doors endings entrance handlers judge
+        keptpool listener loop networks parts pending proxieddoor proxyheaders rate settings shutdown
+        socketoptions stemkeeper timelimits unixdoor warmhandlers
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder

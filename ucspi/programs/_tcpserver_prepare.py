@@ -83,8 +83,8 @@ def load(
     if choices.settings.needs_lookups:
         import ucspi.tcp.server.clientlookups
     if choices.settings.proxy_from is not None:
+        import ucspi.tcp.server.denyingdoor
         import ucspi.tcp.server.entrance
-        import ucspi.tcp.server.proxieddoor
     if choices.settings.limits_time or choices.rules is not None or choices.rules_text is not None:
         import ucspi.tcp.server.endings
         import ucspi.tcp.server.timelimits

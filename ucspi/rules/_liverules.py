@@ -109,6 +109,14 @@ class LiveRules:
             raise rules.with_traceback(None)  # else the traceback grows with every client
         return rules.judge_again(ip, host, info)
 
+    def denies_again(self, ip: bytes) -> bool:
+        """Return whether an address is denied, as far as the rules of the last `judge` remember it.
+
+        See `RuleSet.denies_again`; nothing is read.
+        """
+        rules = self._file.rules
+        return not isinstance(rules, CdbFormatError) and rules.denies_again(ip)
+
     def line_of(self, rule: bytes | None) -> int | None:
         """Return None: a compiled file does not have the numbers of its lines."""
         return None

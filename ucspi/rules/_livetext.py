@@ -124,6 +124,13 @@ class LiveText:
         assert self._rules is not None, "load comes first"
         return self._rules.judge_again(ip, host, info)
 
+    def denies_again(self, ip: bytes) -> bool:
+        """Return whether an address is denied, as far as the rules of the last `judge` remember it.
+
+        See `RuleSet.denies_again`; nothing is read.
+        """
+        return self._rules is not None and self._rules.denies_again(ip)
+
     def line_of(self, rule: bytes | None) -> int | None:
         """Return the line, from 1, of a rule that the last `judge` decided by; None when unknown."""
         return None if rule is None else self._lines.get(rule)

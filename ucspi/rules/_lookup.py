@@ -206,6 +206,11 @@ class RuleSet:
             self._known[ip] = verdict
         return verdict
 
+    def denies_again(self, ip: bytes) -> bool:
+        """Return whether `judge_again` remembers that a rule denies an address, and says nothing else."""
+        verdict = self._known.get(ip)
+        return verdict is not None and not verdict.allowed and not verdict.environment
+
 
 def _interpret(address: bytes, data: bytes) -> Verdict:
     if not data:

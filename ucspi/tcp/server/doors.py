@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ucspi.tcp.server.denyingdoor import Denying
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
 
@@ -20,12 +21,16 @@ NETWORKS_MOST = 64  # of balancers; a door goes through them for every client
 PAUSE = 1.0  # seconds without accepting, after the system ran out of something
 
 
-def door(listener: "Listener", settings: "Settings") -> Door:
-    """Return the door of a TCP or UNIX-domain listener."""
+def door(listener: "Listener", settings: "Settings", denying: "Denying | None" = None) -> Door:
+    """Return the door of a TCP or UNIX-domain listener; for ``denying`` see `DenyingDoor`."""
     if listener.path is None:
         networks = settings.proxy_from
         if networks is None or native.lib is None or not 0 < len(networks.mapped) <= NETWORKS_MOST:
             return Door(listener, settings)
+        if denying is not None and settings.tells_nobody_of_denied:
+            from ucspi.tcp.server.denyingdoor import DenyingDoor
+
+            return DenyingDoor(listener, settings, networks, denying)
         from ucspi.tcp.server.proxieddoor import ProxiedDoor  # most servers have no balancer
 
         return ProxiedDoor(listener, settings, networks)
@@ -39,15 +44,22 @@ class Doors:
 
     __slots__ = ("_doors", "_errors", "_errors_since", "_is_open", "_pause_until", "_poll")
 
-    def __init__(self, listeners: "list[Listener]", settings: "Settings", others: "Iterable[int]") -> None:
+    def __init__(
+        self,
+        listeners: "list[Listener]",
+        settings: "Settings",
+        others: "Iterable[int]",
+        denying: "Denying | None" = None,
+    ) -> None:
         """Own the listeners; accept nothing yet.
 
         Args:
             listeners: the sockets to accept from.
             settings: what to set on each connection.
             others: descriptors that become readable when the loop has other work.
+            denying: see `DenyingDoor`; None where there are no rules.
         """
-        self._doors = {listener.fileno(): door(listener, settings) for listener in listeners}
+        self._doors = {listener.fileno(): door(listener, settings, denying) for listener in listeners}
         self._poll = select.poll()
         for other in others:
             self._poll.register(other, select.POLLIN)

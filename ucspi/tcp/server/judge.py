@@ -16,6 +16,10 @@ if TYPE_CHECKING:
             """Return the verdict; raise OSError or CdbFormatError when the rules cannot be used."""
             ...
 
+        def denies_again(self, ip: bytes) -> bool:
+            """Return whether an address is remembered as denied, with nothing else to do; read nothing."""
+            ...
+
         def begin(self, wake: Callable[[], object], descriptor: int) -> None:
             """Start to read the rules; call ``wake``, from a thread, when more of them is known.
 

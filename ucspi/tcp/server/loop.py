@@ -82,7 +82,8 @@ class Server:
         self.warm = None if stems is None else parts.warm_handlers(stems, self._report, settings)
         if self.warm is not None:
             others.append(self.warm.fileno())
-        self._doors = Doors(listeners, settings, others)
+        denying = None if judge is None else (judge, self._room, self._enter_late)
+        self._doors = Doors(listeners, settings, others, denying)
         self._handlers = self.warm or Handlers(spawner)
         self._admission = Admission(settings, judge, self._doors, self._handlers, self._report)
         self._census = self._admission.census
@@ -199,7 +200,11 @@ class Server:
         """Return whether there may be one more child: not at the limit, or without rules yet."""
         if self._judge is not None and not self._judge.is_ready():
             return False
-        return self._census.children < self._settings.limit
+        return self._room() > 0
+
+    def _room(self) -> int:
+        """Return how many more children there may be."""
+        return self._settings.limit - self._census.children
 
     def _has_room_for_known(self) -> bool:
         """Return whether to receive a client that was accepted before, even while shutting down."""
@@ -236,6 +241,13 @@ class Server:
             else:
                 self._fail(connection, error)
         return True
+
+    def _enter_late(self, connection: Connection) -> None:
+        """Handle a client whom its door took for one that is denied again."""
+        try:
+            self._enter(connection)
+        except MemoryError as error:
+            self._fail(connection, error)
 
     def _free_descriptor(self, error: OSError) -> bool:
         """Close the oldest client that is not known yet, if there is one."""

@@ -10,6 +10,8 @@ from ucspi.unix.sockets import NoLocalAddressError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.networks import Networks
     from ucspi.tcp.server.settings import Settings
@@ -41,15 +43,24 @@ class ProxiedDoor(Door):
 
     def accept(self) -> Connection | None:
         """See `Door.accept`."""
-        client, header, text = self._client, self._header, native.ffi.string
-        descriptor = native.lib.usys_accept_proxied(self._number, self._flags, self._trust, client, header)
+        client, header = self._client, self._header
+        return self._connection(self._accept_in(client, header), client, header)
+
+    def _accept_in(self, client: "Any", header: "Any") -> int:
+        """Accept a client, and take its header if that is plain; return the descriptor, or -errno."""
+        number: int = native.lib.usys_accept_proxied(self._number, self._flags, self._trust, client, header)
+        return number
+
+    def _connection(self, descriptor: int, client: "Any", header: "Any") -> Connection | None:
+        """Return what was accepted."""
         if descriptor < 0:
             if descriptor == -errno.EAGAIN:
                 return None
             raise OSError(-descriptor, os.strerror(-descriptor))
+        text = native.ffi.string
         try:
             if header.number:
-                return self._client_of(descriptor)
+                return self._client_of(descriptor, client, header)
             local, remote = text(client.local_ip), text(client.remote_ip)
             accepted = descriptor, local, client.local_port, remote, client.remote_port, client.scope
             if client.error:
@@ -59,9 +70,9 @@ class ProxiedDoor(Door):
             os.close(descriptor)
             raise
 
-    def _client_of(self, descriptor: int) -> Connection:
+    def _client_of(self, descriptor: int, client: "Any", header: "Any") -> Connection:
         """Return the connection of the client whom the header names."""
-        client, header, text = self._client, self._header, native.ffi.string
+        text = native.ffi.string
         local, remote = text(header.destination), text(header.source)
         connection = Connection(descriptor, local, header.destination_port, remote, header.source_port)
         connection.ip6 = self._ip6 or b":" in remote or b":" in local

@@ -85,6 +85,12 @@ class Settings(LookupChoices):
         return self.lookup_remote_host or self.local_host is None or looks_up_info
 
     @property
+    def tells_nobody_of_denied(self) -> bool:
+        """Whether for a client that the rules deny nothing is sent, written, looked up or counted."""
+        counts = self.per_ip is not None or self.per_net is not None or self.rate is not None
+        return self.verbosity < 2 and not (counts or self.banner or self.needs_lookups or self.keeps_notes)
+
+    @property
     def limits_time(self) -> bool:
         """Whether the time of every client is limited; a rule may limit it as well."""
         return self.max_time is not None or self.idle_time is not None
