@@ -111,6 +111,8 @@ def over_rule_limit(
     Raises:
         BadLimitError: a limit of the rule is not a number, or the load is unknown.
     """
+    if not assignments:  # nearly every rule
+        return b""
     smallest: dict[bytes, tuple[int, bytes]] = {}
     for name, value in assignments:
         subject = _SUBJECTS.get(name)
@@ -139,6 +141,8 @@ def rule_time(assignments: "tuple[tuple[bytes, bytes], ...]") -> int | None:
     Raises:
         BadLimitError: what it says is not a number, or 0.
     """
+    if not assignments:
+        return None
     seconds = [_number(name, value) for name, value in assignments if name == b"MAXTIME"]
     if 0 in seconds:
         raise BadLimitError(b"MAXTIME", b"is 0")
