@@ -7,6 +7,7 @@
 #include "lines/crlf.h"
 #include "lines/distribute.h"
 #include "lines/localtime.h"
+#include "lines/pattern.h"
 #include "lines/timelabel.h"
 #include "proxy/header.h"
 #include "system/accept.h"

@@ -76,8 +76,4 @@ struct usys_distributor {
  * USYS_STEP bytes from its start. */
 size_t usys_distribute(struct usys_distributor *d, const char *from, size_t length);
 
-/* Whether a line matches a pattern: a star skips to the first byte that is what
- * follows it, and never looks further. */
-int usys_matches(const char *pattern, size_t pattern_length, const char *line, size_t length);
-
 #endif
