@@ -1,5 +1,7 @@
 """multilog with lines of 100 bytes, as a stream through a pipe and line by line: ours against the original.
 
+Local time before each line (T) is measured against s6-log, where it is installed.
+
 ``--megabytes`` says how many, 1024 if not.  Both force each finished file to the
 disk, 13 for each megabyte with files of the usual size; where the logs are in
 memory this costs nothing, and what is left is the programs' own work.
@@ -16,10 +18,12 @@ from pathlib import Path
 from ratios import Measure, columns, compare, faster_by_cost, header, options, program
 
 ORIGINAL = "/usr/bin/multilog"
+S6_LOG = "/usr/bin/s6-log"
 MEGABYTE = 1 << 20
 PART = 16 * MEGABYTE
 MEMORY = Path("/dev/shm")
 LOG = ["t", "n10", "s99999", "./main"]
+LOCAL = ["n10", "s99999", "T", "./main"]
 SERVERS = ["-*", "+* tcpserver: end *", "+* tcpserver: status: *", "+* daemon: warning: *", "+* 9*", "./main"]
 SCRIPTS = {
     "one log": LOG,
@@ -57,6 +61,13 @@ def main() -> None:
                     for command in (program("multilog"), [ORIGINAL])
                 )
                 compare(f"{subject}, {place}", mine, peer, min(arguments.rounds, 5), faster_by_cost)
+        if os.access(S6_LOG, os.X_OK):
+            for subject, wait in (("local time, s6-log", []), ("local time, s6-log -b", ["-b"])):
+                mine, peer = (
+                    stream([*command, *LOCAL], Path(memory, "logs"), surroundings)
+                    for command in (program("multilog"), [S6_LOG, *wait])
+                )
+                compare(subject, mine, peer, min(arguments.rounds, 5), faster_by_cost)
         count = 100 if arguments.quick else 1500  # all in one file, which is what is looked at
         mine, peer = (
             line_by_line([*command, *LOG], Path(memory, "logs"), count)

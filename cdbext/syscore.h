@@ -6,6 +6,7 @@
 
 #include "lines/crlf.h"
 #include "lines/distribute.h"
+#include "lines/localstamp.h"
 #include "lines/localtime.h"
 #include "lines/pattern.h"
 #include "lines/timelabel.h"

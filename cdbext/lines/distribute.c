@@ -137,11 +137,16 @@ static void begin_line(struct usys_distributor *d)
   d->inside = 1;
   d->beyond = 0;
   d->head_length = 0;
-  if (!d->labelled)
+  if (!d->labelled && !d->local)
     return;
   clock_gettime(CLOCK_REALTIME, &now); /* cannot fail: the clock exists */
-  usys_label(&d->stamper, now.tv_sec, (uint32_t)now.tv_nsec, d->head);
-  d->head_length = USYS_LABEL;
+  if (d->labelled) {
+    usys_label(&d->stamper, now.tv_sec, (uint32_t)now.tv_nsec, d->head);
+    d->head_length = USYS_LABEL;
+  }
+  if (d->local)
+    d->head_length += usys_local_stamp(&d->local_stamper, now.tv_sec, (uint32_t)now.tv_nsec,
+                                       d->head + d->head_length);
 }
 
 static void end_line(struct usys_distributor *d)

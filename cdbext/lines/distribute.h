@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lines/localstamp.h"
 #include "lines/timelabel.h"
 
 enum {
@@ -54,11 +55,12 @@ struct usys_distributor {
   size_t echo_length, echo_room; /* room for a line of each action at least */
   struct usys_cut *cuts;         /* as many as logs: a step is too short for two ends of one */
   size_t cut_count;
-  size_t stepped;     /* bytes of the current step that were taken */
-  size_t head_length; /* of what is held of a line */
-  int inside, beyond; /* a line; its head */
-  int labelled;       /* whether a line gets the time */
+  size_t stepped;      /* bytes of the current step that were taken */
+  size_t head_length;  /* of what is held of a line */
+  int inside, beyond;  /* a line; its head */
+  int labelled, local; /* whether a line gets a label; then the local time */
   struct usys_stamper stamper;
+  struct usys_local_stamper local_stamper;
   char head[USYS_HEAD];
 };
 

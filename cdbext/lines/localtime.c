@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 #define EPOCH ((UINT64_C(1) << 62) + 10) /* as lines/timelabel.c writes it */
 
@@ -59,17 +58,22 @@ static char *write_second(char *to, const struct tm *tm)
   return to;
 }
 
+size_t usys_local_second(time_t second, char *to)
+{
+  struct tm tm;
+
+  if (localtime_r(&second, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > INT_MAX - 1900)
+    return 0;
+  return (size_t)(write_second(to, &tm) - to);
+}
+
 /* Make the text of a label's second; of length 0 when there is none. */
 static void take_second(struct usys_localizer *localizer, const char *label)
 {
   time_t second = (time_t)(number(label + 1, 16) - EPOCH);
-  struct tm tm;
 
   memcpy(localizer->second, label, USYS_LOCAL_SECOND);
-  localizer->length = 0;
-  if (localtime_r(&second, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > INT_MAX - 1900)
-    return;
-  localizer->length = (int)(write_second(localizer->text, &tm) - localizer->text);
+  localizer->length = (int)usys_local_second(second, localizer->text);
 }
 
 /* Nine digits, or ten: nothing says that a label's fraction is below a second. */

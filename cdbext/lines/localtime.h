@@ -3,6 +3,7 @@
 #define USYS_LOCALTIME_H
 
 #include <stddef.h>
+#include <time.h>
 
 enum {
   USYS_LOCAL_SECOND = 17,                /* bytes of a label up to its nanoseconds */
@@ -30,5 +31,10 @@ struct usys_localizer {
  * USYS_LOCAL_ROOM bytes or more, a call that writes nothing has met such a
  * beginning.  Returns how many bytes were written. */
 size_t usys_local(struct usys_localizer *localizer, const char *from, size_t length, char *to, size_t room);
+
+/* Write a Unix time to the second, and the point that a fraction follows.
+ * Returns how many bytes were written, no more than USYS_LOCAL_TEXT; 0 where
+ * the year is below 0 or above 2^31-1. */
+size_t usys_local_second(time_t second, char *to);
 
 #endif

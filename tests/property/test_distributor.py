@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
-from tests.support.logtrees import script, stream, timeless
+from tests.support.logtrees import script, stream
 from ucspi.logs.distributor import LineState, PureDistributor
 from ucspi.logs.script import Script
 from ucspi.logs.switchingdistributor import SwitchingDistributor
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ucspi.logs.distributor import Distributor
 
 seeds = st.integers(0, 2**32)
+
+# Streams have no digits, so what is one stands in a time: it may be torn by the end of a file.
+DIGITLESS = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
 
 
 class Files:
@@ -47,10 +50,10 @@ class Shown:
         self.echoes: list[bytes] = []
         self.echo = self.echoes.append
 
-    def all(self) -> list[list[tuple[int, bytes]]]:
-        """Return what was shown, without the time."""
+    def all(self) -> list[list[bytes]]:
+        """Return what was shown, each digit of a time replaced by the same one."""
         shown = [*(log.files for log in self.logs), *(texts[-1:] for texts in self.last), self.echoes]
-        return [[timeless(text) for text in texts] for texts in shown]
+        return [[text.translate(DIGITLESS) for text in texts] for texts in shown]
 
 
 def in_c(made: Script, shown: Shown) -> "Distributor":
@@ -80,7 +83,7 @@ def blocks(chance: random.Random) -> list[bytes]:
 @given(seed=seeds)
 def test_both_distributors_put_the_same_into_the_same_files(seed: int) -> None:
     chance = random.Random(seed)
-    made = Script(script(chance))
+    made = Script([*[b"t"] * chance.randint(0, 1), *[b"T"] * chance.randint(0, 1), *script(chance)])
     sizes = chance.choices([0, 0, 2000, 4095, 4096, 97000, 200000], k=len(made.logs))
     cut = blocks(chance)
     found = []

@@ -74,5 +74,5 @@ def script(chance: random.Random) -> list[bytes]:
 def _action(chance: random.Random) -> bytes:
     return chance.choice(
         [b"-" + pattern(chance), b"+" + pattern(chance), b"-" + pattern(chance), b"+*", b"-*"]
-        + [b".", b".", b"e", b"=last", b"n%d" % chance.randint(0, 5), b"", b"x", b"T", b"t"]
+        + [b".", b".", b"e", b"=last", b"n%d" % chance.randint(0, 5), b"", b"x", b"Tx", b"t"]
     )

@@ -47,7 +47,7 @@ MODULES = {
         client connectionfile environment find kept quickend serve standardfiles stem stemenviron
         stemlinks stempackets
     """,
-    "ucspi.lines": "crlf kernel kernelloader label localtime streamfilter",
+    "ucspi.lines": "crlf kernel kernelloader label localstamp localtime streamfilter",
     "ucspi.logs": """
         distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern
         processor retry rotation script switchingdistributor

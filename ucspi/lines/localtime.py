@@ -57,7 +57,7 @@ class Localizer(StreamFilter):
         """Return the local time of a label, or the label when the calendar has no such time."""
         if self._second != label[1:17]:
             self._second = label[1:17]
-            self._text = _second(int(self._second, 16) - EPOCH)
+            self._text = second_text(int(self._second, 16) - EPOCH)
         return b"%s.%09d" % (self._text, int(label[17:], 16)) if self._text else label
 
 
@@ -65,7 +65,7 @@ def _count_digits(text: bytes) -> int:
     return len(text) - len(text.lstrip(_DIGITS))
 
 
-def _second(second: int) -> bytes:
+def second_text(second: int) -> bytes:
     """Return a Unix time to the second as local time; empty when the calendar has no such time."""
     try:
         local = time.localtime(second)

@@ -1,7 +1,7 @@
-"""Distributes a stream to logs: labels each line, runs the script on it, and writes it where that says.
+"""Distributes a stream to logs: puts the time before each line, runs the script on it, and writes it.
 
-The script sees only the first `HEAD` bytes of a line, label included; the rest
-goes to the same logs.
+The script sees only the first `HEAD` bytes of a line, the time included; the
+rest goes to the same logs.
 """
 
 from time import time_ns
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Final, Protocol
 
+    from ucspi.lines.localstamp import LocalStamper
     from ucspi.logs.fileend import Log
     from ucspi.logs.script import Script
 
@@ -81,6 +82,7 @@ class PureDistributor:
         "_head",
         "_is_labelled",
         "_last_line_writers",
+        "_local_stamper",
         "_new",
         "_writers",
         "is_inside",
@@ -88,6 +90,7 @@ class PureDistributor:
 
     def __init__(self, script: "Script", outputs: "Outputs") -> None:
         self._actions, self._is_labelled = script.actions, script.is_labelled
+        self._local_stamper = _local_stamper() if script.has_local_time else None
         self._writers = [
             RotatingWriter(log, destination.size)
             for log, destination in zip(outputs.logs, script.logs, strict=True)
@@ -139,7 +142,7 @@ class PureDistributor:
         """Process the next part of a line, without its newline."""
         if not self.is_inside:
             self.is_inside = True
-            self._head = label(time_ns()) + b" " if self._is_labelled else b""
+            self._head = self._time()
         if self._head is not None:
             whole = self._head + part
             self._head, part = whole[:HEAD], whole[HEAD:]
@@ -148,6 +151,14 @@ class PureDistributor:
             self._decide(self._head)
         for writer in self._fed:
             writer.put_each(part)
+
+    def _time(self) -> bytes:
+        """Return the time now as it stands before a line; empty if the script asks for none."""
+        if not self._is_labelled and self._local_stamper is None:
+            return b""
+        now = time_ns()
+        text = label(now) + b" " if self._is_labelled else b""
+        return text if self._local_stamper is None else text + self._local_stamper.stamp(now)
 
     def _end_line(self) -> None:
         if self._head is not None:
@@ -176,3 +187,9 @@ class PureDistributor:
         else:
             self._writers[index].put(line)
             self._fed.append(self._writers[index])
+
+
+def _local_stamper() -> "LocalStamper":
+    from ucspi.lines.localstamp import LocalStamper  # most scripts have no T
+
+    return LocalStamper()

@@ -31,6 +31,8 @@ BLOCK: "Final" = 65536  # bytes: what a pipe holds
 # runs they wait in memory, and are lost if we are killed.
 LITTLE: "Final" = STEP
 
+_SHARES = (100, 75, 60)  # percent of a file that is not the time, with so many times before each line
+
 _CAUGHT = (SIGTERM, SIGALRM)
 
 
@@ -93,12 +95,12 @@ class InputWait:
 class Logger:
     """Distributes what it reads from a descriptor, until the end or until SIGTERM."""
 
-    __slots__ = ("_distributor", "_ends", "_input_wait", "_is_labelled", "_is_stopping", "_logs", "_source")
+    __slots__ = ("_distributor", "_ends", "_input_wait", "_is_stopping", "_logs", "_share", "_source")
 
     def __init__(self, script: "Script", outputs: OpenOutputs, input_wait: InputWait, source: int) -> None:
         """Read from the descriptor ``source``, the one that ``input_wait`` waits for."""
         self._source, self._input_wait = source, input_wait
-        self._logs, self._is_labelled = outputs.logs, script.is_labelled
+        self._logs, self._share = outputs.logs, _SHARES[script.is_labelled + script.has_local_time]
         self._ends = [destination.size - MARGIN for destination in script.logs]
         self._distributor = SwitchingDistributor(script, outputs)
         self._is_stopping = False
@@ -140,10 +142,9 @@ class Logger:
     def _room(self) -> int:
         """Return how many bytes to read: whole steps, and about what still fits into every file.
 
-        A label makes an ordinary line longer by a quarter.
+        A label or the local time makes an ordinary line longer by a quarter.
         """
         room = BLOCK
         for end, log in zip(self._ends, self._logs, strict=True):
-            left = end - log.size
-            room = min(room, left * 3 // 4 if self._is_labelled else left)
+            room = min(room, (end - log.size) * self._share // 100)
         return max(room - room % STEP, LITTLE)

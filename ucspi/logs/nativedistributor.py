@@ -40,7 +40,7 @@ class NativeDistributor:
         self._kept: list[Any] = []  # memory that only C points to
         self._distribute = native.lib.usys_distribute
         self._distributor = self._new("struct usys_distributor *")
-        self._distributor.labelled = script.is_labelled
+        self._distributor.labelled, self._distributor.local = script.is_labelled, script.has_local_time
         self._lay_out_actions(script)
         self._lay_out_outputs(script)
         self._resume(line_state)

@@ -4,7 +4,9 @@ Each argument is an action, named by its first character.  An argument that
 begins with another character does nothing, as in the original.  A script
 collects obvious mistakes, each for one line of warning.
 
-Source: observed from the original multilog.
+``T`` is s6-log's, and nothing to the original.
+
+Source: observed from the original multilog; skarnet.org/software/s6/s6-log.html.
 """
 
 TYPE_CHECKING = False
@@ -27,7 +29,9 @@ _SELECTING = {b"-": DESELECT, b"+": SELECT}
 _DESCRIBING = {b"s", b"n", b"!"}  # the directories that follow
 _NAMING = {b".", b"/"}
 _TAKING = {*_NAMING, b"e", b"="}
-_ACTIONS = {*_SELECTING, *_DESCRIBING, *_TAKING, b"t"}
+_SEEING = {*_SELECTING, *_TAKING}  # actions that see lines
+_ACTIONS = {*_SEEING, *_DESCRIBING, b"t"}
+_LOCAL_TIME = b"T"
 _BEYOND = 1 << 64  # a number of the original's loses what is above
 
 
@@ -67,11 +71,12 @@ class Script:
         actions: in the order of the script; they refer to the next two by index.
         logs: the directories.
         last_line_paths: the files that hold a last line.
-        is_labelled: whether each line gets the time before it.
+        is_labelled: whether each line gets a label before it.
+        has_local_time: whether each line gets the local time before it, behind the label.
         mistakes: the text of a warning for each.
     """
 
-    __slots__ = ("actions", "is_labelled", "last_line_paths", "logs", "mistakes")
+    __slots__ = ("actions", "has_local_time", "is_labelled", "last_line_paths", "logs", "mistakes")
 
     def __init__(self, arguments: list[bytes]) -> None:
         """Read a script; none is refused."""
@@ -79,11 +84,16 @@ class Script:
         self.logs: list[Destination] = []
         self.last_line_paths: list[bytes] = []
         self.is_labelled = bool(arguments) and arguments[0].startswith(b"t")
+        seeing = next((at for at, argument in enumerate(arguments) if argument[:1] in _SEEING), None)
+        self.has_local_time = _LOCAL_TIME in arguments[:seeing]
         self.mistakes: list[bytes] = []
         template = Destination(b"")  # what ``s``, ``n`` and ``!`` say about the directories that follow
         for at, argument in enumerate(arguments):
             self._take(argument[:1], argument, template)
-            self._check(argument, at, template)
+            if argument != _LOCAL_TIME:
+                self._check(argument, at, template)
+            elif seeing is not None and at > seeing:
+                self._add_mistake(argument, b"T counts only before the first action that sees lines")
         if self.logs or any(action.act > SELECT for action in self.actions):
             for argument in [*_idle(arguments, _DESCRIBING, _NAMING), *_idle(arguments, _SELECTING, _TAKING)]:
                 self._add_mistake(argument, b"nothing stands behind it that it is for, so it does nothing")
