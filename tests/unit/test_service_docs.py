@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tests.support.commands import ENVIRONMENT
 from tests.support.patience import PATIENCE, wait_for
+from ucspi.programs.commands import COMMANDS
 from ucspi.service import statemachine
+from ucspi.service.optionalfiles import NAMES
 from ucspi.service.statemachine import FLAGS, ROWS, Row
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "service.md"
@@ -57,6 +59,48 @@ def table() -> str:
 
 def test_table_of_the_page_is_the_machine() -> None:
     assert table() in PAGE.read_text(), "draw it anew: python -m tests.unit.test_service_docs"
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading of the page, without its head."""
+    part = PAGE.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def quoted(cell: str) -> list[str]:
+    """Return what stands in code in a cell."""
+    return cell.split("`")[1::2]
+
+
+def files_by_origin() -> dict[str, str]:
+    """Return what the table of optional files says of each: the file, and where it comes from."""
+    rows = [row for row in rows_of("Optional files") if "`" in row[0] and len(row) == 4]
+    return {quoted(row[0])[0]: row[0].partition("(")[2].rstrip(")") for row in rows}
+
+
+def test_table_of_optional_files_has_all() -> None:
+    assert set(files_by_origin()) == {name.decode() for name in NAMES}
+
+
+def test_migration_table_names_what_there_is() -> None:
+    """Each word of the last column is a file that is looked at, or a program; and each such file is there."""
+    known = {name.decode() for name in NAMES} | {"run", "down", "log/run", "exec"}
+    named = set()
+    for *_, here in rows_of("From another supervisor"):
+        for word in quoted(here):
+            named.add(word)
+            assert word in known or word.partition(" ")[0] in COMMANDS, word
+    assert {name.decode() for name in NAMES} <= named
+
+
+def test_migration_table_has_the_files_of_others_under_their_names() -> None:
+    rows = rows_of("From another supervisor")
+    for name, origin in files_by_origin().items():
+        for column, other in ((1, "s6"), (2, "runit")):
+            in_it = any(name in quoted(row[column]) for row in rows)
+            assert in_it == (other in origin), (name, other)
+    assert all(len(row) == 7 for row in rows)
 
 
 def test_example_runs(tmp_path: Path) -> None:
