@@ -60,6 +60,7 @@ static const char *const optional[] = { "backoff",
                                         "flag-timeout-killpg",
                                         "max-death-tally",
                                         "notification-fd",
+                                        "sockets",
                                         "timeout-finish",
                                         "timeout-kill" };
 

@@ -155,6 +155,8 @@ static int prepare_and_execute(struct usys_start *start)
   if (start->output >= 0)
     usys_put_on(start->output, 1);
   put_others(start->others);
+  if (start->own_pid)
+    put_decimal(start->own_pid, (uint64_t)usys_bare(SYS_getpid, 0, 0, 0, 0));
   if (start->open_files)
     usys_set_soft_limit(RLIMIT_NOFILE, start->open_files);
   usys_restore_signals(start->command.ignored, ANY_SIGNAL, &start->mask);

@@ -31,6 +31,8 @@ struct usys_start {
   const char *record_name; /* and what that is renamed to */
   const int *kept;         /* the only descriptors above 2 that the child does not close at once, in order:
                                 all that are named here, and those it inherits; -1 ends.  NULL: all */
+  char *own_pid;           /* within the command's environment: room for the child's pid, filled with zeros.
+                              NULL: nowhere */
   int is_leader;           /* not 0: it leads a session and a process group of its own */
   int patience;            /* milliseconds to wait for the exec; negative: as long as it takes */
   int is_published;        /* set by the call, or by the child before it ends to be busy */

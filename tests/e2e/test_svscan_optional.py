@@ -12,6 +12,7 @@ import pytest
 from tests.support.commands import COMMANDS, ENVIRONMENT, ours, run
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.peers import Peer, fill, lines_of, wait_lines
+from tests.support.socketservers import ANSWER, PYTHON, burst
 from ucspi.programs import svstat
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
@@ -109,6 +110,33 @@ def test_each_gets_what_it_asks_for(scan: Scan) -> None:
     wait_lines(told / "starts", 2)
     wait_lines(plain / "starts")
     assert len((plain / "supervise/status").read_bytes()) == 18
+
+
+def test_sockets_are_for_one_service_alone(scan: Scan, tmp_path: Path) -> None:
+    holding = "#!/bin/sh\nls -l /proc/$$/fd >> held\necho $$ >> starts\nexec sleep 1000\n"
+    served = scan.add("served", run=PYTHON, sockets=f"unix:{tmp_path}/s\n")
+    plain = scan.add("plain", run=holding)
+    scan.start()
+    wait_lines(served / "starts")
+    wait_lines(plain / "starts")
+    scan.svc("-t", "plain")
+    wait_lines(plain / "starts", 2)  # at least this start came behind the sockets
+    assert "socket:" not in (plain / "held").read_text()
+    scan.svc("-t", "served")
+    assert burst(tmp_path / "s", 3) == [ANSWER] * 3
+    wait_lines(served / "starts", 2)
+    scan.kill()
+    if "--in-process" in scan.options:
+        scan.start()  # its sockets closed; the service has them until it ends
+        wait_for(lambda: "up (pid" in scan.stat("served"), "it is taken over")
+        assert burst(tmp_path / "s", 3) == [ANSWER] * 3
+        scan.svc("-t", "served")
+        wait_lines(served / "starts", 3)
+    assert burst(tmp_path / "s", 3) == [ANSWER] * 3
+    assert scan.process
+    scan.svc("-dx", "served")
+    wait_for(lambda: not (tmp_path / "s").exists(), "its supervisor leaves")
+    assert not [line for line in scan.complaints() if "taking over" not in line]
 
 
 def test_file_that_comes_later_counts_from_the_next_start(scan: Scan) -> None:

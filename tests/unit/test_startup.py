@@ -277,7 +277,7 @@ def test_small_programs_do_without_os(line: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "last", "most"),
-    [([], "ucspi.service.startclassic", 31), (["--in-process"], "ucspi.service.superviseall", 56)],
+    [([], "ucspi.service.startclassic", 31), (["--in-process"], "ucspi.service.superviseall", 60)],
     ids=["processes", "in process"],
 )
 def test_svscan_loads_little(

@@ -53,9 +53,9 @@ MODULES = {
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """
-        begunsupervisor birthrecord conduct controlfiles deathtally diskthreads eventloop
+        begunsupervisor birthrecord conduct conductedsupervisor controlfiles deathtally diskthreads eventloop
         essentialservice essentialwatch
-        groupend heldservice
+        groupend handedon heldservice keptsockets listensockets socketplaces
         loggerpipe notifysocket optionalfiles optionalvalues periodicscan piperecovery
         processhandles readiness runhistory serviceprocess wishes
         registry scanner servicedir startchildren startclassic startinprocess statemachine statuspublisher

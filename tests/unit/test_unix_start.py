@@ -56,6 +56,17 @@ def test_program_has_its_arguments_and_environment(start: Start, pipe: tuple[int
     assert told(start, pipe, 'echo "$0,$A,$B"', environ=(b"A=1", b"", b"B=x=y")) == b"name,1,x=y\n"
 
 
+def test_program_knows_its_pid_by_a_variable(start: Start, pipe: tuple[int, int]) -> None:
+    for count in (1, 2):
+        ours, theirs = os.pipe()
+        script = 'echo "$A $LISTEN_PID $$" $(env | grep -c LISTEN)'
+        pid = start(script, output=theirs, environ=(b"A=1",), pid_variable=b"LISTEN_PID=")
+        os.close(theirs)
+        assert os.waitpid(pid, 0) == (pid, 0)
+        assert os.read(ours, 100) == b"1 %d %d 1\n" % (pid, pid), count
+        os.close(ours)
+
+
 def test_program_reads_and_writes_what_it_is_given(start: Start, pipe: tuple[int, int]) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"text")

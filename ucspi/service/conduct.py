@@ -10,6 +10,8 @@ from _signal import SIGKILL, SIGTERM
 
 from ucspi.service import deathtally, statemachine, statusrecord
 from ucspi.service.groupend import GroupEnd, send
+from ucspi.service.handedon import HandedOn
+from ucspi.service.keptsockets import KeptSockets
 from ucspi.service.notifysocket import NotifySocket
 from ucspi.service.readiness import Readiness
 from ucspi.service.runhistory import RunHistory
@@ -21,54 +23,17 @@ from ucspi.unix.output import say_soon
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final, Protocol
+    from typing import Final
 
-    from ucspi.service.eventloop import EventLoop
-    from ucspi.service.servicedir import ServiceDirectory
+    from ucspi.service.conductedsupervisor import ConductedSupervisor
     from ucspi.service.serviceprocess import ServiceProcesses
-    from ucspi.service.statuspublisher import StatusPublisher
     from ucspi.service.wishes import Wishes
     from ucspi.unix.start import PidFile
 
-    class Supervisor(Protocol):
-        """What is needed of `ucspi.service.supervisor.Supervisor`."""
-
-        directory: ServiceDirectory
-        has_ended: bool
-        loop: EventLoop | None
-        pid: int
-        process: int
-        publisher: StatusPublisher
-        wishes: Wishes
-
-        @property
-        def name(self) -> bytes:
-            """See `HeldService`, as for all others."""
-            ...
-
-        def is_in(self, flags: int) -> bool:
-            """See there."""
-            ...
-
-        def send(self, number: int) -> None:
-            """See there."""
-            ...
-
-        def happen(self, event: str) -> None:
-            """See there."""
-            ...
-
-        def fall_due(self, event: str) -> None:
-            """See there."""
-            ...
-
-        def nudge(self) -> None:
-            """See there."""
-            ...
-
-
 PERMANENT_FINISH: "Final" = 125  # exit codes that mean failure for good
 PERMANENT_RUN: "Final" = 100
+RETRY: "Final" = 1.0  # seconds until sockets are tried again
+NOTIFY_SOCKET: "Final" = frozenset((b"NOTIFY_SOCKET",))
 
 
 class Conduct:
@@ -76,6 +41,7 @@ class Conduct:
 
     Attributes:
         history: of its runs.
+        sockets: the listening sockets of the service.
     """
 
     __slots__ = (
@@ -92,14 +58,16 @@ class Conduct:
         "_supervisor",
         "_was_terminated",
         "history",
+        "sockets",
     )
 
-    def __init__(self, supervisor: "Supervisor", processes: "ServiceProcesses") -> None:
+    def __init__(self, supervisor: "ConductedSupervisor", processes: "ServiceProcesses") -> None:
         """Do nothing yet."""
         self._supervisor, self._processes = supervisor, processes
         self.history = RunHistory()
         self._readiness: Readiness | None = None
         self._made: NotifySocket | None = None  # a socket that nobody listens on yet
+        self.sockets = KeptSockets(supervisor)
         self._group: GroupEnd | None = None
         self._last_group = 0  # the number of the group that the last run led
         self._complaint = b""
@@ -152,32 +120,30 @@ class Conduct:
         """
         supervisor, wishes = self._supervisor, self._supervisor.wishes
         self._listen()
-        environ: list[bytes] | None = None
-        others: list[tuple[int, int]] = []
-        writer = -1
-        if self._readiness and wishes.notification >= 0:
-            writer = self._readiness.open_pipe()
-            others.append((writer, wishes.notification))
-        if wishes.has_socket and self._readiness and self._readiness.socket:
-            kept = [entry for entry in self._processes.setup.environ if entry[:14] != b"NOTIFY_SOCKET="]
-            environ = [*kept, self._readiness.socket.entry]
+        given = HandedOn(self._processes.setup.environ)
         try:
-            pid = self._processes.run(
-                supervisor.publisher,
-                status,
-                environ=environ,
-                others=others,
-                is_leader=wishes.has_session,
-            )
+            self._hand_on(given)
+            pid = self._processes.run(supervisor.publisher, status, given, is_leader=wishes.has_session)
         finally:
-            if writer >= 0:
-                os.close(writer)
+            given.close()
         self._leads, self._was_terminated = wishes.has_session, False
         self._round += 1
         self.history.begin()
         if self._readiness:
             self._readiness.begin(wishes, pid)
         return pid
+
+    def _hand_on(self, given: HandedOn) -> None:
+        wishes, readiness = self._supervisor.wishes, self._readiness
+        if readiness and wishes.notification >= 0:
+            given.put_ours(readiness.open_pipe(), wishes.notification)
+        if wishes.has_socket and readiness and readiness.socket:
+            given.replace(NOTIFY_SOCKET, [readiness.socket.entry])
+        self.sockets.hand_on(given)
+
+    def retry(self) -> None:
+        """Make the next pause the one before another attempt to open sockets."""
+        self._pause = RETRY
 
     def _listen(self) -> None:
         """Have somebody who listens, if the service can tell that it is ready, and there is a loop."""

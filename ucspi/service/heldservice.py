@@ -98,11 +98,15 @@ class HeldService:
     def close(self) -> None:
         """Close the directory; a running process goes on."""
         self._close_process()
+        if self.conduct:
+            self.conduct.sockets.close()
         self.directory.close()
 
     def retire(self, then: "Callable[[], object]") -> None:
         """Close the directory when all is published, and call ``then``; a running process goes on."""
         self._close_process()
+        if self.conduct:
+            self.publisher.aside(self.conduct.sockets.close, _ignore)
         self.publisher.close(then)
 
     def _close_process(self) -> None:
@@ -200,4 +204,8 @@ class HeldService:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _ignore(result: object) -> None:
     pass

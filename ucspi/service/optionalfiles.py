@@ -1,7 +1,7 @@
 """Optional small files in a service directory, by which a service asks for more than daemontools 0.76 does.
 
 Names and meanings are those of s6 and runit, so that a directory made for them works
-here.  ``backoff`` and the flags ``-finish-runit``, ``-permanent-100`` and
+here.  ``backoff``, ``sockets`` and the flags ``-finish-runit``, ``-permanent-100`` and
 ``-notify-socket`` are ours.  A directory without any of them is *plain*: nothing
 differs from 0.76 then.
 
@@ -35,6 +35,7 @@ NAMES: "Final" = (
     b"flag-timeout-killpg",
     b"max-death-tally",
     b"notification-fd",
+    b"sockets",
     b"timeout-finish",
     b"timeout-kill",
 )

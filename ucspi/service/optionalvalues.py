@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final, TypeVar
 
+    from ucspi.service.socketplaces import SocketPlace
+
     T = TypeVar("T")
 
 DEATHS_MAX: "Final" = 4096  # as in s6
@@ -27,14 +29,14 @@ _READ = 256  # bytes
 class OptionalValues:
     """Reads the files of one directory."""
 
-    __slots__ = ("_complaints", "_folder", "_name", "_there", "_warn")
+    __slots__ = ("_complaints", "_folder", "_name", "_sockets", "_there", "_warn")
 
     def __init__(self, name: bytes, folder: int, warn: "Callable[[bytes], object]") -> None:
         """Take the directory's name, its descriptor, and what prints a warning."""
         self._name, self._folder, self._warn = name, folder, warn
         self._complaints: dict[bytes, bytes] = {}
-
         self._there: list[bytes] = []
+        self._sockets: tuple[SocketPlace, ...] = ()  # the last that were not wrong
 
     def read(self, there: list[bytes], open_files: int) -> Wishes:
         """Return what the files ask for; this may wait for the disk.
@@ -58,31 +60,51 @@ class OptionalValues:
         wishes.finish_time = self._value(b"timeout-finish", _milliseconds, FINISH_TIME, b"5000 is used")
         wishes.backoff = self._value(b"backoff", _pauses, None, b"there is no pause")
         wishes.deaths = self._value(b"max-death-tally", _count, DEATHS, b"100 is used")
+        wishes.wants_sockets = b"sockets" in there
+        wishes.sockets = self._sockets = self._places(open_files)
+        count = len(wishes.sockets)
         wishes.notification = self._value(
-            b"notification-fd", lambda text: _descriptor(text, open_files), -1, b"there is none"
+            b"notification-fd", lambda text: _descriptor(text, open_files, count), -1, b"there is none"
         )
         return wishes
 
-    def _value(self, name: bytes, parse: "Callable[[bytes], T]", default: "T", words: bytes) -> "T":
+    def _places(self, open_files: int) -> "tuple[SocketPlace, ...]":
+        """Return what ``sockets`` says; if that is wrong, what it said last."""
+        if b"sockets" not in self._there:
+            return ()
+        from ucspi.service.socketplaces import FILE_MAX, parse
+
+        words = b"the sockets stay as they were" if self._sockets else b"the service is not started"
+        known = self._sockets
+        return self._value(
+            b"sockets", lambda text: tuple(parse(text, open_files)), known, words, most=FILE_MAX + 1
+        )
+
+    def _value(
+        self, name: bytes, parse: "Callable[[bytes], T]", default: "T", words: bytes, most: int = _READ
+    ) -> "T":
         """Return what a file says; without it the default, which a warning describes in words."""
         if name not in self._there:
             return default
         try:
-            text = self._text(name)
+            text = self._text(name, most)
             found = parse(text.rstrip())
         except OSError as error:
             self._complain(name, describe(error.errno or 0), words)
-        except ValueError:
-            self._complain(name, b"unusable value %a" % text[:40].decode("latin-1"), words)
+        except ValueError as error:
+            reason = getattr(error, "reason", None)  # of UnicodeError it is a str
+            if not isinstance(reason, bytes):
+                reason = b"unusable value %a" % text[:40].decode("latin-1")
+            self._complain(name, reason, words)
         else:
             self._complaints.pop(name, None)
             return found
         return default
 
-    def _text(self, name: bytes) -> bytes:
+    def _text(self, name: bytes, most: int) -> bytes:
         file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY, dir_fd=self._folder)
         try:
-            return os.read(file, _READ) if S_ISREG(os.fstat(file).st_mode) else b""
+            return os.read(file, most) if S_ISREG(os.fstat(file).st_mode) else b""
         finally:
             os.close(file)
 
@@ -133,11 +155,21 @@ def _signal_number(text: bytes) -> int:
     return number
 
 
-def _descriptor(text: bytes, open_files: int) -> int:
-    """Return a descriptor that a service can have, above the standard ones."""
+class _TakenError(ValueError):
+    """A number is that of a socket."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.reason = b"%d is the descriptor of a socket in the file sockets" % number
+
+
+def _descriptor(text: bytes, open_files: int, sockets: int) -> int:
+    """Return a descriptor that a service can have, above the standard ones and those of its sockets."""
     number = _number(text, _LARGEST)
     if not 2 < number < open_files:
         raise ValueError
+    if number < 3 + sockets:
+        raise _TakenError(number)
     return number
 
 

@@ -12,10 +12,9 @@ from ucspi.unix.start import ChildSetup, PidFile, PidLine, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ucspi.service.handedon import HandedOn
     from ucspi.service.servicedir import ServiceDirectory
     from ucspi.service.statuspublisher import StatusPublisher
-
-    Descriptors = list[tuple[int, int]]
 
 
 class ServiceSetup:
@@ -69,9 +68,8 @@ class ServiceProcesses:
         self,
         publisher: "StatusPublisher",
         status: PidFile | None,
+        given: "HandedOn | None" = None,
         *,
-        environ: list[bytes] | None = None,
-        others: "Descriptors" = [],  # noqa: B006 - it is only read
         is_leader: bool = False,
     ) -> int:
         """Start ``run``, which publishes a status before it executes; return its pid.
@@ -79,16 +77,17 @@ class ServiceProcesses:
         Args:
             publisher: waits for a child that is late.
             status: what the child publishes; None: nothing.
-            environ: its environment, if it is not that of the others.
-            others: see `ucspi.unix.start.ChildSetup`.
-            is_leader: see there.
+            given: what it gets and the others do not.
+            is_leader: see `ucspi.unix.start.ChildSetup`.
 
         Raises:
             OSError: no process can be made.
         """
-        setup = self._setup(b"run", publisher, others, is_leader=is_leader)
+        setup = self._setup(b"run", publisher, is_leader=is_leader)
         setup.pid_line, setup.pid_file = self._birth_line(self._mark), status
-        return self._start([b"./run"], environ, setup, publisher)
+        if given:
+            setup.others, setup.pid_variable = given.descriptors(), given.pid_variable
+        return self._start([b"./run"], given.environ if given else None, setup, publisher)
 
     def finish(self, publisher: "StatusPublisher", arguments: list[bytes]) -> int:
         """Start ``finish`` as the leader of a session; return its pid.
@@ -121,20 +120,12 @@ class ServiceProcesses:
             publisher.wait_for(setup.late, publishes=setup.pid_file is not None)
         return pid
 
-    def _setup(
-        self,
-        program: bytes,
-        publisher: "StatusPublisher",
-        others: "Descriptors" = [],  # noqa: B006 - it is only read
-        *,
-        is_leader: bool = False,
-    ) -> ChildSetup:
+    def _setup(self, program: bytes, publisher: "StatusPublisher", *, is_leader: bool = False) -> ChildSetup:
         setup, directory = self.setup, self._directory
         return ChildSetup(
             directory=directory.fd,
             input=setup.input,
             output=setup.output,
-            others=others,
             complaint=b"supervise: fatal: unable to start %s/%s: " % (directory.name, program),
             open_files=setup.open_files,
             kept=None if setup.inherited is None else [*setup.inherited, directory.lock],

@@ -12,7 +12,9 @@ from ucspi.errors import ServiceError
 from ucspi.service import (
     conduct,  # noqa: F401 - for services with optional files; nothing is imported later
     controlfiles,
+    listensockets,  # noqa: F401 - the same
     optionalvalues,  # noqa: F401 - the same
+    socketplaces,  # noqa: F401 - the same
 )
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.eventloop import EventLoop

@@ -14,7 +14,8 @@ of `ROWS` that fits the state counts: it says how the state changes and what is
 done, in order.
 
 Nothing here waits or knows a process.  The caller tries `START`, and reports the
-result as the next event: `STARTED_AND_PUBLISHED`, `STARTED`, `UNSTARTED` or `DELAYED`.
+result as the next event: `STARTED_AND_PUBLISHED`, `STARTED`, `UNSTARTED`, `DELAYED` or
+`UNOPENED`.
 After the end of the process, the caller first tries to run ``finish``; which of
 `ENDED`, `FINISH_STARTED` and `GIVEN_UP` is the event depends on that.
 
@@ -60,6 +61,7 @@ STARTED_AND_PUBLISHED: "Final" = "started and published"  # the new process itse
 UNSTARTED: "Final" = "not started"  # no process could be made
 WOKEN: "Final" = "woken"  # something woke the supervisor
 DELAYED: "Final" = "delayed"  # nothing was started, for a pause is due
+UNOPENED: "Final" = "sockets not open"  # nothing was started, for want of its listening sockets
 PAUSE_OVER: "Final" = "pause over"
 ENDED: "Final" = "ended"  # the process, and there is no ``finish`` to run
 FINISH_STARTED: "Final" = "ended, finish runs"
@@ -131,6 +133,8 @@ ROWS = (
     Row(STARTED_AND_PUBLISHED, clear=PAUSED, set=UP, actions=(REST,)),
     Row(UNSTARTED, actions=(PUBLISH, WARN, LONG_REST)),
     Row(DELAYED, set=DUE, actions=(PUBLISH, PAUSE)),
+    Row(UNOPENED, WANT_UP, set=DUE, actions=(PUBLISH, PAUSE)),
+    Row(UNOPENED, actions=(PUBLISH,)),
     Row(PAUSE_OVER, DUE, FINISHING, clear=DUE, actions=(START,)),
     Row(PAUSE_OVER),
     Row(WOKEN, WANT_UP, UP | FINISHING | DUE, actions=(START,)),  # try again what could not be started

@@ -32,10 +32,12 @@ from ucspi.unix.start import PidFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Final
+    from collections.abc import Callable, Generator, Iterator
+    from typing import Final, TypeVar
 
     from ucspi.service.eventloop import EventLoop
+
+    T = TypeVar("T")
 
 # Seconds; the original's poll waits 20 ms longer than it is told.
 REST: "Final" = 1.02
@@ -202,7 +204,6 @@ class Supervisor(HeldService):
 
     def _look(self, before: "Callable[[], object] | None" = None) -> "Iterator[float]":
         """Look at the optional files, aside; ``before`` is done there too."""
-        seen: list[bool] = []
 
         def work() -> Wishes:
             if before:
@@ -211,14 +212,20 @@ class Supervisor(HeldService):
                 self._files.find_place()
             return self._read_files()
 
-        def then(wishes: Wishes | None) -> None:
-            seen.append(True)
-            self.wishes = wishes or self.wishes
+        self.wishes = (yield from self._aside(work)) or self.wishes
+
+    def _aside(self, work: "Callable[[], T]") -> "Generator[float, None, T | None]":
+        """Do what may wait for the disk, and wait for its result."""
+        seen: list[T | None] = []
+
+        def then(result: "T | None") -> None:
+            seen.append(result)
             self.nudge()
 
         self.publisher.aside(work, then)
         while not seen:
             yield from self._wait()
+        return seen[0]
 
     def _is_plain(self) -> bool:
         """Return whether there are certainly no optional files, if that can be found out at once."""
@@ -245,11 +252,20 @@ class Supervisor(HeldService):
         if not self._looked_for and not self._is_plain():
             yield from self._look()
         self._looked_for = False
-        if not self.has_left and not self.is_in(LEAVING | WANT_DOWN):  # told so while we looked
+        if self.conduct and self.conduct.sockets.must_change() and not self._is_called_off():
+            yield from self._aside(self.conduct.sockets.change)
+        if not self._is_called_off():
             yield from self._do(self._start())
+
+    def _is_called_off(self) -> bool:
+        """Return whether there is nothing to start any more: we were told so while we looked."""
+        return self.has_left or self.is_in(LEAVING | WANT_DOWN)
 
     def _start(self) -> str:
         """Try to start ``./run``; return the result as an event."""
+        if self.conduct and self.conduct.sockets.are_lacking():
+            self.conduct.retry()
+            return statemachine.UNOPENED
         stamp = tai.now()
         # A new process is not paused, and the child puts its own pid into the record.
         record = self._record(stamp, 0, is_new=True)

@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from ucspi.service.socketplaces import SocketPlace
+
 FINISH_TIME: "Final" = 5.0  # seconds
 DEATHS: "Final" = 100
 
@@ -27,6 +29,9 @@ class Wishes:
         notification: the descriptor on which the service tells that it is ready; -1: none.
         has_socket: it gets ``$NOTIFY_SOCKET``.
         check: there is a ``check`` to run.
+        wants_sockets: there is a file ``sockets``.
+        sockets: where the service's listening sockets are, in their order; empty: the file is
+            unusable, and the service is not started.
     """
 
     __slots__ = (
@@ -43,6 +48,8 @@ class Wishes:
         "kill_time",
         "kills_group",
         "notification",
+        "sockets",
+        "wants_sockets",
     )
 
     def __init__(self) -> None:
@@ -54,6 +61,8 @@ class Wishes:
         self.has_socket = self.check = False
         self.backoff: tuple[float, float] | None = None
         self.deaths, self.notification = DEATHS, -1
+        self.wants_sockets = False
+        self.sockets: tuple[SocketPlace, ...] = ()
 
     @property
     def has_session(self) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PID_LINE_TAIL = 42  # bytes
 
+_PID_ROOM = 20  # bytes for a pid in C memory
+
 _ERRORS: "list[Any]" = []  # the texts of all errors in C memory, filled when first needed
 _LATE: "list[LateChild]" = []  # those that are not over: a child uses the memory that they keep
 _ENVIRON: "list[Any]" = []  # the last environment, and its copy in C memory
@@ -102,6 +104,7 @@ class ChildSetup:
             wait for the exec.  None: no file.
         kept: descriptors above 2 that the child keeps until its exec, besides those named
             here.  It closes all others first, for they may be locks.  None: it keeps all.
+        pid_variable: ``NAME=``, to which the child adds its pid as the last variable; empty: none.
         is_leader: it leads a session and a process group of its own.
         patience: seconds to wait for the exec; None: without end.
         late: set by `start` if the child had not executed after that time.
@@ -120,6 +123,7 @@ class ChildSetup:
         "patience",
         "pid_file",
         "pid_line",
+        "pid_variable",
     )
 
     def __init__(
@@ -134,6 +138,7 @@ class ChildSetup:
         pid_line: PidLine | None = None,
         pid_file: PidFile | None = None,
         kept: "Sequence[int] | None" = None,
+        pid_variable: bytes = b"",
         is_leader: bool = False,
         patience: float | None = None,
     ) -> None:
@@ -141,7 +146,7 @@ class ChildSetup:
         self.directory, self.input, self.output = directory, input, output
         self.complaint, self.open_files = complaint, open_files
         self.pid_line, self.pid_file = pid_line, pid_file
-        self.others = others
+        self.others, self.pid_variable = others, pid_variable
         self.kept, self.is_leader, self.patience = kept, is_leader, patience
         self.late: LateChild | None = None
 
@@ -208,6 +213,8 @@ def start(
 def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], setup: ChildSetup) -> int:
     """Start a program through the compiled module; see `start`."""
     ffi, pid_line, pid_file = native.ffi, setup.pid_line, setup.pid_file
+    if setup.pid_variable:
+        environ = [*environ, setup.pid_variable + bytes(_PID_ROOM)]
     texts = [setup.complaint, pid_line.text if pid_line else b"", oom.given]
     if pid_file:
         texts += [pid_file.record, pid_file.temporary, pid_file.target]
@@ -215,6 +222,9 @@ def start_by_clone(paths: list[bytes], argv: list[bytes], environ: list[bytes], 
     command = what.command
     kept = [lay_out_command(command, paths, argv, environ), _strings(texts)]
     cells = kept[1][0]
+    if setup.pid_variable:
+        variables: list[Any] = kept[0][2][0]
+        what.own_pid = variables[-1] + len(setup.pid_variable)
     command.complaint = cells[0] if setup.complaint else ffi.NULL
     what.directory, what.input, what.output = setup.directory, setup.input, setup.output
     what.score = cells[2] if oom.given else ffi.NULL
@@ -315,6 +325,8 @@ def _become(
         oom.take_back()
         _arrange(setup, executed)
         restore(inheritedstate.ignored, mask)
+        if setup.pid_variable:
+            environ = [*environ, b"%s%d" % (setup.pid_variable, os.getpid())]
         search.execute(paths, argv, environ)
     except BaseException as error:
         os.close(executed)  # the parent must not wait while we do, for a full pipe

@@ -51,10 +51,14 @@ class SocketFile:
         self.path = path
         self._found = os.lstat(path)
 
+    def is_ours(self, found: os.stat_result) -> bool:
+        """Return whether this is the file."""
+        return os.path.samestat(found, self._found)
+
     def remove(self) -> None:
         """Remove the file if it is still ours; call it before the socket is closed."""
         try:
-            if os.path.samestat(os.lstat(self.path), self._found):
+            if self.is_ours(os.lstat(self.path)):
                 os.unlink(self.path)
         except OSError:
             pass  # it is gone, or we may not remove it any more; the next server replaces it
