@@ -294,6 +294,7 @@ def test_killed_helper_costs_those_that_it_waited_for(tmp_path: Path) -> None:
         for client in clients:
             client.sendall(V1[:20])
         assert talk(served.connect(), V1, DATA) == DATA
+        wait_for(lambda: helpers(served), "the helper to have its name")
         (helper,) = helpers(served)
         assert talk(clients[0], V1[20:], DATA) == DATA
         assert talk(clients[-1], V1[20:], DATA) == DATA

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.support import standinstem
+from tests.support.patience import wait_for
 from tests.support.warmworld import World
 from ucspi.tcp.server import stemkeeper, warmhandlers
 from ucspi.unix import native, stem
 from ucspi.unix.chain import Ending
-from ucspi.unix.stemchannel import pack_base
+from ucspi.unix.stemchannel import BASE as FIRST
+from ucspi.unix.stemchannel import PACKET_MAX, pack_base, unpack
 
 pytestmark = [
     pytest.mark.sampled(2),
@@ -156,14 +159,26 @@ def test_slot_is_not_used_again_while_its_packet_may_be_in_the_queue(world: Call
     assert len(set(slots)) <= 3
 
 
+def has_taken_one(given: stem.Stem) -> bool:
+    """Return whether a stem has taken out the first connection that it was given."""
+    try:
+        packet = given._theirs.recv(PACKET_MAX, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    kind, slot, *_ = unpack(packet)
+    return kind != FIRST and slot != next(iter(given.waiting))
+
+
 @pytest.mark.parametrize("behaviour", IDLE)
 def test_stem_that_does_not_do_its_work_is_killed(world: Callable[[str], World], behaviour: str) -> None:
     """Whoever is in its queue is served cold; for whom it has taken out a line is written."""
     here = world(behaviour)
     here.handlers.begin()
     connections = [here.start() for _ in range(3)]
+    if behaviour != "deaf":
+        wait_for(lambda: has_taken_one(here.stems.stems[0]), "the stem to take one out")
     here.until(lambda: len(here.stems.cold) + len(here.failed) == 3)
-    # How many it takes out before it is killed is a matter of chance.
+    # How many more it takes out before it is killed is a matter of chance.
     assert bool(here.failed) == (behaviour != "deaf"), here.stems.cold
     assert 1 not in here.handlers._connections
     assert here.report.lines[0].startswith(b"warm pyhandler was killed by signal 9")
