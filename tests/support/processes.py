@@ -43,3 +43,19 @@ def processor_time(pid: int) -> float:
 def descriptors(pid: int) -> int:
     """Return how many descriptors a process has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def family(pid: int) -> str:
+    """Return what a process and its children do: name and state of each, and the system call that it is in.
+
+    For the message of a test that waited in vain.
+    """
+    told = []
+    for each in (pid, *children(pid)):
+        fields = status(each)
+        try:
+            call = Path(f"/proc/{each}/syscall").read_text().split()[:2]
+        except OSError:
+            call = ["?"]
+        told.append(f"{each} {fields.get('Name')} {fields.get('State')} {' '.join(call)}")
+    return "; ".join(told)

@@ -21,6 +21,7 @@ import pytest
 from tests.support.commands import COMMANDS
 from tests.support.oracles import ORACLE_DIRECTORIES, Oracle
 from tests.support.patience import PATIENCE, wait_for
+from tests.support.processes import family
 from tests.support.serving import read_all
 from ucspi.unix import chain, native
 
@@ -55,7 +56,10 @@ class Server:
         self.process, self.port, self._log, self._read = process, int(port), log, 0
         self.folder = log.parent
         self._own = rb"UCSPI_WARM" if path is not None else rb"UCSPI_WARM|PATH"
-        wait_for(lambda: b"tcpserver: status: 0/" in log.read_bytes(), "a server that accepts")
+        wait_for(
+            lambda: b"tcpserver: status: 0/" in log.read_bytes(),
+            lambda: f"a server does not accept: {log.read_bytes()!r} {family(process.pid)}",
+        )
 
     def visit(self, say: bytes = b"") -> Outcome:
         """Be a client that sends all it has at once; wait for the end of the handler."""
