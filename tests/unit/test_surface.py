@@ -49,7 +49,7 @@ MODULES = {
     """,
     "ucspi.lines": "crlf kernel kernelloader label localstamp localtime streamfilter",
     "ucspi.logs": """
-        distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern
+        age distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern
         processor retry rotation script switchingdistributor
     """,
     "ucspi.service": """

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ucspi.logs.age import Age
     from ucspi.logs.retry import Retry
     from ucspi.logs.script import Destination
 
@@ -24,7 +25,7 @@ class LogDirectory:
     is the size of ``current`` in bytes.
     """
 
-    __slots__ = ("_current", "_directory", "_lock", "_path", "_retry", "_rotation", "size")
+    __slots__ = ("_age", "_current", "_directory", "_lock", "_path", "_retry", "_rotation", "size")
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class LogDirectory:
         is_guarded = not try_once(step, safeopen.is_private)
         self._lock = try_once(step, locks.acquire, b"lock", is_guarded=is_guarded)
         self._current, self.size = open_current(destination, retry)
+        self._age = _age(destination.age, self.size) if destination.age else None
 
     def write(self, data: "bytes | bytearray | memoryview") -> None:
         """Append to ``current``; wait while the disk is full."""
@@ -58,11 +60,19 @@ class LogDirectory:
                 what = b"unable to write to %s/current" % self._path
                 written += self._retry.until_done(what, os.write, self._current, rest[written:])
         self.size += written
+        if self._age is not None and written:
+            self._age.note_lines()
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds until ``current`` is so old that it ends; None without such an end."""
+        return None if self._age is None else self._age.left()
 
     def rotate(self) -> None:
         """Finish ``current``, even if it is empty, and begin a new one."""
         self._retry.until_done(b"unable to switch to " + self._path, os.fchdir, self._directory)
         self._current, self.size = self._rotation.replace(self._current), 0
+        if self._age is not None:
+            self._age.note_end()
         self._rotation.finish()
 
     def close(self) -> None:
@@ -84,6 +94,12 @@ def _enter(path: bytes) -> int:
     number = try_once(step, os.open if os.geteuid() else _open_guarded, path, _READ)
     try_once(step, os.fchdir, number)
     return number
+
+
+def _age(most: int, size: int) -> "Age":
+    from ucspi.logs.age import Age  # most scripts have no R
+
+    return Age(most, size)
 
 
 def _open_guarded(path: bytes, flags: int) -> int:

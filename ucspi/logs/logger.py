@@ -31,6 +31,8 @@ BLOCK: "Final" = 65536  # bytes: what a pipe holds
 # runs they wait in memory, and are lost if we are killed.
 LITTLE: "Final" = STEP
 
+_LONGEST = 2**31 - 1  # milliseconds: more, poll does not take
+
 _SHARES = (100, 75, 60)  # percent of a file that is not the time, with so many times before each line
 
 _CAUGHT = (SIGTERM, SIGALRM)
@@ -83,10 +85,15 @@ class InputWait:
         for descriptor in (source, self._wakeup.fileno()):
             self._poll.register(descriptor, select.POLLIN)
 
-    def wait(self) -> tuple[bool, bytes]:
-        """Wait; return whether there is input, and the signals that arrived, a byte for each."""
+    def wait(self, seconds: float | None = None) -> tuple[bool, bytes]:
+        """Wait, at most ``seconds``.
+
+        Returns:
+            Whether there is input, and the signals that arrived, a byte for each.
+        """
+        limit = None if seconds is None else min(int(seconds * 1000) + 1, _LONGEST)
         pthread_sigmask(SIG_UNBLOCK, _CAUGHT)
-        ready = [number for number, _ in self._poll.poll()]
+        ready = [number for number, _ in self._poll.poll(limit)]
         pthread_sigmask(SIG_BLOCK, _CAUGHT)
         came = self._wakeup.clear() if self._wakeup.fileno() in ready else b""
         return self._source in ready, came
@@ -95,7 +102,16 @@ class InputWait:
 class Logger:
     """Distributes what it reads from a descriptor, until the end or until SIGTERM."""
 
-    __slots__ = ("_distributor", "_ends", "_input_wait", "_is_stopping", "_logs", "_share", "_source")
+    __slots__ = (
+        "_aging",
+        "_distributor",
+        "_ends",
+        "_input_wait",
+        "_is_stopping",
+        "_logs",
+        "_share",
+        "_source",
+    )
 
     def __init__(self, script: "Script", outputs: OpenOutputs, input_wait: InputWait, source: int) -> None:
         """Read from the descriptor ``source``, the one that ``input_wait`` waits for."""
@@ -103,6 +119,7 @@ class Logger:
         self._logs, self._share = outputs.logs, _SHARES[script.is_labelled + script.has_local_time]
         self._ends = [destination.size - MARGIN for destination in script.logs]
         self._distributor = SwitchingDistributor(script, outputs)
+        self._aging = [index for index, destination in enumerate(script.logs) if destination.age]
         self._is_stopping = False
 
     def run(self) -> None:
@@ -112,7 +129,7 @@ class Logger:
         leave the rest in the pipe for the next reader.
         """
         while self._distributor.is_inside or not self._is_stopping:
-            is_readable, signals = self._input_wait.wait()
+            is_readable, signals = self._input_wait.wait(self._end_old())
             if signals:
                 self._obey(signals)
             elif is_readable and not self._read():
@@ -125,8 +142,22 @@ class Logger:
         if SIGALRM in signals:
             for index, log in enumerate(self._logs):
                 if log.size:
-                    log.rotate()
-                    self._distributor.log_was_rotated(index)
+                    self._rotate(index)
+
+    def _rotate(self, index: int) -> None:
+        self._logs[index].rotate()
+        self._distributor.log_was_rotated(index)
+
+    def _end_old(self) -> float | None:
+        """End the files that are old enough; return the seconds until the next will be, None without one."""
+        soonest = None
+        for index in self._aging:
+            left = self._logs[index].seconds_left()
+            if left == 0:
+                self._rotate(index)
+            elif left is not None:
+                soonest = left if soonest is None else min(soonest, left)
+        return soonest
 
     def _read(self) -> bool:
         """Read once; return whether there may be more."""

@@ -4,7 +4,7 @@ Each argument is an action, named by its first character.  An argument that
 begins with another character does nothing, as in the original.  A script
 collects obvious mistakes, each for one line of warning.
 
-``T`` is s6-log's, and nothing to the original.
+``T``, ``S`` and ``R`` are s6-log's, and nothing to the original.
 
 Source: observed from the original multilog; skarnet.org/software/s6/s6-log.html.
 """
@@ -22,11 +22,13 @@ SIZE_MOST: "Final" = 16777215
 SIZE_USUAL: "Final" = 99999
 COUNT_LEAST: "Final" = 2
 COUNT_USUAL: "Final" = 10
+NUMBER_MOST: "Final" = 2**63 - 1  # bytes, seconds
 
 SHOWN_MOST: "Final" = 100  # bytes of an argument in a message
 
 _SELECTING = {b"-": DESELECT, b"+": SELECT}
-_DESCRIBING = {b"s", b"n", b"!"}  # the directories that follow
+_DESCRIBING = {b"s", b"n", b"!", b"S", b"R"}  # the directories that follow
+_UNITS = {b"S": b"bytes", b"R": b"seconds"}  # of s6-log's numbers
 _NAMING = {b".", b"/"}
 _TAKING = {*_NAMING, b"e", b"="}
 _SEEING = {*_SELECTING, *_TAKING}  # actions that see lines
@@ -49,10 +51,12 @@ class Destination:
 
     ``size`` is the largest size of a file in bytes.  ``count`` is the number of
     files that are kept, ``current`` among them.  ``processor`` is the shell
-    command whose output replaces a finished file, or None.
+    command whose output replaces a finished file, or None.  ``total`` is the most
+    bytes that all finished files have together, ``age`` the seconds after which
+    ``current`` is finished; 0 means no limit.
     """
 
-    __slots__ = ("count", "path", "processor", "size")
+    __slots__ = ("age", "count", "path", "processor", "size", "total")
 
     def __init__(
         self,
@@ -60,8 +64,11 @@ class Destination:
         size: int = SIZE_USUAL,
         count: int = COUNT_USUAL,
         processor: bytes | None = None,
+        total: int = 0,
+        age: int = 0,
     ) -> None:
         self.path, self.size, self.count, self.processor = path, size, count, processor
+        self.total, self.age = total, age
 
 
 class Script:
@@ -87,7 +94,7 @@ class Script:
         seeing = next((at for at, argument in enumerate(arguments) if argument[:1] in _SEEING), None)
         self.has_local_time = _LOCAL_TIME in arguments[:seeing]
         self.mistakes: list[bytes] = []
-        template = Destination(b"")  # what ``s``, ``n`` and ``!`` say about the directories that follow
+        template = Destination(b"")  # what is said about the directories that follow
         for at, argument in enumerate(arguments):
             self._take(argument[:1], argument, template)
             if argument != _LOCAL_TIME:
@@ -111,6 +118,15 @@ class Script:
             if rest.lstrip(b"0") != b"%d" % template.count:
                 wanted = b"a number from %d" % COUNT_LEAST
                 self._add_mistake(argument, b"%s stands behind the n; %d is taken" % (wanted, template.count))
+        elif first in _UNITS:
+            if _small_number(rest) is None:
+                wanted = b"a number of %s up to %d" % (_UNITS[first], NUMBER_MOST)
+                self._add_mistake(argument, b"%s stands behind the %s; it does nothing" % (wanted, first))
+        elif first in _NAMING:
+            if 0 < template.total < template.size and template.processor is None:
+                sizes = (template.total, template.size)
+                reason = b"S%d is less than one file may have (s%d), so a full one is removed at once" % sizes
+                self._add_mistake(argument, reason)
         elif first == b"!" and not rest:
             self._add_mistake(argument, b"it has no command, so the finished files become empty")
         elif first == b"t" and at:
@@ -138,15 +154,21 @@ class Script:
             template.count = max(_number(argument[1:]), COUNT_LEAST)
         elif first == b"!":
             template.processor = argument[1:]
-        elif first in (b".", b"/"):
+        elif first == b"S":
+            template.total = _small_number(argument[1:]) or 0
+        elif first == b"R":
+            template.age = _small_number(argument[1:]) or 0
+        elif first in _NAMING:
             self.actions.append(Action(TO_LOG, index=len(self.logs)))
-            self.logs.append(Destination(argument, template.size, template.count, template.processor))
+            kept = (template.size, template.count, template.processor, template.total, template.age)
+            self.logs.append(Destination(argument, *kept))
 
 
 def _idle(arguments: list[bytes], kind: "Container[bytes]", users: "Container[bytes]") -> list[bytes]:
     """Return the arguments of a kind that stand after the last argument that would use them."""
     last = max((at for at, argument in enumerate(arguments) if argument[:1] in users), default=-1)
-    return [argument for argument in arguments[last + 1 :] if argument[:1] in kind]
+    idle = [argument for argument in arguments[last + 1 :] if argument[:1] in kind]
+    return [each for each in idle if each[:1] not in _UNITS or _small_number(each[1:]) is not None]
 
 
 def _number(text: bytes) -> int:
@@ -154,3 +176,10 @@ def _number(text: bytes) -> int:
     from ucspi.decimal import leading_digits, remainder  # here, as many scripts have no number
 
     return remainder(leading_digits(text), _BEYOND)
+
+
+def _small_number(text: bytes) -> int | None:
+    """Return a number of digits alone, None if it is no such number or above `NUMBER_MOST`."""
+    from ucspi.decimal import whole_number
+
+    return whole_number(text, NUMBER_MOST)
