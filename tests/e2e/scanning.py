@@ -120,6 +120,10 @@ class Scanning:
         """Return what was written to stderr, line by line."""
         return self._errors.read_bytes().splitlines()
 
+    def forget_lines(self) -> None:
+        """Begin anew with what is written to stderr."""
+        os.truncate(self._errors, 0)
+
     def said(self, line: bytes) -> bool:
         """Say whether a line was written."""
         return line in self.lines()

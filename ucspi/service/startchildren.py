@@ -4,6 +4,7 @@ import os
 
 from ucspi.service.diskthreads import DiskThreads
 from ucspi.service.processhandles import ChildHandle
+from ucspi.service.registry import LOG
 from ucspi.service.scanner import warn
 from ucspi.service.startclassic import ClassicStarter, open_start_directory
 from ucspi.service.supervisorlist import SupervisorEntry, SupervisorList
@@ -45,9 +46,15 @@ class ChildStarter:
 
     def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:
         """See `scanner.Starter.start`; the end of a supervisor that cannot begin is reported at once."""
-        if self.supervisors.is_closed:
+        return self._start(name, role, pipe, self.supervisors.add(name, role, pipe))
+
+    def start_logger(self, name: bytes, pipe: "LoggerPipe") -> int | None:
+        """Start the logger of a service, even when everything is to end."""
+        return self._start(name, LOG, pipe, self.supervisors.add(name, LOG, pipe, is_late=True))
+
+    def _start(self, name: bytes, role: int, pipe: "LoggerPipe | None", token: int | None) -> int | None:
+        if token is None:
             return None
-        token = self.supervisors.add(name, role, pipe)
         self._threads.call(
             lambda: open_start_directory(name, role), lambda opened: self._launch(token, opened)
         )
@@ -66,7 +73,7 @@ class ChildStarter:
     def _try(self, entry: SupervisorEntry, directory: int | None) -> int | None:
         if directory is None:
             return None
-        if self.supervisors.is_closed:
+        if not self.supervisors.may_begin(entry):
             if directory >= 0:
                 os.close(directory)
             return None

@@ -114,7 +114,14 @@ class InProcessStarter:
 
     def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:
         """See `scanner.Starter.start`; the end of a supervisor that cannot begin is reported at once."""
-        if self.supervisors.is_closed:
+        return self._start(name, role, pipe, self.supervisors.add(name, role, pipe))
+
+    def start_logger(self, name: bytes, pipe: "LoggerPipe") -> int | None:
+        """Start the logger of a service, even when everything is to end."""
+        return self._start(name, LOG, pipe, self.supervisors.add(name, LOG, pipe, is_late=True))
+
+    def _start(self, name: bytes, role: int, pipe: "LoggerPipe | None", token: int | None) -> int | None:
+        if token is None:
             return None
         setup = ServiceSetup(
             self._environ,
@@ -124,7 +131,6 @@ class InProcessStarter:
             inherited=self._inherited,
             tells_end=role != LOG and name in self._essential,
         )
-        token = self.supervisors.add(name, role, pipe)
         self._threads.call(lambda: _open(name, role, setup), lambda opened: self._host(opened, token))
         return token
 
@@ -134,7 +140,7 @@ class InProcessStarter:
             self.supervisors.end(token)
             return
         supervisor.publisher = ThreadPublisher(supervisor.directory, self._loop, self._threads)
-        if self.supervisors.is_closed and not supervisor.pid:
+        if not self.supervisors.may_begin(self.supervisors.entries[token]) and not supervisor.pid:
             # Everything is to end, so it must not start its service.
             supervisor.retire(lambda: self.supervisors.end(token))
             return

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import NoReturn, Protocol
 
     from ucspi.service.essentialwatch import EssentialWatch
+    from ucspi.service.loggerpipe import LoggerPipe
     from ucspi.service.scanner import Starter
     from ucspi.service.supervisorlist import SupervisorList
     from ucspi.service.teardown import Teardown
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
         """A starter that knows which supervisors it has started; the classic one does not."""
 
         supervisors: SupervisorList
+
+        def start_logger(self, name: bytes, pipe: LoggerPipe) -> int | None:
+            """Start the logger of a service, even when everything is to end; return its token."""
+            ...
 
     Make = Callable[[EventLoop, Callable[[int], object]], ListingStarter]
 
@@ -70,7 +75,7 @@ class _Tree:
         code: the exit code.
     """
 
-    __slots__ = ("_supervisors", "_teardown", "_watch", "code", "scans")
+    __slots__ = ("_starter", "_teardown", "_watch", "code", "scans")
 
     def __init__(self, loop: EventLoop, make: "Make", ending: Ending) -> None:
         self.code = 0
@@ -79,7 +84,7 @@ class _Tree:
 
         def begin(ended: "Callable[[int], object]") -> "Starter":
             inner = make(loop, ended)
-            self._supervisors = inner.supervisors
+            self._starter = inner
             return self._watching(loop, inner, ending.essential) if ending.essential else inner
 
         self.scans = PeriodicScan(loop, begin)
@@ -96,7 +101,10 @@ class _Tree:
         from ucspi.service.diskthreads import DiskThreads
         from ucspi.service.teardown import Teardown
 
-        self._teardown = Teardown(loop, self._supervisors, DiskThreads(loop), ending.seconds)
+        starter = self._starter
+        self._teardown = Teardown(
+            loop, starter.supervisors, DiskThreads(loop), ending.seconds, starter.start_logger
+        )
         if not ending.catches:
             return
         calls = {

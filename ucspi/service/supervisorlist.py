@@ -1,8 +1,9 @@
 """The supervisors that were started, or could not be: all that a `teardown.Teardown` has to end."""
 
+from _thread import allocate_lock
 from itertools import count
 
-from ucspi.service.registry import path_of
+from ucspi.service.registry import LOG, MAIN, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,35 +70,50 @@ class SupervisorList:
         entries: those that run or are about to, by their tokens; a token is never used twice.
         lost: those that have ended or could not begin, by name and role.  A supervisor that
             another svscan started may run in their place.
-        is_closed: no more supervisors are to be started.
+        is_closed: no more supervisors are to be started, but for the loggers of services that run.
     """
 
-    __slots__ = ("_ended", "_ran", "_tokens", "entries", "is_closed", "lost")
+    __slots__ = ("_ended", "_lock", "_ran", "_tokens", "_written", "entries", "is_closed", "lost")
 
     def __init__(self, ended: "Callable[[int], object]") -> None:
         """Begin empty; ``ended`` is called with the token of each that has ended or could not begin."""
         self._tokens = count()
         self._ended: Callable[[int], object] = ended
         self._ran: Callable[[SupervisorEntry], object] = lambda entry: None
+        self._lock = allocate_lock()  # nothing is added that whoever closes the list has not seen
+        self._written: set[LoggerPipe] = set()  # by services whose supervisors have run
         self.entries: dict[int, SupervisorEntry] = {}
         self.lost: dict[tuple[bytes, int], SupervisorEntry] = {}
         self.is_closed = False
 
     def close(self, ran: "Callable[[SupervisorEntry], object]", ended: "Callable[[int], object]") -> None:
         """Start no more; from now on call ``ran`` with each entry that runs after all, and this ``ended``."""
-        self.is_closed, self._ran, self._ended = True, ran, ended
+        with self._lock:
+            self.is_closed, self._ran, self._ended = True, ran, ended
 
-    def add(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int:
-        """Add a supervisor that is about to be started; return its token.  Safe in any thread."""
-        token = next(self._tokens)
-        self.entries[token] = SupervisorEntry(name, role, pipe)
-        self.lost.pop((name, role), None)
-        return token
+    def add(self, name: bytes, role: int, pipe: "LoggerPipe | None", *, is_late: bool = False) -> int | None:
+        """Add a supervisor that is about to be started; return its token.  Safe in any thread.
+
+        None: the list is closed.  One that is late is added all the same.
+        """
+        with self._lock:
+            if self.is_closed and not is_late:
+                return None
+            token = next(self._tokens)
+            self.entries[token] = SupervisorEntry(name, role, pipe)
+            self.lost.pop((name, role), None)
+            return token
+
+    def may_begin(self, entry: SupervisorEntry) -> bool:
+        """Return whether a supervisor may be started now: a logger may while there is something to log."""
+        return not self.is_closed or (entry.role == LOG and entry.pipe in self._written)
 
     def runs(self, token: int, handle: "Handle") -> None:
         """Note that a supervisor runs."""
         entry = self.entries[token]
         entry.handle = handle
+        if entry.role == MAIN and entry.pipe:
+            self._written.add(entry.pipe)
         self._ran(entry)
 
     def end(self, token: int) -> None:

@@ -4,7 +4,7 @@ A service gets what ``svc -dx`` sends: SIGTERM and SIGCONT, and its supervisor
 leaves after it.  Its logger is continued, in case it is paused.  When service and
 supervisor have ended, only we can write to the pipe.  Then the logger's
 supervisor is told to leave after its logger, and our end of the pipe is closed.
-The logger reads what is left, and ends.
+The logger reads what is left, and ends.  A logger that was not started yet is started for that.
 
 A service that runs after its time is killed.  Loggers get `FINISH` seconds more,
 for they may have to write down the last words of killed services.  What cannot
@@ -37,18 +37,25 @@ class Teardown:
     """Ends all supervisors of a list, and stops the loop when the last one has ended."""
 
     __slots__ = (
+        "_logged",
         "_loop",
         "_phase",
         "_running",
         "_seconds",
         "_since",
+        "_start_logger",
         "_supervisors",
         "_threads",
         "_with_loggers",
     )
 
     def __init__(
-        self, loop: "EventLoop", supervisors: "SupervisorList", threads: "DiskThreads", seconds: float
+        self,
+        loop: "EventLoop",
+        supervisors: "SupervisorList",
+        threads: "DiskThreads",
+        seconds: float,
+        start_logger: "Callable[[bytes, LoggerPipe], int | None]",
     ) -> None:
         """Do nothing yet.
 
@@ -57,8 +64,11 @@ class Teardown:
             supervisors: those that are to end.
             threads: for looking into directories, whose disk may hang.
             seconds: services that still run after this time are killed.
+            start_logger: starts the logger of a service, and returns its token.
         """
         self._loop, self._supervisors, self._threads, self._seconds = loop, supervisors, threads, seconds
+        self._start_logger = start_logger
+        self._logged: set[LoggerPipe | None] = set()  # pipes whose loggers were started, or should have been
         self._with_loggers = True
         self._since, self._phase = 0.0, 0
         self._running: list[set[SupervisorEntry]] = [set(), set()]  # those that we wait for, by role
@@ -84,6 +94,8 @@ class Teardown:
         there, lost = list(supervisors.entries.values()), list(supervisors.lost.values())
         for entry in [*there, *lost]:
             self._running[entry.role].add(entry)
+            if entry.role == LOG:
+                self._logged.add(entry.pipe)
         for entry in lost:
             self._search(entry)
         for entry in there:
@@ -107,12 +119,23 @@ class Teardown:
         if not entry.handle:
             return
         if entry.role == MAIN:
+            self._demand_logger(entry)
             entry.handle.tell(b"dx", _nothing)
         elif self._has_writer(entry.pipe):
             entry.handle.tell(b"c", _nothing)  # its service may wait for it to read
         else:
             entry.handle.tell(b"c", _nothing)
             self._end_input(entry)
+
+    def _demand_logger(self, entry: "SupervisorEntry") -> None:
+        """Start the logger of a service that runs if the last scan had no time for that."""
+        pipe = entry.pipe
+        if pipe is None or pipe in self._logged:
+            return
+        self._logged.add(pipe)
+        token = self._start_logger(entry.name, pipe)
+        if token is not None:
+            self._running[LOG].add(self._supervisors.entries[token])
 
     def _has_writer(self, pipe: "LoggerPipe | None") -> bool:
         """Return whether the service that writes to this pipe still runs, or may run."""
