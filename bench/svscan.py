@@ -1,7 +1,9 @@
-"""Time until 500 services run, and memory of their supervisors: ours against the original.
+"""Time until 500 services run and until all have stopped, and memory of their supervisors: ours and others.
 
 The first time in directories that were never supervised, and then again; every
 other round goes through the contenders backwards.
+The others are the original, and those of s6-svscan, runsvdir and dinit that are installed.  What
+ends all services on a signal gets that signal; the time is that until the last process has ended.
 Counted are svscan and all of supervise, not the services.  PSS shares what
 several processes have in common among them; RSS counts it for each.
 """
@@ -21,16 +23,39 @@ from ratios import header, options, program
 from servers import PATIENCE, compile_c
 
 ORIGINAL = "/usr/bin/svscan"
+S6, RUNIT, DINIT = "/usr/bin/s6-svscan", "/usr/bin/runsvdir", "/usr/sbin/dinit"
 SYSTEM = "/usr/bin:/bin"
+REST = 1.1  # seconds after a start in which a supervisor hears nothing
 FIELDS = ("Pss:", "Rss:")
 
 
+class Contender:
+    """A program that supervises all services of a directory, which is its last argument.
+
+    Attributes:
+        command: the command line.
+        variables: its environment.
+        stop: the signal that ends all services; None: there is none.
+    """
+
+    def __init__(
+        self, command: list[str], variables: dict[str, str], stop: signal.Signals | None = None
+    ) -> None:
+        """Take them."""
+        self.command, self.variables, self.stop = command, variables, stop
+
+
 class Result:
-    """What one start of all services took: seconds, processes, and MB by field."""
+    """What one start of all services took: seconds, processes, and MB by field.
+
+    Attributes:
+        stopped: seconds from the signal until all had ended; None if there is no such signal.
+    """
 
     def __init__(self, seconds: float, processes: list[int]) -> None:
         """Look at the memory of these processes."""
         self.seconds, self.processes = seconds, len(processes)
+        self.stopped: float | None = None
         self.memory = {field: sum(memory(pid, field) for pid in processes) for field in FIELDS}
 
 
@@ -71,11 +96,16 @@ def prepare(place: Path, service: Path, count: int) -> Path:
     return place
 
 
-def measure(command: list[str], variables: dict[str, str], place: Path, service: Path, count: int) -> Result:
+def measure(who: Contender, place: Path, service: Path, count: int) -> Result:
     """Start all services of a directory, and end them."""
     ready = os.open(place / "ready", os.O_RDWR)
     start = time.perf_counter()
-    scanner = subprocess.Popen([*command, str(place / "scanned")], env=variables, stdin=subprocess.DEVNULL)
+    scanner = subprocess.Popen(
+        [*who.command, str(place / "scanned")],
+        env=who.variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     try:
         seen = 0
         while seen < count:
@@ -83,16 +113,37 @@ def measure(command: list[str], variables: dict[str, str], place: Path, service:
         seconds = time.perf_counter() - start
         time.sleep(0.2)  # until the last ones have written their status
         alive = family(scanner.pid)
-        return Result(seconds, [pid for pid in alive if not os.path.samefile(f"/proc/{pid}/exe", service)])
+        result = Result(seconds, [pid for pid in alive if not os.path.samefile(f"/proc/{pid}/exe", service)])
+        if who.stop is not None:
+            time.sleep(REST)
+            result.stopped = stop(scanner, who.stop, alive)
+        return result
     finally:
-        processes = [os.pidfd_open(pid) for pid in family(scanner.pid)]
+        processes = [os.pidfd_open(pid) for pid in family(scanner.pid) if scanner.poll() is None]
         for process in processes:
             signal.pidfd_send_signal(process, signal.SIGKILL)
-        for process in processes:
-            select.select([process], [], [], PATIENCE)  # readable when it has ended
-            os.close(process)
+        await_ends(processes)
         scanner.wait(PATIENCE)
         os.close(ready)
+
+
+def stop(scanner: "subprocess.Popen[bytes]", number: signal.Signals, alive: list[int]) -> float:
+    """Tell a scanner to end everything; return the seconds until all have ended."""
+    processes = [os.pidfd_open(pid) for pid in alive]
+    begun = time.perf_counter()
+    scanner.send_signal(number)
+    await_ends(processes)
+    return time.perf_counter() - begun
+
+
+def await_ends(processes: list[int]) -> None:
+    """Wait until processes have ended, and close their descriptors."""
+    for process in processes:
+        poll = select.poll()
+        poll.register(process, select.POLLIN)  # readable when it has ended
+        if not poll.poll(PATIENCE * 1000):
+            raise SystemExit("a process has not ended")
+        os.close(process)
 
 
 def main() -> None:
@@ -100,24 +151,34 @@ def main() -> None:
     count = 20 if arguments.quick else 500
     here = str(Path(sys.executable).parent)
     theirs, mine = {"PATH": SYSTEM}, {"PATH": f"{here}:{SYSTEM}"}
+    ending = [*program("svscan"), "--stop-on-term=60"]
     contenders = {
-        ORIGINAL: ([ORIGINAL], theirs),
-        "ours, `--in-process`": ([*program("svscan"), "--in-process"], theirs),
-        "ours, with the original's supervise": (program("svscan"), theirs),
-        "ours, a process for each": (program("svscan"), mine),
-        "the same, each executed": (program("svscan"), {**mine, "UCSPI_WARM": "0"}),
+        ORIGINAL: Contender([ORIGINAL], theirs),
+        "ours, `--in-process`": Contender([*ending, "--in-process"], theirs, signal.SIGTERM),
+        "ours, with the original's supervise": Contender(ending, theirs, signal.SIGTERM),
+        "ours, a process for each": Contender(ending, mine, signal.SIGTERM),
+        "the same, each executed": Contender(ending, {**mine, "UCSPI_WARM": "0"}, signal.SIGTERM),
+        "the same, forked, without `--stop-on-term`": Contender(program("svscan"), mine),
     }
-    header([f"{ORIGINAL} (daemontools 0.76)"])
-    print(f"| svscan | seconds until {count} run: median (spread) | again | processes | MB, PSS | MB, RSS |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    peers = {
+        S6: Contender([S6, "-c1000"], theirs, signal.SIGTERM),
+        RUNIT: Contender([RUNIT], theirs, signal.SIGHUP),
+    }
+    contenders |= {path: peer for path, peer in peers.items() if os.path.exists(path)}
+    missing = [path for path in (*peers, DINIT) if path not in contenders]
+    header([f"{ORIGINAL} (daemontools 0.76)", *(path for path in peers if path in contenders)])
+    print("\n".join(f"left out: {path}" for path in missing), end="\n\n" * bool(missing))
+    head = (f"seconds until {count} run: median (spread)", "again", "until all have stopped", "processes")
+    print(f"| svscan | {' | '.join(head)} | MB, PSS | MB, RSS |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as name:
         service = compile_c("up.c", Path(name))
         results: dict[str, list[tuple[Result, Result]]] = {who: [] for who in contenders}
         for turn in range(arguments.rounds):
             order = list(contenders.items())
-            for who, (command, variables) in reversed(order) if turn % 2 else order:
+            for who, contender in reversed(order) if turn % 2 else order:
                 place = prepare(Path(name) / f"{turn} {list(contenders).index(who)}", service, count)
-                first, again = (measure(command, variables, place, service, count) for _ in range(2))
+                first, again = (measure(contender, place, service, count) for _ in range(2))
                 results[who].append((first, again))
         for who, rounds in results.items():
             print(f"| {who} | {row(rounds)} |", flush=True)
@@ -127,13 +188,19 @@ def row(rounds: list[tuple[Result, Result]]) -> str:
     """Return the cells that say how one contender did."""
     firsts, agains = zip(*rounds, strict=True)
     megabytes = [statistics.median(result.memory[field] for result in firsts) for field in FIELDS]
-    cells = [spread(firsts), spread(agains), str(firsts[0].processes), *(f"{size:.1f}" for size in megabytes)]
+    stops = [result.stopped for result in (*firsts, *agains) if result.stopped is not None]
+    cells = [
+        spread([result.seconds for result in firsts]),
+        spread([result.seconds for result in agains]),
+        spread(stops) if stops else "-",
+        str(firsts[0].processes),
+        *(f"{size:.1f}" for size in megabytes),
+    ]
     return " | ".join(cells)
 
 
-def spread(results: Sequence[Result]) -> str:
+def spread(seconds: Sequence[float]) -> str:
     """Return the median time, the smallest and the largest."""
-    seconds = [result.seconds for result in results]
     return f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
