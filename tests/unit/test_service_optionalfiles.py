@@ -174,6 +174,41 @@ def test_any_content_is_a_value_or_a_line(
     assert not wishes.finish
 
 
+def test_sockets(tmp_path: Path) -> None:
+    one = Read(tmp_path)
+    fill(tmp_path, {"sockets": "0 80 a\n0 81\n", "flag-on-demand": "", "notification-fd": "4"})
+    wishes = one.files.read()
+    assert wishes.wants_sockets
+    assert wishes.is_on_demand
+    assert [place.port for place in wishes.sockets] == [80, 81]
+    assert wishes.notification == -1
+    (tmp_path / "sockets").write_text("0 80\n0\n0 81\n0 82")
+    again = one.files.read()
+    assert again.sockets == wishes.sockets, "it is wrong, so the last one counts"
+    assert again.wants_sockets
+    (tmp_path / "sockets").unlink()
+    gone = one.files.read()
+    assert (gone.wants_sockets, gone.sockets, gone.is_on_demand) == (False, (), False)
+    assert gone.notification == 4
+    assert [line.partition(b": ")[::2] for line in one.said] == [
+        (b"x/notification-fd", b"4 is the descriptor of a socket in the file sockets; there is none"),
+        (
+            b"x/sockets",
+            b"line 2: %s is wanted, not '0'; the sockets stay as they were"
+            % b"ADDRESS PORT [NAME] or unix:PATH[,mode=MODE] [NAME]",
+        ),
+        (b"x/flag-on-demand", b"there is no file sockets; the service is started at once"),
+    ]
+    one.close()
+
+
+def test_sockets_that_were_never_right(tmp_path: Path) -> None:
+    wishes, said = read(tmp_path, sockets="0 80\nmail 25\n")
+    assert wishes.wants_sockets
+    assert wishes.sockets == ()
+    assert said == [b"x/sockets: line 2: a numeric address is wanted, not 'mail'; the service is not started"]
+
+
 def test_same_complaint_is_made_once_in_a_row(tmp_path: Path) -> None:
     fill(tmp_path, {"timeout-kill": "x", "finish": "no bit"})
     one = Read(tmp_path)

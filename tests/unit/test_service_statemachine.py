@@ -6,6 +6,7 @@ import pytest
 
 from ucspi.service import statemachine
 from ucspi.service.statemachine import (
+    AWAITING,
     DONE,
     DUE,
     EVENTS,
@@ -30,10 +31,12 @@ WANTS = (WANT_UP, WANT_DOWN, 0)
 def can_be(state: int) -> bool:
     """Return whether the flags go together."""
     if state & UP:
-        return not state & (FINISHING | DUE | FAILED | DONE)
+        return not state & (FINISHING | DUE | FAILED | DONE | AWAITING)
     if state & READY or (state & FAILED and state & (FINISHING | DUE | WANT_UP)):
         return False
     if state & DONE and state & (FINISHING | DUE | FAILED | WANT_UP):
+        return False
+    if state & AWAITING and (state & (UP | FINISHING | DUE) or not state & WANT_UP):
         return False
     # While finish runs, a start is due only for what is wanted once; later only for what is wanted up.
     if state & DUE:
@@ -44,7 +47,7 @@ def can_be(state: int) -> bool:
 STATES = [
     state
     for flags in product(
-        *[(0, flag) for flag in (UP, PAUSED, LEAVING, READY, FINISHING, DUE, FAILED, DONE)], WANTS
+        *[(0, flag) for flag in (UP, PAUSED, LEAVING, READY, FINISHING, DUE, FAILED, DONE, AWAITING)], WANTS
     )
     if can_be(state := sum(flags))
 ]
@@ -55,15 +58,17 @@ STARTS = (
     statemachine.UNSTARTED,
     statemachine.DELAYED,
     statemachine.UNOPENED,
+    statemachine.AWAITS,
 )
 ENDS = (statemachine.ENDED, statemachine.FINISH_STARTED, statemachine.GIVEN_UP)
 
 
 def can_happen(state: int, event: str) -> bool:
     """Return whether an event can come in a state: what follows a start comes only after one."""
-    if event == statemachine.DELAYED:
-        return state & WANT_UP > 0 and not state & (UP | FINISHING | DUE | FAILED | DONE)
-    return event not in STARTS or not state & (UP | FINISHING | DUE | FAILED | DONE)
+    is_idle = not state & (UP | FINISHING | DUE | FAILED | DONE | AWAITING)
+    if event in (statemachine.DELAYED, statemachine.AWAITS):
+        return state & WANT_UP > 0 and is_idle
+    return event not in STARTS or is_idle
 
 
 WALK = [pair for pair in product(STATES, EVENTS) if can_happen(*pair)]
@@ -74,10 +79,10 @@ def events_of(state: int) -> list[str]:
 
 
 def test_walk_is_exhaustive() -> None:
-    assert len(STATES) == len(set(STATES)) == 72
+    assert len(STATES) == len(set(STATES)) == 76
     assert sorted(BYTES) == sorted("udopchaitkxq12wb")
-    assert len(EVENTS) == 33
-    assert len(WALK) > 72 * 33 * 0.8
+    assert len(EVENTS) == 35
+    assert len(WALK) > 76 * 35 * 0.8
 
 
 def test_all_states_can_be_reached() -> None:
@@ -107,6 +112,7 @@ class TestLaws:
                 statemachine.DOWN,
                 statemachine.LIMIT,
                 statemachine.DESTROY,
+                statemachine.WATCH,
             }
             assert set(actions) <= known | {statemachine.REST, statemachine.LONG_REST} | set(
                 statemachine.SIGNALS
@@ -133,7 +139,8 @@ class TestLaws:
     def test_it_never_starts_what_is_up_or_finishes(self, state: int) -> None:
         for event in events_of(state):
             after, actions = step(state, event)
-            assert statemachine.START not in actions or not after & (UP | FINISHING | DUE | FAILED | DONE)
+            others = FINISHING | DUE | FAILED | DONE | AWAITING
+            assert statemachine.START not in actions or not after & (UP | others)
 
     def test_only_u_and_o_start_what_has_failed(self, state: int) -> None:
         for event in events_of(state):
@@ -165,6 +172,19 @@ class TestLaws:
                 assert by_start or event in ("u", "d", statemachine.GIVEN_UP, statemachine.FINISHED)
             if event == statemachine.PAUSE_OVER and state & DUE and not state & FINISHING:
                 assert statemachine.START in actions
+
+    def test_it_awaits_a_client_until_one_comes_or_a_letter(self, state: int) -> None:
+        for event in events_of(state):
+            after, actions = step(state, event)
+            if event == statemachine.AWAITS:
+                assert after & AWAITING
+                assert actions[-1] == statemachine.WATCH
+            elif state & AWAITING:
+                assert bool(after & AWAITING) == (event not in (statemachine.CLIENT, "u", "o", "d"))
+                assert (statemachine.START in actions) == (event in (statemachine.CLIENT, "u", "o"))
+            else:
+                assert not after & AWAITING
+                assert event != statemachine.CLIENT or (after, actions) == (state, ())
 
     def test_ready_is_what_has_told_so_until_it_ends(self, state: int) -> None:
         for event in events_of(state):
@@ -214,7 +234,7 @@ class TestLaws:
         """A change that the record shows is published, after the time was taken when that changes too."""
         for event in events_of(state):
             after, actions = step(state, event)
-            shown = UP | WANT | READY | FINISHING | FAILED | (PAUSED if after & UP else 0)
+            shown = UP | WANT | READY | FINISHING | FAILED | AWAITING | (PAUSED if after & UP else 0)
             by_others = (
                 event == statemachine.STARTED_AND_PUBLISHED or statemachine.START in actions
             )  # by the process, or how that goes

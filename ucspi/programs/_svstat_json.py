@@ -54,6 +54,7 @@ def _of_status(status: "Status", now: int) -> "dict[bytes, Value]":
         b"ready": status.is_ready if status.tells_ready else None,
         b"ready_since": _moment(status.details.ready) if status.details and status.is_ready else None,
         b"failed": status.has_failed,
+        b"awaits_client": status.awaits_client,
         b"last_end": _last_end(status),
     }
 

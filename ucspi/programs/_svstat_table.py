@@ -75,6 +75,8 @@ def _state(state: "ServiceState") -> Cell:
     if not status.is_up:
         words = [b"finishing" if status.is_finishing else b"down"]
         words += [b"failed"] if status.has_failed else []
+        if status.awaits_client:
+            return Cell(b"down, waiting for a client", GREEN)
         words += [b"want up"] if status.want == statusrecord.WANT_UP else []
         words += [b"normally up"] if normally_up else []
         return Cell(b", ".join(words), RED if words[1:] else b"")

@@ -15,7 +15,7 @@ from ucspi.service.keptsockets import KeptSockets
 from ucspi.service.notifysocket import NotifySocket
 from ucspi.service.readiness import Readiness
 from ucspi.service.runhistory import RunHistory
-from ucspi.service.statemachine import DONE, FAILED, FINISHING, READY, UP
+from ucspi.service.statemachine import AWAITING, DONE, FAILED, FINISHING, READY, UP
 from ucspi.unix import tai
 from ucspi.unix.errtext import describe, explain
 from ucspi.unix.output import say_soon
@@ -169,6 +169,8 @@ class Conduct:
             self._after(supervisor.wishes.kill_time, lambda: supervisor.happen(statemachine.TIME_OVER))
         elif action == statemachine.DESTROY:
             self.destroy()
+        elif action == statemachine.WATCH:
+            self.sockets.watch(lambda: supervisor.fall_due(statemachine.CLIENT))
         elif action == statemachine.PAUSE:
             self._round += 1
             self._after(self._pause, lambda: supervisor.fall_due(statemachine.PAUSE_OVER))
@@ -270,6 +272,7 @@ class Conduct:
         flags |= statusrecord.FAILED if state & FAILED else 0
         flags |= statusrecord.FINISHING if state & FINISHING else 0
         flags |= statusrecord.DONE if state & DONE else 0
+        flags |= statusrecord.AWAITING if state & AWAITING else 0
         phase = statusrecord.FINISH if state & FINISHING else statusrecord.DOWN
         return statusrecord.Details(
             was_terminated=self._was_terminated and state & UP > 0,
@@ -283,6 +286,7 @@ class Conduct:
     def close(self) -> None:
         """Listen no more."""
         self._round += 1
+        self.sockets.unwatch()
         if self._readiness:
             self._readiness.close()
         if self._made:

@@ -6,6 +6,8 @@ from ucspi.unix.output import say_soon
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ucspi.service.conductedsupervisor import ConductedSupervisor
     from ucspi.service.handedon import HandedOn
     from ucspi.service.listensockets import ListenSockets
@@ -14,12 +16,13 @@ if TYPE_CHECKING:
 class KeptSockets:
     """Those of the service of one supervisor; most have none."""
 
-    __slots__ = ("_sockets", "_supervisor")
+    __slots__ = ("_sockets", "_supervisor", "_watched")
 
     def __init__(self, supervisor: "ConductedSupervisor") -> None:
         """Open none yet."""
         self._supervisor = supervisor
         self._sockets: ListenSockets | None = None
+        self._watched: list[int] = []
 
     def are_lacking(self) -> bool:
         """Return whether they are not yet those that the service asks for."""
@@ -43,6 +46,26 @@ class KeptSockets:
             self._sockets = ListenSockets(supervisor.name, _warn)
         if self._sockets and (places or _is_missing(b"sockets", supervisor.directory.fd)):
             self._sockets.become(places)
+
+    def watch(self, came: "Callable[[], object]") -> None:
+        """Call a function once, when a client comes; none is accepted here."""
+        loop = self._supervisor.loop
+        self.unwatch()
+
+        def stop_and_tell() -> None:
+            self.unwatch()  # who runs then sees to the clients; the sockets may stay readable
+            came()
+
+        if self._sockets and loop:
+            for number in self._sockets.numbers():
+                loop.on_readable(number, stop_and_tell)
+                self._watched.append(number)
+
+    def unwatch(self) -> None:
+        """Wait for clients no more; call it before anything is changed or closed."""
+        loop = self._supervisor.loop
+        while self._watched and loop:
+            loop.stop_watching(self._watched.pop())
 
     def hand_on(self, given: "HandedOn") -> None:
         """Give them to ``run``."""

@@ -118,6 +118,10 @@ class ListenSockets:
         """Return whether they are those of some places, no more and no less."""
         return self._open.keys() == {place.key for place in places}
 
+    def numbers(self) -> list[int]:
+        """Return their descriptors."""
+        return [one.socket.fileno() for one in self._open.values()]
+
     def become(self, places: "Sequence[SocketPlace]") -> None:
         """Close those that are elsewhere, and open what is missing; this may wait for the disk.
 

@@ -1,8 +1,8 @@
 """Optional small files in a service directory, by which a service asks for more than daemontools 0.76 does.
 
 Names and meanings are those of s6 and runit, so that a directory made for them works
-here.  ``backoff``, ``sockets`` and the flags ``-finish-runit``, ``-permanent-100`` and
-``-notify-socket`` are ours.  A directory without any of them is *plain*: nothing
+here.  ``backoff``, ``sockets`` and the flags ``-finish-runit``, ``-permanent-100``,
+``-notify-socket`` and ``-on-demand`` are ours.  A directory without any of them is *plain*: nothing
 differs from 0.76 then.
 
 What a file says wrongly is one line on standard error, and the default holds.
@@ -31,6 +31,7 @@ NAMES: "Final" = (
     b"finish",
     b"flag-finish-runit",
     b"flag-notify-socket",
+    b"flag-on-demand",
     b"flag-permanent-100",
     b"flag-timeout-killpg",
     b"max-death-tally",

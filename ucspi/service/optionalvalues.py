@@ -62,6 +62,7 @@ class OptionalValues:
         wishes.deaths = self._value(b"max-death-tally", _count, DEATHS, b"100 is used")
         wishes.wants_sockets = b"sockets" in there
         wishes.sockets = self._sockets = self._places(open_files)
+        wishes.is_on_demand = self._is_on_demand()
         count = len(wishes.sockets)
         wishes.notification = self._value(
             b"notification-fd", lambda text: _descriptor(text, open_files, count), -1, b"there is none"
@@ -79,6 +80,16 @@ class OptionalValues:
         return self._value(
             b"sockets", lambda text: tuple(parse(text, open_files)), known, words, most=FILE_MAX + 1
         )
+
+    def _is_on_demand(self) -> bool:
+        name = b"flag-on-demand"
+        if name not in self._there:
+            return False
+        if b"sockets" in self._there:
+            self._complaints.pop(name, None)
+            return True
+        self._complain(name, b"there is no file sockets", b"the service is started at once")
+        return False
 
     def _value(
         self, name: bytes, parse: "Callable[[bytes], T]", default: "T", words: bytes, most: int = _READ

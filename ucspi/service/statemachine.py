@@ -6,16 +6,17 @@ neither flag, wanted once.  It may be paused, and its supervisor may be leaving.
 
 A service with optional files (`ucspi.service.optionalfiles`) has more states: it may
 have told that it is ready; after its end ``finish`` may run (`FINISHING`); the next
-start may be due later (`DUE`); it may have failed for good (`FAILED`); and its last run
-may have been wanted once, and be over (`DONE`).
+start may be due later (`DUE`); it may have failed for good (`FAILED`); its last run
+may have been wanted once, and be over (`DONE`); and it may wait for a client before it is
+started (`AWAITING`).
 
 An event is a control byte or one of the words below.  For each event, the first
 of `ROWS` that fits the state counts: it says how the state changes and what is
 done, in order.
 
 Nothing here waits or knows a process.  The caller tries `START`, and reports the
-result as the next event: `STARTED_AND_PUBLISHED`, `STARTED`, `UNSTARTED`, `DELAYED` or
-`UNOPENED`.
+result as the next event: `STARTED_AND_PUBLISHED`, `STARTED`, `UNSTARTED`, `DELAYED`,
+`UNOPENED` or `AWAITS`.
 After the end of the process, the caller first tries to run ``finish``; which of
 `ENDED`, `FINISH_STARTED` and `GIVEN_UP` is the event depends on that.
 
@@ -39,6 +40,7 @@ FINISHING: "Final" = 64  # ``finish`` runs; the service is down
 DUE: "Final" = 128  # a start is due: when ``finish`` has ended, or when the pause is over
 FAILED: "Final" = 256  # for good; it is not wanted up
 DONE: "Final" = 512  # it has ended while it was wanted once
+AWAITING: "Final" = 1024  # it is wanted up, and is started at the first client
 
 FLAGS = {
     UP: "up",
@@ -51,6 +53,7 @@ FLAGS = {
     DUE: "start due",
     FAILED: "failed",
     DONE: "done",
+    AWAITING: "awaiting client",
 }
 
 # Events that are not control bytes.
@@ -62,6 +65,8 @@ UNSTARTED: "Final" = "not started"  # no process could be made
 WOKEN: "Final" = "woken"  # something woke the supervisor
 DELAYED: "Final" = "delayed"  # nothing was started, for a pause is due
 UNOPENED: "Final" = "sockets not open"  # nothing was started, for want of its listening sockets
+AWAITS: "Final" = "no client yet"  # nothing was started, until a client comes
+CLIENT: "Final" = "client came"
 PAUSE_OVER: "Final" = "pause over"
 ENDED: "Final" = "ended"  # the process, and there is no ``finish`` to run
 FINISH_STARTED: "Final" = "ended, finish runs"
@@ -80,6 +85,7 @@ WARN: "Final" = "warn"
 REST: "Final" = "rest 1 s"  # meanwhile neither control bytes nor the end of the process are acted on
 LONG_REST: "Final" = "rest 60 s"
 PAUSE: "Final" = "pause"  # until `PAUSE_OVER`
+WATCH: "Final" = "watch sockets"  # until `CLIENT`
 STAMP_READY: "Final" = "stamp ready"  # the time since when it is ready becomes now
 DOWN: "Final" = "down signal"  # SIGTERM, if no file names another
 LIMIT: "Final" = "timeout-kill begins"  # until `TIME_OVER`
@@ -126,7 +132,7 @@ class Row:
 
 
 ROWS = (
-    Row(OPENED, WANT_UP, UP | FINISHING | DUE, actions=(START,)),
+    Row(OPENED, WANT_UP, UP | FINISHING | DUE | AWAITING, actions=(START,)),
     Row(OPENED),
     Row(FIRST_TRY_OVER, actions=(PUBLISH,)),
     Row(STARTED, clear=PAUSED, set=UP, actions=(STAMP, PUBLISH, REST)),
@@ -135,9 +141,13 @@ ROWS = (
     Row(DELAYED, set=DUE, actions=(PUBLISH, PAUSE)),
     Row(UNOPENED, WANT_UP, set=DUE, actions=(PUBLISH, PAUSE)),
     Row(UNOPENED, actions=(PUBLISH,)),
+    Row(AWAITS, set=AWAITING, actions=(PUBLISH, WATCH)),
+    Row(CLIENT, AWAITING, clear=AWAITING, actions=(START,)),
+    Row(CLIENT),
     Row(PAUSE_OVER, DUE, FINISHING, clear=DUE, actions=(START,)),
     Row(PAUSE_OVER),
-    Row(WOKEN, WANT_UP, UP | FINISHING | DUE, actions=(START,)),  # try again what could not be started
+    # What could not be started is tried again.
+    Row(WOKEN, WANT_UP, UP | FINISHING | DUE | AWAITING, actions=(START,)),
     Row(WOKEN),
     Row(ENDED, UP | LEAVING, WANT, clear=UP | READY, set=DONE, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
     Row(ENDED, UP | LEAVING, clear=UP | READY, actions=(STAMP, PUBLISH, PUBLISH, LEAVE)),
@@ -186,12 +196,12 @@ ROWS = (
     Row(TOLD_STOPPING),
     Row("u", UP, clear=WANT, set=WANT_UP, actions=(PUBLISH,)),
     Row("u", FINISHING, clear=WANT | DUE, set=WANT_UP, actions=(PUBLISH,)),
-    Row("u", clear=WANT | DUE | FAILED | DONE, set=WANT_UP, actions=(PUBLISH, START)),
+    Row("u", clear=WANT | DUE | FAILED | DONE | AWAITING, set=WANT_UP, actions=(PUBLISH, START)),
     Row("d", UP, clear=WANT | PAUSED, set=WANT_DOWN, actions=(DOWN, "CONT", PUBLISH, LIMIT)),
-    Row("d", clear=WANT | DUE, set=WANT_DOWN, actions=(PUBLISH,)),
+    Row("d", clear=WANT | DUE | AWAITING, set=WANT_DOWN, actions=(PUBLISH,)),
     Row("o", UP, clear=WANT, actions=(PUBLISH,)),
     Row("o", FINISHING, clear=WANT, set=DUE, actions=(PUBLISH,)),
-    Row("o", clear=WANT | DUE | FAILED | DONE, actions=(PUBLISH, START)),
+    Row("o", clear=WANT | DUE | FAILED | DONE | AWAITING, actions=(PUBLISH, START)),
     Row("x", UP, set=LEAVING, actions=(PUBLISH,)),
     Row("x", FINISHING, set=LEAVING, actions=(PUBLISH,)),
     Row("x", set=LEAVING, actions=(PUBLISH, PUBLISH, LEAVE)),

@@ -49,6 +49,7 @@ TELLS_READY: "Final" = 2
 FAILED: "Final" = 4
 FINISHING: "Final" = 8
 DONE: "Final" = 16
+AWAITING: "Final" = 32
 
 BY_SIGNAL: "Final" = 256
 UNKNOWN: "Final" = 65535
@@ -135,6 +136,11 @@ class Status:
         """Whether the service has ended while it was wanted once."""
         return self._has(DONE)
 
+    @property
+    def awaits_client(self) -> bool:
+        """Whether the service is wanted up, and is started at the first client."""
+        return self._has(AWAITING)
+
     def _has(self, flag: int) -> bool:
         return self.details is not None and self.details.flags & flag > 0
 
@@ -167,6 +173,7 @@ class Status:
         text = b"down %d seconds" % age
         text += b", normally up" if normally_up else b""
         text += b", want up" if self.want == WANT_UP else b""
+        text += b", waiting for a client" if self.awaits_client else b""
         text += b", finishing" if self._has(FINISHING) else b""
         return text + (b", failed" if self.has_failed else b"")
 

@@ -48,6 +48,7 @@ _RESTS = {statemachine.REST: REST, statemachine.LONG_REST: LONG_REST}
 _SIGNALS = {action: int(getattr(_signal, name)) for action, name in statemachine.SIGNALS.items()}
 # After these the service is started again by itself, and may have to pause before.
 _BY_ITSELF = (statemachine.ENDED, statemachine.FINISHED)
+_AT_ONCE = (statemachine.CLIENT, "u", "o")  # after any other, a service on demand waits for a client
 
 
 class Supervisor(HeldService):
@@ -249,23 +250,27 @@ class Supervisor(HeldService):
         if pause:
             yield from self._do(statemachine.DELAYED)
             return
+        if self.conduct:
+            self.conduct.sockets.unwatch()
         if not self._looked_for and not self._is_plain():
             yield from self._look()
         self._looked_for = False
         if self.conduct and self.conduct.sockets.must_change() and not self._is_called_off():
             yield from self._aside(self.conduct.sockets.change)
         if not self._is_called_off():
-            yield from self._do(self._start())
+            yield from self._do(self._start(event))
 
     def _is_called_off(self) -> bool:
         """Return whether there is nothing to start any more: we were told so while we looked."""
         return self.has_left or self.is_in(LEAVING | WANT_DOWN)
 
-    def _start(self) -> str:
+    def _start(self, event: str) -> str:
         """Try to start ``./run``; return the result as an event."""
         if self.conduct and self.conduct.sockets.are_lacking():
             self.conduct.retry()
             return statemachine.UNOPENED
+        if self.wishes.is_on_demand and event not in _AT_ONCE and self.is_in(WANT_UP):
+            return statemachine.AWAITS
         stamp = tai.now()
         # A new process is not paused, and the child puts its own pid into the record.
         record = self._record(stamp, 0, is_new=True)

@@ -32,6 +32,7 @@ class Wishes:
         wants_sockets: there is a file ``sockets``.
         sockets: where the service's listening sockets are, in their order; empty: the file is
             unusable, and the service is not started.
+        is_on_demand: it is started when a client comes.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Wishes:
         "finish_time",
         "has_socket",
         "is_like_runit",
+        "is_on_demand",
         "is_plain",
         "kill_time",
         "kills_group",
@@ -61,7 +63,7 @@ class Wishes:
         self.has_socket = self.check = False
         self.backoff: tuple[float, float] | None = None
         self.deaths, self.notification = DEATHS, -1
-        self.wants_sockets = False
+        self.wants_sockets = self.is_on_demand = False
         self.sockets: tuple[SocketPlace, ...] = ()
 
     @property

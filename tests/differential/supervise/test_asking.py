@@ -78,6 +78,7 @@ class TestJson:
             "ready": None,
             "ready_since": None,
             "failed": False,
+            "awaits_client": False,
             "last_end": None,
         }
         assert service.state.exists()
