@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import COMMANDS
+from tests.support.otheruser import enterable
 from tests.support.patience import FACTOR, PATIENCE, wait_for
 from tests.support.processes import descriptors, pids, status
 from tests.support.warmed import CAN_BE_WARM, OURS
@@ -58,18 +59,17 @@ def compile_c(source: Path, target: Path, *flags: str) -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place() -> Iterator[Path]:
     """Give a directory that anybody may enter, with the load, two handlers and some variables."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(directory.stat().st_mode | 0o555)
-    compile_c(BENCH / "load.c", tmp_path / "load")
-    (tmp_path / "dies.c").write_text(DIES)
-    for name, source in (("six", BENCH / "six.c"), ("dies", tmp_path / "dies.c")):
-        compile_c(source, tmp_path / name, "-static", "-nostartfiles")
-    (tmp_path / "variables").mkdir()
-    for number in range(4):
-        (tmp_path / f"variables/V{number}").write_text("value\n")
-    return tmp_path
+    with enterable() as directory:
+        compile_c(BENCH / "load.c", directory / "load")
+        (directory / "dies.c").write_text(DIES)
+        for name, source in (("six", BENCH / "six.c"), ("dies", directory / "dies.c")):
+            compile_c(source, directory / name, "-static", "-nostartfiles")
+        (directory / "variables").mkdir()
+        for number in range(4):
+            (directory / f"variables/V{number}").write_text("value\n")
+        yield directory
 
 
 def load(place: Path, port: int, count: int, size: int, *how: str) -> None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ import pytest
 import ucspi.cdb
 from tests.support.commands import COMMANDS
 from tests.support.handlercode import C_ENVIRON
-from tests.support.otheruser import opened
+from tests.support.otheruser import enterable, opened
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import children, descriptors, status
 from tests.support.sampled import sampled
@@ -127,13 +127,11 @@ KILLED = "tcpserver: warning: warm pyhandler was killed by signal 9; serving col
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder() -> Iterator[Path]:
     """Give a directory with a module, which another user can read."""
-    (tmp_path / "own.py").write_text(MODULE)
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.stat().st_uid == os.geteuid() and directory != Path("/"):
-            directory.chmod(directory.stat().st_mode | 0o055)
-    return tmp_path
+    with enterable() as directory:
+        (directory / "own.py").write_text(MODULE)
+        yield directory
 
 
 def handler(function: str, *arguments: str, links: str = "") -> list[str]:

@@ -1,10 +1,15 @@
-"""Servers whose handlers become another user, where that user could not run the interpreter."""
+"""Other users, where they could not run the interpreter that a server needs, or read the files of a test."""
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.patience import remove
 
 # Lets other users reach an interpreter below a directory that is closed to them, in a mount namespace.
 OPEN = """
@@ -12,6 +17,21 @@ closed=$1 inside=$2 folder=$3; shift 3
 mkdir -p "$folder" && mount --bind "$inside" "$folder" && mount -t tmpfs -o mode=755 none "$closed" &&
 mkdir -p "$inside" && mount --bind "$folder" "$inside" && exec "$@"
 """
+
+
+@contextmanager
+def enterable() -> Iterator[Path]:
+    """Give a directory that every user may enter.
+
+    ``tmp_path`` is none, even if it is opened with all above it: each run of pytest that
+    begins closes what is above it to others again, also for the runs of the same user that go on.
+    """
+    directory = Path(tempfile.mkdtemp())
+    try:
+        directory.chmod(0o755)
+        yield directory
+    finally:
+        remove(directory)
 
 
 def opened(folder: Path) -> list[str]:

@@ -56,10 +56,12 @@ class Server:
         self.process, self.port, self._log, self._read = process, int(port), log, 0
         self.folder = log.parent
         self._own = rb"UCSPI_WARM" if path is not None else rb"UCSPI_WARM|PATH"
-        wait_for(
-            lambda: b"tcpserver: status: 0/" in log.read_bytes(),
-            lambda: f"a server does not accept: {log.read_bytes()!r} {family(process.pid)}",
-        )
+
+        def accepts() -> bool:
+            assert process.poll() is None, log.read_bytes()
+            return b"tcpserver: status: 0/" in log.read_bytes()
+
+        wait_for(accepts, lambda: f"a server does not accept: {log.read_bytes()!r} {family(process.pid)}")
 
     def visit(self, say: bytes = b"") -> Outcome:
         """Be a client that sends all it has at once; wait for the end of the handler."""
