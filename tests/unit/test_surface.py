@@ -69,8 +69,8 @@ MODULES = {
     """,
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups denyingdoor door doors endings entrance handlers judge
-        keptpool listener loop networks parts pending proxieddoor proxyheaders rate settings shutdown
+        admission census clientlimits clientlookups denyingdoor door doors endings entrance handlers idleness
+        judge keptpool listener loop networks parts pending proxieddoor proxyheaders rate settings shutdown
         socketoptions stemkeeper timelimits unixdoor warmhandlers
     """,
     "ucspi.unix": """

@@ -38,6 +38,7 @@ WORDS = {
     b"proxy-local": True,
     b"holders": False,
     b"drain": True,
+    b"exit-when-idle": True,
     b"max-time": True,
     b"idle-time": True,
     b"rules-text": True,
@@ -118,6 +119,10 @@ def read_command_line(argv: list[bytes], inherited: list[bytes]) -> Choices:
     if choices.settings.status_on_signal and choices.settings.status_file is None:
         raise usage_error(b"--status-signal needs --status-file")
     require_sockets_of_ours(choices.settings, bool(choices.listen) or not choices.listen_descriptors)
+    is_passed = choices.listen_descriptors and not (choices.listen or choices.listen_paths)
+    if choices.settings.exit_time is not None and not is_passed:
+        text = b"--exit-when-idle is for sockets that are passed: those of its own would end with the server"
+        raise usage_error(text)
     if choices.settings.proxy_from is None:
         for word in (b"timeout-proxy", b"proxy-max", b"proxy-local"):
             if any(letter == word for letter, _ in options):
@@ -145,6 +150,8 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
             raise usage_error(b"--per-ip 0 would turn everybody away; give 1 or more")
         if settings.max_time == 0 or settings.idle_time == 0:
             raise usage_error(b"--%s 0 would end every handler at once; give 1 or more" % letter)
+        if settings.exit_time == 0:
+            raise usage_error(b"--exit-when-idle 0 would end the server at once; give 1 or more")
     elif letter == b"1":
         choices.print_port = True
     elif letter == b"X":
@@ -201,6 +208,7 @@ _NUMBERS = {
     b"per-ip": "per_ip",
     b"pending": "pending",
     b"drain": "drain_time",
+    b"exit-when-idle": "exit_time",
     b"max-time": "max_time",
     b"idle-time": "idle_time",
 }

@@ -82,6 +82,8 @@ def load(
         import ucspi.tcp.report.statusfile
     if choices.settings.needs_lookups:
         import ucspi.tcp.server.clientlookups
+    if choices.settings.exit_time is not None:
+        import ucspi.tcp.server.idleness
     if choices.settings.proxy_from is not None:
         import ucspi.tcp.server.denyingdoor
         import ucspi.tcp.server.entrance

@@ -130,6 +130,13 @@ class Doors:
         """End a pause, because something became free."""
         self._pause_until = min(self._pause_until, time.monotonic())
 
+    def is_somebody_waiting(self) -> bool:
+        """Return whether a client waits to be accepted, also while none is wanted."""
+        waiting = select.poll()
+        for descriptor in self._doors:
+            waiting.register(descriptor, select.POLLIN)
+        return bool(waiting.poll(0))
+
     def close(self) -> None:
         """Close all listeners; clients in the backlog are refused."""
         self._open(False)

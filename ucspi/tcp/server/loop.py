@@ -152,6 +152,8 @@ class Server:
             self._entrance.turn()
         if self._judge is not None:
             self._judge.attend()
+        if doors:
+            self._shutdown.postpone()
         for door in doors:
             self._accept_batch(door)
 

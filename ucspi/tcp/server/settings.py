@@ -20,6 +20,7 @@ class Settings(LookupChoices):
         "banner",
         "clear_ip_options",
         "drain_time",
+        "exit_time",
         "idle_time",
         "is_s6",
         "limit",
@@ -73,6 +74,7 @@ class Settings(LookupChoices):
         self.max_time: int | None = None  # that a handler may serve one client
         self.idle_time: int | None = None  # in which something must move between the client and us
         self.drain_time: float | None = None  # for handlers to finish; None: SIGTERM ends the server at once
+        self.exit_time: int | None = None  # without a client, after which the server ends
         self.is_s6 = False  # SIGHUP, SIGQUIT and SIGABRT mean what they mean to s6-tcpserverd
         self.log = b"classic"  # or b"json", b"both"
         self.status_file: bytes | None = None

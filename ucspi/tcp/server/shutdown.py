@@ -1,4 +1,7 @@
-"""The shutdown of a server: which signals start it, its stages, and when it is complete."""
+"""The shutdown of a server: which signals start it, its stages, and when it is complete.
+
+A server may also end because it has had no client for some time.
+"""
 
 import time
 from _signal import SIGABRT, SIGHUP, SIGKILL, SIGQUIT, SIGTERM
@@ -10,6 +13,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
+    from ucspi.tcp.server.idleness import Idleness
     from ucspi.tcp.server.pending import Pending
     from ucspi.tcp.server.settings import Settings
 
@@ -55,6 +59,7 @@ class Shutdown:
         "_doors",
         "_drain",
         "_handlers",
+        "_idleness",
         "_is_told_to_exit",
         "_lookups",
         "_pending",
@@ -77,6 +82,14 @@ class Shutdown:
         self._lookups, self._handlers, self._report = lookups, handlers, report
         self._drain: Drain | None = None
         self._is_told_to_exit = False
+        self._idleness = self._make_idleness(settings.exit_time)
+
+    def _make_idleness(self, seconds: "int | None") -> "Idleness | None":
+        if seconds is None:
+            return None
+        from ucspi.tcp.server.idleness import Idleness
+
+        return Idleness(seconds, self._is_busy, self._doors.is_somebody_waiting)
 
     @property
     def has_begun(self) -> bool:
@@ -86,7 +99,18 @@ class Shutdown:
     @property
     def deadline(self) -> float | None:
         """When `is_over` has something to do, in monotonic seconds."""
-        return None if self._drain is None else self._drain.deadline
+        if self._drain is not None:
+            return self._drain.deadline
+        return None if self._idleness is None else self._idleness.deadline()
+
+    def postpone(self) -> None:
+        """Note that a client has come: a server that is to end when it is idle is not."""
+        if self._idleness is not None:
+            self._idleness.restart()
+
+    def _is_busy(self) -> bool:
+        """Return whether there is a client or a handler."""
+        return bool(self._admission.census.children or self._pending)
 
     def obey(self, signals: bytes) -> None:
         """Do what the caught signals ask for."""
@@ -117,7 +141,7 @@ class Shutdown:
         if self._is_told_to_exit:
             return True
         if self._drain is None:
-            return False
+            return self._idleness is not None and self._idleness.is_over()
         signal = self._drain.due(time.monotonic())
         if signal is not None:
             self._handlers.signal(signal)
@@ -125,4 +149,4 @@ class Shutdown:
                 for connection in waiting.give_up() if waiting is not None else ():
                     # Their handlers would start after SIGTERM was sent, and get only SIGKILL.
                     self._admission.drop(connection, b"the server is ending")
-        return self._drain.is_over or not (self._admission.census.children or self._pending)
+        return self._drain.is_over or not self._is_busy()
