@@ -177,6 +177,14 @@ class Scanning:
                     found[pid] = os.fsdecode(command.rstrip(b"\0").replace(b"\0", b" "))
         return found
 
+    def supervisors(self) -> list[int]:
+        """Return the pids of all ``supervise``, and of what they are forked from."""
+        return [
+            pid
+            for pid, command in self.running().items()
+            if any(word.rpartition("/")[2] == "supervise" for word in command.split())
+        ]
+
     def numbers(self, name: str) -> list[int]:
         """Return the numbers that a counter's logger has stored."""
         log = self.scanned / name / "log/main"

@@ -250,7 +250,7 @@ def test_supervise_that_is_killed_ends_nothing(scanning: Scanning) -> None:
     a = add_failing(scanning, "a")
     process = scanning.start([*OURS, *A, LONG])
     [pid] = scanning.wait_up("a")
-    [supervise] = [pid for pid, command in scanning.running().items() if command.endswith("supervise a")]
+    [supervise] = scanning.supervisors()
     os.kill(supervise, signal.SIGKILL)
     wait_for(lambda: hang_up(process) and any(b"taking over a" in line for line in scanning.lines()), "that")
     assert scanning.pid("a") == pid

@@ -91,8 +91,8 @@ def tell(service: Path, letters: str) -> bool:
 
 
 def kill_supervisors(scanning: Scanning, chance: random.Random, share: float) -> None:
-    for pid, command in scanning.running().items():
-        if "/supervise " in command and chance.random() < share:
+    for pid in scanning.supervisors():
+        if chance.random() < share:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
