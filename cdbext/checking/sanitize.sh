@@ -22,6 +22,6 @@ export LD_PRELOAD="$("$CC" -print-file-name=libasan.so) $("$CC" -print-file-name
 export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UCSPI_CORES=required
 "$PYTHON" -m pytest -q -p no:cacheprovider ${*:-tests/unit/test_cdb_*.py tests/property/test_cdb_*.py \
   tests/unit/test_rules_bulk.py tests/unit/test_rules_network.py tests/property/test_rules*.py \
-  tests/property/test_label.py tests/property/test_localtime.py tests/property/test_distributor.py \
+  tests/property/test_label.py tests/property/test_localtime.py tests/property/test_localstamp.py tests/property/test_distributor.py \
   tests/unit/test_logs_pattern.py tests/property/test_mover.py tests/property/test_client_step.py \
   tests/unit/test_tcp_proxyheader.py tests/unit/test_server_proxieddoor.py tests/property/test_proxyheader.py}

@@ -50,7 +50,7 @@ MODULES = {
     "ucspi.lines": "crlf kernel kernelloader label localstamp localtime streamfilter",
     "ucspi.logs": """
         age distributor fileend finishedfiles lastlinefile leftovers logdir logger nativedistributor pattern
-        processor retry rotation script switchingdistributor
+        processor retry rotation script svlogd switchingdistributor
     """,
     "ucspi.service": """
         begunsupervisor birthrecord conduct conductedsupervisor controlfiles deathtally diskthreads eventloop

@@ -1,6 +1,12 @@
-"""A log directory, to which one program writes: its file ``current``, which is rotated, and its lock."""
+"""A log directory, to which one program writes: its file ``current``, which is rotated, and its lock.
 
+multilog and svlogd lock ``lock`` with flock, s6-log with fcntl, and the two
+kinds do not see each other.  So we hold both.
+"""
+
+import fcntl
 import os
+from errno import EACCES, EAGAIN
 
 from ucspi.logs.leftovers import open_current
 from ucspi.logs.retry import try_once
@@ -48,7 +54,8 @@ class LogDirectory:
         self._directory = _enter(self._path)
         step = b"unable to lock directory " + self._path
         is_guarded = not try_once(step, safeopen.is_private)
-        self._lock = try_once(step, locks.acquire, b"lock", is_guarded=is_guarded)
+        self._lock = try_once(step, _lock, is_guarded=is_guarded)
+        _warn_of_settings(self._path, retry)
         self._current, self.size = open_current(destination, retry)
         self._age = _age(destination.age, self.size) if destination.age else None
 
@@ -94,6 +101,40 @@ def _enter(path: bytes) -> int:
     number = try_once(step, os.open if os.geteuid() else _open_guarded, path, _READ)
     try_once(step, os.fchdir, number)
     return number
+
+
+def _lock(*, is_guarded: bool) -> int:
+    number = locks.acquire(b"lock", is_guarded=is_guarded)
+    try:
+        fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (EACCES, EAGAIN) and _is_local(number):
+            os.close(number)
+            raise
+    return number
+
+
+def _is_local(number: int) -> bool:
+    """Return whether a file is on a disk of this machine.
+
+    On a file server our own flock may be what stands in the way: there, it is an fcntl lock of another owner.
+    """
+    from ucspi.unix.cachedstat import is_local
+    from ucspi.unix.procfiles import mount_of
+
+    return is_local(mount_of(number))
+
+
+def _warn_of_settings(path: bytes, retry: "Retry") -> None:
+    """Say what we do not take over of svlogd, if it has settings here."""
+    try:
+        os.lstat(b"config")
+    except OSError:
+        return
+    from ucspi.logs import svlogd
+
+    for text, error in svlogd.warnings(path):
+        retry.warn(text, error)
 
 
 def _age(most: int, size: int) -> "Age":

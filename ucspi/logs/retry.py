@@ -44,6 +44,10 @@ class Retry:
         """
         self._warn, self._pause = warn, pause
 
+    def warn(self, what: bytes, error: OSError | None = None) -> None:
+        """Warn of something that is not tried again."""
+        self._warn(what, error)
+
     def until_done(
         self,
         what: bytes,
