@@ -263,6 +263,18 @@ class TestKeeping:
 
 
 class TestObstacles:
+    def test_service_that_shuts_its_sockets_down_gets_new_ones(self, make: Make, tmp_path: Path) -> None:
+        """They were shut down for all who hold them."""
+        port = free_port()
+        rude = PYTHON + "for server in servers:\n    server.shutdown(socket.SHUT_RDWR)\n"
+        service = make(rude, f"127.0.0.1 {port}\nunix:{tmp_path}/s\n").start(MINE)
+        wait_lines(service.directory / "starts")
+        for starts in (2, 3):
+            restart(service, starts)
+            assert burst(port, 3) + burst(tmp_path / "s", 3) == [ANSWER] * 6
+        assert service.said().count(b" was shut down by the service; it is opened anew\n") == 4
+        assert service.said().count(b"\n") == 4
+
     def test_address_in_use_is_tried_again_with_one_line(self, make: Make) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
@@ -285,8 +297,8 @@ class TestObstacles:
         (service.directory / "down").touch()
         service.start(MINE)
         service.send(b"o")
-        wait_for(lambda: service.known().want == statusrecord.WANT_ONCE, "it is told")
-        assert b"unable to listen on unix:" in service.said()
+        wait_for(lambda: b"unable to listen on unix:" in service.said(), "it is tried")
+        assert service.known().want == statusrecord.WANT_ONCE
         (tmp_path / "nowhere").mkdir()
         service.send(b"o")
         wait_lines(service.directory / "starts")

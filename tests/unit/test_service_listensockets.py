@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.socketservers import connect
 from ucspi.service import listensockets
 from ucspi.service.handedon import HandedOn
 from ucspi.service.listensockets import ListenSockets, open_socket
@@ -96,6 +97,48 @@ def test_scope_is_found() -> None:
         pytest.skip("there is no IPv6")
     assert made.socket.getsockname()[0].startswith("::1")
     made.close()
+
+
+def test_what_a_run_has_shut_down_is_opened_anew(
+    sockets: ListenSockets, said: list[bytes], tmp_path: Path
+) -> None:
+    """It is the socket of all who hold it."""
+    sockets.become(places("127.0.0.1 0\n"))
+    port = next(iter(sockets._open.values())).socket.getsockname()[1]
+    wanted = places(f"127.0.0.1 {port}\nunix:{tmp_path}/s\nunix:{tmp_path}/t\n")
+    sockets.become(wanted)
+    for place in wanted[:2]:
+        sockets._open[place.key].socket.shutdown(socket.SHUT_RDWR)
+    sockets.tend()
+    assert not sockets.are(wanted)
+    sockets.become(wanted)
+    assert sockets.are(wanted)
+    for where in (port, tmp_path / "s", tmp_path / "t"):
+        connect(where).close()
+    text = b"x/sockets: %s was shut down by the service; it is opened anew"
+    assert said == [text % place.text() for place in wanted[:2]]
+    sockets.tend()
+    assert sockets.are(wanted)
+
+
+def test_short_backlog_that_a_run_has_asked_for_is_long_again(sockets: ListenSockets, tmp_path: Path) -> None:
+    wanted = places(f"unix:{tmp_path}/s\n")
+    sockets.become(wanted)
+
+    def crowd() -> int:
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(50)]
+        count = 0
+        for client in clients:
+            client.setblocking(False)
+            count += client.connect_ex(str(tmp_path / "s")) == 0
+        for client in clients:
+            client.close()
+        return count
+
+    sockets._open[wanted[0].key].socket.listen(0)
+    assert crowd() < 50
+    sockets.tend()
+    assert crowd() == 50
 
 
 def test_what_is_opened_behind_the_close_does_not_stay(

@@ -202,6 +202,25 @@ def test_sockets(tmp_path: Path) -> None:
     one.close()
 
 
+@pytest.mark.parametrize("kind", ["fifo", "directory", "endless", "link to nothing", "long"])
+def test_sockets_that_are_no_such_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "sockets"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "long":
+        path.write_bytes(b"0 80\n" * 100_000)
+    else:
+        path.symlink_to("/dev/zero" if kind == "endless" else "nowhere")
+    wishes, said = read(tmp_path)
+    assert wishes.wants_sockets
+    assert wishes.sockets == ()
+    assert len(said) == 1
+    assert said[0].startswith(b"x/sockets: ")
+    assert said[0].endswith(b"; the service is not started")
+
+
 def test_sockets_that_were_never_right(tmp_path: Path) -> None:
     wishes, said = read(tmp_path, sockets="0 80\nmail 25\n")
     assert wishes.wants_sockets

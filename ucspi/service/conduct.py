@@ -220,6 +220,7 @@ class Conduct:
         self._group, self._was_terminated = None, False
         self._round += 1
         self._ready = statusrecord.NEVER
+        self.sockets.tend()
         if self._readiness:
             self._readiness.end()
         if status is None:

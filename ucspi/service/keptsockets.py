@@ -24,6 +24,12 @@ class KeptSockets:
         self._sockets: ListenSockets | None = None
         self._watched: list[int] = []
 
+    def tend(self) -> None:
+        """Set right what the last run has done to them, and wait for clients no more."""
+        self.unwatch()
+        if self._sockets:
+            self._sockets.tend()
+
     def are_lacking(self) -> bool:
         """Return whether they are not yet those that the service asks for."""
         sockets, wishes = self._sockets, self._supervisor.wishes

@@ -9,6 +9,7 @@ done aside, in a thread.  It is never done by two at once.
 
 import _socket
 import os
+from select import poll
 from time import monotonic
 
 from ucspi.service.socketplaces import FIRST
@@ -32,10 +33,16 @@ _VARIABLES = frozenset((b"LISTEN_FDS", b"LISTEN_PID", b"LISTEN_FDNAMES", b"LISTE
 class OpenSocket:
     """One of them; ``file`` is that of a UNIX-domain socket."""
 
-    __slots__ = ("file", "socket")
+    __slots__ = ("file", "place", "socket")
 
-    def __init__(self, socket: _socket.socket, file: SocketFile | None) -> None:
-        self.socket, self.file = socket, file
+    def __init__(self, place: "SocketPlace", socket: _socket.socket, file: SocketFile | None) -> None:
+        self.place, self.socket, self.file = place, socket, file
+
+    def is_dead(self) -> bool:
+        """Return whether somebody has ended it by shutdown(2): nobody can connect any more."""
+        poller = poll()
+        poller.register(self.socket.fileno(), 0)
+        return bool(poller.poll(0))  # POLLHUP, which a listening socket never has
 
     def close(self) -> None:
         """Close it, and remove its file."""
@@ -64,7 +71,7 @@ def open_socket(place: "SocketPlace") -> OpenSocket:
     except BaseException:
         socket.close()
         raise
-    return OpenSocket(socket, None)
+    return OpenSocket(place, socket, None)
 
 
 def _scope(name: str) -> int:
@@ -84,7 +91,7 @@ def _open_unix(place: "SocketPlace") -> OpenSocket:
     except BaseException:
         socket.close()
         raise
-    return OpenSocket(socket, file)
+    return OpenSocket(place, socket, file)
 
 
 def _widen(file: SocketFile, mode: int) -> None:
@@ -100,7 +107,7 @@ def _widen(file: SocketFile, mode: int) -> None:
 class ListenSockets:
     """The sockets of one service."""
 
-    __slots__ = ("_complaint", "_is_closed", "_name", "_open", "_said", "_warn")
+    __slots__ = ("_complaint", "_dead", "_is_closed", "_name", "_open", "_said", "_warn")
 
     def __init__(self, name: bytes, warn: "Callable[[bytes], object]") -> None:
         """Have none yet.
@@ -111,6 +118,7 @@ class ListenSockets:
         """
         self._name, self._warn = name, warn
         self._open: dict[tuple[object, ...], OpenSocket] = {}
+        self._dead: list[OpenSocket] = []  # to be closed
         self._is_closed = False
         self._complaint, self._said = b"", 0.0
 
@@ -122,12 +130,27 @@ class ListenSockets:
         """Return their descriptors."""
         return [one.socket.fileno() for one in self._open.values()]
 
+    def tend(self) -> None:
+        """Set right what the last run has done to them; what it has ended is missing afterwards.
+
+        Its calls are those of all who hold the socket.  Servers often ask for a short backlog.
+        """
+        for key, one in list(self._open.items()):
+            if one.is_dead():
+                self._dead.append(self._open.pop(key))
+                text = b"%s/sockets: %s was shut down by the service; it is opened anew"
+                self._warn(text % (self._name, one.place.text()))
+            else:
+                one.socket.listen(BACKLOG)
+
     def become(self, places: "Sequence[SocketPlace]") -> None:
         """Close those that are elsewhere, and open what is missing; this may wait for the disk.
 
         What cannot be opened is a warning, and is missing afterwards.
         """
         wanted = {place.key for place in places}
+        while self._dead:
+            self._dead.pop().close()
         for key in [key for key in self._open if key not in wanted]:
             self._open.pop(key).close()
         for place in places:
@@ -169,3 +192,5 @@ class ListenSockets:
         self._is_closed = True
         while self._open:
             self._open.popitem()[1].close()
+        while self._dead:
+            self._dead.pop().close()

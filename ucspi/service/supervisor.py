@@ -251,7 +251,7 @@ class Supervisor(HeldService):
             yield from self._do(statemachine.DELAYED)
             return
         if self.conduct:
-            self.conduct.sockets.unwatch()
+            self.conduct.sockets.tend()
         if not self._looked_for and not self._is_plain():
             yield from self._look()
         self._looked_for = False
