@@ -7,7 +7,8 @@ Otherwise the machine or the program stopped while writing:
     processed, otherwise       remove processed, finish previous as unsafe
     current                    finish it as unsafe, even if it is empty
 
-The current directory is the log's.
+A logger that had no processor may have left no ``state``.  Without it no processor
+could be started, so it is made.  The current directory is the log's.
 
 Source: observed from the original multilog.
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ucspi.logs.script import Destination
 
 _EXECUTABLE = 0o100
+_MADE = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_CLOEXEC
 _EMPTIED = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
@@ -38,6 +40,8 @@ def open_current(destination: "Destination", retry: "Retry") -> tuple[int, int]:
     path = destination.path
     mode, size = try_once(b"unable to stat %s/current" % path, _mode_and_size, b"current")
     if mode & _EXECUTABLE:
+        if destination.processor is not None:
+            fds.close(try_once(b"unable to write to %s/state" % path, open_inside, b"state", _MADE, OPEN))
         step = b"unable to append to %s/current" % path
     else:
         _clean_up(destination, retry)

@@ -98,6 +98,15 @@ def test_logger_that_ended_well_is_continued(oracle: Oracle, logger: str, tmp_pa
     assert (tmp_path / "log/current").read_bytes() == b"one\ntwo\n"
 
 
+def test_processor_runs_where_the_logger_before_had_none(oracle: Oracle, tmp_path: Path) -> None:
+    """Without a state no processor can be started, and svlogd leaves none: the original waits forever."""
+    log(command(oracle, "svlogd", tmp_path), tmp_path, b"one\n")
+    assert not (tmp_path / "log/state").exists()
+    log([*ours("multilog"), "n100", "s4096", "!cat; echo kept >&5", "./log"], tmp_path, FIRST)
+    assert lines(tmp_path) == {b"one\n", *FIRST.splitlines(keepends=True)}
+    assert (tmp_path / "log/state").read_bytes() == b"kept\n"
+
+
 @pytest.mark.parametrize("is_killed", [False, True], ids=["ended", "killed"])
 @pytest.mark.parametrize("logger", THEIRS)
 def test_ours_is_followed(oracle: Oracle, logger: str, is_killed: bool, tmp_path: Path) -> None:
