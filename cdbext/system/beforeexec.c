@@ -83,7 +83,7 @@ void usys_write_log(const char *text, size_t length)
   usys_write_pieces(pieces, count, 1);
 }
 
-void usys_close_private(int kept)
+void usys_close_private(int kept, int also_kept)
 {
   int fd, missed = 0;
 
@@ -91,7 +91,7 @@ void usys_close_private(int kept)
     long flags = usys_bare(SYS_fcntl, fd, F_GETFD, 0, 0);
 
     missed = flags < 0 ? missed + 1 : 0;
-    if (flags > 0 && flags & FD_CLOEXEC && fd != kept)
+    if (flags > 0 && flags & FD_CLOEXEC && fd != kept && fd != also_kept)
       usys_bare(SYS_close, fd, 0, 0, 0);
   }
 }

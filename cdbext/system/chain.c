@@ -204,7 +204,7 @@ static int start_mover(const struct usys_step *step, const struct usys_command *
 {
   switch (step->kind) {
     case USYS_COPIER:
-      usys_close_private(step->mover.file); /* we stand still until the mover has executed */
+      usys_close_private(step->mover.file, -1); /* we stand still until the mover has executed */
       return usys_start_copier(&step->mover, link, room->environ, &room->copier_busy);
     case USYS_FILTER:
     case USYS_RELAY: return usys_become_filter(&step->mover, link, room->environ);

@@ -54,10 +54,10 @@ static void close_server(const struct usys_slot *slot)
   const int *listener = slot->program->listeners;
 
   for (; listener && *listener >= 0; ++listener)
-    if (*listener != slot->connection) /* a closed one's number may have been given anew */
+    if (*listener != slot->connection && *listener != slot->output) /* a closed one's number may be new */
       usys_bare(SYS_close, *listener, 0, 0, 0);
   if (!usys_has_room(0))
-    usys_close_private(slot->connection);
+    usys_close_private(slot->connection, slot->output);
 }
 
 /* Give the variable its value, which only the child knows. */
@@ -108,14 +108,14 @@ static int run_child(void *argument)
   usys_write_log(slot->log, slot->log_length);
   tell_pid(slot);
   usys_put_on(slot->connection, 0);
-  usys_put_on(slot->connection, 1);
+  usys_put_on(slot->output >= 0 ? slot->output : slot->connection, 1);
   usys_set_default_action(SIGTERM); /* whatever we were given */
   usys_restore_signals(program->command.ignored, program->caught, &program->mask);
   usys_set_limits(&program->command);
   error = slot->chain ? usys_run_chain(slot->chain, &slot->room, &failed.complaint)
                       : usys_execute(&program->command, slot->room.environ);
   if (!usys_has_room(0))
-    usys_close_private(-1);
+    usys_close_private(-1, -1);
   usys_give_up(&failed, error, 1);
 }
 

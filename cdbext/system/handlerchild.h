@@ -24,6 +24,7 @@ struct usys_slot {
   int takes_score;
   int may_go_on; /* the server has lowered its score again */
   int connection;
+  int output;                     /* descriptor 1, where it is not the connection; else -1 */
   const struct usys_chain *chain; /* whose steps the child takes itself, or NULL */
   const struct usys_program *program;
   size_t capacity;       /* bytes at texts */

@@ -134,8 +134,8 @@ void usys_capture_signals(struct usys_program *program)
       program->caught |= (uint64_t)1 << (number - 1);
 }
 
-int usys_spawn(struct usys_program *program, int connection, const char *variables, size_t variables_length,
-               const char *log, size_t log_length, int keeps_score)
+int usys_spawn(struct usys_program *program, int connection, int output, const char *variables,
+               size_t variables_length, const char *log, size_t log_length, int keeps_score)
 {
   struct usys_slot *slot = take_slot(program);
   int pid = -ENOMEM;
@@ -147,9 +147,12 @@ int usys_spawn(struct usys_program *program, int connection, const char *variabl
     slot->chain = program->chain_state == USYS_WARM ? program->chain : NULL;
   if (slot && !fill(slot, variables, variables_length, log, log_length)) {
     slot->connection = connection;
+    slot->output = output;
     pid = usys_begin(slot, keeps_score);
   }
   close(connection);
+  if (output >= 0)
+    close(output);
   return pid;
 }
 

@@ -50,12 +50,14 @@ void usys_capture_signals(struct usys_program *program);
  *   low, and nobody takes the child for a part of the server that is as easily
  *   killed.  That takes longer.
  *
- * The call owns the connection: it is closed in the parent, whatever happens.
+ * output: descriptor 1, where it is not the connection; else -1.  Not 0.
+ *
+ * The call owns the connection and the output: both are closed in the parent, whatever happens.
  * Returns the pid, or -errno when there is no new process.  Does not wait for
  * the exec.  Before it writes the child closes the listeners, and all that is
  * close-on-exec where descriptor 2 has no room.  Call it from one thread at a time. */
-int usys_spawn(struct usys_program *program, int connection, const char *variables, size_t variables_length,
-               const char *log, size_t log_length, int keeps_score);
+int usys_spawn(struct usys_program *program, int connection, int output, const char *variables,
+               size_t variables_length, const char *log, size_t log_length, int keeps_score);
 
 /* Whether a child has not executed yet, and so shares our memory. */
 int usys_is_preparing(const struct usys_program *program);

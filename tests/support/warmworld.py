@@ -41,7 +41,7 @@ class Stems:
     def is_as_read(self, variables: bytes) -> bool:
         return self.is_same
 
-    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+    def spawn(self, connection: int, variables: bytes, log: bytes, output: int = -1) -> int:
         """Start a process that serves cold: it copies one byte, and ends with code 0."""
         self.cold.append((connection, variables, log))
         try:

@@ -25,7 +25,7 @@ class Children:
     def is_preparing(self) -> bool:
         return False
 
-    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+    def spawn(self, connection: int, variables: bytes, log: bytes, output: int = -1) -> int:
         pid = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
         self.pids.append(pid)
         return pid
@@ -111,7 +111,7 @@ class Numbered:
     def is_preparing(self) -> bool:
         return False
 
-    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+    def spawn(self, connection: int, variables: bytes, log: bytes, output: int = -1) -> int:
         self.pid += 1
         return self.pid
 

@@ -62,6 +62,32 @@ def test_handler_has_the_connection_on_0_and_1(make: Make) -> None:
     assert status == 3 << 8
 
 
+def test_handler_has_another_descriptor_on_1(make: Make) -> None:
+    ours, theirs = os.pipe(), os.pipe()
+    pid = make(program("cat; echo end")).spawn(ours[0], b"", b"", theirs[1])
+    for given in (ours[0], theirs[1]):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(given)  # given away, and closed here
+    os.write(ours[1], b"some\n")
+    os.close(ours[1])
+    with os.fdopen(theirs[0], "rb") as output:
+        assert output.read() == b"some\nend\n"
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_handler_that_waits_for_its_log_keeps_both(make: Make) -> None:
+    """It closes what is private before it writes to a log that has no room."""
+    ours, theirs = os.pipe(), os.pipe()
+    with stalled_stderr() as log:
+        pid = make(program("cat")).spawn(ours[0], b"", b"a line\n", theirs[1])
+        os.write(ours[1], b"some\n")
+        os.close(ours[1])
+        assert log.read(7) == b"a line\n"
+        with os.fdopen(theirs[0], "rb") as output:
+            assert output.read() == b"some\n"
+    assert os.waitpid(pid, 0)[1] == 0
+
+
 def test_variables_replace_inherited_ones_of_the_same_name(make: Make) -> None:
     inherited = (b"A=old", b"AB=kept", b"B=kept")
     spawner = make(program("echo $A,$AB,$B,$C", environ=inherited))

@@ -45,10 +45,10 @@ class ChainSpawner(NativeSpawner):
         self._old: list[list[object]] = []  # children that prepare may still use these
         self._use(reader.read())
 
-    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+    def spawn(self, connection: int, variables: bytes, log: bytes, output: int = -1) -> int:
         """See `Spawner.spawn`."""
         self._take_result()
-        pid = super().spawn(connection, variables, log)
+        pid = super().spawn(connection, variables, log, output)
         if self._program.chain_state == native.lib.USYS_CHANGED or self._reader.is_unsettled:
             self._read_again()
         return pid

@@ -41,8 +41,8 @@ def close(number: int) -> None:
         pass
 
 
-def close_private(kept: int = -1) -> None:
-    """Close all descriptors that an exec would close, except 0, 1, 2 and one more."""
+def close_private(*kept: int) -> None:
+    """Close all descriptors that an exec would close, except 0, 1, 2 and those that are named."""
     number, missed = 3, 0
     while missed < GAP_MAX:
         try:
@@ -51,7 +51,7 @@ def close_private(kept: int = -1) -> None:
         except OSError:
             is_private = False
             missed += 1
-        if is_private and number != kept:
+        if is_private and number not in kept:
             close(number)
         number += 1
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
             """Return whether a child that has not executed yet shares our memory."""
             ...
 
-        def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+        def spawn(self, connection: int, variables: bytes, log: bytes, output: int = -1) -> int:
             """Start the program with a connection on descriptors 0 and 1.
 
             Args:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
                     They replace inherited variables of the same name.
                 log: the child writes it to descriptor 2 before its exec; each NUL in it
                     becomes the child's pid.
+                output: becomes descriptor 1, and is closed here like the connection; not 0.
+                    -1: the connection becomes 1 too.
 
             Returns:
                 The pid of the child, which may not have executed yet.
@@ -101,6 +103,12 @@ def _no_process(error: MemoryError | OSError) -> OSError:
     return error if isinstance(error, OSError) else OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
+def _close_ends(connection: int, output: int) -> None:
+    os.close(connection)
+    if output >= 0:
+        os.close(output)
+
+
 class NativeSpawner:
     """Spawns through the compiled module; to be used by one thread.
 
@@ -145,15 +153,15 @@ class NativeSpawner:
         _FOREVER.append((cells, array))
         return array
 
-    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+    def spawn(self, connection: int, variables: bytes, log: bytes, output: int = -1) -> int:
         """See `Spawner.spawn`."""
         try:
             keeps_score = self._keeps_score()
         except (MemoryError, OSError) as error:
-            os.close(connection)  # the caller does not close it
+            _close_ends(connection, output)  # the caller does not close them
             raise _no_process(error) from None
         pid: int = self._spawn(
-            self._program, connection, variables, len(variables), log, len(log), keeps_score
+            self._program, connection, output, variables, len(variables), log, len(log), keeps_score
         )
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
@@ -183,7 +191,7 @@ class ForkSpawner:
         self._program, self.shield = program, oom.Shield()
         self._mask = pthread_sigmask(SIG_BLOCK, ()) - {SIGCHLD}
 
-    def spawn(self, connection: int, variables: bytes, log: bytes) -> int:
+    def spawn(self, connection: int, variables: bytes, log: bytes, output: int = -1) -> int:
         """See `Spawner.spawn`."""
         # A signal that comes between fork and exec must wait until the handler's action
         # is set.  If Python caught it, it would be lost.
@@ -194,27 +202,27 @@ class ForkSpawner:
                 self.shield.open()
             pid = os.fork()
             if pid == 0:
-                self._become(connection, variables, log)
+                self._become(connection, variables, log, output)
             return pid
         except MemoryError as error:
             raise _no_process(error) from None
         finally:
             if before is not None:
                 release(before)
-            os.close(connection)
+            _close_ends(connection, output)
 
     def is_preparing(self) -> bool:
         """See `Spawner.is_preparing`."""
         return False
 
-    def _become(self, connection: int, variables: bytes, log: bytes) -> "NoReturn":
+    def _become(self, connection: int, variables: bytes, log: bytes, output: int) -> "NoReturn":
         try:
             set_wakeup_fd(-1)  # the pipe is the parent's
-            self._close_server(connection)
+            self._close_server(connection, output)
             emit(log.replace(b"\0", b"%d" % os.getpid()))
             os.dup2(connection, 0)
             os.set_inheritable(0, True)  # dup2(0, 0) leaves close-on-exec set
-            os.dup2(connection, 1)
+            os.dup2(connection if output < 0 else output, 1)
             os.set_inheritable(1, True)
             restore(self._program.ignored, self._mask)
             search.execute(self._program.paths, self._program.argv, self._environ(variables))
@@ -227,13 +235,13 @@ class ForkSpawner:
         finally:
             os._exit(EXIT_TEMPORARY)  # never back into the caller's frames
 
-    def _close_server(self, connection: int) -> None:
+    def _close_server(self, connection: int, output: int) -> None:
         """Close the listeners, and everything private if we have to wait for the log."""
         for listener in self._program.listeners:
-            if listener != connection:  # the number of a closed listener may be that of the connection
+            if listener not in (connection, output):  # the number of a closed listener may be theirs
                 fds.close(listener)
         if not has_room():
-            fds.close_private(connection)
+            fds.close_private(connection, output)
 
     def _environ(self, variables: bytes) -> list[bytes]:
         new = variables.split(b"\0")[:-1]
