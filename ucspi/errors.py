@@ -72,6 +72,14 @@ class ProxyHeaderError(Error, ValueError):
         self.reason = reason
 
 
+class CertificateError(Error, ValueError):
+    """A certificate, a key, or authorities cannot be used.  ``reason`` names the file and says why."""
+
+    def __init__(self, reason: bytes) -> None:
+        super().__init__(reason.decode("latin-1"))
+        self.reason = reason
+
+
 class RuleSyntaxError(Error, ValueError):
     """A line of rules cannot be parsed.
 

@@ -9,6 +9,7 @@ import resource
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -26,6 +27,7 @@ from tests.support.identd import IdentServer, says
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.proxy_headers import captured
 from tests.support.serving import Served, hold, read_all, serving
+from tests.support.tlsworld import certificate, processes, read_to_end, say_end, secured, trusting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
@@ -121,6 +123,81 @@ def test_server_with_all_options_imports_nothing(tmp_path: Path) -> None:
             served.process.send_signal(signal.SIGTERM)
             assert served.process.wait(PATIENCE) == 0
     assert imported(tmp_path) == ""
+
+
+def test_server_with_tls_imports_nothing(tmp_path: Path) -> None:
+    own = certificate(tmp_path, "own.pem", "localhost")
+    context = trusting(own, client=own)
+    (tmp_path / "names").mkdir()
+    certificate(tmp_path / "names", "a.pem", "a.example", "*.b.example")
+    options = [
+        "-v",
+        "-h",
+        "-R",
+        "-l0",
+        "-t1",
+        "--log",
+        "both",
+        "--tls",
+        "--tls-cert",
+        "own.pem",
+        "--tls-dir",
+        "names",
+    ]
+    options += [
+        "--tls-client-ca",
+        "own.pem",
+        "--tls-client",
+        "optional",
+        "--tls-alpn",
+        "smtp",
+        "--timeout-tls",
+        "2",
+    ]
+    with serving(tmp_path, options, ["cat"], command=hiding(tmp_path, "tcpserver")) as served:
+        hide(tmp_path)
+        silent = served.connect()
+        served.connect().close()
+        with served.connect() as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            read_all(client)
+
+        def talk_tls(context: ssl.SSLContext) -> None:
+            client = secured(served, context)
+            client.sendall(b"x" * 1000)
+            assert client.recv(1) == b"x"
+            client.recv(999)
+            say_end(client)
+            read_to_end(client)
+
+        talk_tls(context)
+        other = trusting(own)
+        other.check_hostname, other.verify_mode = False, ssl.CERT_NONE
+        for name in ("a.example", "x.b.example", "xn--e1afmkfd.example"):
+            secured(served, other, name).close()
+        certificate(tmp_path / "names", "new.pem", "new.example")
+        wait_for(lambda: has_new_process(served, other), "new certificates", pause=0.3)
+        own.write_bytes(b"none")
+
+        def is_told() -> bool:
+            secured(served, other).close()
+            return any("it has no certificate" in line for line in served.lines())
+
+        wait_for(is_told, "a line of the unsound file", pause=0.3)
+        for tls in processes(served, "tcpserver-tls"):
+            os.kill(tls, signal.SIGKILL)
+        count(served, "the TLS process has died")
+        talk_tls(context)
+        assert read_all(silent) == b""
+        count(served, "no TLS handshake")
+    assert imported(tmp_path) == ""
+
+
+def has_new_process(served: Served, context: ssl.SSLContext) -> bool:
+    client = secured(served, context, "new.example")
+    der = client.getpeercert(binary_form=True)
+    client.close()
+    return der is not None and b"new.example" in der
 
 
 def test_server_behind_a_balancer_imports_nothing(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ NAMES = {
         EXIT_PERMANENT EXIT_TEMPORARY EXIT_USAGE
         BackendUnavailableError BadAddressError BadPortError
         CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
-        CdbTruncatedError ClosedError ConnectError Error HostsAccessError LogError NoAddressError
-        NoFunctionError ProxyHeaderError RuleSyntaxError ServiceError UnsafeFileError
+        CdbTruncatedError CertificateError ClosedError ConnectError Error HostsAccessError LogError
+        NoAddressError NoFunctionError ProxyHeaderError RuleSyntaxError ServiceError UnsafeFileError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan
@@ -69,14 +69,18 @@ MODULES = {
     """,
     "ucspi.tcp.report": "classic classiclines clientfields jsonlog jsontext protocol several statusfile",
     "ucspi.tcp.server": """
-        admission census clientlimits clientlookups denyingdoor door doors endings entrance handlers idleness
-        judge keptpool listener loop networks parts pending proxieddoor proxyheaders rate settings shutdown
-        socketoptions stemkeeper timelimits unixdoor warmhandlers
+        admission census clientlimits clientlookups denyingdoor door doors endings entrance handlers
+        handshakes idleness judge keptpool listener loop networks parts pending proxieddoor proxyheaders rate
+        settings shutdown socketoptions stemkeeper timelimits tlslink unixdoor warmhandlers
+    """,
+    "ucspi.tls": """
+        certificates channel choices clientend context handlerends keeper mover process proven session
     """,
     "ucspi.unix": """
         accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder
         environ errtext fds folderwatch forking helperprocess inheritedstate launchers locks
-        memoryreserve mover namefiles nameorder native notify oom output privilege processtitle processtree
+        memoryreserve mover namefiles nameorder native notify oom output privilege processname processtitle
+        processtree
         procfiles publish regularfile relay rlimits safeopen search seenfile signalnames signals sockdiag
         socketnames sockets spawn start stem stemchannel stemspawn streams tai threadtask unixdomain
     """,

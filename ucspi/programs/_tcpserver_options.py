@@ -36,6 +36,17 @@ WORDS = {
     b"timeout-proxy": True,
     b"proxy-max": True,
     b"proxy-local": True,
+    b"tls": False,
+    b"tls-cert": True,
+    b"tls-dir": True,
+    b"tls-client-ca": True,
+    b"tls-client": True,
+    b"tls-min": True,
+    b"tls-alpn": True,
+    b"tls-socketpair": False,
+    b"tls-user": True,
+    b"tls-processes": True,
+    b"timeout-tls": True,
     b"holders": False,
     b"drain": True,
     b"exit-when-idle": True,
@@ -123,6 +134,10 @@ def read_command_line(argv: list[bytes], inherited: list[bytes]) -> Choices:
     if choices.settings.exit_time is not None and not is_passed:
         text = b"--exit-when-idle is for sockets that are passed: those of its own would end with the server"
         raise usage_error(text)
+    if choices.settings.tls is not None:
+        from ucspi.programs._tcpserver_tls import require_whole
+
+        require_whole(choices.settings.tls)
     if choices.settings.proxy_from is None:
         for word in (b"timeout-proxy", b"proxy-max", b"proxy-local"):
             if any(letter == word for letter, _ in options):
@@ -180,6 +195,10 @@ def _apply(choices: Choices, letter: bytes, value: bytes, inherited: list[bytes]
         from ucspi.programs._tcpserver_proxy import apply
 
         apply(settings, letter, value)
+    elif letter.startswith(b"tls") or letter == b"timeout-tls":
+        from ucspi.programs._tcpserver_tls import apply as apply_tls
+
+        apply_tls(settings, letter, value)
     elif letter == b"limit-message":
         settings.limit_message = value
     elif letter == b"listen":

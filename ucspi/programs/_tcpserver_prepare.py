@@ -2,6 +2,7 @@
 
 import os
 
+from ucspi.errors import CertificateError
 from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_values import PROGRAM
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.judge import Judge
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
+    from ucspi.tcp.server.tlslink import StartedKeeper
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
     from ucspi.unix.stemspawn import StemSpawner
@@ -45,6 +47,7 @@ def prepare(
     settings = choices.settings
     _require_counters(settings, listeners)
     judge = _judge(choices)
+    keeper = _keeper(choices)
     _warn_of_groups(choices)
     _warn_of_trust(settings)
     oom.shield()
@@ -54,7 +57,7 @@ def prepare(
         _print_ports(listeners)
     handler, stems = _spawner(settings, program, _handed_on(settings, inherited, listeners), listeners, chain)
     try:
-        server = Server(settings, listeners, judge, handler, wakeup, stems)
+        server = Server(settings, listeners, judge, handler, wakeup, stems, keeper)
     except OSError as error:
         raise fatal(PROGRAM, b"unable to prepare the loop", error) from None
     _warm_up(server)
@@ -87,6 +90,12 @@ def load(
     if choices.settings.proxy_from is not None:
         import ucspi.tcp.server.denyingdoor
         import ucspi.tcp.server.entrance
+        import ucspi.tcp.server.proxyheaders
+    if choices.settings.tls is not None:
+        import ucspi.tcp.server.entrance
+        import ucspi.tcp.server.handshakes
+        import ucspi.tcp.server.tlslink
+        import ucspi.tls.keeper
     if choices.settings.limits_time or choices.rules is not None or choices.rules_text is not None:
         import ucspi.tcp.server.endings
         import ucspi.tcp.server.timelimits
@@ -95,6 +104,23 @@ def load(
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
         import ucspi.unix.notify  # noqa: F401
     return _chain_reader(program, _handed_on(choices.settings, inherited, listeners))
+
+
+def _keeper(choices: "Choices") -> "StartedKeeper | None":
+    """Start the process that reads the certificates, while we have our first rights."""
+    tls = choices.settings.tls
+    if tls is None:
+        return None
+    from ucspi.tcp.server.tlslink import StartedKeeper
+
+    if tls.identity is None:
+        tls.identity = choices.identity()
+    try:
+        return StartedKeeper(tls)
+    except CertificateError as error:
+        raise Stop(b"%s: fatal: unable to use TLS: %s" % (PROGRAM, error.reason), EXIT_TEMPORARY) from None
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to start the TLS process", error) from None
 
 
 def _require_counters(settings: "Settings", listeners: "list[Listener]") -> None:
@@ -219,6 +245,10 @@ def _replaced(settings: "Settings", inherited: list[bytes], listeners: "list[Lis
         replaced |= REPLACED_UNIX
     if settings.proxy_from is not None:
         replaced |= REPLACED6 | said_by_balancers(entry.partition(b"=")[0] for entry in inherited)
+    if settings.tls is not None:
+        from ucspi.tls.proven import NAMES, is_ours
+
+        replaced |= NAMES.union(filter(is_ours, (entry.partition(b"=")[0] for entry in inherited)))
     return replaced | MANAGER
 
 

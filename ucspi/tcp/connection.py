@@ -7,8 +7,40 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from ucspi.tcp.clientnotes import ClientNotes
+
+    class Tls(Protocol):
+        """The TLS of a connection whose bytes another process moves."""
+
+        identity: bytes  # what the kernel knows the connection by; may be empty
+        assignments: tuple[tuple[bytes, bytes], ...]  # of the rule that has allowed the address
+        seconds: int | None  # that this rule gives it
+
+        def hand_over(self, connection: "Connection", greeting: bytes, *, is_pair: bool) -> None:
+            """Give the connection descriptors for its handler.
+
+            Raises:
+                OSError: there is no descriptor left, or the process is gone; the connection has been closed.
+            """
+
+        def say(self, text: bytes) -> None:
+            """Have the client get a text before `close` ends its connection."""
+
+        def close(self) -> None:
+            """End the connection, unless it has a handler."""
+
+        def is_open(self) -> bool:
+            """Return whether `close` has something to end."""
+            ...
+
+        def add_to(self, variables: dict[bytes, bytes]) -> None:
+            """Add what the handshake has proved, and remove what others say of it."""
+
+        def fields(self) -> dict[bytes, bytes | None]:
+            """Return what it has proved, for JSON."""
+            ...
 
 
 class Balancer:
@@ -36,6 +68,7 @@ class Connection:
         "local_ip",
         "local_port",
         "notes",
+        "output",
         "path",
         "pid",
         "remote_host",
@@ -43,6 +76,7 @@ class Connection:
         "remote_ip",
         "remote_port",
         "scope",
+        "tls",
         "user",
         "waiting",
     )
@@ -79,6 +113,8 @@ class Connection:
         self.remote_host: bytes | None = None
         self.remote_info: bytes | None = None
         self.path: bytes | None = None  # of the UNIX-domain socket that a client program connected to
+        self.tls: Tls | None = None  # of a server; then there is no descriptor before it has a handler
+        self.output = -1  # another descriptor, for what the handler writes, where one does not do for both
         self.waiting = 0  # look-ups not yet answered
         self.is_counted = False  # in the census of a server
         self.pid = 0  # of its handler, in a server; 0: there is none, or it is not known yet
@@ -103,6 +139,9 @@ class Connection:
         Raises:
             OSError: not all of it could be sent at once.
         """
+        if self.tls is not None:
+            self.tls.say(text)
+            return
         # The family does not matter for sending.
         connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, self.descriptor)
         try:
@@ -117,7 +156,20 @@ class Connection:
         descriptor, self.descriptor = self.descriptor, -1
         return descriptor
 
+    def release_output(self) -> int:
+        """Return the descriptor for what the handler writes, which is the caller's then; -1: none."""
+        output, self.output = self.output, -1
+        return output
+
+    def is_open(self) -> bool:
+        """Return whether `close` has something to end."""
+        return self.descriptor >= 0 or (self.tls is not None and self.tls.is_open())
+
     def close(self) -> None:
         """Close the descriptor, unless it was released; a second call does nothing."""
         if self.descriptor >= 0:
             os.close(self.release())
+        if self.output >= 0:
+            os.close(self.release_output())
+        if self.tls is not None:
+            self.tls.close()

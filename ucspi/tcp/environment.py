@@ -50,6 +50,8 @@ def variables(connection: "Connection", assignments: "Iterable[tuple[bytes, byte
     if connection.balancer is not None:
         new[PROXY_IP], new[PROXY_PORT] = connection.balancer.ip, b"%d" % connection.balancer.port
         new.update(connection.balancer.variables)
+    if connection.tls is not None:
+        connection.tls.add_to(new)
     new.update(assignments)
     return b"".join(b"%s=%s\0" % pair for pair in new.items())
 

@@ -65,6 +65,13 @@ class Helper:
             os.close(self._process)
         self.channel.close()
 
+    def detach(self) -> "_socket.socket":
+        """Return our end of the channel; the helper lives on, and nobody can kill it through this object."""
+        if self._process >= 0:
+            os.close(self._process)
+            self._process = -1
+        return self.channel
+
     def reap(self) -> None:
         """Kill the helper and reap it, in a process that does not reap its children otherwise."""
         os.kill(self._pid, SIGKILL)

@@ -34,6 +34,8 @@ def client_fields(connection: "Connection", notes: "ClientNotes") -> "dict[bytes
         b"names_ms": None if notes.names_time is None else milliseconds(notes.names_time),
         b"ident_ms": None if notes.ident_time is None else milliseconds(notes.ident_time),
     }
+    if connection.tls is not None:
+        fields.update(connection.tls.fields())
     fields = {name: value for name, value in fields.items() if value is not None}
     if notes.is_judged:
         fields[b"rule"] = notes.rule if notes.rule is None else _readable(notes.rule)

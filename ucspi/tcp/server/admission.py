@@ -10,6 +10,7 @@ from ucspi.tcp.server.clientlimits import (
     LoadMeter,
     limit_message,
     over_rule_limit,
+    over_server_limit,
     rule_time,
 )
 from ucspi.unix import memoryreserve
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.doors import Doors
     from ucspi.tcp.server.handlers import Handlers
+    from ucspi.tcp.server.handshakes import Handshakes
     from ucspi.tcp.server.judge import Judge
     from ucspi.tcp.server.settings import Settings
     from ucspi.tcp.server.timelimits import TimeLimits
@@ -34,9 +36,13 @@ class Admission:
     Attributes:
         census: counts the clients that wait for look-ups, are started or are served.
         time_limits: those of the clients that are served; None: no client can have any.
+        handshakes: what comes between the verdict and the handler, with TLS; None: nothing.
     """
 
-    __slots__ = ("_doors", "_handlers", "_judge", "_load", "_report", "_settings", "census", "time_limits")
+    __slots__ = (
+        *("_doors", "_handlers", "_judge", "_load", "_report", "_settings"),
+        *("census", "handshakes", "time_limits"),
+    )
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class Admission:
         self._doors, self._handlers, self._report = doors, handlers, report
         self.census = Census()
         self.time_limits: TimeLimits | None = None
+        self.handshakes: Handshakes | None = None
         self._load = LoadMeter()
 
     def enter(self, connection: "Connection") -> None:
@@ -61,6 +68,31 @@ class Admission:
         self._report.admitted(connection, census.children)
         if self._settings.report_holders and census.children == self._settings.limit:
             self._report.full(census.holders())
+
+    def enter_again(self, connection: "Connection") -> None:
+        """Count a client whose handshake is done, look at the limits again, and start its handler."""
+        try:
+            self._enter_again(connection)
+        except MemoryError as error:
+            self.fail(connection, error)
+
+    def _enter_again(self, connection: "Connection") -> None:
+        tls, ip = connection.tls, connection.remote_ip
+        assert tls is not None, "only handshakes hand clients on to here"
+        self.census.enter(ip)
+        connection.is_counted = True
+        text = limit_message(tls.assignments, self._settings.limit_message)
+        try:
+            over = over_server_limit(self.census, ip, self._settings) or over_rule_limit(
+                self.census, ip, tls.assignments, self._load.hundredths
+            )
+        except BadLimitError as bad:
+            self.drop(connection, b"the rule's %s %s" % (bad.name, bad.why))
+            return
+        if over:
+            self.turn_away(connection, text, over)
+        else:
+            self._serve(connection, tls.assignments, tls.seconds)
 
     def decide(self, connection: "Connection") -> None:
         """Judge a client when all its look-ups are done, and act on the verdict."""
@@ -99,10 +131,24 @@ class Admission:
     def _start(
         self, connection: "Connection", assignments: "Assignments", seconds: int | None = None
     ) -> None:
+        """Start the handler of a client that is allowed; with TLS, its handshake comes first."""
+        if self.handshakes is None:
+            self._serve(connection, assignments, seconds)
+            return
+        identity = b"" if self.time_limits is None else self.time_limits.identify(connection)
+        self._report.flush()  # the line of its arrival, which would wait for the handshake
+        connection.is_counted = False
+        self.census.leave(connection.remote_ip)
+        self.handshakes.begin(connection, assignments, seconds, identity)
+
+    def _serve(self, connection: "Connection", assignments: "Assignments", seconds: int | None) -> None:
         if self.time_limits is not None:
             self.time_limits.enter(connection, seconds)  # before there is a handler: none must be without
         lines = self._report.starting(connection)
         try:
+            if connection.tls is not None and self._settings.tls is not None:
+                is_pair = self._settings.tls.is_socketpair
+                connection.tls.hand_over(connection, self._settings.banner, is_pair=is_pair)
             pid = self._handlers.start(connection, variables(connection, assignments), lines)
         except OSError as error:
             self.start_failed(connection, error)
@@ -118,7 +164,8 @@ class Admission:
 
     def turn_away(self, connection: "Connection", text: bytes, over: bytes) -> None:
         """Cut off a client that is denied or over a limit; send it a text first, if there is one."""
-        if text:
+        # In front of a handshake the client would take a text for a damaged record.
+        if text and (self.handshakes is None or connection.tls is not None):
             try:
                 connection.print_at_once(text)
             except OSError:
@@ -128,7 +175,7 @@ class Admission:
 
     def drop(self, connection: "Connection", reason: bytes) -> None:
         """Cut off a client that cannot be judged or greeted, or has not said who it is."""
-        if not connection.is_counted:
+        if not connection.is_counted and connection.tls is None:
             connection.local_host = self._settings.local_host
             self._report.admitted(connection, self.census.children)
         self._leave(connection)
@@ -138,7 +185,7 @@ class Admission:
         """Pause accepting, and cut off a client without a handler, because memory or the like ran out."""
         memoryreserve.give_up()
         self._doors.pause()
-        if connection.descriptor < 0:
+        if not connection.is_open():
             return
         if isinstance(error, MemoryError):
             self.drop(connection, describe(errno.ENOMEM))

@@ -6,7 +6,6 @@ there is room, and time no longer counts against it: it has done what it should.
 """
 
 from ucspi.tcp.server.pending import Pending
-from ucspi.tcp.server.proxyheaders import ProxyHeaders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Entrance:
     def __init__(
         self,
         settings: "Settings",
-        networks: "Networks",
+        networks: "Networks | None",
         background: "Background",
         report: "Report",
         has_room: "Callable[[], bool]",
@@ -47,7 +46,7 @@ class Entrance:
 
         Args:
             settings: what must come first, and in which time.
-            networks: whose connections begin with a PROXY header.
+            networks: whose connections begin with a PROXY header; None: nobody's.
             background: wakes those that wait.
             report: gets what is no client.
             has_room: returns whether a client may be handed on now.
@@ -57,10 +56,14 @@ class Entrance:
         """
         self._has_room, self._receive, self._fail = has_room, receive, fail
         self.pending = Pending(background, settings.pending, drop)
-        headers = ProxyHeaders(settings, networks, self.pending, report, receive, self._know, drop, fail)
-        self.enter: Ready = headers.receive
+        self.enter: Ready = receive
+        if networks is not None:
+            from ucspi.tcp.server.proxyheaders import ProxyHeaders  # most servers have no balancer
 
-    def _know(self, connection: "Connection") -> None:
+            headers = ProxyHeaders(settings, networks, self.pending, report, receive, self.know, drop, fail)
+            self.enter = headers.receive
+
+    def know(self, connection: "Connection") -> None:
         """Hand a client on that had to be waited for, or have it wait in its place until there is room."""
         if self.pending.has_known() or not self._has_room():
             self.pending.wait_for_room(connection)

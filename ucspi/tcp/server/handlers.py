@@ -55,7 +55,7 @@ class Handlers:
         Raises:
             OSError: no process could be made.
         """
-        pid = self._spawn(connection.release(), variables, log)
+        pid = self._spawn(connection.release(), variables, log, connection.release_output())
         try:
             self._connections[pid] = connection
         except MemoryError:

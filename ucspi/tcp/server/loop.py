@@ -1,7 +1,7 @@
 """The loop of the server.  One thread does everything:
 
     doors -> accept -> entrance -> limits -> banner -> look-ups -> judge -> limits
-      -> handler -> reap -> report
+      (-> TLS handshake -> limits) -> handler -> reap -> report
 
 Each step is short and never waits for a client.  At the entrance the client's
 balancer says who the client is.  What is looked up about a
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.judge import Judge
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
+    from ucspi.tcp.server.tlslink import StartedKeeper
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
     from ucspi.unix.stemspawn import StemSpawner
@@ -60,6 +61,7 @@ class Server:
         spawner: "Spawner",
         wakeup: "Wakeup",
         stems: "StemSpawner | None" = None,
+        keeper: "StartedKeeper | None" = None,
     ) -> None:
         """Make the parts; nothing is accepted before `run`.
 
@@ -70,6 +72,7 @@ class Server:
             spawner: starts handlers.
             wakeup: wakes the loop when a signal was caught.
             stems: the spawner, if it also starts stems.
+            keeper: of the certificates, with TLS.
         """
         self._settings, self._wakeup, self._spawner = settings, wakeup, spawner
         self._judge = judge
@@ -99,6 +102,14 @@ class Server:
             (self._report, self._status_file),
             self._has_room_for_known,
             (self._receive, self._admission.drop, self._fail),
+        )
+        self._admission.handshakes = parts.handshakes(
+            settings,
+            keeper,
+            self._background,
+            self._entrance,
+            self._report,
+            (self._admission.drop, self._fail),
         )
         self._enter: Callable[[Connection], object] = (
             self._receive if self._entrance is None else self._entrance.enter
@@ -256,7 +267,13 @@ class Server:
         return self._entrance is not None and self._entrance.pending.free_descriptor(describe(error.errno))
 
     def _receive(self, connection: Connection) -> None:
-        """Count, check and greet a client, and judge it or start its look-ups."""
+        """Count, check and greet a client, and judge it or start its look-ups.
+
+        One that has been judged, and has done its handshake since, gets its handler.
+        """
+        if connection.tls is not None:
+            self._admission.enter_again(connection)
+            return
         self._admission.enter(connection)
         over = over_server_limit(self._census, connection.remote_ip, self._settings)
         if not over and self._buckets is not None:
@@ -264,7 +281,7 @@ class Server:
         if over:
             self._admission.turn_away(connection, self._settings.limit_message, over)
             return
-        if self._settings.banner:
+        if self._settings.banner and self._settings.tls is None:
             try:
                 connection.print_at_once(self._settings.banner)
             except OSError as error:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.clientlookups import ClientLookups
     from ucspi.tcp.server.entrance import Entrance
     from ucspi.tcp.server.handlers import Handlers
+    from ucspi.tcp.server.handshakes import Handshakes
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.rate import Buckets
     from ucspi.tcp.server.settings import Settings
     from ucspi.tcp.server.timelimits import TimeLimits
+    from ucspi.tcp.server.tlslink import StartedKeeper
     from ucspi.tcp.server.warmhandlers import WarmHandlers
     from ucspi.unix.stemspawn import StemSpawner
 
@@ -65,7 +67,7 @@ def _several_reports(
 
 def background(settings: "Settings") -> "Background | None":
     """Return what calls the other parts back; None if nobody would have to wait."""
-    if not settings.needs_lookups and settings.proxy_from is None:
+    if not settings.needs_lookups and settings.proxy_from is None and settings.tls is None:
         return None
     from ucspi.tcp.background import Background
 
@@ -123,9 +125,12 @@ def entrance(
     has_room: "Callable[[], bool]",
     calls: "tuple[Ready, Drop, Fail]",
 ) -> "Entrance | None":
-    """Return what finds out who a client is; None where it is who connects.  For ``calls`` see `Entrance`."""
+    """Return what finds out who a client is; None where it is who connects.  For ``calls`` see `Entrance`.
+
+    With TLS there is one in any case: it has the pending places.
+    """
     networks, (report, status_file) = settings.proxy_from, reports
-    if networks is None or background is None:
+    if background is None or (networks is None and settings.tls is None):
         return None
     from ucspi.tcp.server.entrance import Entrance
 
@@ -134,3 +139,21 @@ def entrance(
         made.pending.changed = status_file.note_change
         status_file.pending = made.pending.__len__
     return made
+
+
+def handshakes(
+    settings: "Settings",
+    keeper: "StartedKeeper | None",
+    background: "Background | None",
+    entrance: "Entrance | None",
+    report: "Report",
+    calls: "tuple[Drop, Fail]",
+) -> "Handshakes | None":
+    """Return the stage of TLS; None without TLS."""
+    if keeper is None or background is None or entrance is None:
+        return None
+    from ucspi.tcp.server.handshakes import Handshakes
+    from ucspi.tcp.server.tlslink import TlsProcesses
+
+    processes = TlsProcesses(keeper, background, report)
+    return Handshakes(settings, processes, entrance.pending, entrance.know, *calls)

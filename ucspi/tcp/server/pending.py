@@ -43,9 +43,11 @@ class Step:
 
     Attributes:
         connection: the client.
+        is_watched: whether its descriptor is ours to wait on.
     """
 
     __slots__ = ("connection",)
+    is_watched = True
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
@@ -121,7 +123,8 @@ class Pending:
             self._places[connection] = place
             self._sources.setdefault(source, {})[connection] = None
             place.alarm = self._background.at(time.monotonic() + seconds, place.ring)
-            self._watch(place)
+            if step.is_watched:
+                self._watch(place)
             if self.changed is not None:
                 self.changed()
         except (OSError, MemoryError):

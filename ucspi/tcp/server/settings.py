@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.networks import Networks
     from ucspi.tcp.server.rate import Rate
     from ucspi.tcp.server.socketoptions import SocketOptions
+    from ucspi.tls.choices import TlsChoices
 
 
 class Settings(LookupChoices):
@@ -45,6 +46,7 @@ class Settings(LookupChoices):
         "socket_options",
         "status_file",
         "status_on_signal",
+        "tls",
     )
 
     def __init__(self) -> None:
@@ -71,6 +73,7 @@ class Settings(LookupChoices):
         self.proxy_timeout = 5.0  # for the whole header
         self.proxy_most = 4096  # bytes of a header of version 2
         self.proxy_local_closes = False  # a connection of the balancer's own gets no handler
+        self.tls: TlsChoices | None = None
         self.max_time: int | None = None  # that a handler may serve one client
         self.idle_time: int | None = None  # in which something must move between the client and us
         self.drain_time: float | None = None  # for handlers to finish; None: SIGTERM ends the server at once

@@ -140,7 +140,8 @@ class TimeLimits:
         if rule_time is None and self._max_time is None and self._idle_time is None:
             return
         now = self._now()
-        timed = Timed(connection, self._means.identify(connection.descriptor), now)
+        identity = self.identify(connection) if connection.tls is None else connection.tls.identity
+        timed = Timed(connection, identity, now)
         seconds, name = self._max_time, MAX_TIME
         if rule_time is not None and (seconds is None or rule_time < seconds):
             seconds, name = rule_time, RULE_TIME
@@ -155,6 +156,10 @@ class TimeLimits:
         except MemoryError:
             del self._clients[connection]
             raise
+
+    def identify(self, connection: "Connection") -> bytes:
+        """Return what a connection is known by later, while its descriptor is ours; see `Means.identify`."""
+        return self._means.identify(connection.descriptor)
 
     def _next_number(self) -> int:
         self._sequence += 1

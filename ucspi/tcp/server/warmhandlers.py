@@ -71,7 +71,8 @@ class WarmHandlers(Handlers):
     def start(self, connection: Connection, variables: bytes, log: bytes) -> int:
         """See `Handlers.start`; return 0 where the pid is not known yet."""
         stem = self._keeper.current
-        if stem is not None and self._spawner.is_as_read(variables):
+        # A stem takes one descriptor for both ways.
+        if stem is not None and connection.output < 0 and self._spawner.is_as_read(variables):
             if self._count() > 1 and len(variables) + len(log) + HEAD_MAX <= PACKET_MAX:
                 kept = self._keep(stem, connection, variables, log)
                 if kept is not None:

@@ -1,0 +1,1 @@
+"""TLS for servers: certificates, one process that moves the bytes of all connections, and what it proved."""

@@ -1,0 +1,100 @@
+"""The process that moves the bytes of all connections: it begins handshakes, and gets the ends of handlers.
+
+It belongs to one server, whose orders come through a channel.  When the server has ended,
+handshakes without a handler are dropped, and connections that have one go on to their end.
+"""
+
+import gc
+import resource
+
+from ucspi.tcp.background import Background
+from ucspi.tls.channel import ABANDON, BEGIN, FAILED, HANDLE, PROVEN, Channel
+from ucspi.tls.mover import Mover
+from ucspi.unix import native, privilege
+from ucspi.unix.processname import set_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from ssl import SSLContext
+
+    from ucspi.tls.proven import Proven
+    from ucspi.unix.privilege import Identity
+
+NAME = b"tcpserver-tls"  # in ps; the kernel keeps 15 bytes
+
+
+class TlsProcess:
+    """All connections of one TLS process, by the numbers that the server gave them."""
+
+    __slots__ = ("_background", "_channel", "_context", "_movers", "_unserved")
+
+    def __init__(self, channel: "_socket.socket", context: "SSLContext") -> None:
+        """Obey what comes through a channel."""
+        self._context = context
+        self._background = Background()
+        self._movers: dict[int, Mover] = {}
+        self._unserved: dict[int, Mover] = {}  # those of them that have no handler
+        self._channel = Channel(channel, self._background, self._obey, self._stay)
+
+    def run(self) -> None:
+        """Work until the server has ended and no connection is left."""
+        while self._channel.is_open() or self._movers:
+            self._background.wait()
+            self._background.turn()
+
+    def _obey(self, kind: bytes, number: int, text: bytes, descriptors: list[int]) -> None:
+        if kind == BEGIN:
+            self._begin(number, descriptors)
+        elif kind == HANDLE and (mover := self._unserved.pop(number, None)) is not None:
+            mover.attach(descriptors, text)
+        elif kind == ABANDON and (mover := self._unserved.pop(number, None)) is not None:
+            mover.abandon(text)
+
+    def _begin(self, number: int, descriptors: list[int]) -> None:
+        if not descriptors:
+            self._channel.send(FAILED, number, b"the TLS process has no descriptor left")
+            return
+
+        def proved(proven: "Proven | None", reason: bytes) -> None:
+            if proven is None:
+                self._unserved.pop(number, None)
+                self._channel.send(FAILED, number, reason)
+            else:
+                self._channel.send(PROVEN, number, proven.pack())
+
+        def done() -> None:
+            self._movers.pop(number, None)
+            self._unserved.pop(number, None)
+
+        mover = Mover(self._background, self._context, descriptors[0], proved, done)
+        self._movers[number] = self._unserved[number] = mover
+
+    def _stay(self) -> None:
+        """Go on without the server."""
+        for mover in list(self._unserved.values()):
+            mover.abandon()
+        self._unserved.clear()
+
+
+def work(channel: "_socket.socket", context: "SSLContext", identity: "Identity | None") -> None:
+    """Be the TLS process; to be called in a process of its own, with the rights to take the ids."""
+    set_name(NAME)
+    raise_limit()
+    if identity is not None:
+        privilege.drop_groups(identity)
+        privilege.drop_user(identity)
+    if native.lib is not None:
+        native.lib.usys_forbid_dumps()  # the keys are in our memory, and handlers may have our ids
+    gc.freeze()
+    channel.setblocking(False)
+    TlsProcess(channel, context).run()
+
+
+def raise_limit() -> None:
+    """Let this process have as many descriptors as the system allows: a connection takes three."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        pass  # as many as it has
