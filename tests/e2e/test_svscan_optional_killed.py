@@ -46,6 +46,7 @@ SERVICES = {
     "backing-off": {"body": "#!/bin/sh\nexec sleep 0.2\n", "backoff": "0.1 0.5"},
     "checked": {"body": SLEEPING, "check": "#!/bin/sh\ntest -e go\n", "go": ""},
     "finishing": {"body": "#!/bin/sh\nexec sleep 0.5\n", "finish": FINISH, "timeout-finish": "300"},
+    "listening": {"body": SLEEPING, "sockets": "127.0.0.1 0\n"},
     "plain": {"body": SLEEPING},
     "stubborn": {
         "body": "#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n",
