@@ -108,13 +108,16 @@ def test_whatever_stands_there_is_no_error(tmp_path_factory: pytest.TempPathFact
     made = Place(tmp_path_factory.mktemp("any"))
     made.supervise()
     made.publish(text)
-    signal.signal(signal.SIGIO, signal.SIG_IGN)
-    made.service.look()
-    if made.service.final is not None:
-        assert len(text) >= statusrecord.LONG_SIZE
-        assert 0 <= exit_code(made.service.final) <= 128 + 255
-    made.service._unwatch()
-    made.leave()
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    try:
+        made.service.look()
+        if made.service.final is not None:
+            assert len(text) >= statusrecord.LONG_SIZE
+            assert 0 <= exit_code(made.service.final) <= 128 + 255
+    finally:
+        made.service._unwatch()
+        made.leave()
+        signal.signal(signal.SIGIO, before)
 
 
 def test_files_of_another_kind_are_refused_without_waiting(place: Place) -> None:

@@ -126,9 +126,15 @@ def test_log_that_does_not_block_is_waited_for() -> None:
 
 @needs_mover
 def test_signals_are_as_they_were_but_for_broken_pipes(tmp_path: Path) -> None:
-    script = "read -r copier < /proc/$$/task/$$/children; grep ^Sig /proc/$copier/status"
+    # It is what it will be when it waits for what is to be copied.
+    script = f"""
+        read -r copier < /proc/$$/task/$$/children
+        until [ "$(readlink /proc/$copier/exe)" = "{os.path.realpath(os.fsdecode(mover.PATH))}" ] &&
+            grep -q '^State:.S' /proc/$copier/status; do sleep 0.01; done
+        grep ^Sig /proc/$copier/status
+    """
     done = subprocess.run(
-        [*ours("fixcrio"), "sh", "-c", f"sleep 0.3; {script}"],
+        [*ours("fixcrio"), "sh", "-c", script],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=ENVIRONMENT,
