@@ -8,13 +8,11 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.examples import register
 from tests.support.oracles import ORACLE_DIRECTORIES, Oracle, find_oracle, missing
-from tests.support.sampled import mark_sample
+from tests.support.sampled import mark_sample, wanted
 from ucspi.cdb._core import NAMES, Core, load
 from ucspi.errors import BackendUnavailableError
 
-register()
 # What is collected stays to the end: thousands of objects that no collection of garbage need look at.
 gc.disable()
 
@@ -26,6 +24,14 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Keep bytecode, then make the profiles of Hypothesis known, whose modules pytest compiles too."""
+    _keep_bytecode(config)
+    from tests.support.examples import register
+
+    register()
+
+
+def _keep_bytecode(config: pytest.Config) -> None:
     """Keep the bytecode of tests, even where Python is told to write none: each worker would make it."""
     cache = getattr(config, "cache", None)  # without the plug-in there is none
     if sys.dont_write_bytecode and cache is not None:
@@ -47,6 +53,7 @@ def pytest_pycollect_makeitem() -> Generator[None, object, object]:
     made = yield
     if isinstance(made, list) and made and isinstance(made[0], pytest.Item):
         mark_sample(made)
+        return wanted(made)
     return made
 
 

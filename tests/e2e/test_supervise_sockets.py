@@ -21,7 +21,7 @@ from tests.support.socketservers import ANSWER, PYTHON, answer, burst, compiled,
 from tests.support.supervised import Service
 from ucspi.service import statusrecord
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 MINE = ours("supervise")
 LOOKING = f"""#!{sys.executable} -S

@@ -14,7 +14,7 @@ from tests.support.proxy_headers import INET, TLS_NAME, TLS_VERSION, UNIQUE_ID, 
 from tests.support.serving import Served, serving
 from tests.support.warmed import CAN_BE_WARM, OURS
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 MODULE = (
     C_ENVIRON

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
+DEFAULT = "not slow"  # the expression in pyproject.toml
+
 
 def sampled(values: Iterable[object], every: int = 3) -> list[object]:
     """Return all values, but mark those between every so many as slow; the first is not."""
@@ -35,3 +37,14 @@ def mark_sample(cases: Sequence[pytest.Item]) -> None:
     for number, case in enumerate(cases):
         if number % every != zlib.crc32(name.encode()) % every:
             case.add_marker(pytest.mark.slow)
+
+
+def wanted(cases: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Leave out at once what the default run leaves out: all that is done with each case would take seconds.
+
+    Who asks for single tests is told which of them are deselected.
+    """
+    config = cases[0].config
+    if config.getoption("markexpr") != DEFAULT or any("::" in argument for argument in config.args):
+        return list(cases)
+    return [case for case in cases if case.get_closest_marker("slow") is None]

@@ -17,7 +17,7 @@ from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE
 from ucspi.lines.localstamp import LocalStamper
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.sampled(3)]
 
 ZONES = ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "nonsense", "<+0530>-5:30"]
 SPRING, AUTUMN = 1_774_746_000, 1_792_890_000  # Europe's clocks change in 2026

@@ -23,6 +23,7 @@ from ucspi.unix.spawn import NativeSpawner, Program
 pytestmark = [
     pytest.mark.oracle,
     pytest.mark.e2e,
+    pytest.mark.sampled(3),
     pytest.mark.skipif(native.lib is None, reason="the compiled module is not built"),
 ]
 
