@@ -104,14 +104,15 @@ class Teardown:
             else:
                 self._drop_later(entry)
         self._set_deadlines(self._seconds)
-        self._loop.after(UNKNOWN, self._drop_left)
+        self._loop.after(UNKNOWN, lambda: self._drop_left(set()))
 
-    def _drop_left(self) -> None:
-        """Stop waiting for supervisors that are done but for a slow disk."""
-        for entries in self._running:
-            for entry in [entry for entry in entries if entry.handle and entry.handle.has_left()]:
-                self._drop(entry)
-        self._loop.after(UNKNOWN, self._drop_left)
+    def _drop_left(self, before: "set[SupervisorEntry]") -> None:
+        """Stop waiting for supervisors that are done but for a slow disk, and were so a second before."""
+        both = [*self._running[MAIN], *self._running[LOG]]
+        left = {entry for entry in both if entry.handle and entry.handle.has_left()}
+        for entry in left & before:
+            self._drop(entry)
+        self._loop.after(UNKNOWN, lambda: self._drop_left(left))
 
     def _tell_to_end(self, entry: "SupervisorEntry") -> None:
         """Tell a supervisor that runs to end its process, and to leave."""
