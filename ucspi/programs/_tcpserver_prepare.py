@@ -2,7 +2,6 @@
 
 import os
 
-from ucspi.errors import CertificateError
 from ucspi.exits import EXIT_PERMANENT, EXIT_TEMPORARY
 from ucspi.programs._program import Stop, fatal
 from ucspi.programs._tcpserver_values import PROGRAM
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from ucspi.tcp.server.judge import Judge
     from ucspi.tcp.server.listener import Listener
     from ucspi.tcp.server.settings import Settings
-    from ucspi.tcp.server.tlslink import StartedKeeper
     from ucspi.unix.signals import Wakeup
     from ucspi.unix.spawn import Spawner
     from ucspi.unix.stemspawn import StemSpawner
@@ -47,7 +45,11 @@ def prepare(
     settings = choices.settings
     _require_counters(settings, listeners)
     judge = _judge(choices)
-    keeper = _keeper(choices)
+    keeper = None
+    if settings.tls is not None:
+        from ucspi.programs._tcpserver_tls import start_keeper
+
+        keeper = start_keeper(settings.tls, choices.identity())
     _warn_of_groups(choices)
     _warn_of_trust(settings)
     oom.shield()
@@ -104,23 +106,6 @@ def load(
     if choices.ready_descriptor is not None or environ.value_of(inherited, b"NOTIFY_SOCKET"):
         import ucspi.unix.notify  # noqa: F401
     return _chain_reader(program, _handed_on(choices.settings, inherited, listeners))
-
-
-def _keeper(choices: "Choices") -> "StartedKeeper | None":
-    """Start the process that reads the certificates, while we have our first rights."""
-    tls = choices.settings.tls
-    if tls is None:
-        return None
-    from ucspi.tcp.server.tlslink import StartedKeeper
-
-    if tls.identity is None:
-        tls.identity = choices.identity()
-    try:
-        return StartedKeeper(tls)
-    except CertificateError as error:
-        raise Stop(b"%s: fatal: unable to use TLS: %s" % (PROGRAM, error.reason), EXIT_TEMPORARY) from None
-    except OSError as error:
-        raise fatal(PROGRAM, b"unable to start the TLS process", error) from None
 
 
 def _require_counters(settings: "Settings", listeners: "list[Listener]") -> None:

@@ -1,11 +1,15 @@
 """Reads the options of tcpserver for TLS."""
 
-from ucspi.programs._tcpserver_values import find_user, number, usage_error
+from ucspi.errors import CertificateError
+from ucspi.programs._program import fatal
+from ucspi.programs._tcpserver_values import PROGRAM, find_user, number, usage_error
 from ucspi.tls.choices import OPTIONAL, REQUIRED, TlsChoices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ucspi.tcp.server.settings import Settings
+    from ucspi.tcp.server.tlslink import StartedKeeper
+    from ucspi.unix.privilege import Identity
 
 _PROCESSES_MOST = 64
 _ALPN_MOST = 255  # bytes of the name of a protocol (RFC 7301)
@@ -67,6 +71,28 @@ def require_whole(tls: TlsChoices) -> None:
         raise usage_error(b"--tls needs --tls-cert or --tls-dir")
     if tls.client_ca is None and tls.has_client:
         raise usage_error(b"--tls-client needs --tls-client-ca")
+
+
+def start_keeper(tls: TlsChoices, identity: "Identity") -> "StartedKeeper":
+    """Start the process that reads the certificates, while we have our first rights.
+
+    Args:
+        tls: the choices.
+        identity: the server's own ids, which TLS processes take if no others were given.
+
+    Raises:
+        Stop: a certificate cannot be used, or no process can be made; exit code 111.
+    """
+    from ucspi.tcp.server.tlslink import StartedKeeper
+
+    if tls.identity is None:
+        tls.identity = identity
+    try:
+        return StartedKeeper(tls)
+    except CertificateError as error:
+        raise fatal(PROGRAM, b"unable to use TLS: " + error.reason) from None
+    except OSError as error:
+        raise fatal(PROGRAM, b"unable to start the TLS process", error) from None
 
 
 def _files(value: bytes) -> tuple[bytes, bytes]:
