@@ -5,6 +5,7 @@ handshakes without a handler are dropped, and connections that have one go on to
 """
 
 import gc
+import os
 import resource
 
 from ucspi.tcp.background import Background
@@ -80,6 +81,7 @@ class TlsProcess:
 def work(channel: "_socket.socket", context: "SSLContext", identity: "Identity | None") -> None:
     """Be the TLS process; to be called in a process of its own, with the rights to take the ids."""
     set_name(NAME)
+    os.chdir(b"/")  # the directory of the server may go before its last connection does
     raise_limit()
     if identity is not None:
         privilege.drop_groups(identity)
