@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,27 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 SLEEP = ["sleep", "1000"]
+
+
+@contextmanager
+def sleeping(folder: Path, options: list[str]) -> Iterator[Served]:
+    """Run a server whose handlers read and write nothing, and end these too."""
+    with serving(folder, options, SLEEP) as served:
+        try:
+            yield served
+        finally:
+            for line in served.lines():
+                if line.startswith("tcpserver: ok "):
+                    end_handler(int(line.split()[2]))
+
+
+def end_handler(pid: int) -> None:
+    """Kill a handler, if it is still there."""
+    try:
+        if status(pid).get("Name") == "sleep":
+            os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +292,7 @@ def is_steady(pid: int) -> bool:
 def test_handler_that_reads_nothing_makes_its_client_wait(
     tmp_path: Path, options: list[str], pem: Path
 ) -> None:
-    with serving(tmp_path, options, SLEEP) as served:
+    with sleeping(tmp_path, options) as served:
         client = secured(served, trusting(pem))
         client.setblocking(False)
         sent, deadline = 0, time.monotonic() + PATIENCE
@@ -290,7 +312,7 @@ def test_handler_that_reads_nothing_makes_its_client_wait(
 def test_nothing_spins_while_a_handler_takes_its_time(
     tmp_path: Path, options: list[str], pem: Path, end: Callable[[ssl.SSLSocket], None]
 ) -> None:
-    with serving(tmp_path, options, SLEEP) as served:
+    with sleeping(tmp_path, options) as served:
         client = secured(served, trusting(pem))
         served.wait_for(lambda lines: any(": ok " in line for line in lines))
         end(client)
@@ -316,7 +338,7 @@ def test_handler_whose_children_keep_its_output_keeps_the_connection(
 
 
 def test_time_limit_ends_handler_and_connection(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, [*options, "--max-time", "1"], SLEEP) as served:
+    with sleeping(tmp_path, [*options, "--max-time", "1"]) as served:
         assert read_to_end(secured(served, trusting(pem))) == b""
         served.wait_for(lambda lines: any(line.endswith("status 15") for line in lines))
 
