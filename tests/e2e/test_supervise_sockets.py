@@ -3,10 +3,12 @@
 import ctypes
 import json
 import os
+import random
 import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -422,3 +424,55 @@ def test_ten_thousand_clients_and_a_hundred_restarts(make: Make, tmp_path: Path)
         thread.join()
     assert set(served) == set(KINDS)
     assert all(count >= 10_000 for count in served.values()), served
+
+
+EXCLUSIVE = PYTHON.replace(
+    "while not",
+    """import fcntl
+only = open("only", "w")
+try:
+    fcntl.flock(only, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    open("doubles", "a").write("another one runs\\\\n")
+while not""",
+    1,
+)
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(80, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("on_demand", [False, True])
+def test_killed_supervise_at_any_moment(make: Make, tmp_path: Path, kills: int, *, on_demand: bool) -> None:
+    """No second server runs beside the first; the last supervise serves everybody again."""
+    chance = random.Random(kills)
+    port = free_port()
+    places: list[int | Path] = [port, tmp_path / "s"]
+    files = {"flag_on_demand": ""} if on_demand else {}
+    service = make(EXCLUSIVE, f"unix:{tmp_path}/s\n127.0.0.1 {port}\n", **files)
+    for _ in range(kills):
+        service.start(MINE)
+        until = time.monotonic() + chance.uniform(0, 0.3)
+        while time.monotonic() < until:
+            service.send(chance.choice([b"t", b"u", b"d", b"o", b"k", b"tu", b"du"]))
+            try:
+                client = connect(chance.choice(places))
+                client.settimeout(0.1)
+                answer(client)
+            except OSError:
+                pass  # nobody listens just now, or it is down, or who had accepted was killed
+            time.sleep(chance.uniform(0, 0.1))
+        assert service.supervise
+        service.supervise.kill()
+        service.supervise.wait(PATIENCE)
+    service.start(MINE)
+    service.send(b"u")
+    wait_for(lambda: service.known().pid or service.known().awaits_client, "it has read all")
+    old = service.known().pid
+    if old:
+        service.send(b"t")  # what was taken over has the old sockets
+        wait_for(lambda: service.known().pid != old, "its end is seen")
+        wait_for(lambda: service.known().pid or service.known().awaits_client, "its sockets are open")
+    assert burst(port, 5) + burst(tmp_path / "s", 5) == [ANSWER] * 10
+    assert not (service.directory / "doubles").exists()
+    lines = [line for line in service.said().splitlines() if line.startswith(b"supervise: ")]
+    known = (b"taking over", b"already used")  # one of before may have the address for a moment
+    assert not [line for line in lines if not any(word in line for word in known)]
