@@ -78,6 +78,7 @@ def test_whole_command_agrees_in_file_exit_code_and_first_line(oracle: Oracle, t
     random = Random(7)
     texts = [rules_file(random) for _ in range(WHOLE_RUNS)]
     texts += [b"", b"# " + b"x" * 100_000, b':allow,A="' + b"x" * 100_000 + b'"', b"x:" + b"y" * 100_000]
+    texts.append(b'tls+=my-host.a:allow,A="b"\ntls+=.a:deny\ntls+%064d:deny\ntls+:deny\ntls+1-2:deny\n' % 7)
     for text in texts:
         code, complaint, image = run(original, tmp_path, text)
         our_code, our_complaint, our_image = run(OURS, tmp_path, text)

@@ -158,6 +158,42 @@ def test_explain_shows_each_address_and_the_line(place: Path) -> None:
     assert b"rules: no line has this rule: it is not what was compiled\n" in shown
 
 
+def test_certificate_is_judged_beside_the_address(place: Path) -> None:
+    digits = "0a" * 32
+    text = b'10.:allow\ntls+=client.example:allow,ROLE="backup"\ntls+%s:deny\ntls+:deny\n' % digits.encode()
+    run(place, "tcprules", "old.cdb", "t.tmp", text=text)
+
+    def judged(*options: str) -> tuple[int, bytes, bytes]:
+        return run(place, "tcprulescheck", *options, "old.cdb", TCPREMOTEIP="10.0.0.1", text=text)
+
+    address = b"rule 10.:\nallow connection\n"
+    assert judged() == (0, address, b"")
+    assert judged("--tls") == (0, address + b"certificate: rule tls+:\ndeny connection\n", b"")
+    named = (
+        b"certificate: rule tls+=client.example:\nset environment variable ROLE=backup\nallow connection\n"
+    )
+    assert judged("--tls-name", "other", "--tls-name", "Client.Example") == (0, address + named, b"")
+    seen = judged(
+        "--explain", "--source", "rules", "--tls-name", "client.example", "--tls-hash", digits.upper()
+    )
+    assert seen[1].partition(address)[2] == (
+        b"certificate: tried tls+%(digits)s: deny, which decides\nrules:3:1: this line\n\n"
+        b"certificate: rule tls+%(digits)s:\ndeny connection\n" % {b"digits": digits.encode()}
+    )
+    placed = judged("--source", "rules", "--tls")[1]
+    assert placed == b"rules:1:1: this line\n" + address + (
+        b"rules:4:1: this line\ncertificate: rule tls+:\ndeny connection\n"
+    )
+
+
+def test_fingerprint_with_colons_is_refused_with_one_line(place: Path) -> None:
+    run(place, "tcprules", "old.cdb", "t.tmp")
+    code, made, said = run(place, "tcprulescheck", "--tls-hash", "0A:0A", "old.cdb")
+    assert (code, made) == (100, b"")
+    needed = b"the 64 hexadecimal digits of a SHA-256, without colons"
+    assert said == b"tcprulescheck: usage: --tls-hash needs %s: 0A:0A\n" % needed
+
+
 def test_source_alone_names_the_line(place: Path) -> None:
     run(place, "tcprules", "old.cdb", "t.tmp", text=b"9.:allow\n")
     command = ("tcprulescheck", "--source", "rules", "old.cdb")

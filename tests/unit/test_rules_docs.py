@@ -12,12 +12,14 @@ from ucspi.rules import RuleSet, candidates, explain, lint
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 PAGE = (DOCS / "rules.md").read_text()
-ROWS = re.findall(r"^\| `(.+?)` \| .+ \| (.+?) \| (allow|deny)(.*?) \|$", PAGE, re.MULTILINE)
+ALL = re.findall(r"^\| `(.+?)` \| .+ \| (.+?) \| (allow|deny)(.*?) \|$", PAGE, re.MULTILINE)
+ROWS = [row for row in ALL if not row[0].startswith("tls+")]
+CERTIFICATES = [row for row in ALL if row[0].startswith("tls+")]
 ODDITIES = re.findall(r"^\| (.+) \| (`.+`) \|$", PAGE.partition("\n| what is odd")[2], re.MULTILINE)
 
 
 def test_there_is_a_row_for_each_form() -> None:
-    assert (len(ROWS), len(ODDITIES)) == (16, 29)
+    assert (len(ROWS), len(CERTIFICATES), len(ODDITIES)) == (16, 5, 30)
 
 
 @pytest.mark.parametrize(("rule", "client", "verdict", "variables"), ROWS)
@@ -28,6 +30,20 @@ def test_row_is_true(rule: str, client: str, verdict: str, variables: str) -> No
     text = rule.encode() + b"\n"
     assert lint(text) == []
     judged = RuleSet(Reader(image_of(text))).judge(names["ip"].encode(), host, info)
+    assert judged.rule is not None
+    assert judged.allowed == (verdict == "allow")
+    assert [name + b"=" + value for name, value in judged.environment] == variables.encode().split(b", ")[1:]
+
+
+@pytest.mark.parametrize(("rule", "certificate", "verdict", "variables"), CERTIFICATES)
+def test_row_about_a_certificate_is_true(rule: str, certificate: str, verdict: str, variables: str) -> None:
+    shown = certificate.replace("`", "").encode()
+    names = [shown.removeprefix(b"for ")] if shown.startswith(b"for ") else []
+    text = rule.encode() + b"\n"
+    assert lint(text) == []
+    judged = RuleSet(Reader(image_of(text))).judge_certificate(
+        None if names or shown == b"none" else shown, names
+    )
     assert judged.rule is not None
     assert judged.allowed == (verdict == "allow")
     assert [name + b"=" + value for name, value in judged.environment] == variables.encode().split(b", ")[1:]

@@ -28,8 +28,9 @@ NAMES = {
     """,
     "ucspi.rules": """
         Diagnostic Lengths LiveRules LiveText Rule RuleSet RuleSyntaxError Tally Verdict
-        candidates compile_rules convert_hosts encode expand explain find_line is_address
-        limit_remark lint load parse readable segments
+        candidates certificate_candidates compile_rules convert_hosts encode expand explain
+        explain_certificate find_line is_address is_fingerprint limit_remark lint load parse readable
+        segments
     """,
     "ucspi.compat": "",
     "ucspi.compat.cdb": "cdb cdbmake error hash init",

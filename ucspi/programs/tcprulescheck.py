@@ -1,7 +1,8 @@
 """``tcprulescheck CDB``: print how tcpserver would judge a client, and by which rule.
 
 ``--explain`` prints each address that is tried, ``--source FILE`` the line of
-the rules that decides.
+the rules that decides.  ``--tls-hash HEX64`` and any number of ``--tls-name NAME``
+are a certificate, which is judged too; ``--tls`` is a client with TLS and none.
 """
 
 import os
@@ -9,16 +10,23 @@ import os
 from ucspi.errors import CdbFormatError
 from ucspi.exits import EXIT_TEMPORARY, EXIT_USAGE
 from ucspi.programs._program import Stop, fatal, print_all, run
-from ucspi.rules import is_address, load, readable, segments
+from ucspi.rules import explain, explain_certificate, is_address, load, readable, segments
 from ucspi.unix.output import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ucspi.rules import RuleSet
 
 PROGRAM = b"tcprulescheck"
 USAGE = b"tcprulescheck: usage: tcprulescheck rules.cdb"
-HELP = USAGE + b"\n       tcprulescheck [ --explain ] [ --source rules ] rules.cdb"
+HELP = (
+    USAGE
+    + b"""
+       tcprulescheck [ --explain ] [ --source rules ]
+         [ --tls | --tls-name name | --tls-hash hex64 ] ... rules.cdb"""
+)
 
 
 def main(argv: list[bytes] | None = None) -> int:
@@ -27,32 +35,70 @@ def main(argv: list[bytes] | None = None) -> int:
 
 
 def _tcprulescheck(argv: list[bytes]) -> int:
-    explain, source, operands = _options(argv[1:])
-    if not operands:
+    given = _Options(argv[1:])
+    if not given.operands:
         raise Stop(USAGE, EXIT_USAGE)
-    rules = _load(operands[0])
+    rules = _load(given.operands[0])
     _warn_of_odd_client()
-    if explain:
-        _print(_every_address(rules, source))
-    found = rules.find(*_client())
-    if found is not None:
-        _warn_of_odd_limits(found[1])
-    answer = b"default:\nallow connection\n" if found is None else _report(*found)
-    _print(answer if source is None or explain else _source_line(source, found) + answer)
+    _judge(given, lambda: explain(rules, *_client()), rules.find(*_client()), b"")
+    if given.is_tls:
+        hash_, names = given.hash, given.names
+        found = rules.find_certificate(hash_, names)
+        _judge(given, lambda: explain_certificate(rules, hash_, names), found, b"certificate: ")
     return 0
 
 
-def _options(arguments: list[bytes]) -> tuple[bool, bytes | None, list[bytes]]:
-    """Take our options, which stand in front; the last argument is always a file."""
-    explain, source = False, None
-    while len(arguments) > 1:
-        if arguments[0] == b"--explain":
-            explain, arguments = True, arguments[1:]
-        elif arguments[0] == b"--source" and len(arguments) > 2:
-            source, arguments = arguments[1], arguments[2:]
+class _Options:
+    """Our options, which stand in front; the last argument is always a file."""
+
+    def __init__(self, arguments: list[bytes]) -> None:
+        self.explain, self.is_tls = False, False
+        self.source: bytes | None = None
+        self.hash: bytes | None = None
+        self.names: list[bytes] = []
+        while len(arguments) > 1:
+            option, value = arguments[0], arguments[1]
+            if option in (b"--explain", b"--tls"):
+                self.explain |= option == b"--explain"
+                self.is_tls |= option == b"--tls"
+                arguments = arguments[1:]
+            elif option in (b"--source", b"--tls-name", b"--tls-hash") and len(arguments) > 2:
+                self._take(option, value)
+                arguments = arguments[2:]
+            else:
+                break
+        self.operands = arguments
+
+    def _take(self, option: bytes, value: bytes) -> None:
+        if option == b"--source":
+            self.source = value
+            return
+        from ucspi.rules import is_fingerprint  # here, as most clients have no certificate
+
+        self.is_tls = True
+        if option == b"--tls-name":
+            self.names.append(value)
+        elif is_fingerprint(value.lower()):
+            self.hash = value.lower()
         else:
-            break
-    return explain, source, arguments
+            reason = b"--tls-hash needs the 64 hexadecimal digits of a SHA-256, without colons: " + value
+            raise Stop(PROGRAM + b": usage: " + reason, EXIT_USAGE)
+
+
+def _judge(
+    given: _Options,
+    tried: "Callable[[], list[tuple[bytes, bytes | None]]]",
+    found: tuple[bytes, bytes] | None,
+    what: bytes,
+) -> None:
+    """Print one of the two verdicts; the lines of the second begin with its name."""
+    if given.explain:
+        _print(_every_address(tried(), given.source, what))
+    if found is not None:
+        _warn_of_odd_limits(found[1])
+    answer = b"default:\nallow connection\n" if found is None else _report(*found)
+    place = b"" if given.source is None or given.explain else _source_line(given.source, found)
+    _print(place + what + answer)
 
 
 def _client() -> tuple[bytes, bytes | None, bytes | None]:
@@ -94,17 +140,15 @@ def _load(path: bytes) -> "RuleSet":
         raise Stop(b"%s: fatal: %s: protocol error" % (PROGRAM, what), EXIT_TEMPORARY) from None
 
 
-def _every_address(rules: "RuleSet", source: bytes | None) -> bytes:
+def _every_address(tried: "list[tuple[bytes, bytes | None]]", source: bytes | None, what: bytes) -> bytes:
     """Return a line for each address that is tried, and an empty line."""
-    from ucspi.rules import explain
-
     lines = []
-    for key, data in explain(rules, *_client()):
+    for key, data in tried:
         shown = readable(key) or b"(the empty address)"
         if data is None:
-            lines.append(b"tried %s: no rule" % shown)
+            lines.append(what + b"tried %s: no rule" % shown)
             continue
-        lines.append(b"tried %s: %s, which decides" % (shown, _verdict(data)))
+        lines.append(what + b"tried %s: %s, which decides" % (shown, _verdict(data)))
         if source is not None:
             lines.append(_source_line(source, (key, data)).rstrip(b"\n"))
     return b"\n".join([*lines, b"", b""])

@@ -13,6 +13,10 @@ from ucspi.errors import RuleSyntaxError as RuleSyntaxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ucspi.rules._certificates import certificate_candidates as certificate_candidates
+    from ucspi.rules._certificates import is_fingerprint as is_fingerprint
     from ucspi.rules._checkinput import is_address as is_address
     from ucspi.rules._compile import compile_rules as compile_rules
     from ucspi.rules._compiledfile import load as load
@@ -44,10 +48,12 @@ else:
         "Tally": "_linecompiler",
         "Verdict": "_lookup",
         "candidates": "_lookup",
+        "certificate_candidates": "_certificates",
         "compile_rules": "_compile",
         "encode": "_ruledata",
         "expand": "_expand",
         "is_address": "_checkinput",
+        "is_fingerprint": "_certificates",
         "limit_remark": "_limitnames",
         "lint": "_lint",
         "load": "_compiledfile",
@@ -71,6 +77,20 @@ def explain(
     from ucspi.rules._explain import explain as explain_all
 
     return explain_all(rules, ip, host, info)
+
+
+def explain_certificate(
+    rules: "RuleSet", fingerprint: bytes | None, names: "Sequence[bytes]" = ()
+) -> "list[tuple[bytes, bytes | None]]":
+    """Return the addresses tried for a certificate as `explain` does; see `certificate_candidates`.
+
+    Raises:
+        ValueError: ``fingerprint`` is none.
+        CdbFormatError: the image is damaged where it was looked at.
+    """
+    from ucspi.rules._explain import explain_certificate as explain_all
+
+    return explain_all(rules, fingerprint, names)
 
 
 def find_line(text: bytes, key: bytes) -> tuple[int, bytes] | None:

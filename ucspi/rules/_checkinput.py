@@ -3,6 +3,7 @@
 from ucspi.errors import BadAddressError
 
 UNIX = b"unix."  # before a user's number: the address of a client of a UNIX-domain socket
+TLS = b"tls+"  # before a name or a fingerprint: the address of a rule about a certificate
 NO_SCOPE = b" \t\r\n\0%,/"
 
 

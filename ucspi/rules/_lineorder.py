@@ -8,6 +8,7 @@ Rules whose clients cannot show anything are left out, where the entries know
 which these are.
 """
 
+from ucspi.rules._checkinput import TLS
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import is_plain
 from ucspi.rules._lookup import candidates
@@ -73,19 +74,26 @@ class OrderCheck:
         for entry in self._entries.suspects(self._reported):
             stranger = stranger or self._stranger()
             width = width_of(entry.key)
+            if entry.key.startswith(TLS):
+                keys, described = _certificate_of(entry.key)
+                yield from self._compare(keys, described, width)
+                continue
             for client in _clients_of(entry.key, stranger):
-                yield from self._compare(client, width)
+                yield from self._compare_client(client, width)
         for client in self._named_clients():
-            yield from self._compare(client, None)
+            yield from self._compare_client(client, None)
 
-    def _compare(self, client: "Client", width: int | None) -> "Iterator[Diagnostic]":
+    def _compare_client(self, client: "Client", width: int | None) -> "Iterator[Diagnostic]":
+        return self._compare(candidates(*client, self._lengths), _described(client), width)
+
+    def _compare(self, keys: "Iterable[bytes]", described: str, width: int | None) -> "Iterator[Diagnostic]":
         """Read the file both ways for a client of a rule of this width; yield the warning, if there is one.
 
-        A pair of rules is reported only if the width is that of the narrower
-        one, or None.
+        ``keys`` are those that are tried for the client.  A pair of rules is
+        reported only if the width is that of the narrower one, or None.
         """
         get = self._entries.get
-        found = [entry for key in candidates(*client, self._lengths) if (entry := get(key)) is not None]
+        found = [entry for key in keys if (entry := get(key)) is not None]
         if not found:
             return
         first = min(found, key=lambda entry: entry.line)
@@ -96,7 +104,7 @@ class OrderCheck:
             return
         self._reported.add(first.line)
         which = f"line {decides.line} ({shown(decides.key)})"
-        reason = f"for {_described(client)} {which} decides, though it stands below"
+        reason = f"for {described} {which} decides, though it stands below"
         advice = "the most specific address counts, not the first line: put that one first"
         yield Diagnostic(first.line, 1, reason, advice)
 
@@ -111,6 +119,7 @@ class OrderCheck:
         """Yield clients that match both a rule about names and a rule about addresses."""
         names, addresses = self._entries.names_and_addresses()
         ends: dict[tuple[bool, bytes], list[Entry]] = {}  # first and last entry of a kind
+        addresses = [entry for entry in addresses if not entry.key.startswith(TLS)]
         for entry in addresses:
             kind = ends.setdefault((_is_whole(entry.key), entry.data), [entry, entry])
             kind[0] = min(kind[0], entry, key=lambda one: one.line)
@@ -130,6 +139,8 @@ def width_of(key: bytes) -> int | None:
     A network counts as narrower than a dotted prefix of the same bits, because
     it is looked up last.
     """
+    if key.startswith(TLS):
+        return len(key)
     if key[:1] == b"=":
         return None if b"@" in key else 1000 + len(key)
     if key[:1] in (MARK4, MARK6):
@@ -139,6 +150,19 @@ def width_of(key: bytes) -> int | None:
         return 16 * octets
     packed = packed6(key) if len(key) == 39 else None
     return 256 if packed is not None and full6(packed) == key else None
+
+
+def _certificate_of(key: bytes) -> "tuple[Iterable[bytes], str]":
+    """Return the addresses that are tried for a certificate that matches a rule, and words for it."""
+    from ucspi.rules._certificates import certificate_candidates, is_fingerprint  # few files have such rules
+
+    what = key[len(TLS) :]
+    if what[:1] == b"=":
+        host = _host_of(what)
+        return certificate_candidates(None, (host,)), f"a certificate of {shown(host)}"
+    if is_fingerprint(what):
+        return certificate_candidates(what), "the certificate with this fingerprint"
+    return (key,), "a client"
 
 
 def _clients_of(key: bytes, stranger: bytes) -> "Iterator[Client]":

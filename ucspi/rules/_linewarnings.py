@@ -5,6 +5,7 @@ have its address, or a variable gets a name or a value that nobody meant.
 """
 
 from ucspi.decimal import first_digits
+from ucspi.rules._checkinput import TLS
 from ucspi.rules._diagnostic import Diagnostic
 from ucspi.rules._expand import OCTET_MAX, OCTETS, expand, is_plain
 from ucspi.rules._limitnames import LIMITS, limit_remark
@@ -63,6 +64,8 @@ def _address(address: bytes) -> "Finding | None":
         if byte in b" \t" and at in (0, len(address) - 1):
             where = "begins" if at == 0 else "ends"
             return at, f"a blank {where} the address, so no client has it", "leave it out"
+    if address[: len(TLS)].lower() == TLS:
+        return _certificate(address)
     if b":" in address:
         return None  # IPv6: `parse` has refused what is none
     if b"@" in address:
@@ -107,6 +110,29 @@ def _name(address: bytes, at: int) -> "Finding | None":
     if len(name) > 1 and not name.strip(b"=0123456789.-"):
         return at, "names stand behind an equals sign, not addresses", "write " + _shown(name[1:])
     return None
+
+
+def _certificate(address: bytes) -> "Finding | None":
+    from ucspi.rules._certificates import HEX, is_fingerprint  # few files have such rules
+
+    at = len(TLS)
+    what = address[at:]
+    if address[:at] != TLS:
+        return 0, "tls+ is in lower case", "write " + _shown(TLS + what)
+    if not what or is_fingerprint(what):
+        return None
+    if what[:1] == b"=":
+        if b"@" in what:
+            odd = at + what.find(b"@")
+            return odd, "no name of a certificate with this character is looked up", "write its fingerprint"
+        if len(what) > 1 and not what.strip(b"=0123456789."):
+            return at, "certificates are looked up by their names, not by addresses", "write a name"
+        return _name(address, at)
+    if is_fingerprint(what.lower()):
+        return at, "a fingerprint is in lower case", "write " + _shown(TLS + what.lower())
+    if not what.lower().strip(HEX):
+        return at, "a fingerprint has 64 digits: it is a SHA-256", "write all of them"
+    return at, "behind tls+ stands =name or a fingerprint", "write " + _shown(TLS + b"=" + what.lower())
 
 
 def _slash(address: bytes) -> "Finding | None":

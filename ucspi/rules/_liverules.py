@@ -16,14 +16,14 @@ import time
 from ucspi.errors import CdbFormatError
 from ucspi.rules._checkinput import require_address, require_bytes, require_client
 from ucspi.rules._compiledfile import COARSEST, NOT_READ, SMALL, reread
-from ucspi.rules._lookup import NO_RULE, Verdict
+from ucspi.rules._lookup import NO_RULE, RuleSet, Verdict
 from ucspi.rules._patientreader import GOING_ON, NOBODY, PatientReader
 from ucspi.unix.cachedstat import size_in, state_in
 from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 FOR_EVER = float("inf")
 START = 1.0  # seconds that the first read may take before a line says so
@@ -97,16 +97,10 @@ class LiveRules:
             BadAddressError: ``ip`` is no address.
         """
         require_client(ip, host, info)
-        try:
-            self._refresh()
-        except FileNotFoundError:
-            if self._missing_ok:
-                require_address(ip)
-                return NO_RULE
-            raise
-        rules = self._file.rules
-        if isinstance(rules, CdbFormatError):
-            raise rules.with_traceback(None)  # else the traceback grows with every client
+        rules = self._rules_now()
+        if rules is None:
+            require_address(ip)
+            return NO_RULE
         return rules.judge_again(ip, host, info)
 
     def denies_again(self, ip: bytes) -> bool:
@@ -117,9 +111,30 @@ class LiveRules:
         rules = self._file.rules
         return not isinstance(rules, CdbFormatError) and rules.denies_again(ip)
 
+    def judge_certificate(self, fingerprint: bytes | None, names: "Sequence[bytes]" = ()) -> Verdict:
+        """Decide about one certificate by the file as it is now; see `RuleSet.judge_certificate`.
+
+        It raises as `judge` does, and a ValueError for what is no fingerprint.
+        """
+        rules = self._rules_now()
+        return NO_RULE if rules is None else rules.judge_certificate(fingerprint, names)
+
     def line_of(self, rule: bytes | None) -> int | None:
         """Return None: a compiled file does not have the numbers of its lines."""
         return None
+
+    def _rules_now(self) -> RuleSet | None:
+        """Return the rules as they are now, None if there is no file and need not be one."""
+        try:
+            self._refresh()
+        except FileNotFoundError:
+            if self._missing_ok:
+                return None
+            raise
+        rules = self._file.rules
+        if isinstance(rules, CdbFormatError):
+            raise rules.with_traceback(None)  # else the traceback grows with every client
+        return rules
 
     def _refresh(self) -> None:
         try:

@@ -21,7 +21,7 @@ from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 EVERY = 0.5  # seconds between two reads
 SMALL = 2048  # bytes that are compiled in a few milliseconds
@@ -130,6 +130,12 @@ class LiveText:
         See `RuleSet.denies_again`; nothing is read.
         """
         return self._rules is not None and self._rules.denies_again(ip)
+
+    def judge_certificate(self, fingerprint: bytes | None, names: "Sequence[bytes]" = ()) -> Verdict:
+        """Decide about one certificate by the last good text; see `RuleSet.judge_certificate`."""
+        self.attend()
+        assert self._rules is not None, "load comes first"
+        return self._rules.judge_certificate(fingerprint, names)
 
     def line_of(self, rule: bytes | None) -> int | None:
         """Return the line, from 1, of a rule that the last `judge` decided by; None when unknown."""

@@ -17,7 +17,7 @@ from ucspi.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ucspi.cdb import Reader
 
@@ -190,6 +190,43 @@ class RuleSet:
             as_given = NO_RULE if found is None else _interpret(*found)
             return verdict if as_given else as_given
         return verdict
+
+    def find_certificate(
+        self, fingerprint: bytes | None, names: "Sequence[bytes]" = ()
+    ) -> tuple[bytes, bytes] | None:
+        """Return the address of the rule that decides about a certificate, and the data of its record.
+
+        None if no rule applies.  The arguments are those of `certificate_candidates`.
+
+        Raises:
+            ValueError: ``fingerprint`` is none.
+            CdbFormatError: the image is damaged where it was looked at.
+        """
+        from ucspi.rules._certificates import certificate_candidates  # here, as few servers have TLS
+
+        for key in certificate_candidates(fingerprint, names):
+            data = self._reader.get(key)
+            if data is not None:
+                return key, data
+        return None
+
+    def judge_certificate(self, fingerprint: bytes | None, names: "Sequence[bytes]" = ()) -> Verdict:
+        """Decide about one client by what its TLS handshake has proven; `judge` must allow it too.
+
+        Args:
+            fingerprint: the SHA-256 of its verified certificate as 64 hexadecimal
+                digits; None if it has shown none.
+            names: what the certificate is valid for; see `certificate_candidates`.
+
+        Returns:
+            The verdict, true if it allows.  If no rule applies it allows.
+
+        Raises:
+            ValueError: ``fingerprint`` is none.
+            CdbFormatError: the image is damaged where it was looked at.
+        """
+        found = self.find_certificate(fingerprint, names)
+        return NO_RULE if found is None else _interpret(*found)
 
     def judge_again(self, ip: bytes, host: bytes | None = None, info: bytes | None = None) -> Verdict:
         """Do as `judge`, and remember verdicts about addresses alone: the same clients come again and again.

@@ -17,7 +17,7 @@ commas, letters as quotes, blanks) is observed from the original ``tcprules``.
 """
 
 from ucspi.errors import RuleSyntaxError
-from ucspi.rules._checkinput import require_bytes
+from ucspi.rules._checkinput import TLS, require_bytes
 from ucspi.rules._expand import expand
 from ucspi.rules._networkkey import looks_like_ipv6, network_key
 from ucspi.value import Value
@@ -109,13 +109,16 @@ def _parse_verdict(text: bytes, at: int) -> tuple[bool, int]:
         return True, at + 5
     if at > len(text):
         raise _fault("no instruction follows this address", at - 1, text, "write :allow or :deny behind it")
-    raise _fault("allow or deny must follow the colon at once, in lower case", at, text, _meant(text[at:]))
+    raise _fault("allow or deny must follow the colon at once, in lower case", at, text, _meant(text, at))
 
 
-def _meant(wrong: bytes) -> str:
+def _meant(text: bytes, at: int) -> str:
+    wrong = text[at:]
     word = wrong.strip().partition(b",")[0].partition(b" ")[0].lower()
     if word in INSTRUCTIONS:
         return f"write {word.decode()}"
+    if text.startswith(TLS) and b":" in wrong:  # fingerprints are often shown so
+        return "write the fingerprint as 64 digits in lower case, without colons"
     return {b"accept": "write allow", b"permit": "write allow", b"reject": "write deny"}.get(
         word, "write one of them"
     )
