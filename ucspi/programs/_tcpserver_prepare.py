@@ -98,6 +98,9 @@ def load(
         import ucspi.tcp.server.handshakes
         import ucspi.tcp.server.tlslink
         import ucspi.tls.keeper
+
+        if choices.rules is not None or choices.rules_text is not None:
+            from ucspi.rules import certificate_candidates  # noqa: F401
     if choices.settings.limits_time or choices.rules is not None or choices.rules_text is not None:
         import ucspi.tcp.server.endings
         import ucspi.tcp.server.timelimits

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         identity: bytes  # what the kernel knows the connection by; may be empty
         assignments: tuple[tuple[bytes, bytes], ...]  # of the rule that has allowed the address
         seconds: int | None  # that this rule gives it
+        rule: bytes | None  # that has decided about the certificate; None: there is none
 
         def hand_over(self, connection: "Connection", greeting: bytes, *, is_pair: bool) -> None:
             """Give the connection descriptors for its handler.
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
         def is_open(self) -> bool:
             """Return whether `close` has something to end."""
+            ...
+
+        def certificate(self) -> tuple[bytes | None, tuple[bytes, ...]]:
+            """Return the certificate that was proved: its fingerprint, None without one, and its names."""
             ...
 
         def add_to(self, variables: dict[bytes, bytes]) -> None:

@@ -18,6 +18,7 @@ from ucspi.unix.errtext import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ucspi.rules import Verdict
     from ucspi.tcp.connection import Connection
     from ucspi.tcp.report.protocol import Report
     from ucspi.tcp.server.doors import Doors
@@ -81,18 +82,16 @@ class Admission:
         assert tls is not None, "only handshakes hand clients on to here"
         self.census.enter(ip)
         connection.is_counted = True
-        text = limit_message(tls.assignments, self._settings.limit_message)
-        try:
-            over = over_server_limit(self.census, ip, self._settings) or over_rule_limit(
-                self.census, ip, tls.assignments, self._load.hundredths
-            )
-        except BadLimitError as bad:
-            self.drop(connection, b"the rule's %s %s" % (bad.name, bad.why))
-            return
+        over = over_server_limit(self.census, ip, self._settings)
         if over:
-            self.turn_away(connection, text, over)
-        else:
-            self._serve(connection, tls.assignments, tls.seconds)
+            self.turn_away(connection, limit_message(tls.assignments, self._settings.limit_message), over)
+            return
+        if self._judge is None:
+            self._serve(connection, (), None)
+            return
+        passed = self._judged(connection, self._judge, tls.assignments)
+        if passed is not None:
+            self._serve(connection, *passed)
 
     def decide(self, connection: "Connection") -> None:
         """Judge a client when all its look-ups are done, and act on the verdict."""
@@ -105,28 +104,37 @@ class Admission:
         if self._judge is None:
             self._start(connection, ())
             return
+        passed = self._judged(connection, self._judge, ())
+        if passed is not None:
+            self._start(connection, *passed)
+
+    def _judged(
+        self, connection: "Connection", judge: "Judge", earlier: "Assignments"
+    ) -> "tuple[Assignments, int | None] | None":
+        """Judge a client by its address, or by what its handshake has proved.
+
+        ``earlier`` are the assignments of the first of the two verdicts.  Returns those of
+        both and the seconds that they give; None: the client was cut off.
+        """
         try:
-            verdict = self._judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
-            if connection.notes is not None:
-                connection.notes.note_rule(verdict.rule, self._judge.line_of(verdict.rule))
-            over = over_rule_limit(
-                self.census, connection.remote_ip, verdict.environment, self._load.hundredths
-            )
-            seconds = rule_time(verdict.environment)
+            verdict = _verdict(connection, judge)
+            assignments = earlier + verdict.environment
+            over = over_rule_limit(self.census, connection.remote_ip, assignments, self._load.hundredths)
+            seconds = rule_time(assignments)
         except OSError as error:
-            self.drop(connection, b"unable to read %s: %s" % (self._judge.path, describe(error.errno)))
+            self.drop(connection, b"unable to read %s: %s" % (judge.path, describe(error.errno)))
         except CdbFormatError:
-            self.drop(connection, b"unable to read %s: protocol error" % self._judge.path)
+            self.drop(connection, b"unable to read %s: protocol error" % judge.path)
         except BadLimitError as bad:
             self.drop(connection, b"the rule's %s %s" % (bad.name, bad.why))
         else:
             if not verdict.allowed:
                 self.turn_away(connection, b"", b"")
             elif over:
-                text = limit_message(verdict.environment, self._settings.limit_message)
-                self.turn_away(connection, text, over)
+                self.turn_away(connection, limit_message(assignments, self._settings.limit_message), over)
             else:
-                self._start(connection, verdict.environment, seconds)
+                return assignments, seconds
+        return None
 
     def _start(
         self, connection: "Connection", assignments: "Assignments", seconds: int | None = None
@@ -202,3 +210,16 @@ class Admission:
         if connection.is_counted:
             connection.is_counted = False
             self.census.leave(connection.remote_ip)
+
+
+def _verdict(connection: "Connection", judge: "Judge") -> "Verdict":
+    """Return the verdict about an address; behind a handshake, that about the certificate."""
+    tls = connection.tls
+    if tls is not None:
+        verdict = judge.judge_certificate(*tls.certificate())
+        tls.rule = verdict.rule
+        return verdict
+    verdict = judge.judge(connection.remote_ip, connection.remote_host, connection.remote_info)
+    if connection.notes is not None:
+        connection.notes.note_rule(verdict.rule, judge.line_of(verdict.rule))
+    return verdict

@@ -39,11 +39,12 @@ class Secured:
         seconds: the time that it gives; None: it does not say.
         identity: what the connection is known by to the kernel, for limits of time; may be empty.
         proven: what the handshake has proved; None: it is not done.
+        rule: what the verdict about that was decided by; None: no rule, or none yet.
     """
 
     __slots__ = (
         *("_last_words", "_link", "_number", "_processes"),
-        *("assignments", "identity", "proven", "seconds"),
+        *("assignments", "identity", "proven", "rule", "seconds"),
     )
 
     def __init__(
@@ -54,6 +55,7 @@ class Secured:
         self._last_words = b""
         self.assignments, self.seconds, self.identity = assignments, seconds, identity
         self.proven: Proven | None = None
+        self.rule: bytes | None = None
 
     def begin(self, connection: "Connection", answer: "Callable[[Proven | None, bytes], object]") -> None:
         """Give the connection to a TLS process, now or when there is one."""
@@ -112,6 +114,11 @@ class Secured:
         link.channel.send(HANDLE, self._number, greeting, ends)
         link.forget(self._number)
 
+    def certificate(self) -> tuple[bytes | None, tuple[bytes, ...]]:
+        """Return the fingerprint of the certificate, None if the client has shown none, and its names."""
+        assert self.proven is not None, "the handshake is done"
+        return self.proven.hash or None, self.proven.names
+
     def add_to(self, variables: dict[bytes, bytes]) -> None:
         """Add what was proved to variables; what anybody else says of it is removed."""
         for name in [name for name in variables if is_ours(name)]:
@@ -131,6 +138,7 @@ class Secured:
             b"tls_alpn": proven.alpn or None,
             b"tls_cert_hash": proven.hash or None,
             b"tls_cert_subject": proven.subject if proven.hash else None,
+            b"tls_rule": self.rule,
             b"tls_cert_names": b" ".join(proven.names) if proven.hash else None,
         }
 

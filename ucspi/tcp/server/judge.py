@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from ucspi.rules import Verdict
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
         def judge(self, ip: bytes, host: bytes | None, info: bytes | None) -> Verdict:
             """Return the verdict; raise OSError or CdbFormatError when the rules cannot be used."""
+            ...
+
+        def judge_certificate(self, fingerprint: bytes | None, names: Sequence[bytes] = ()) -> Verdict:
+            """Return the verdict about what a TLS handshake has proved; raise as `judge` does."""
             ...
 
         def denies_again(self, ip: bytes) -> bool:
