@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ours, run
+from tests.support.commands import ENVIRONMENT, ours, run
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.peers import Peer, fill, wait_lines
 from tests.support.socketservers import ANSWER, PYTHON, answer, burst, connect
@@ -214,7 +214,9 @@ def test_in_one_process_it_is_the_same(make: Make, tmp_path: Path) -> None:
     (tmp_path / "scanned").mkdir()
     (tmp_path / "scanned" / "x").symlink_to(service.directory)
     with open(tmp_path / "said", "wb") as said:
-        scan = subprocess.Popen([*ours("svscan"), "--in-process", "."], cwd=tmp_path / "scanned", stderr=said)
+        scan = subprocess.Popen(
+            [*ours("svscan"), "--in-process", "."], cwd=tmp_path / "scanned", env=ENVIRONMENT, stderr=said
+        )
     try:
         wait_for(lambda: (service.directory / "supervise/status").exists() and awaits(service), "it awaits")
         assert burst(tmp_path / "s", 3) == [ANSWER] * 3

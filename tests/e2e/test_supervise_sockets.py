@@ -166,7 +166,8 @@ signal.pause()
         assert wait_lines(service.directory / "starts") == ["2 web unknown [1, 1]"]
 
     def test_tcpserver_behind_env_needs_no_variables(self, make: Make) -> None:
-        service = make(tcpserver(passed="--listen-fd 3").replace("exec ", "exec env - PATH=$PATH "), "")
+        bare = "exec env - PATH=$PATH PYTHONPATH=$PYTHONPATH "
+        service = make(tcpserver(passed="--listen-fd 3").replace("exec ", bare), "")
         port = free_port()
         (service.directory / "sockets").write_text(f"127.0.0.1 {port}\n")
         service.start(MINE)
