@@ -53,6 +53,8 @@ def certificate(
 def trusting(*authorities: Path, client: Path | None = None) -> ssl.SSLContext:
     """Return a client's context that trusts these, and shows a certificate if it is given one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Before 3.11.4 Python with OpenSSL 3 takes an end without close_notify for a proper one.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     for authority in authorities:
         context.load_verify_locations(authority)
     if client is not None:

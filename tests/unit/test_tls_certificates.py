@@ -70,7 +70,7 @@ def test_changes_are_seen(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"", b"it has no certificate"),
-        (b"x" * 2_000_000, b"it is larger than a megabyte"),
+        (b"x" * 5_000_000, b"it is larger than 4 megabytes"),
         (None, b"file does not exist"),
     ],
 )

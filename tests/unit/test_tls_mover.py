@@ -36,7 +36,7 @@ class World:
         self.background = Background()
         self.proven: Proven | None = None
         self.is_over = False
-        self.mover = Mover(self.background, context, theirs.detach(), self._prove, self._end)
+        self.mover = Mover(self.background, context, theirs.detach(), self._prove, lambda _: None, self._end)
         wait_for(self._is_shaken, "the handshake", pause=0)
         if is_pair:
             one, other = socket.socketpair()

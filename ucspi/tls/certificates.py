@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Files = tuple[bytes, bytes]
 
+LARGEST = 4 << 20  # bytes of a file; all authorities of a system are some 200 kB
 CHAIN, KEY = b"fullchain.pem", b"privkey.pem"
 
 
@@ -126,6 +127,8 @@ def _state(path: bytes) -> "tuple[int, ...]":
 
 
 def _context(choices: "TlsChoices") -> ssl.SSLContext:
+    if choices.client_ca is not None:
+        _require_file(choices.client_ca)
     try:
         return new_context(choices)
     except OSError as error:
@@ -179,8 +182,8 @@ def _require_file(path: bytes) -> None:
         os.close(descriptor)
     if not status.st_mode & 0o170000 == 0o100000:
         raise CertificateError(path + b": not a regular file")
-    if status.st_size > 1 << 20:
-        raise CertificateError(path + b": it is larger than a megabyte")
+    if status.st_size > LARGEST:
+        raise CertificateError(path + b": it is larger than 4 megabytes")
 
 
 def _why(error: Exception, otherwise: bytes) -> bytes:

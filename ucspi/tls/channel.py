@@ -25,7 +25,7 @@ LOOK, MORE = b"C", b"N"  # to the keeper: have the files changed?; start one mor
 SAME, PROCESS, TROUBLE, NEWS = b"=", b"+", b"!", b"*"  # from it
 
 _HEAD = struct.Struct("=cQ")
-_LONGEST = 16384  # bytes of a message
+LONGEST = 65536  # bytes of the text of a message; nothing longer is sent whole
 _DESCRIPTORS_MOST = 4
 _SPACE = _socket.CMSG_SPACE(_DESCRIPTORS_MOST * struct.calcsize("i"))
 _FLAGS = _socket.MSG_DONTWAIT | _socket.MSG_CMSG_CLOEXEC
@@ -70,7 +70,7 @@ class Channel:
         if not self.is_open():
             _close(descriptors)
             return
-        message = _HEAD.pack(kind, number) + text[:_LONGEST]
+        message = packed(kind, text, number)
         if self._queue or not self._send(message, descriptors):
             self._queue.append((message, descriptors))
             self._background.watch(self._socket.fileno(), READABLE | WRITABLE, self._turn)
@@ -131,7 +131,7 @@ def _close(descriptors: "Sequence[int]") -> None:
 
 def packed(kind: bytes, text: bytes = b"", number: int = 0) -> bytes:
     """Return a message, for `send`."""
-    return _HEAD.pack(kind, number) + text[:_LONGEST]
+    return _HEAD.pack(kind, number) + text[:LONGEST]
 
 
 def send(channel: "_socket.socket", message: bytes, descriptors: "Sequence[int]" = ()) -> None:
@@ -150,18 +150,23 @@ def send(channel: "_socket.socket", message: bytes, descriptors: "Sequence[int]"
 def receive(channel: "_socket.socket", flags: int = _FLAGS) -> "tuple[bytes, int, bytes, list[int]] | None":
     """Return the next message, as it is handed to `Channel`; None: the other side has closed the channel.
 
+    Where this process has no room for all descriptors of a message, it comes with none of them.
+
     Raises:
         BlockingIOError: there is none now.
     """
     try:
-        message, ancillary, _, _ = channel.recvmsg(_HEAD.size + _LONGEST, _SPACE, flags)
+        message, ancillary, state, _ = channel.recvmsg(_HEAD.size + LONGEST, _SPACE, flags)
     except ConnectionResetError:
         # It was closed while something of ours was unread; what it has sent before comes now.
-        message, ancillary, _, _ = channel.recvmsg(_HEAD.size + _LONGEST, _SPACE, flags)
+        message, ancillary, state, _ = channel.recvmsg(_HEAD.size + LONGEST, _SPACE, flags)
     descriptors: list[int] = []
     for level, kind, data in ancillary:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
             descriptors += [number for (number,) in struct.iter_unpack("i", data[: len(data) // 4 * 4])]
+    if state & _socket.MSG_CTRUNC:  # one pipe of two would be taken for a socket
+        _close(descriptors)
+        descriptors = []
     if len(message) < _HEAD.size:
         _close(descriptors)
         return None

@@ -66,7 +66,10 @@ class HandlerEnds:
             self._forget(descriptor)
             os.close(descriptor)
             return
-        end = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, descriptor)
+        try:
+            end = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, descriptor)
+        except OSError:
+            return  # it is no socket
         try:
             end.shutdown(how)
         except OSError:

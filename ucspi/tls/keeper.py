@@ -8,6 +8,7 @@ If what it finds then is not sound, all stays as it was.
 """
 
 import gc
+from time import monotonic
 
 from ucspi.errors import CertificateError
 from ucspi.tls.channel import LOOK, NEWS, PROCESS, SAME, TROUBLE, packed, receive, send
@@ -22,18 +23,20 @@ if TYPE_CHECKING:
     from ucspi.tls.certificates import Certificates
     from ucspi.tls.choices import TlsChoices
 
+AGAIN = 10.0  # seconds until files that could not be used are read again, even if they have not changed
 NAME = b"tcpserver-keys"  # in ps; the kernel keeps 15 bytes
 
 
 class Keeper:
     """What the keeper has: contexts, and how the files were that they are of."""
 
-    __slots__ = ("_certificates", "_channel", "_choices", "_generation", "_seen")
+    __slots__ = ("_again", "_certificates", "_channel", "_choices", "_generation", "_seen")
 
     def __init__(self, channel: "_socket.socket", choices: "TlsChoices") -> None:
         self._channel, self._choices = channel, choices
         self._certificates: Certificates | None = None
         self._seen: object = None
+        self._again: float | None = None  # when to read again what could not be used; None: all is used
         self._generation = 0
 
     def run(self) -> None:
@@ -52,13 +55,16 @@ class Keeper:
                 self._tell(SAME)
 
     def _tell(self, kind: bytes, text: bytes = b"") -> None:
-        send(self._channel, packed(kind, text, self._generation))
+        """Send an answer; a file's name cannot end the line that it becomes a part of."""
+        line = bytes(byte if 32 <= byte != 127 else 63 for byte in text)
+        send(self._channel, packed(kind, line, self._generation))
 
     def _look(self) -> None:
         """Read the files again if they have changed; all goes on as before if they are not sound."""
         from ucspi.tls.certificates import seen
 
-        if seen(self._choices) != self._seen:
+        is_due = self._again is not None and monotonic() >= self._again
+        if is_due or seen(self._choices) != self._seen:
             trouble = self._read()
             if trouble:
                 self._tell(NEWS, trouble + b"; the certificates from before are used")
@@ -74,16 +80,19 @@ class Keeper:
         try:
             self._certificates = Certificates(self._choices)
         except CertificateError as error:
+            self._again = monotonic() + AGAIN
             return error.reason
         self._generation += 1
+        self._again = None
         return b""
 
     def _start_all(self) -> None:
-        for _ in range(self._choices.processes):
-            self._start()
+        """Start all processes; if none can be started, the files are to be read again."""
+        if not sum(self._start() for _ in range(self._choices.processes)):
+            self._again = monotonic() + AGAIN
 
-    def _start(self) -> None:
-        """Fork a TLS process, and give the server its channel."""
+    def _start(self) -> bool:
+        """Fork a TLS process, and give the server its channel; return whether that was possible."""
         from ucspi.tls.process import work
 
         assert self._certificates is not None, "it was read first"
@@ -92,12 +101,13 @@ class Keeper:
             helper = Helper(lambda channel: work(channel, context, identity))
         except OSError as error:
             self._tell(NEWS, b"unable to start a TLS process: " + describe(error.errno))
-            return
+            return False
         channel = helper.detach()
         try:
             send(self._channel, packed(PROCESS, b"", self._generation), (channel.fileno(),))
         finally:
             channel.close()
+        return True
 
 
 def keep(channel: "_socket.socket", choices: "TlsChoices") -> None:

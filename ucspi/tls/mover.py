@@ -43,7 +43,7 @@ class Mover:
 
     __slots__ = (
         *("_alarm", "_background", "_client", "_done", "_events", "_handler", "_is_lingering"),
-        *("_owed", "_proved", "_to_handler"),
+        *("_leaving", "_owed", "_proved", "_to_handler"),
     )
 
     def __init__(
@@ -52,6 +52,7 @@ class Mover:
         context: "SSLContext",
         descriptor: int,
         proved: "Proved",
+        leaving: "Callable[[bool], object]",
         done: "Callable[[], object]",
     ) -> None:
         """Begin the handshake on a connection, which belongs to the mover.
@@ -61,9 +62,12 @@ class Mover:
             context: the server's.
             descriptor: the connection.
             proved: called once, with what was proven, or with None and the reason why nothing was.
+            leaving: called with True when nothing is left but bytes for the client, which has no handler any
+                more, and with False when the client is only waited for.
             done: called once, when all is over and closed.
         """
         self._background, self._done = background, done
+        self._leaving = leaving
         self._client = ClientEnd(context, descriptor)
         self._proved: Proved | None = proved
         self._handler: HandlerEnds | None = None
@@ -140,13 +144,18 @@ class Mover:
         try:
             if not self._client.shake():
                 return
+            proven = self._client.proven()
         except TlsError as error:
-            self._proved = None
-            self._linger()
-            proved(None, error.args[0])
+            reason = error.args[0]
+        except ValueError:
+            reason = b"the client's certificate: it cannot be read"
         else:
             self._proved = None
-            proved(self._client.proven(), b"")
+            proved(proven, b"")
+            return
+        self._proved = None
+        self._linger()
+        proved(None, reason)
 
     # Moving.
 
@@ -227,6 +236,7 @@ class Mover:
             if handler.input < 0:
                 self._linger()
         elif handler.input < 0 and self._alarm is None:
+            self._leaving(True)
             client.sent_at = time.monotonic()
             self._alarm = self._background.at(client.sent_at + UNREAD, self._end_if_unread)
 
@@ -242,6 +252,7 @@ class Mover:
     def _linger(self) -> None:
         """Wait for the client's end, for some seconds: a reset could overtake what it has not read yet."""
         self._is_lingering = True
+        self._leaving(False)
         self._client.shut()
         if self._alarm is not None:
             self._alarm.cancel()
@@ -263,7 +274,10 @@ class Mover:
         for descriptor in list(self._events):
             self._forget(descriptor)
         self._client.close()
+        proved, self._proved = self._proved, None
         self._done()
+        if proved is not None:
+            proved(None, b"memory or descriptors have run out")
 
     # Waiting.
 

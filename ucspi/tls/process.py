@@ -9,7 +9,7 @@ import os
 import resource
 
 from ucspi.tcp.background import Background
-from ucspi.tls.channel import ABANDON, BEGIN, FAILED, HANDLE, PROVEN, Channel
+from ucspi.tls.channel import ABANDON, BEGIN, FAILED, HANDLE, LONGEST, PROVEN, Channel
 from ucspi.tls.mover import Mover
 from ucspi.unix import native, privilege
 from ucspi.unix.processname import set_name
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from ucspi.unix.privilege import Identity
 
 NAME = b"tcpserver-tls"  # in ps; the kernel keeps 15 bytes
+# Connections whose handler has ended, or that will have none, are kept so that their clients can read
+# the last bytes.  Neither --pending nor -c counts them, so beyond this the oldest of a kind is closed.
+LEAVING_MOST = 1024
 
 
 class TlsProcess:
     """All connections of one TLS process, by the numbers that the server gave them."""
 
-    __slots__ = ("_background", "_channel", "_context", "_movers", "_unserved")
+    __slots__ = ("_background", "_channel", "_context", "_leaving", "_leaving_most", "_movers", "_unserved")
 
     def __init__(self, channel: "_socket.socket", context: "SSLContext") -> None:
         """Obey what comes through a channel."""
@@ -36,6 +39,9 @@ class TlsProcess:
         self._background = Background()
         self._movers: dict[int, Mover] = {}
         self._unserved: dict[int, Mover] = {}  # those of them that have no handler
+        # Those whose clients have bytes to take, and those that are waited for; the oldest first.
+        self._leaving: tuple[dict[int, Mover], dict[int, Mover]] = {}, {}
+        self._leaving_most = max(1, min(LEAVING_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4))
         self._channel = Channel(channel, self._background, self._obey, self._stay)
 
     def run(self) -> None:
@@ -58,17 +64,33 @@ class TlsProcess:
             return
 
         def proved(proven: "Proven | None", reason: bytes) -> None:
-            if proven is None:
-                self._unserved.pop(number, None)
-                self._channel.send(FAILED, number, reason)
-            else:
-                self._channel.send(PROVEN, number, proven.pack())
+            text = b"" if proven is None else proven.pack()
+            if proven is not None and len(text) <= LONGEST:
+                self._channel.send(PROVEN, number, text)
+                return
+            mover = self._unserved.pop(number, None)
+            if proven is not None and mover is not None:
+                mover.abandon()
+                reason = b"the client's certificate: it has too many names"
+            self._channel.send(FAILED, number, reason)
+
+        def leaving(has_bytes: bool) -> None:
+            with_bytes, without = self._leaving
+            with_bytes.pop(number, None)
+            movers = with_bytes if has_bytes else without
+            movers[number] = self._movers[number]
+            if len(movers) > self._leaving_most:
+                next(iter(movers.values())).close()
 
         def done() -> None:
-            self._movers.pop(number, None)
-            self._unserved.pop(number, None)
+            for movers in (self._movers, self._unserved, *self._leaving):
+                movers.pop(number, None)
 
-        mover = Mover(self._background, self._context, descriptors[0], proved, done)
+        try:
+            mover = Mover(self._background, self._context, descriptors[0], proved, leaving, done)
+        except (MemoryError, OSError, ValueError):
+            self._channel.send(FAILED, number, b"memory or descriptors have run out")
+            return
         self._movers[number] = self._unserved[number] = mover
 
     def _stay(self) -> None:

@@ -134,8 +134,8 @@ class TlsProcesses:
     """The TLS processes of a server that may still get connections or have to answer for some."""
 
     __slots__ = (
-        *("_background", "_held", "_is_looking", "_keeper", "_links", "_next_look", "_next_start"),
-        *("_patience", "_report", "_sequence", "_turn"),
+        *("_background", "_held", "_is_looking", "_is_starting", "_keeper", "_links", "_most"),
+        *("_next_look", "_next_start", "_patience", "_report", "_said", "_sequence", "_turn"),
     )
 
     def __init__(self, keeper: StartedKeeper, background: "Background", report: "Report") -> None:
@@ -147,7 +147,9 @@ class TlsProcesses:
         self._keeper = Channel(keeper.channel, background, self._hear_keeper, self._lose_keeper)
         for channel, generation in keeper.processes:
             self._add(channel, generation)
-        self._is_looking, self._patience = False, False
+        self._most = len(self._links)
+        self._is_looking, self._patience, self._is_starting = False, False, False
+        self._said = b""  # the last trouble of the keeper, which is told once
         self._next_look = time.monotonic() + LOOK_AGAIN
         self._next_start = 0.0
 
@@ -223,9 +225,14 @@ class TlsProcesses:
             channel.setblocking(False)
             self._add(channel, number)
         if kind in (NEWS, TROUBLE):
-            self._report.warn(text)
+            if text != self._said:
+                self._report.warn(text)
+            self._said = text
         elif kind == SAME:
             self._is_looking = False
+            self._start_missing()
+        elif descriptors:
+            self._said = b""
         if kind in (SAME, PROCESS):
             self._go_on()
 
@@ -243,12 +250,20 @@ class TlsProcesses:
             self._report.warn(DIED + b", and nobody can start another; restart the server")
             return
         self._report.warn(DIED + b"; its connections have ended, and another is started")
-        now = time.monotonic()
-        at = max(now, self._next_start)
+        self._start_missing()
+
+    def _start_missing(self) -> None:
+        """Have one more process started if there are too few; the keeper's answer leads here again."""
+        serving = sum(not link.is_retired for link in self._links)
+        if self._is_starting or serving >= self._most or not self._keeper.is_open():
+            return
+        self._is_starting = True
+        at = max(time.monotonic(), self._next_start)
         self._next_start = at + REST
         self._background.at(at, self._start_another)
 
     def _start_another(self) -> None:
+        self._is_starting = False
         self._keeper.send(MORE)
 
 
