@@ -9,6 +9,7 @@ import pytest
 from tests.support.oracles import Oracle
 from tests.support.program_choices import CHOICES, SUITES, write_commands
 from tests.support.telnet_service import RULES, Service
+from tests.support.tlsworld import certificate
 from tests.support.world import World, why_not
 from ucspi.programs.commands import COMMANDS
 
@@ -27,6 +28,18 @@ def able() -> None:
 def our_commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a directory with all our commands; root alone may enter it."""
     return write_commands(tmp_path_factory.mktemp("commands"), frozenset(COMMANDS))
+
+
+@pytest.fixture(scope="session")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a certificate for localhost, with its key."""
+    return certificate(tmp_path_factory.mktemp("certificate"), "own.pem", "localhost")
+
+
+@pytest.fixture
+def with_tls(pem: Path) -> list[str]:
+    """Give the options of a server with this certificate that looks nothing up."""
+    return ["-vHRl0", "--tls", "--tls-cert", str(pem)]
 
 
 @pytest.fixture(scope="class", params=[pytest.param("original", marks=pytest.mark.slow), "ours"])

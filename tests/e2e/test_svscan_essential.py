@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.scanning import (
+    EACH_MODE,
     IN_PROCESS,
     LOGGER,
+    LONG,
     OURS,
     SLEEPER,
     STUBBORN,
@@ -22,17 +24,15 @@ from tests.e2e.scanning import (
     last_words,
     nothing_runs,
     ready,
+    scanning_with,
 )
 from tests.support.commands import ours
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, remove, wait_for
-from tests.support.world import SYSTEM_PATH
 
 pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
 
-LONG = f"--stop-on-term={10 * PATIENCE:.0f}"  # never waited out
 A = ["--essential", "a"]
-EACH_MODE = pytest.mark.parametrize("command", [OURS, IN_PROCESS], ids=["processes", "in process"])
 FAILING = "#!/bin/sh\nexit 7\n"
 # Ends with the code that a file has, as soon as there is one.
 TOLD = "#!/bin/sh\nwhile ! [ -f code ]; do sleep 0.02; done\nread code < code\nrm code\nexit $code\n"
@@ -47,12 +47,7 @@ def whose() -> str:
 
 @pytest.fixture
 def scanning(tmp_path: Path, oracle: Oracle, our_commands: Path, whose: str) -> Iterator[Scanning]:
-    for program in ("supervise", "svc", "svstat", "multilog"):
-        oracle(program)
-    folder = tmp_path / "ours"
-    folder.mkdir()
-    (folder / "supervise").symlink_to(our_commands / "supervise")
-    with Scanning(tmp_path, path=f"{folder}:{SYSTEM_PATH}" if whose == "ours" else SYSTEM_PATH) as made:
+    with scanning_with(tmp_path, oracle, our_commands, whose) as made:
         yield made
 
 

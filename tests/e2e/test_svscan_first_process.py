@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.scanning import (
-    IN_PROCESS,
+    EACH_MODE,
     LOGGER,
-    OURS,
     SLEEPER,
     STUBBORN,
     TALKER,
@@ -36,7 +35,6 @@ pytestmark = [
 ]
 
 FIRST = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-EACH_MODE = pytest.mark.parametrize("command", [OURS, IN_PROCESS], ids=["processes", "in process"])
 QUICK = 7.0  # seconds, less than the eight that nothing needs
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.scanning import (
+    EACH_MODE,
     IN_PROCESS,
     LOGGER,
+    LONG,
     OURS,
     SLEEPER,
     STUBBORN,
@@ -21,16 +23,12 @@ from tests.e2e.scanning import (
     last_words,
     nothing_runs,
     ready,
+    scanning_with,
 )
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, remove, wait_for
-from tests.support.world import SYSTEM_PATH
 
 pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
-
-LONG = f"--stop-on-term={10 * PATIENCE:.0f}"  # never waited out
-
-EACH_MODE = pytest.mark.parametrize("command", [OURS, IN_PROCESS], ids=["processes", "in process"])
 
 DEAF_LOGGER = "#!/bin/sh\nexec sleep 1000\n"  # does not care for the end of its input
 # Takes its time for each line.
@@ -45,13 +43,7 @@ def whose() -> str:
 
 @pytest.fixture
 def scanning(tmp_path: Path, oracle: Oracle, our_commands: Path, whose: str) -> Iterator[Scanning]:
-    for program in ("supervise", "svc", "svstat", "multilog"):
-        oracle(program)
-    ours = tmp_path / "ours"
-    ours.mkdir()
-    (ours / "supervise").symlink_to(our_commands / "supervise")
-    path = f"{ours}:{SYSTEM_PATH}" if whose == "ours" else SYSTEM_PATH
-    with Scanning(tmp_path, path=path) as made:
+    with scanning_with(tmp_path, oracle, our_commands, whose) as made:
         yield made
 
 

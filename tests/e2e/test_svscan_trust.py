@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scanning import IN_PROCESS, LOGGER, OURS, Scanning, Status, add
+from tests.e2e.scanning import EACH_MODE, LOGGER, Scanning, Status, add
 from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, remove, wait_for
 from tests.support.processes import children, status
@@ -108,9 +108,6 @@ def end_one(scanning: Scanning, command: list[str], count: int, chance: random.R
     lines = [line for line in scanning.lines() if not any(slow in line for slow in SLOW)]
     assert lines == [expected] * (code > 0)
     scanning.forget_lines()
-
-
-EACH_MODE = pytest.mark.parametrize("command", [OURS, IN_PROCESS], ids=["processes", "in process"])
 
 
 @EACH_MODE

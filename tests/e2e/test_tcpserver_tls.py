@@ -36,11 +36,6 @@ BARE = ("-vHRl0",)
 COUNT = [sys.executable, "-IS", "-c", "import sys; n = len(sys.stdin.buffer.read()); print(n, 'bytes')"]
 
 
-@pytest.fixture(scope="module")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return certificate(tmp_path_factory.mktemp("certificate"), "own.pem", "localhost")
-
-
 @pytest.fixture
 def counting(tmp_path: Path, pem: Path) -> Iterator[Served]:
     with serving(tmp_path, [*BARE, "--tls", "--tls-cert", str(pem)], COUNT) as served:

@@ -18,7 +18,7 @@ import pytest
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import descriptors, processor_time, status
 from tests.support.serving import Served, read_all, serving
-from tests.support.tlsworld import certificate, half_close, processes, read_to_end, say_end, secured, trusting
+from tests.support.tlsworld import half_close, processes, read_to_end, say_end, secured, trusting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
@@ -47,19 +47,9 @@ def end_handler(pid: int) -> None:
         pass
 
 
-@pytest.fixture(scope="module")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return certificate(tmp_path_factory.mktemp("certificate"), "own.pem", "localhost")
-
-
 @pytest.fixture
-def options(pem: Path) -> list[str]:
-    return ["-vHRl0", "--tls", "--tls-cert", str(pem)]
-
-
-@pytest.fixture
-def echo(tmp_path: Path, options: list[str]) -> Iterator[Served]:
-    with serving(tmp_path, options, ["cat"]) as served:
+def echo(tmp_path: Path, with_tls: list[str]) -> Iterator[Served]:
+    with serving(tmp_path, with_tls, ["cat"]) as served:
         yield served
 
 
@@ -94,9 +84,9 @@ def rests(pid: int) -> None:
 
 @pytest.mark.parametrize("sent", [b"", HELLO[:3], HELLO + b"x" * 200])
 def test_who_sends_no_whole_hello_is_dropped_in_time(
-    tmp_path: Path, options: list[str], pem: Path, sent: bytes
+    tmp_path: Path, with_tls: list[str], pem: Path, sent: bytes
 ) -> None:
-    with serving(tmp_path, [*options, "--timeout-tls", "1"], ["cat"]) as served:
+    with serving(tmp_path, [*with_tls, "--timeout-tls", "1"], ["cat"]) as served:
         client = served.connect()
         client.sendall(sent)
         assert read_all(client) == b""
@@ -148,8 +138,8 @@ def test_reset_in_each_phase_harms_nobody(echo: Served, pem: Path, when: str) ->
     rests(tls)
 
 
-def test_silent_clients_hold_places_of_pending_only(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, [*options, "-c1", "--pending", "8"], ["cat"]) as served:
+def test_silent_clients_hold_places_of_pending_only(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with serving(tmp_path, [*with_tls, "-c1", "--pending", "8"], ["cat"]) as served:
         silent = [served.connect(f"127.0.0.{number}") for number in range(2, 10)]
         works(served, pem)  # the oldest of them had to go
         why = "its place is needed: 8 clients are pending (--pending)"
@@ -171,8 +161,8 @@ def shaking(served: Served, pem: Path, count: int) -> list[ssl.SSLSocket]:
     return wrapped
 
 
-def test_who_is_done_waits_for_room(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, [*options, "-c1"], ["cat"]) as served:
+def test_who_is_done_waits_for_room(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with serving(tmp_path, [*with_tls, "-c1"], ["cat"]) as served:
         clients = shaking(served, pem, 3)
         for client in clients:
             client.do_handshake()
@@ -186,10 +176,10 @@ def test_who_is_done_waits_for_room(tmp_path: Path, options: list[str], pem: Pat
 
 
 def test_limits_are_looked_at_again_behind_the_handshake(
-    tmp_path: Path, options: list[str], pem: Path
+    tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
     """Both were below the limit when they came."""
-    options = [*options, "-c9", "--per-ip", "1", "--limit-message", "too many\r\n"]
+    options = [*with_tls, "-c9", "--per-ip", "1", "--limit-message", "too many\r\n"]
     with serving(tmp_path, options, ["cat"]) as served:
         context = trusting(pem)
         raw = [served.connect() for _ in range(2)]
@@ -206,8 +196,8 @@ def test_limits_are_looked_at_again_behind_the_handshake(
         assert read_all(third) == b""  # in front of a handshake it would not be understood
 
 
-def test_client_of_this_machine(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, [*options, "--listen", "unix:./socket"], ["cat"]) as served:
+def test_client_of_this_machine(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with serving(tmp_path, [*with_tls, "--listen", "unix:./socket"], ["cat"]) as served:
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(PATIENCE)
         client.connect(str(tmp_path / "socket"))
@@ -221,8 +211,8 @@ def test_client_of_this_machine(tmp_path: Path, options: list[str], pem: Path) -
         works(served, pem)
 
 
-def test_hundreds_of_handshakes_at_once(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, [*options, "-c4"], ["cat"]) as served:
+def test_hundreds_of_handshakes_at_once(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with serving(tmp_path, [*with_tls, "-c4"], ["cat"]) as served:
         context = trusting(pem)
         raw = [served.connect() for _ in range(100)]
         clients = []
@@ -248,8 +238,8 @@ def test_damaged_record_ends_the_connection_and_not_the_server(echo: Served, pem
     works(echo, pem)
 
 
-def test_renegotiation_is_refused(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, options, ["cat"]) as served:
+def test_renegotiation_is_refused(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with serving(tmp_path, with_tls, ["cat"]) as served:
         place = f"127.0.0.1:{served.port}"
         command = ["openssl", "s_client", "-tls1_2", "-connect", place]
         client = subprocess.Popen(
@@ -268,10 +258,10 @@ def test_renegotiation_is_refused(tmp_path: Path, options: list[str], pem: Path)
 
 
 def test_client_that_reads_nothing_costs_little_and_its_handler_waits(
-    tmp_path: Path, options: list[str], pem: Path
+    tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
     handler = ["sh", "-c", "head -c 20000000 /dev/zero; echo done >>finished"]
-    with serving(tmp_path, options, handler) as served:
+    with serving(tmp_path, with_tls, handler) as served:
         works_for = secured(served, trusting(pem))
         assert works_for.recv(1) == b"\0"
         tls = tls_of(served)
@@ -290,9 +280,9 @@ def is_steady(pid: int) -> bool:
 
 
 def test_handler_that_reads_nothing_makes_its_client_wait(
-    tmp_path: Path, options: list[str], pem: Path
+    tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
-    with sleeping(tmp_path, options) as served:
+    with sleeping(tmp_path, with_tls) as served:
         client = secured(served, trusting(pem))
         client.setblocking(False)
         sent, deadline = 0, time.monotonic() + PATIENCE
@@ -310,9 +300,9 @@ def test_handler_that_reads_nothing_makes_its_client_wait(
 
 @pytest.mark.parametrize("end", [half_close, say_end, reset])
 def test_nothing_spins_while_a_handler_takes_its_time(
-    tmp_path: Path, options: list[str], pem: Path, end: Callable[[ssl.SSLSocket], None]
+    tmp_path: Path, with_tls: list[str], pem: Path, end: Callable[[ssl.SSLSocket], None]
 ) -> None:
-    with sleeping(tmp_path, options) as served:
+    with sleeping(tmp_path, with_tls) as served:
         client = secured(served, trusting(pem))
         served.wait_for(lambda lines: any(": ok " in line for line in lines))
         end(client)
@@ -322,29 +312,29 @@ def test_nothing_spins_while_a_handler_takes_its_time(
 
 
 def test_handler_that_ends_at_once_ends_the_connection_properly(
-    tmp_path: Path, options: list[str], pem: Path
+    tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
-    with serving(tmp_path, options, ["true"]) as served:
+    with serving(tmp_path, with_tls, ["true"]) as served:
         for _ in range(5):
             assert read_to_end(secured(served, trusting(pem))) == b""
 
 
 def test_handler_whose_children_keep_its_output_keeps_the_connection(
-    tmp_path: Path, options: list[str], pem: Path
+    tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
-    with serving(tmp_path, options, ["sh", "-c", "(sleep 0.5; echo late) & exit 3"]) as served:
+    with serving(tmp_path, with_tls, ["sh", "-c", "(sleep 0.5; echo late) & exit 3"]) as served:
         assert read_to_end(secured(served, trusting(pem))) == b"late\n"
         served.wait_for(lambda lines: any(line.endswith("status 768") for line in lines))
 
 
-def test_time_limit_ends_handler_and_connection(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with sleeping(tmp_path, [*options, "--max-time", "1"]) as served:
+def test_time_limit_ends_handler_and_connection(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with sleeping(tmp_path, [*with_tls, "--max-time", "1"]) as served:
         assert read_to_end(secured(served, trusting(pem))) == b""
         served.wait_for(lambda lines: any(line.endswith("status 15") for line in lines))
 
 
-def test_idle_client_is_found_behind_the_tls_process(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, [*options, "--idle-time", "2"], ["cat"]) as served:
+def test_idle_client_is_found_behind_the_tls_process(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with serving(tmp_path, [*with_tls, "--idle-time", "2"], ["cat"]) as served:
         client = secured(served, trusting(pem))
         client.sendall(b"x")
         assert client.recv(1) == b"x"
@@ -353,9 +343,9 @@ def test_idle_client_is_found_behind_the_tls_process(tmp_path: Path, options: li
 
 
 def test_drain_drops_who_is_not_served_and_lets_the_others_finish(
-    tmp_path: Path, options: list[str], pem: Path
+    tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
-    with serving(tmp_path, [*options, "--drain", "30"], ["cat"]) as served:
+    with serving(tmp_path, [*with_tls, "--drain", "30"], ["cat"]) as served:
         client = secured(served, trusting(pem))
         client.sendall(b"x")
         assert client.recv(1) == b"x"

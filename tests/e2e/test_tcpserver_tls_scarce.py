@@ -23,16 +23,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 HTTP = b"GET / HTTP/1.0\r\n\r\n"
 
 
-@pytest.fixture(scope="module")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return certificate(tmp_path_factory.mktemp("certificate"), "own.pem", "localhost")
-
-
-@pytest.fixture
-def options(pem: Path) -> list[str]:
-    return ["-vHRl0", "--tls", "--tls-cert", str(pem)]
-
-
 @contextmanager
 def few_descriptors(pid: int, room: int) -> Iterator[None]:
     """Let a process open so many more descriptors, and no more."""
@@ -60,9 +50,9 @@ def works(served: Served, pem: Path) -> None:
 @pytest.mark.parametrize("room", [0, 1, 2])
 @pytest.mark.parametrize("pair", [False, True])
 def test_descriptors_that_run_out_cost_the_new_client_and_no_other(
-    tmp_path: Path, options: list[str], pem: Path, room: int, pair: bool
+    tmp_path: Path, with_tls: list[str], pem: Path, room: int, pair: bool
 ) -> None:
-    with serving(tmp_path, [*options, *["--tls-socketpair"] * pair], ["cat"]) as served:
+    with serving(tmp_path, [*with_tls, *["--tls-socketpair"] * pair], ["cat"]) as served:
         bystander = secured(served, trusting(pem))
         bystander.sendall(b"1")
         assert bystander.recv(1) == b"1"
@@ -80,11 +70,11 @@ def test_descriptors_that_run_out_cost_the_new_client_and_no_other(
         assert one(served, "tcpserver-tls") == tls
 
 
-def test_who_has_no_handler_and_stays_is_bounded(tmp_path: Path, options: list[str], pem: Path) -> None:
+def test_who_has_no_handler_and_stays_is_bounded(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
 
-    with serving(tmp_path, [*options, "--pending", "200"], ["cat"], before=limit) as served:
+    with serving(tmp_path, [*with_tls, "--pending", "200"], ["cat"], before=limit) as served:
         tls = one(served, "tcpserver-tls")
         clients = []
         for _ in range(130):
@@ -130,11 +120,11 @@ def names(count: int) -> str:
     ids=["large", "too large", "no text"],
 )
 def test_odd_certificate_costs_its_client_and_no_other(
-    tmp_path: Path, options: list[str], pem: Path, authority: Path, value: str, reason: str | None
+    tmp_path: Path, with_tls: list[str], pem: Path, authority: Path, value: str, reason: str | None
 ) -> None:
     client = with_alternative(tmp_path, authority, value)
     more = ["--tls-client-ca", str(authority), "--tls-client", "optional"]
-    with serving(tmp_path, [*options, *more], ["echo", "served"]) as served:
+    with serving(tmp_path, [*with_tls, *more], ["echo", "served"]) as served:
         waiting = served.connect()  # its handshake begins
         started = time.monotonic()
         try:
@@ -157,8 +147,8 @@ def kill_tls(served: Served, keeper: int) -> Callable[[], bool]:
     return lambda: bool(set(processes(served, "tcpserver-tls")) - {tls})
 
 
-def test_process_that_could_not_be_made_is_made_later(tmp_path: Path, options: list[str], pem: Path) -> None:
-    with serving(tmp_path, options, ["cat"]) as served:
+def test_process_that_could_not_be_made_is_made_later(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
+    with serving(tmp_path, with_tls, ["cat"]) as served:
         works(served, pem)
         keeper = one(served, "tcpserver-keys")
         with few_descriptors(keeper, 0):
@@ -172,7 +162,7 @@ def test_process_that_could_not_be_made_is_made_later(tmp_path: Path, options: l
 
 
 def test_renewed_certificate_that_could_not_be_used_at_once_is_used_later(
-    tmp_path: Path, options: list[str]
+    tmp_path: Path, with_tls: list[str]
 ) -> None:
     old = certificate(tmp_path, "mine.pem", "localhost")
     first = old.read_bytes()
@@ -211,9 +201,9 @@ def test_name_of_a_file_makes_no_line_of_its_own(tmp_path: Path, pem: Path) -> N
         assert "tcpserver: ok 1 forged.pem" not in "\n".join(served.lines()).split("\n")
 
 
-def test_fifo_for_authorities_is_refused_at_once(tmp_path: Path, options: list[str]) -> None:
+def test_fifo_for_authorities_is_refused_at_once(tmp_path: Path, with_tls: list[str]) -> None:
     os.mkfifo(tmp_path / "fifo")
-    line = [*COMMAND, *options, "--tls-client-ca", "fifo", "127.0.0.1", "0", "cat"]
+    line = [*COMMAND, *with_tls, "--tls-client-ca", "fifo", "127.0.0.1", "0", "cat"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, timeout=PATIENCE)
     assert done.returncode == 111
     assert done.stderr.count(b"\n") == 1
@@ -221,13 +211,13 @@ def test_fifo_for_authorities_is_refused_at_once(tmp_path: Path, options: list[s
 
 
 def test_bytes_that_nobody_takes_are_no_reason_to_keep_all(
-    tmp_path: Path, options: list[str], pem: Path
+    tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
 
     handler = ["head", "-c", "150000", "/dev/zero"]
-    with serving(tmp_path, [*options, "-c2"], handler, before=limit) as served:
+    with serving(tmp_path, [*with_tls, "-c2"], handler, before=limit) as served:
         tls = one(served, "tcpserver-tls")
         clients = []
         for _ in range(60):
