@@ -20,6 +20,8 @@ from tests.support.tlsworld import certificate, openssl, processes, read_to_end,
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
+# Its keys are in its memory, so nobody else may look into it.
+LOOKED_INTO = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees its descriptors")
 HTTP = b"GET / HTTP/1.0\r\n\r\n"
 
 
@@ -47,6 +49,7 @@ def works(served: Served, pem: Path) -> None:
     client.close()
 
 
+@LOOKED_INTO
 @pytest.mark.parametrize("room", [0, 1, 2])
 @pytest.mark.parametrize("pair", [False, True])
 def test_descriptors_that_run_out_cost_the_new_client_and_no_other(
@@ -70,6 +73,7 @@ def test_descriptors_that_run_out_cost_the_new_client_and_no_other(
         assert one(served, "tcpserver-tls") == tls
 
 
+@LOOKED_INTO
 def test_who_has_no_handler_and_stays_is_bounded(tmp_path: Path, with_tls: list[str], pem: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
@@ -210,6 +214,7 @@ def test_fifo_for_authorities_is_refused_at_once(tmp_path: Path, with_tls: list[
     assert b"fifo: not a regular file" in done.stderr
 
 
+@LOOKED_INTO
 def test_bytes_that_nobody_takes_are_no_reason_to_keep_all(
     tmp_path: Path, with_tls: list[str], pem: Path
 ) -> None:
