@@ -26,6 +26,7 @@ class Service:
         self.directory = directory
         self.supervise: subprocess.Popen[bytes] | None = None
         self.seen: set[int] = set()
+        self._up: dict[int, int] = {}  # pids that were waited for, each with the starts
         directory.mkdir(parents=True)
         if run is not None:
             (directory / "run").write_text(run)
@@ -106,9 +107,16 @@ class Service:
         return self.pid() > 0, self.status()[16:], self.starts(), self.code()
 
     def wait_up(self, starts: int = 1) -> int:
-        """Wait until the service runs, and has noted so many starts; return its pid."""
-        wait_for(lambda: self.pid() and self.starts() >= starts, "the service is up")
-        return self.pid()
+        """Wait until the service runs, and has noted so many starts; return its pid.
+
+        It notes a start by itself, maybe before the status has its pid: that is not
+        one for which fewer starts were waited for.
+        """
+        old = {pid for pid, before in self._up.items() if before < starts}
+        wait_for(lambda: self.starts() >= starts and self.pid() not in {0, *old}, "the service is up")
+        pid = self.pid()
+        self._up[pid] = starts
+        return pid
 
     def wait_for_state(self, *, up: bool, tail: bytes) -> None:
         """Wait until the service is up or not, and the last two bytes of its status are these."""
