@@ -80,7 +80,7 @@ MODULES = {
     "ucspi.unix": """
         accountfile cachedstat chain chainclient chainlayout chainlists chainspawn descriptorholder
         environ errtext fds folderwatch forking helperprocess inheritedstate launchers locks
-        memoryreserve mover namefiles nameorder native notify oom output privilege processname processtitle
+        memoryreserve mover namefiles nameorder native notify oom output privilege processtitle
         processtree
         procfiles publish regularfile relay rlimits safeopen search seenfile signalnames signals sockdiag
         socketnames sockets spawn start stem stemchannel stemspawn streams tai threadtask unixdomain

@@ -10,11 +10,13 @@ Certificates of the same names share a context, so one of each kind of key may b
 import os
 import ssl
 from ssl import _ssl  # type: ignore[attr-defined]
+from stat import S_ISREG
 
 from ucspi.errors import CertificateError
 from ucspi.tls.context import new_context
 from ucspi.tls.proven import dns_names, host_name
 from ucspi.unix.errtext import describe
+from ucspi.unix.regularfile import state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,10 +122,9 @@ def seen(choices: "TlsChoices") -> object:
 
 def _state(path: bytes) -> "tuple[int, ...]":
     try:
-        status = os.stat(path)
+        return state_of(os.stat(path))
     except OSError as error:
         return (error.errno or 0,)
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _context(choices: "TlsChoices") -> ssl.SSLContext:
@@ -180,7 +181,7 @@ def _require_file(path: bytes) -> None:
         status = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    if not status.st_mode & 0o170000 == 0o100000:
+    if not S_ISREG(status.st_mode):
         raise CertificateError(path + b": not a regular file")
     if status.st_size > LARGEST:
         raise CertificateError(path + b": it is larger than 4 megabytes")

@@ -14,7 +14,7 @@ from ucspi.errors import CertificateError
 from ucspi.tls.channel import LOOK, NEWS, PROCESS, SAME, TROUBLE, packed, receive, send
 from ucspi.unix.errtext import describe
 from ucspi.unix.helperprocess import Helper
-from ucspi.unix.processname import set_name
+from ucspi.unix.processtitle import set_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

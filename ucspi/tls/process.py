@@ -12,7 +12,8 @@ from ucspi.tcp.background import Background
 from ucspi.tls.channel import ABANDON, BEGIN, FAILED, HANDLE, LONGEST, PROVEN, Channel
 from ucspi.tls.mover import Mover
 from ucspi.unix import native, privilege
-from ucspi.unix.processname import set_name
+from ucspi.unix.processtitle import set_name
+from ucspi.unix.rlimits import raise_open_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def work(channel: "_socket.socket", context: "SSLContext", identity: "Identity |
     """Be the TLS process; to be called in a process of its own, with the rights to take the ids."""
     set_name(NAME)
     os.chdir(b"/")  # the directory of the server may go before its last connection does
-    raise_limit()
+    raise_open_files()  # a connection takes three
     if identity is not None:
         privilege.drop_groups(identity)
         privilege.drop_user(identity)
@@ -113,12 +114,3 @@ def work(channel: "_socket.socket", context: "SSLContext", identity: "Identity |
     gc.freeze()
     channel.setblocking(False)
     TlsProcess(channel, context).run()
-
-
-def raise_limit() -> None:
-    """Let this process have as many descriptors as the system allows: a connection takes three."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        pass  # as many as it has

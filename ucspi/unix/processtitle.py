@@ -1,4 +1,4 @@
-"""The memory that holds our command line, which ``ps`` shows.
+"""The short name of our process, and the memory that holds our command line: what ``ps`` shows.
 
 The kernel says where the arguments are, and ``/proc/self/mem`` lets us write
 there without a C function.  The interpreter's own arguments come first, so only
@@ -41,15 +41,23 @@ class Title:
         os.pwrite(self._memory, text[: self.length], self._position)
 
 
+def set_name(name: bytes) -> None:
+    """Change the short name, of which the kernel keeps 15 bytes; without ``/proc`` it stays as it is."""
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as comm:
+            comm.write(name)
+    except OSError:
+        pass
+
+
 def hide(count: int, name: bytes) -> None:
     """Show a name as that of the process, and drop the first arguments of the shown command line.
 
     The end of the command line becomes empty instead.  Errors are ignored: without
     ``/proc`` nobody can look either.
     """
+    set_name(name)
     try:
-        with open("/proc/self/comm", "wb", buffering=0) as comm:
-            comm.write(name)
         start, end = _arguments()
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             memory.seek(start)
