@@ -12,6 +12,7 @@ import os
 
 from ucspi.decimal import leading_digits, whole_number
 from ucspi.logs.script import NUMBER_MOST, SHOWN_MOST, SIZE_LEAST, SIZE_MOST
+from ucspi.unix.output import printable
 from ucspi.unix.safeopen import open_inside
 
 TYPE_CHECKING = False
@@ -96,7 +97,5 @@ def _shown(arguments: list[bytes]) -> bytes:
 
 
 def _word(text: bytes) -> bytes:
-    printable = bytes(byte if 32 <= byte < 127 else ord("?") for byte in text)
-    if printable.translate(None, _PLAIN):
-        return b"'" + printable.replace(b"'", b"'\\''") + b"'"
-    return printable
+    shown = printable(text)
+    return b"'%s'" % shown.replace(b"'", b"'\\''") if shown.translate(None, _PLAIN) else shown

@@ -7,7 +7,7 @@ any length.  The whole conversation has a time limit.
 import os
 from _signal import SIGALRM, alarm
 
-from ucspi.unix import signals
+from ucspi.unix import output, signals
 from ucspi.unix.output import write_some
 
 TYPE_CHECKING = False
@@ -24,8 +24,8 @@ _BLOCK = 64  # bytes that the original reads and answers at once, so a reset cut
 
 
 def printable(text: bytes) -> bytes:
-    """Return the beginning of a text for a reply, with ``?`` for each byte that is not printable ASCII."""
-    return bytes(byte if 32 <= byte <= 126 else ord("?") for byte in text[:LONGEST_TEXT])
+    """Return the beginning of a text for a reply; see `output.printable`."""
+    return output.printable(text[:LONGEST_TEXT])
 
 
 def refuse_mail(reply: bytes, seconds: int) -> None:

@@ -38,6 +38,11 @@ def emit(text: bytes, number: int = 2) -> None:
         pass
 
 
+def printable(text: bytes) -> bytes:
+    """Return a text with ``?`` for each byte that is not printable ASCII, so that it ends no line."""
+    return bytes(byte if 32 <= byte < 127 else 63 for byte in text)
+
+
 def write_all(number: int, data: "bytes | bytearray | memoryview", *, waits: bool = True) -> None:
     """Write all of some bytes, in one write if the system takes them.
 

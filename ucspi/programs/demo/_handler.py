@@ -2,7 +2,7 @@
 
 import os
 
-from ucspi.unix.output import write_all
+from ucspi.unix.output import printable, write_all
 
 BLOCK = 4096  # bytes
 
@@ -20,7 +20,7 @@ def serve() -> int:
 
 def _greeting() -> bytes:
     shown = [
-        b"  %s=%s" % (_printable(name), _printable(text))
+        b"  %s=%s" % (printable(name), printable(text))  # some of it comes from the client
         for name, text in os.environb.items()
         if name.startswith(b"TCP") or name in (b"PROTO", b"DEMO")
     ]
@@ -32,8 +32,3 @@ def _greeting() -> bytes:
         b"",
     ]
     return b"\r\n".join(lines)
-
-
-def _printable(text: bytes) -> bytes:
-    """Return text that cannot control a terminal: some of it comes from the client."""
-    return bytes(byte if 32 <= byte < 127 else ord("?") for byte in text)
