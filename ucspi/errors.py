@@ -80,6 +80,14 @@ class CertificateError(Error, ValueError):
         self.reason = reason
 
 
+class UnusableError(Error, ValueError):
+    """An optional file of a service says what it cannot mean.  ``reason`` is a few words about that."""
+
+    def __init__(self, reason: bytes) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class RuleSyntaxError(Error, ValueError):
     """A line of rules cannot be parsed.
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ucspi.service.socketplaces import FILE_MAX, MOST, BadSocketsError, parse
+from ucspi.errors import UnusableError
+from ucspi.service.socketplaces import FILE_MAX, MOST, parse
 
 
 def places(text: bytes, open_files: int = 1024) -> list[tuple[object, ...]]:
@@ -62,7 +63,7 @@ def test_line(line: bytes, place: tuple[object, ...]) -> None:
     ],
 )
 def test_bad_line_is_named(line: bytes, reason: bytes) -> None:
-    with pytest.raises(BadSocketsError) as caught:
+    with pytest.raises(UnusableError) as caught:
         parse(b"127.0.0.1 1\n# 2\n" + line + b"\n", 1024)
     assert caught.value.reason.startswith(b"line 3: " + reason)
     assert len(caught.value.reason) < 300
@@ -70,7 +71,7 @@ def test_bad_line_is_named(line: bytes, reason: bytes) -> None:
 
 @pytest.mark.parametrize(("first", "second"), [("0 80 a", "0 80 b"), ("unix:/s", "unix:/s,mode=0600")])
 def test_same_socket_twice(first: str, second: str) -> None:
-    with pytest.raises(BadSocketsError, match="line 3: the socket of line 1 again"):
+    with pytest.raises(UnusableError, match="line 3: the socket of line 1 again"):
         parse(f"{first}\n\n{second}".encode(), 1024)
 
 
@@ -81,7 +82,7 @@ def test_any_free_port_twice_is_two_sockets() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"# 0 80\n"])
 def test_no_socket(text: bytes) -> None:
-    with pytest.raises(BadSocketsError, match="it names no socket"):
+    with pytest.raises(UnusableError, match="it names no socket"):
         parse(text, 1024)
 
 
@@ -89,13 +90,13 @@ def test_as_many_as_fit() -> None:
     assert len(parse(b"0 0\n" * MOST, 1024)) == MOST
     assert len(parse(b"0 0\n" * 5, 8)) == 5
     for count, open_files, possible in ((MOST + 1, 1024, MOST), (6, 8, 5), (1, 3, 0), (1, 1, 0)):
-        with pytest.raises(BadSocketsError, match=f"^b'{count} sockets, and {possible} are possible'$"):
+        with pytest.raises(UnusableError, match=f"^b'{count} sockets, and {possible} are possible'$"):
             parse(b"0 0\n" * count, open_files)
 
 
 def test_long_file() -> None:
     assert parse(b"0 80\n" + b"#" * (FILE_MAX - 5), 1024)
-    with pytest.raises(BadSocketsError, match="more than 65536 bytes"):
+    with pytest.raises(UnusableError, match="more than 65536 bytes"):
         parse(b"0 80\n" + b"#" * FILE_MAX, 1024)
 
 
@@ -109,7 +110,7 @@ def test_anything_is_places_or_one_line(text: bytes) -> None:
     found, reason = [], b""
     try:
         found = parse(text, 1024)
-    except BadSocketsError as bad:
+    except UnusableError as bad:
         reason = bad.reason
     assert bool(found) != bool(reason)
     assert b"\n" not in reason

@@ -21,6 +21,7 @@ NAMES = {
         CdbFormatError CdbLengthError CdbTextError CdbTooLargeError
         CdbTruncatedError CertificateError ClosedError ConnectError Error HostsAccessError LogError
         NoAddressError NoFunctionError ProxyHeaderError RuleSyntaxError ServiceError UnsafeFileError
+        UnusableError
     """,
     "ucspi.cdb": """
         Builder Reader Stats Writer backend create dump hash hash64 load make open scan

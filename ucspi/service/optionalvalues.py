@@ -8,6 +8,7 @@ import _signal
 import os
 from stat import S_ISREG
 
+from ucspi.errors import UnusableError
 from ucspi.service.wishes import DEATHS, FINISH_TIME, Wishes
 from ucspi.unix.errtext import describe
 
@@ -102,11 +103,10 @@ class OptionalValues:
             found = parse(text.rstrip())
         except OSError as error:
             self._complain(name, describe(error.errno or 0), words)
-        except ValueError as error:
-            reason = getattr(error, "reason", None)  # of UnicodeError it is a str
-            if not isinstance(reason, bytes):
-                reason = b"unusable value %a" % text[:40].decode("latin-1")
-            self._complain(name, reason, words)
+        except UnusableError as error:
+            self._complain(name, error.reason, words)
+        except ValueError:
+            self._complain(name, b"unusable value %a" % text[:40].decode("latin-1"), words)
         else:
             self._complaints.pop(name, None)
             return found
@@ -166,21 +166,13 @@ def _signal_number(text: bytes) -> int:
     return number
 
 
-class _TakenError(ValueError):
-    """A number is that of a socket."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.reason = b"%d is the descriptor of a socket in the file sockets" % number
-
-
 def _descriptor(text: bytes, open_files: int, sockets: int) -> int:
     """Return a descriptor that a service can have, above the standard ones and those of its sockets."""
     number = _number(text, _LARGEST)
     if not 2 < number < open_files:
         raise ValueError
     if number < 3 + sockets:
-        raise _TakenError(number)
+        raise UnusableError(b"%d is the descriptor of a socket in the file sockets" % number)
     return number
 
 

@@ -12,6 +12,7 @@ file: a service that got the other sockets alone would take one for another.
 import _socket
 
 from ucspi.decimal import whole_number
+from ucspi.errors import UnusableError
 from ucspi.unix.unixdomain import PATH_MAX
 
 TYPE_CHECKING = False
@@ -25,14 +26,6 @@ NAME_MAX: "Final" = 255  # bytes of a name.  Source: sd_listen_fds_with_names(3)
 UNNAMED: "Final" = b"unknown"  # the same
 _PORT_MAX = 65535
 _MODE = b",mode="
-
-
-class BadSocketsError(ValueError):
-    """The file says what it cannot mean; ``reason`` names the line."""
-
-    def __init__(self, reason: bytes) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class SocketPlace:
@@ -76,10 +69,10 @@ def parse(text: bytes, open_files: int) -> list[SocketPlace]:
         open_files: the service has descriptors below this number.
 
     Raises:
-        BadSocketsError: it has a bad line, none, or too many.
+        UnusableError: it has a bad line, none, or too many; a line is named.
     """
     if len(text) > FILE_MAX:
-        raise BadSocketsError(b"more than %d bytes" % FILE_MAX)
+        raise UnusableError(b"more than %d bytes" % FILE_MAX)
     found: list[SocketPlace] = []
     lines: dict[tuple[object, ...], int] = {}
     for number, line in enumerate(text.split(b"\n"), 1):
@@ -88,18 +81,18 @@ def parse(text: bytes, open_files: int) -> list[SocketPlace]:
             continue
         try:
             place = _place(words, number)
-        except BadSocketsError as bad:
-            raise BadSocketsError(b"line %d: %s" % (number, bad.reason)) from None
+        except UnusableError as bad:
+            raise UnusableError(b"line %d: %s" % (number, bad.reason)) from None
         identity = (place.path,) if place.path else place.key
         if identity in lines:
-            raise BadSocketsError(b"line %d: the socket of line %d again" % (number, lines[identity]))
+            raise UnusableError(b"line %d: the socket of line %d again" % (number, lines[identity]))
         lines[identity] = number
         found.append(place)
     if not found:
-        raise BadSocketsError(b"it names no socket")
+        raise UnusableError(b"it names no socket")
     most = min(MOST, open_files - FIRST)
     if len(found) > most:
-        raise BadSocketsError(b"%d sockets, and %d are possible" % (len(found), max(0, most)))
+        raise UnusableError(b"%d sockets, and %d are possible" % (len(found), max(0, most)))
     return found
 
 
@@ -113,9 +106,9 @@ def _place(words: list[bytes], line: int) -> SocketPlace:
     return SocketPlace(_name(words[2:], words), host=host, port=port, number=0 if port else line)
 
 
-def _unclear(words: list[bytes]) -> BadSocketsError:
+def _unclear(words: list[bytes]) -> UnusableError:
     wanted = b"ADDRESS PORT [NAME] or unix:PATH[,mode=MODE] [NAME] is wanted, not "
-    return BadSocketsError(wanted + _shown(b" ".join(words)))
+    return UnusableError(wanted + _shown(b" ".join(words)))
 
 
 def _shown(text: bytes) -> bytes:
@@ -129,7 +122,7 @@ def _name(rest: list[bytes], words: list[bytes]) -> bytes:
         return UNNAMED
     name = rest[0]
     if len(name) > NAME_MAX or b":" in name or not all(0x20 < byte < 0x7F for byte in name):
-        raise BadSocketsError(
+        raise UnusableError(
             b"a name has up to %d printable ASCII characters without a colon, unlike %s"
             % (NAME_MAX, _shown(name))
         )
@@ -147,7 +140,7 @@ def _host(text: bytes) -> bytes:
     except (OSError, ValueError):
         is_scope = False
     if not is_scope or text.endswith(b"%") or b"\0" in text:
-        raise BadSocketsError(b"a numeric address is wanted, not " + _shown(text))
+        raise UnusableError(b"a numeric address is wanted, not " + _shown(text))
     return text
 
 
@@ -155,23 +148,23 @@ def _port(text: bytes) -> int:
     if text.isdigit():
         number = whole_number(text, _PORT_MAX)
         if number is None:
-            raise BadSocketsError(b"a port of at most %d is wanted, not %s" % (_PORT_MAX, _shown(text)))
+            raise UnusableError(b"a port of at most %d is wanted, not %s" % (_PORT_MAX, _shown(text)))
         return number
     try:
         return _socket.getservbyname(text.decode("ascii"), "tcp")
     except (OSError, ValueError):
-        raise BadSocketsError(b"no TCP service is called " + _shown(text)) from None
+        raise UnusableError(b"no TCP service is called " + _shown(text)) from None
 
 
 def _unix(text: bytes) -> tuple[bytes, int | None]:
     """Return path and mode."""
     path, comma, digits = text.partition(_MODE)
     if not path.startswith(b"/") or len(path) > PATH_MAX or b"\0" in path:
-        raise BadSocketsError(
+        raise UnusableError(
             b"a path that begins with / and has at most %d bytes is wanted, not %s" % (PATH_MAX, _shown(path))
         )
     if not comma:
         return path, None
     if not 0 < len(digits) <= 4 or digits.strip(b"01234567") or int(digits, 8) > 0o777:
-        raise BadSocketsError(b"a mode of at most 0777, in octal digits, is wanted, not " + _shown(digits))
+        raise UnusableError(b"a mode of at most 0777, in octal digits, is wanted, not " + _shown(digits))
     return path, int(digits, 8)
