@@ -14,7 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from ucspi.service.superviseall import Ending
+    from ucspi.service.startchildren import ChildStarter
+    from ucspi.service.startinprocess import InProcessStarter
 
 PROGRAM = b"svscan"
 USAGE = b"svscan: usage: svscan " + SYNTAX
@@ -34,9 +35,13 @@ def _svscan(argv: list[bytes]) -> "NoReturn":
     if options.operands:
         _enter(options.operands[0])
     if options.in_process:
-        _host(options)
+        from ucspi.service.startinprocess import InProcessStarter
+
+        _supervise_all(options, InProcessStarter)
     elif options.ends_by_itself:
-        _spawn(options)
+        from ucspi.service.startchildren import ChildStarter
+
+        _supervise_all(options, ChildStarter)
     _keep_supervised()
 
 
@@ -47,28 +52,14 @@ def _enter(directory: bytes) -> None:
         raise fatal(PROGRAM, b"unable to chdir to " + directory, error) from None
 
 
-def _host(options: ScanOptions) -> "NoReturn":
-    from ucspi.service.startinprocess import InProcessStarter
-    from ucspi.service.superviseall import supervise_all
-
-    open_files, essential = raise_open_files(), options.essential
-    supervise_all(lambda loop, ended: InProcessStarter(loop, ended, open_files, essential), _ending(options))
-
-
-def _spawn(options: ScanOptions) -> "NoReturn":
-    from ucspi.service.startchildren import ChildStarter
-    from ucspi.service.superviseall import supervise_all
-
-    open_files, essential = raise_open_files(), options.essential
-    supervise_all(lambda loop, ended: ChildStarter(loop, ended, open_files, essential), _ending(options))
-
-
-def _ending(options: ScanOptions) -> "Ending":
-    from ucspi.service.superviseall import Ending
+def _supervise_all(options: ScanOptions, starter: "type[ChildStarter | InProcessStarter]") -> "NoReturn":
+    from ucspi.service.superviseall import Ending, supervise_all
 
     catches = options.seconds is not None
     seconds = STOP_SECONDS if options.seconds is None else options.seconds
-    return Ending(seconds, catches=catches, essential=options.essential)
+    ending = Ending(seconds, catches=catches, essential=options.essential)
+    open_files = raise_open_files()
+    supervise_all(lambda loop, ended: starter(loop, ended, open_files, options.essential), ending)
 
 
 def _keep_supervised() -> "NoReturn":

@@ -19,7 +19,7 @@ PROGRAM = b"supervise"
 class ClassicStarter:
     """Starts supervisors as children of this process; a token is a pid."""
 
-    __slots__ = ("_environ", "_essential", "_open_files", "_paths", "_warm")
+    __slots__ = ("_asking", "_environ", "_essential", "_open_files", "_paths", "_warm")
 
     def __init__(self, open_files: int = 0, essential: "frozenset[bytes]" = frozenset()) -> None:
         """Search PATH once.
@@ -29,12 +29,11 @@ class ClassicStarter:
             essential: names of services whose supervisors have to tell how they end.
         """
         self._environ = environ.inherited()
-        self._essential = dict[bytes, list[bytes]]()  # their environment, by name
+        self._essential, self._asking = essential, self._environ
         if essential:
             from ucspi.service.statusrecord import ASKS_FOR_LONG
 
-            asking = [*self._environ, ASKS_FOR_LONG]
-            self._essential = {name: asking for name in essential}  # noqa: C420 - one list for all
+            self._asking = [*self._environ, ASKS_FOR_LONG]
         self._paths = search.files(PROGRAM, environ.value_of(self._environ, b"PATH"))
         self._open_files = open_files
         self._warm = self._make_warm()
@@ -64,9 +63,9 @@ class ClassicStarter:
         writer = pipe.writer if pipe and not is_log else -1
         argument, path = b"log" if is_log else name, path_of(name, role)
         try:
-            asking = None if is_log else self._essential.get(name)
+            is_essential = not is_log and name in self._essential
             pid = None
-            if self._warm is not None and asking is None:
+            if self._warm is not None and not is_essential:
                 pid = self._warm.start(argument, path, directory, reader, writer)
             if pid is not None:
                 return pid
@@ -77,7 +76,8 @@ class ClassicStarter:
                 complaint=b"svscan: warning: unable to start supervise %s: " % path,
                 open_files=self._open_files,
             )
-            return start(self._paths, [PROGRAM, argument], asking or self._environ, setup)
+            variables = self._asking if is_essential else self._environ
+            return start(self._paths, [PROGRAM, argument], variables, setup)
         finally:
             if directory >= 0:
                 os.close(directory)

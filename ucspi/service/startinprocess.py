@@ -112,15 +112,14 @@ class InProcessStarter:
         self._threads = DiskThreads(loop)
         self.supervisors = SupervisorList(ended)
 
-    def start(self, name: bytes, role: int, pipe: "LoggerPipe | None") -> int | None:
-        """See `scanner.Starter.start`; the end of a supervisor that cannot begin is reported at once."""
-        return self._start(name, role, pipe, self.supervisors.add(name, role, pipe))
+    def start(
+        self, name: bytes, role: int, pipe: "LoggerPipe | None", *, is_late: bool = False
+    ) -> int | None:
+        """See `scanner.Starter.start` and `superviseall.ListingStarter`.
 
-    def start_logger(self, name: bytes, pipe: "LoggerPipe") -> int | None:
-        """Start the logger of a service, even when everything is to end."""
-        return self._start(name, LOG, pipe, self.supervisors.add(name, LOG, pipe, is_late=True))
-
-    def _start(self, name: bytes, role: int, pipe: "LoggerPipe | None", token: int | None) -> int | None:
+        The end of a supervisor that cannot begin is reported at once.
+        """
+        token = self.supervisors.add(name, role, pipe, is_late=is_late)
         if token is None:
             return None
         setup = ServiceSetup(

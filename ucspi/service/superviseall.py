@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
         supervisors: SupervisorList
 
-        def start_logger(self, name: bytes, pipe: LoggerPipe) -> int | None:
-            """Start the logger of a service, even when everything is to end; return its token."""
+        def start(
+            self, name: bytes, role: int, pipe: LoggerPipe | None, *, is_late: bool = False
+        ) -> int | None:
+            """See there; one that is late is started even when everything is to end."""
             ...
 
     Make = Callable[[EventLoop, Callable[[int], object]], ListingStarter]
@@ -99,11 +101,16 @@ class _Tree:
 
     def _prepare_end(self, loop: EventLoop, ending: Ending) -> None:
         from ucspi.service.diskthreads import DiskThreads
+        from ucspi.service.registry import LOG
         from ucspi.service.teardown import Teardown
 
         starter = self._starter
         self._teardown = Teardown(
-            loop, starter.supervisors, DiskThreads(loop), ending.seconds, starter.start_logger
+            loop,
+            starter.supervisors,
+            DiskThreads(loop),
+            ending.seconds,
+            lambda name, pipe: starter.start(name, LOG, pipe, is_late=True),
         )
         if not ending.catches:
             return
