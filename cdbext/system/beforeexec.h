@@ -24,9 +24,9 @@ void usys_write_pieces(struct iovec *piece, int count, int patience);
 /* Write lines of the log; each NUL in them stands for our pid. */
 void usys_write_log(const char *text, size_t length);
 
-/* Close what the exec would close, but for one: while we wait for somebody else
- * nothing of our parent's shall be kept open.  There may be gaps between the
- * numbers, but not a very large one. */
+/* Close what the exec would close, but for two, which may be -1: while we wait for
+ * somebody else nothing of our parent's shall be kept open.  There may be gaps
+ * between the numbers, but not a very large one. */
 void usys_close_private(int kept, int also_kept);
 
 /* Close what is not to be kept: all above 2 but kept, in order; -1 ends. */

@@ -82,9 +82,8 @@ def _open_unix(place: "SocketPlace") -> OpenSocket:
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         if place.mode is not None:
-            os.fchmod(
-                socket.fileno(), place.mode
-            )  # the file gets this less the umask, which other threads use
+            # The file gets this less the umask, which other threads use.
+            os.fchmod(socket.fileno(), place.mode)
         file = listen(socket, place.path, None, BACKLOG)
         if place.mode is not None:
             _widen(file, place.mode)

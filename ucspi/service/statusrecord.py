@@ -15,7 +15,7 @@ The first two are runit's:
 19   1  0 down, 1 ``run`` runs, 2 ``finish`` runs, and the pid is its
 20   1  1, the version of what follows
 21   1  flags: 1 ready, 2 can tell that it is ready, 4 failed for good, 8 ``finish`` runs,
-       16 has ended while it was wanted once
+       16 has ended while it was wanted once, 32 waits for its first client
 22  12  since when it is ready, TAI64N; zeros if it is not
 34   2  how ``run`` ended last, little-endian: its exit code, 256 for a signal, 65535 if not known
 36   1  that signal, else 0
