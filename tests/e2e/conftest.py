@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.scanning import Scanning
 from tests.support.oracles import Oracle
 from tests.support.program_choices import CHOICES, SUITES, write_commands
 from tests.support.telnet_service import RULES, Service
 from tests.support.tlsworld import certificate
-from tests.support.world import World, why_not
+from tests.support.world import SYSTEM_PATH, World, why_not
 from ucspi.programs.commands import COMMANDS
 
 
@@ -28,6 +29,24 @@ def able() -> None:
 def our_commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a directory with all our commands; root alone may enter it."""
     return write_commands(tmp_path_factory.mktemp("commands"), frozenset(COMMANDS))
+
+
+@pytest.fixture
+def whose() -> str:
+    """Say whose supervise svscan finds, for tests that do not care: ``ours`` or the original."""
+    return "ours"
+
+
+@pytest.fixture
+def scanning(tmp_path: Path, oracle: Oracle, our_commands: Path, whose: str) -> Iterator[Scanning]:
+    """Give a directory of services."""
+    for program in ("supervise", "svc", "svstat", "multilog"):
+        oracle(program)
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / "supervise").symlink_to(our_commands / "supervise")
+    with Scanning(tmp_path, path=f"{ours}:{SYSTEM_PATH}" if whose == "ours" else SYSTEM_PATH) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

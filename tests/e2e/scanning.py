@@ -10,7 +10,6 @@ from types import TracebackType
 import pytest
 
 from tests.support.commands import ENVIRONMENT, ours
-from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, wait_for
 from tests.support.processes import pids, status
 from tests.support.world import SYSTEM_PATH
@@ -261,16 +260,3 @@ def last_words(scanning: Scanning, name: str) -> list[int]:
     log = scanning.scanned / name / "log/main"
     text = b"".join(file.read_bytes() for file in [*sorted(log.glob("@*")), log / "current"])
     return [int(line.split()[0]) for line in text.splitlines() if b"last words" in line]
-
-
-def scanning_with(folder: Path, oracle: Oracle, our_commands: Path, whose: str) -> Scanning:
-    """Return a directory in which svscan finds the supervise of ``ours`` or of the original.
-
-    The test is left out where there are no originals.
-    """
-    for program in ("supervise", "svc", "svstat", "multilog"):
-        oracle(program)
-    found = folder / "ours"
-    found.mkdir()
-    (found / "supervise").symlink_to(our_commands / "supervise")
-    return Scanning(folder, path=f"{found}:{SYSTEM_PATH}" if whose == "ours" else SYSTEM_PATH)

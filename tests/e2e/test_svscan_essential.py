@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,10 +23,8 @@ from tests.e2e.scanning import (
     last_words,
     nothing_runs,
     ready,
-    scanning_with,
 )
 from tests.support.commands import ours
-from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, remove, wait_for
 
 pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
@@ -37,18 +34,6 @@ FAILING = "#!/bin/sh\nexit 7\n"
 # Ends with the code that a file has, as soon as there is one.
 TOLD = "#!/bin/sh\nwhile ! [ -f code ]; do sleep 0.02; done\nread code < code\nrm code\nexit $code\n"
 PERMANENT = "#!/bin/sh\nexit 125\n"
-
-
-@pytest.fixture
-def whose() -> str:
-    """Say whose supervise is found, for tests that do not care."""
-    return "ours"
-
-
-@pytest.fixture
-def scanning(tmp_path: Path, oracle: Oracle, our_commands: Path, whose: str) -> Iterator[Scanning]:
-    with scanning_with(tmp_path, oracle, our_commands, whose) as made:
-        yield made
 
 
 def program(path: Path, text: str) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,7 @@ from tests.e2e.scanning import (
     last_words,
     nothing_runs,
     ready,
-    scanning_with,
 )
-from tests.support.oracles import Oracle
 from tests.support.patience import PATIENCE, remove, wait_for
 
 pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
@@ -33,18 +30,6 @@ pytestmark = [pytest.mark.sampled(3), pytest.mark.e2e, pytest.mark.oracle]
 DEAF_LOGGER = "#!/bin/sh\nexec sleep 1000\n"  # does not care for the end of its input
 # Takes its time for each line.
 SLOW_LOGGER = "#!/bin/sh\nwhile read -r line; do sleep 0.1; echo $line >> stored; done\n"
-
-
-@pytest.fixture
-def whose() -> str:
-    """Say whose supervise is found, for tests that do not care."""
-    return "ours"
-
-
-@pytest.fixture
-def scanning(tmp_path: Path, oracle: Oracle, our_commands: Path, whose: str) -> Iterator[Scanning]:
-    with scanning_with(tmp_path, oracle, our_commands, whose) as made:
-        yield made
 
 
 def end(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> float:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,14 +10,6 @@ from tests.support.accept_errors import OF_ONE_CLIENT, OF_THE_SYSTEM
 from ucspi.tcp.server.doors import CLIENT_ERRORS_MAX, PAUSE, Doors
 from ucspi.tcp.server.listener import listen
 from ucspi.tcp.server.settings import Settings
-
-
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Give the monotonic time, to be changed."""
-    clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    return clock
 
 
 @pytest.fixture

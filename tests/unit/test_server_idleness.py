@@ -1,7 +1,5 @@
 """When a server without clients ends; with a clock of the test's own."""
 
-import time
-
 import pytest
 
 from ucspi.tcp.server.idleness import Idleness
@@ -17,13 +15,6 @@ class World:
     def look(self) -> bool:
         self.looks += 1
         return self.is_waited_for
-
-
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    clock = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    return clock
 
 
 @pytest.fixture
